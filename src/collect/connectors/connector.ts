@@ -1,0 +1,130 @@
+/** What a connector is: it turns one log record of a product into events of the catalogue, or says that it concerns nothing of ours. */
+import { MusterError } from '../../errors.ts';
+import type { EventType } from '../../events/catalogue.ts';
+
+/** An event as a connector proposes it; the catalogue's checker has the last word. */
+export type Draft = { type: EventType; id: string; time: string; source: string } & Record<string, unknown>;
+
+export type Mapped =
+  | { kind: 'events'; events: unknown[] }
+  /** Nothing to do with enrollment. */
+  | { kind: 'ignored' }
+  /** Concerns enrollment, but cannot become an event. */
+  | { kind: 'rejected'; message: string };
+
+export interface ConnectorContext {
+  /** A stable id made of any text, keyed, so that nothing can be read back from it. */
+  fingerprint(text: string): string;
+  /** Time of records that carry none, if the user gave one. */
+  defaultTime?: string;
+}
+
+export interface Connector {
+  /** The SOURCE of `muster import`. */
+  readonly name: string;
+  /** What it reads, for the help. */
+  readonly reads: string;
+  map(record: unknown, context: ConnectorContext): Mapped;
+}
+
+export const IGNORED: Mapped = { kind: 'ignored' };
+
+/** A field of nested objects by its path; keys are met in any case, since log pipelines like to lower them. */
+export function at(record: unknown, ...path: string[]): unknown {
+  let value = record;
+  for (const name of path) {
+    if (typeof value !== 'object' || value === null) return undefined;
+    const object = value as Record<string, unknown>;
+    const key = Object.hasOwn(object, name) ? name : Object.keys(object).find((other) => other.toLowerCase() === name.toLowerCase());
+    value = key === undefined ? undefined : object[key];
+  }
+  return value;
+}
+
+/** The same, when it is text that is not empty; numbers are taken as text. */
+export function textAt(record: unknown, ...path: string[]): string | undefined {
+  const value = at(record, ...path);
+  if (typeof value === 'number') return String(value);
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+/** The elements of an array field, or none. */
+export function listAt(record: unknown, ...path: string[]): unknown[] {
+  const value = at(record, ...path);
+  return Array.isArray(value) ? value : [];
+}
+
+/**
+ * RFC 3339 text of the times that products write: a space for the `T`, no zone (UTC then), seconds or milliseconds since 1970.
+ * Undefined when there is none.
+ */
+export function productTime(value: unknown): string | undefined {
+  if (typeof value === 'number' && Number.isFinite(value)) {
+    const date = new Date(value < 1e11 ? value * 1_000 : value);
+    return Number.isNaN(date.getTime()) ? undefined : date.toISOString();
+  }
+  if (typeof value !== 'string' || value === '') return undefined;
+  const text = value.trim().replace(' ', 'T');
+  return /(?:[Zz]|[+-]\d{2}:\d{2})$/.test(text) ? text : `${text}Z`;
+}
+
+/** JSON with sorted keys: the same record gives the same text, whichever way it was written. */
+export function canonical(value: unknown): string {
+  return JSON.stringify(value, (_key, inner: unknown) =>
+    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  );
+}
+
+/** A draft with everything a registration needs; an attempt that is only known by its end gets an id of source, user, factor and time. */
+export function registration(draft: Draft, context: ConnectorContext): Draft {
+  if (!draft.type.startsWith('enrollment.') || draft.attempt_id !== undefined) return draft;
+  const parts = [draft.source, String(draft.user ?? ''), String(draft.factor_type ?? ''), draft.time];
+  return { ...draft, attempt_id: `${draft.source}:${context.fingerprint(parts.join('\0'))}` };
+}
+
+/** What a product's record says, before ids and times are made good. */
+export interface Finding {
+  type: EventType;
+  user?: string | undefined;
+  actor?: string | undefined;
+  fields?: Record<string, string | number | boolean | undefined>;
+}
+
+/**
+ * The event of one record. A record without an id gets one made of its content, so that a second import adds nothing.
+ * @param record.content what the id is made of when the product gives none
+ */
+export function eventOf(
+  source: string,
+  finding: Finding,
+  record: { id: string | undefined; time: string | undefined; content: unknown },
+  context: ConnectorContext,
+): Mapped {
+  const time = record.time ?? context.defaultTime;
+  if (time === undefined) {
+    return { kind: 'rejected', message: `${finding.type}: the record has no time; name one for such records with --default-time` };
+  }
+  const { user, actor, fields = {} } = finding;
+  const draft: Draft = {
+    id: record.id ?? `derived:${context.fingerprint(`${source}\0${canonical(record.content)}`)}`,
+    type: finding.type,
+    time,
+    source,
+    ...(user !== undefined && { user }),
+    ...(actor !== undefined && actor !== user && { actor }),
+    ...Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined && value !== '')),
+  };
+  return { kind: 'events', events: [registration(draft, context)] };
+}
+
+/** Text of a product cut to what the catalogue takes. */
+export const cut = (text: string | undefined): string | undefined => text?.slice(0, 128);
+
+/** The connector of a name. @throws MUSTER_UNKNOWN_SOURCE */
+export function connectorNamed(connectors: readonly Connector[], name: string): Connector {
+  const connector = connectors.find((candidate) => candidate.name === name);
+  if (connector) return connector;
+  throw new MusterError('MUSTER_UNKNOWN_SOURCE', `no connector is called ${JSON.stringify(name.slice(0, 40))}; known are ${connectors.map((each) => each.name).join(', ')}`);
+}

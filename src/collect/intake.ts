@@ -1,0 +1,181 @@
+/** Intake: checks events, replaces what is personal, makes them durable in the log, and says what became of each. */
+import { hash } from 'node:crypto';
+import { setImmediate as yieldToLoop } from 'node:timers/promises';
+import { checkEvent, httpBounds, importBounds } from '../events/checker.ts';
+import { KnownIdentities, type Sighting } from './known-identities.ts';
+import type { LogWriter } from './log-writer.ts';
+import { mask } from './mask.ts';
+import type { Pseudonyms } from './pseudonyms.ts';
+
+/** After this many events the loop serves others, so that one large request does not delay all. */
+const EVENTS_PER_SLICE = 250;
+/** An event is refused above this many bytes of JSON. */
+export const MAX_EVENT_BYTES = 256 * 1024;
+const MAX_SOURCE_LABELS = 50;
+
+export interface Rejection {
+  /** Position among the values handed in, from 0. */
+  index: number;
+  id: string | null;
+  message: string;
+}
+
+export interface IntakeResult {
+  accepted: number;
+  /** Known already, whatever their content. */
+  duplicates: number;
+  /** Of the duplicates, those that came with another content. */
+  conflicts: number;
+  rejected: Rejection[];
+  /** What became of each value, by position. */
+  sightings: (Sighting | 'rejected')[];
+}
+
+/** A value to take in: parsed JSON, or the reason why it could not be parsed. */
+export type Candidate = { value: unknown } | { unreadable: string };
+
+export interface Identity {
+  source: string;
+  id: string;
+  timeMs: number;
+  userRef: string;
+}
+
+export interface IntakeDeps {
+  log: LogWriter;
+  pseudonyms: Pseudonyms;
+  now: () => number;
+  known: KnownIdentities;
+  /** Asks the store for identities that memory no longer holds: content hash by position, undefined where unknown. */
+  lookUp: (identities: readonly Identity[]) => Promise<(number | undefined)[]>;
+  /** Counts for `muster_collector_events_total`. */
+  onCounted?: (source: string, result: 'accepted' | 'duplicate' | 'rejected', count: number) => void;
+}
+
+export interface Intake {
+  /**
+   * Resolves once the accepted events are durable.
+   * @param mode `live` bounds times as HTTP does and counts duplicates of the last day; `import` takes any time since 2000 and counts exactly
+   * @throws MUSTER_LOG_FAILED when nothing could be made durable
+   */
+  accept(candidates: Iterable<Candidate>, mode: 'live' | 'import'): Promise<IntakeResult>;
+}
+
+interface Prepared {
+  index: number;
+  line: string;
+  identity: Identity;
+  high: number;
+  low: number;
+  contentHash: number;
+}
+
+/** The intake of one data directory. */
+export function createIntake(deps: IntakeDeps): Intake {
+  const sources = new Set<string>();
+  const labelOf = (source: string) => {
+    if (!sources.has(source) && sources.size >= MAX_SOURCE_LABELS) return 'other';
+    sources.add(source);
+    return source;
+  };
+
+  const prepare = async (candidates: Iterable<Candidate>, mode: 'live' | 'import', rejected: Rejection[]) => {
+    const receivedAtMs = deps.now();
+    const bounds = mode === 'live' ? httpBounds(receivedAtMs) : importBounds(receivedAtMs);
+    const prepared: Prepared[] = [];
+    let index = -1;
+    for (const candidate of candidates) {
+      index += 1;
+      if (index % EVENTS_PER_SLICE === EVENTS_PER_SLICE - 1) await yieldToLoop();
+      if ('unreadable' in candidate) {
+        rejected.push({ index, id: null, message: candidate.unreadable });
+        continue;
+      }
+      const checked = checkEvent(candidate.value, bounds);
+      if (!checked.ok) {
+        rejected.push({ index, id: idOf(candidate.value), message: checked.message });
+        continue;
+      }
+      const { event, timeMs, expiresAtMs } = checked;
+      const { line, contentHash, userRef } = mask(event, { timeMs, expiresAtMs, receivedAtMs }, deps.pseudonyms);
+      const identity = { source: event.source, id: event.id, timeMs, userRef };
+      prepared.push({ index, line, identity, contentHash, ...identityHash(identity) });
+    }
+    return { prepared, count: index + 1 };
+  };
+
+  /** Teaches memory what only the store still knows, so that an old event sent again counts as a duplicate. */
+  const recall = async (prepared: readonly Prepared[]) => {
+    const found = await deps.lookUp(prepared.map(({ identity }) => identity));
+    for (const [i, contentHash] of found.entries()) {
+      const { high, low } = prepared[i] as Prepared;
+      if (contentHash !== undefined) deps.known.note(high, low, contentHash, deps.now());
+    }
+  };
+
+  return {
+    async accept(candidates, mode) {
+      const rejected: Rejection[] = [];
+      const { prepared, count } = await prepare(candidates, mode, rejected);
+      if (mode === 'import' && prepared.length > 0) await recall(prepared);
+      const sightings = new Array<Sighting | 'rejected'>(count).fill('rejected');
+      for (const { index, high, low, contentHash } of prepared) {
+        sightings[index] = deps.known.note(high, low, contentHash, deps.now());
+      }
+      if (prepared.length > 0) {
+        try {
+          // Duplicates are written too: figures must not hang on what memory believes.
+          await deps.log.append(Buffer.from(`${prepared.map(({ line }) => line).join('\n')}\n`), prepared.length);
+        } catch (error) {
+          for (const { index, high, low } of prepared) if (sightings[index] === 'new') deps.known.forget(high, low);
+          throw error;
+        }
+      }
+      const duplicates = sightings.filter((sighting) => sighting === 'duplicate' || sighting === 'conflict').length;
+      const result = {
+        accepted: prepared.length - duplicates,
+        duplicates,
+        conflicts: sightings.filter((sighting) => sighting === 'conflict').length,
+        rejected,
+        sightings,
+      };
+      if (deps.onCounted) report(prepared, sightings, rejected.length, labelOf, deps.onCounted);
+      return result;
+    },
+  };
+}
+
+function report(
+  prepared: readonly Prepared[],
+  sightings: readonly (Sighting | 'rejected')[],
+  rejected: number,
+  labelOf: (source: string) => string,
+  onCounted: NonNullable<IntakeDeps['onCounted']>,
+): void {
+  const counts = new Map<string, { accepted: number; duplicate: number }>();
+  for (const { index, identity } of prepared) {
+    const entry = counts.get(identity.source) ?? { accepted: 0, duplicate: 0 };
+    if (sightings[index] === 'new') entry.accepted += 1;
+    else entry.duplicate += 1;
+    counts.set(identity.source, entry);
+  }
+  for (const [source, { accepted, duplicate }] of counts) {
+    const label = labelOf(source);
+    if (accepted > 0) onCounted(label, 'accepted', accepted);
+    if (duplicate > 0) onCounted(label, 'duplicate', duplicate);
+  }
+  // A rejected event's source is not to be trusted as a label.
+  if (rejected > 0) onCounted('unknown', 'rejected', rejected);
+}
+
+/** 64 bits that stand for `(source, id)` with its time and user: one event by the contract. */
+export function identityHash({ source, id, timeMs, userRef }: Identity): { high: number; low: number } {
+  const digest = hash('sha1', `${source}\0${id}\0${timeMs}\0${userRef}`, 'buffer');
+  return { high: digest.readUInt32LE(0), low: digest.readUInt32LE(4) };
+}
+
+/** The id to name in a rejection, if it has one that is safe to repeat. */
+function idOf(value: unknown): string | null {
+  const id = typeof value === 'object' && value !== null ? (value as { id?: unknown }).id : undefined;
+  return typeof id === 'string' && /^[A-Za-z0-9._:/+=-]{1,128}$/.test(id) ? id : null;
+}

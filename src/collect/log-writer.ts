@@ -1,0 +1,153 @@
+/** The log's writer: one record per request, group commit, segments that are closed for the loader. */
+import { type FileHandle, mkdir, open, readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { MusterError } from '../errors.ts';
+import type { SegmentSource } from '../store/loader.ts';
+import { syncDirectory } from '../store/loader-state.ts';
+import { encodeHeader, scanRecords, segmentName, segmentSequence } from '../store/log-format.ts';
+
+/** A segment is closed at this size even when nobody asks for it. */
+const MAX_SEGMENT_BYTES = 64 * 1024 * 1024;
+/** One group holds at most this many records. */
+const MAX_GROUP_RECORDS = 512;
+
+export interface LogWriter extends SegmentSource {
+  /**
+   * Appends a record of `rows` lines; resolves when its bytes and the segment's directory entry are synced.
+   * @throws MUSTER_LOG_FAILED when they are not; nothing of the record is kept then
+   */
+  append(payload: Buffer, rows: number): Promise<void>;
+  /** Bytes in the log that the loader has not yet released. */
+  bytes(): number;
+  close(): Promise<void>;
+}
+
+interface Waiting {
+  payload: Buffer;
+  rows: number;
+  resolve: () => void;
+  reject: (error: unknown) => void;
+}
+
+/** Opens the log in `directory` (made with mode 0700); sequence numbers start behind `after` and behind whatever the log holds. */
+export async function openLogWriter(directory: string, options: { after: number }): Promise<LogWriter> {
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const sizes = new Map<string, number>();
+  let sequence = Math.max(options.after, await lastSequence(directory, sizes));
+  let segment: { path: string; file: FileHandle } | undefined;
+  let queue: Waiting[] = [];
+  let sealRequests: (() => void)[] = [];
+  let working: Promise<void> | undefined;
+
+  const closeSegment = async () => {
+    const closing = segment;
+    segment = undefined;
+    await closing?.file.close();
+  };
+
+  const openSegment = async () => {
+    // A number is spent on the name, so that a file left by a failed attempt is never met again.
+    sequence += 1;
+    const path = join(directory, segmentName(sequence));
+    const file = await open(path, 'wx', 0o600);
+    sizes.set(path, 0);
+    segment = { path, file };
+    await syncDirectory(directory);
+    return segment;
+  };
+
+  const writeGroup = async (group: readonly Waiting[]) => {
+    const current = segment ?? (await openSegment());
+    const start = sizes.get(current.path) ?? 0;
+    const buffers = group.flatMap(({ payload, rows }) => {
+      sequence += 1;
+      return [encodeHeader(sequence, rows, payload), payload];
+    });
+    try {
+      const end = await writeFully(current.file, buffers, start);
+      await current.file.datasync();
+      sizes.set(current.path, end);
+      if (end >= MAX_SEGMENT_BYTES) await closeSegment();
+    } catch (error) {
+      await current.file.truncate(start).catch(() => {});
+      // After a failed sync the kernel may have dropped the pages: this file is never written again.
+      await closeSegment().catch(() => {});
+      throw error;
+    }
+  };
+
+  const work = async () => {
+    while (queue.length > 0 || sealRequests.length > 0) {
+      if (sealRequests.length > 0) {
+        if (segment && (sizes.get(segment.path) ?? 0) > 0) await closeSegment();
+        for (const resolve of sealRequests) resolve();
+        sealRequests = [];
+      }
+      const group = queue.splice(0, MAX_GROUP_RECORDS);
+      if (group.length === 0) continue;
+      try {
+        await writeGroup(group);
+        for (const { resolve } of group) resolve();
+      } catch (cause) {
+        const failure = new MusterError('MUSTER_LOG_FAILED', 'the events could not be written to disk and nothing of the request was kept; send it again', { cause });
+        for (const { reject } of group) reject(failure);
+      }
+    }
+    working = undefined;
+  };
+  const wake = () => {
+    working ??= work();
+  };
+
+  return {
+    append: (payload, rows) =>
+      new Promise<void>((resolve, reject) => {
+        queue.push({ payload, rows, resolve, reject });
+        wake();
+      }),
+    async seal() {
+      await new Promise<void>((resolve) => {
+        sealRequests.push(resolve);
+        wake();
+      });
+      const active = segment?.path;
+      const paths = (await segmentPaths(directory)).filter((path) => path !== active);
+      for (const path of sizes.keys()) if (path !== active && !paths.includes(path)) sizes.delete(path);
+      return paths;
+    },
+    bytes: () => sizes.values().reduce((sum, size) => sum + size, 0),
+    async close() {
+      await working;
+      await closeSegment();
+    },
+  };
+}
+
+/** A write may end short without an error (a full disk does so first): goes on until all is written. Returns the new end. */
+async function writeFully(file: FileHandle, buffers: readonly Buffer[], start: number): Promise<number> {
+  const total = buffers.reduce((sum, { length }) => sum + length, 0);
+  const { bytesWritten } = await file.writev(buffers, start);
+  if (bytesWritten === total) return start + total;
+  const rest = Buffer.concat(buffers).subarray(bytesWritten);
+  for (let offset = 0; offset < rest.length; ) {
+    const written = await file.write(rest, offset, rest.length - offset, start + bytesWritten + offset);
+    if (written.bytesWritten === 0) throw new Error('the disk takes no more bytes');
+    offset += written.bytesWritten;
+  }
+  return start + total;
+}
+
+async function segmentPaths(directory: string): Promise<string[]> {
+  const names = (await readdir(directory)).filter((name) => segmentSequence(name) !== undefined);
+  return names.sort().map((name) => join(directory, name));
+}
+
+async function lastSequence(directory: string, sizes: Map<string, number>): Promise<number> {
+  let last = 0;
+  for (const path of await segmentPaths(directory)) {
+    const bytes = await readFile(path);
+    sizes.set(path, bytes.length);
+    last = Math.max(last, segmentSequence(path.slice(-24)) ?? 0, scanRecords(bytes).records.at(-1)?.sequence ?? 0);
+  }
+  return last;
+}

@@ -1,0 +1,104 @@
+/** From an event as it came to the row that is stored: identifiers replaced, addresses cut to networks, user agents to families. */
+import { isIP } from 'node:net';
+import { crc32 } from 'node:zlib';
+import bowser from 'bowser';
+import ipaddr from 'ipaddr.js';
+import { LRUCache } from 'lru-cache';
+import type { Event } from '../events/catalogue.ts';
+import type { Pseudonyms } from './pseudonyms.ts';
+
+const IPV4_PREFIX_BITS = 24;
+const IPV6_PREFIX_BITS = 48;
+const families = new LRUCache<string, string>({ max: 10_000 });
+
+export interface MaskedEvent {
+  /** The row of `events` as one JSON array; see `EVENT_COLUMNS` for the order. */
+  line: string;
+  /** CRC-32 of everything but the time of arrival: the greater one wins where an identity comes with two contents. */
+  contentHash: number;
+  userRef: string;
+}
+
+/** What is stored of a checked event. */
+export function mask(
+  event: Event,
+  times: { timeMs: number; expiresAtMs: number | undefined; receivedAtMs: number },
+  pseudonyms: Pseudonyms,
+): MaskedEvent {
+  const reference = (kind: 'person' | 'device' | 'destination' | 'session', value: string | undefined) =>
+    value === undefined ? '' : pseudonyms.of(kind, value);
+  const userRef = reference('person', event.user);
+  const content = JSON.stringify([
+    event.id,
+    event.source,
+    event.type,
+    times.timeMs,
+    event.attempt_id ?? '',
+    event.recovery_id ?? '',
+    event.factor_id ?? '',
+    userRef,
+    reference('person', event.actor),
+    reference('device', event.device),
+    reference('destination', event.destination),
+    reference('session', event.session),
+    event.user_tier ?? '',
+    event.traffic ?? '',
+    event.channel ?? '',
+    event.segment ?? '',
+    event.tenant ?? '',
+    event.region ?? '',
+    event.environment ?? '',
+    event.deployment ?? '',
+    event.client_version ?? '',
+    event.provider ?? '',
+    event.factor_type ?? '',
+    event.operation ?? '',
+    event.outcome ?? '',
+    event.error_class ?? '',
+    event.error_code ?? '',
+    event.action ?? '',
+    event.reason ?? '',
+    event.http_status ?? null,
+    event.duration_ms ?? null,
+    event.risk_score ?? null,
+    event.cost ?? null,
+    event.cost_currency ?? '',
+    event.cold_start ?? null,
+    event.assisted ?? null,
+    event.method ?? '',
+    times.expiresAtMs ?? null,
+    event.ip === undefined ? '' : networkOf(event.ip),
+    event.user_agent === undefined ? '' : familyOf(event.user_agent),
+    event.user_agent === undefined ? '' : pseudonyms.of('user_agent', event.user_agent),
+    event.country ?? '',
+    event.trace_id?.toLowerCase() ?? '',
+    event.span_id?.toLowerCase() ?? '',
+    event.attributes === undefined ? {} : sorted(event.attributes),
+  ]);
+  const contentHash = crc32(content);
+  return { line: `${content.slice(0, -1)},${times.receivedAtMs},${contentHash}]`, contentHash, userRef };
+}
+
+function sorted(attributes: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(attributes).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** The /24 or /48 network of an address; '' for what is no address. */
+export function networkOf(text: string): string {
+  const address = text.trim();
+  if (isIP(address) === 0) return '';
+  const parsed = ipaddr.process(address.replace(/%.*$/, ''));
+  return parsed.kind() === 'ipv4'
+    ? `${ipaddr.IPv4.networkAddressFromCIDR(`${parsed}/${IPV4_PREFIX_BITS}`)}/${IPV4_PREFIX_BITS}`
+    : `${ipaddr.IPv6.networkAddressFromCIDR(`${parsed}/${IPV6_PREFIX_BITS}`)}/${IPV6_PREFIX_BITS}`;
+}
+
+/** Browser and system families, such as `Firefox on Linux`, without versions. */
+export function familyOf(userAgent: string): string {
+  const known = families.get(userAgent);
+  if (known !== undefined) return known;
+  const { browser, os } = bowser.parse(userAgent || '-');
+  const family = [browser.name ?? 'other', ...(os.name ? [`on ${os.name}`] : [])].join(' ').slice(0, 64);
+  families.set(userAgent, family);
+  return family;
+}

@@ -1,0 +1,61 @@
+/** Every error that Muster itself raises: a code, what happened, and what to do about it. */
+
+interface Kind {
+  /** HTTP status when the error reaches a client. */
+  status: number;
+  /** Process exit status: 1 failed, 2 wrong usage or bad input. */
+  exit: 1 | 2;
+  /** Whether the same request may succeed later. */
+  retryable: boolean;
+  meaning: string;
+}
+
+export const ERRORS = {
+  MUSTER_BAD_ARGUMENT: { status: 400, exit: 2, retryable: false, meaning: 'An option or argument is not what the command takes.' },
+  MUSTER_BAD_JSON: { status: 400, exit: 2, retryable: false, meaning: 'The body or file is not valid JSON.' },
+  MUSTER_INVALID_EVENTS: { status: 400, exit: 2, retryable: false, meaning: 'None of the events is valid.' },
+  MUSTER_BAD_SLO: { status: 400, exit: 2, retryable: false, meaning: 'An SLO file does not follow the OpenSLO form that Muster reads.' },
+  MUSTER_UNKNOWN_SOURCE: { status: 404, exit: 2, retryable: false, meaning: 'No connector has this name.' },
+  MUSTER_NO_SUCH_FILE: { status: 404, exit: 2, retryable: false, meaning: 'A file that was named does not exist or cannot be read.' },
+  MUSTER_NOT_FOUND: { status: 404, exit: 2, retryable: false, meaning: 'The thing that was asked for does not exist.' },
+  MUSTER_FORBIDDEN_HOST: { status: 403, exit: 1, retryable: false, meaning: 'The request came with a Host or Origin that is not this server.' },
+  MUSTER_METHOD_NOT_ALLOWED: { status: 405, exit: 2, retryable: false, meaning: 'The route does not take this method.' },
+  MUSTER_BODY_TOO_LARGE: { status: 413, exit: 2, retryable: false, meaning: 'The body is larger than the limit, before or after decompression.' },
+  MUSTER_UNSUPPORTED_TYPE: { status: 415, exit: 2, retryable: false, meaning: 'The content type or encoding is not one that the route takes.' },
+  MUSTER_CONFLICT: { status: 409, exit: 1, retryable: false, meaning: 'The state of the thing does not allow this.' },
+  MUSTER_WRONG_PROOF: { status: 422, exit: 1, retryable: false, meaning: 'The code or proof is wrong.' },
+  MUSTER_NOT_READY: { status: 503, exit: 1, retryable: true, meaning: 'The store is still starting.' },
+  MUSTER_OVERLOADED: { status: 503, exit: 1, retryable: true, meaning: 'The log is full or the loader is too far behind.' },
+  MUSTER_LOG_FAILED: { status: 503, exit: 1, retryable: true, meaning: 'Events could not be made durable; nothing of the request was kept.' },
+  MUSTER_DATA_IN_USE: { status: 409, exit: 1, retryable: true, meaning: 'Another process uses the data directory.' },
+  MUSTER_DATA_NOT_DEMO: { status: 409, exit: 2, retryable: false, meaning: 'The data directory holds other than demo data.' },
+  MUSTER_PORT_IN_USE: { status: 409, exit: 1, retryable: true, meaning: 'Another program listens on the port.' },
+  MUSTER_GENERATED_DIFFERS: { status: 409, exit: 1, retryable: false, meaning: 'Generated files differ from what would be written now.' },
+  MUSTER_GATEWAY: { status: 502, exit: 1, retryable: true, meaning: 'The running Muster process did not answer as expected.' },
+  MUSTER_INTERNAL: { status: 500, exit: 1, retryable: false, meaning: 'A defect in Muster. The log names the request by its id.' },
+} as const satisfies Record<string, Kind>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/** An error with a code from {@link ERRORS}; its message is safe to show to whoever made the request. */
+export class MusterError extends Error {
+  readonly code: ErrorCode;
+  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = 'MusterError';
+    this.code = code;
+  }
+  get kind(): Kind {
+    return ERRORS[this.code];
+  }
+}
+
+/** Narrows a switch to nothing: the compiler names what is missing. */
+export function assertNever(value: never): never {
+  throw new Error(`unexpected value: ${String(value)}`);
+}
+
+/** The `code` of a Node.js system error (`ENOENT`, …), or undefined. */
+export function systemCode(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}

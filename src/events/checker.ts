@@ -1,0 +1,91 @@
+/** Checks events fast: a compiled checker made from the schemas, and the schemas themselves for the words of an error. */
+import { validator } from '@exodus/schemasafe';
+import { z } from 'zod';
+import { type Event, type EventType, eventSchema, eventSchemaOf, EVENT_TYPES, requiredFields } from './catalogue.ts';
+import { parseTime } from './time.ts';
+
+export type Checked = { ok: true; event: Event; timeMs: number; expiresAtMs: number | undefined } | { ok: false; message: string };
+
+export interface TimeBounds {
+  /** Milliseconds since 1970; an event at or after `fromMs` and at or before `toMs` is accepted. */
+  fromMs: number;
+  toMs: number;
+}
+
+/** `time` may lie this far ahead of our clock. */
+export const MAX_AHEAD_MS = 5 * 60_000;
+const MAX_BACK_MS = 400 * 86_400_000;
+const IMPORT_FROM_MS = Date.UTC(2000, 0, 1);
+
+/** Over HTTP: 400 days back to 5 minutes ahead. */
+export const httpBounds = (nowMs: number): TimeBounds => ({ fromMs: nowMs - MAX_BACK_MS, toMs: nowMs + MAX_AHEAD_MS });
+/** By `muster import`: 2000-01-01 to 5 minutes ahead. */
+export const importBounds = (nowMs: number): TimeBounds => ({ fromMs: IMPORT_FROM_MS, toMs: nowMs + MAX_AHEAD_MS });
+
+const jsonSchema = z.toJSONSchema(eventSchema, { io: 'input' });
+const hasRightShape = validator(jsonSchema as never, { mode: 'default', includeErrors: false });
+const schemas = new Map<string, ReturnType<typeof eventSchemaOf>>(EVENT_TYPES.map((type) => [type, eventSchemaOf(type)]));
+const idFields = ['id', 'attempt_id', 'recovery_id', 'factor_id'] as const;
+
+/** Only a `@` or a token's `eyJ` can make a well-formed id a refused one; zod then says which. */
+const mayBeRefusedId = (value: string | undefined) => value !== undefined && (value.includes('@') || value.includes('eyJ'));
+
+/**
+ * Checks one parsed JSON value against the catalogue and the bounds of its time.
+ * A message names each wrong field and what is wrong, and quotes no value of the event.
+ */
+export function checkEvent(value: unknown, bounds: TimeBounds): Checked {
+  if (!hasRightShape(value as never)) return explain(value);
+  const event = value as Event;
+  for (const field of requiredFields(event.type)) if (event[field] === undefined) return explain(value);
+  for (const field of idFields) if (mayBeRefusedId(event[field])) return withRefinements(event, bounds);
+  return withTimes(event, bounds);
+}
+
+function withRefinements(event: Event, bounds: TimeBounds): Checked {
+  const schema = schemas.get(event.type);
+  return schema?.safeParse(event).success ? withTimes(event, bounds) : explain(event);
+}
+
+function withTimes(event: Event, bounds: TimeBounds): Checked {
+  const timeMs = parseTime(event.time);
+  const expiresAtMs = event.expires_at === undefined ? undefined : parseTime(event.expires_at);
+  if (timeMs === undefined || (event.expires_at !== undefined && expiresAtMs === undefined)) return explain(event);
+  if (timeMs < bounds.fromMs) {
+    return { ok: false, message: `time: is before ${new Date(bounds.fromMs).toISOString()}, the earliest accepted` };
+  }
+  if (timeMs > bounds.toMs) return { ok: false, message: 'time: is more than 5 minutes ahead of the clock of the server' };
+  return { ok: true, event, timeMs, expiresAtMs };
+}
+
+/** The slow way, for the message: at most three problems, each with its field. */
+function explain(value: unknown): { ok: false; message: string } {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    return { ok: false, message: 'expected an event: a JSON object' };
+  }
+  if (Object.hasOwn(value, '__proto__')) return { ok: false, message: 'unknown field __proto__' };
+  const type = (value as { type?: unknown }).type;
+  if (type === undefined) return { ok: false, message: 'type: is missing' };
+  if (typeof type !== 'string' || !schemas.has(type)) {
+    return { ok: false, message: 'type: is not one of the catalogue (see schemas/events/)' };
+  }
+  const result = schemas.get(type as EventType)?.safeParse(value);
+  if (!result || result.success) return { ok: false, message: 'does not follow the schema' };
+  return { ok: false, message: result.error.issues.slice(0, 3).map(describe).join('; ') };
+}
+
+function describe(issue: z.core.$ZodIssue): string {
+  const field = issue.path.map((part) => printable(String(part))).join('.');
+  if (issue.code === 'unrecognized_keys') {
+    const names = issue.keys.slice(0, 5).map(printable).join(', ');
+    return `unknown field ${names}${issue.keys.length > 5 ? ' and others' : ''}${field ? ` in ${field}` : ''}`;
+  }
+  if (issue.code === 'invalid_type' && issue.message.endsWith('received undefined')) return `${field}: is missing`;
+  if (issue.code === 'too_big') return `${field}: expected at most ${issue.maximum}${issue.origin === 'string' ? ' characters' : ''}`;
+  return `${field}: ${issue.message.replace("Invalid input: ", "")}`;
+}
+
+/** A field name comes from outside: cut, and control characters made visible. */
+function printable(name: string): string {
+  return name.slice(0, 64).replace(/[^\x20-\x7e]/g, '?');
+}

@@ -1,0 +1,58 @@
+/** What survives a crash of the loader: how far the log is rolled up, and which minutes were in work. Replaced by one rename. */
+import { open, readFile, rename } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { z } from 'zod';
+import { systemCode } from '../errors.ts';
+
+const schema = z.object({
+  /** Sequence of the last log record that is in events, attempts and minutes. */
+  cursor: z.number().int().nonnegative(),
+  /** Number of the last roll that was begun: the version of what it wrote. */
+  roll: z.number().int().nonnegative(),
+  /** The latest moment up to which waiting attempts were settled, in milliseconds since 1970. */
+  settledUntilMs: z.number().nonnegative(),
+  /** Minutes that the roll in work may have left half done. */
+  dirty: z.array(z.number().int()),
+  /** Digest of the SLI definitions and the completion window that the minutes were computed with. */
+  definitions: z.string().default(''),
+});
+export type LoaderState = z.infer<typeof schema>;
+
+/** Reads the state, or that of an empty store. */
+export async function readLoaderState(path: string): Promise<LoaderState> {
+  try {
+    return schema.parse(JSON.parse(await readFile(path, 'utf8')));
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return { cursor: 0, roll: 0, settledUntilMs: 0, dirty: [], definitions: '' };
+    throw error;
+  }
+}
+
+/** Replaces the state durably: file synced, renamed, directory synced. */
+export async function writeLoaderState(path: string, state: LoaderState): Promise<void> {
+  await writeDurably(path, JSON.stringify(state));
+}
+
+/** Writes a whole file such that a crash leaves the old one or the new one. */
+export async function writeDurably(path: string, text: string, mode = 0o600): Promise<void> {
+  const temporary = `${path}.new`;
+  const file = await open(temporary, 'w', mode);
+  try {
+    await file.writeFile(text);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(temporary, path);
+  await syncDirectory(dirname(path));
+}
+
+/** Makes the entries of a directory durable. */
+export async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, 'r');
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}

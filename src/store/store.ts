@@ -1,0 +1,75 @@
+/** The store: engine, schema, loader, and the queries that others ask of it. */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { FILES } from '../names.ts';
+import { type Engine, openEngine, type Session } from './engine.ts';
+import type { EventRow } from './event-row.ts';
+import { type Loader, openLoader } from './loader.ts';
+import { migrate } from './migrate.ts';
+import type { MinuteSli } from './minutes.ts';
+
+/** Completion window of an attempt unless configured otherwise (contract, "Attempts"): 10 minutes. */
+export const COMPLETION_WINDOW_MS = 600_000;
+
+export interface Store {
+  readonly engine: Engine;
+  readonly loader: Loader;
+  /** For figures: one query at a time. */
+  readonly read: Session;
+  /** For panels of the web page: slow ones do not delay figures. */
+  readonly panels: Session;
+  close(): Promise<void>;
+}
+
+export interface StoreOptions {
+  dataDir: string;
+  slis: readonly MinuteSli[];
+  now: () => number;
+  onProblem: (message: string) => void;
+  onLoaded?: (rows: readonly EventRow[]) => void;
+  /** @default COMPLETION_WINDOW_MS */
+  windowMs?: number;
+  /** @default muster */
+  database?: string;
+  atStep?: (step: string) => void;
+}
+
+/**
+ * Opens the store of a data directory, creating what is missing.
+ * @throws MUSTER_DATA_IN_USE when another process holds it
+ */
+export async function openStore(options: StoreOptions): Promise<Store> {
+  await mkdir(options.dataDir, { recursive: true, mode: 0o700 });
+  const engine = await openEngine({
+    path: join(options.dataDir, FILES.engine),
+    scratch: join(options.dataDir, 'scratch'),
+    ...(options.database !== undefined && { database: options.database }),
+  });
+  try {
+    await migrate(engine.session('load'));
+    const loader = await openLoader({
+      engine,
+      statePath: join(options.dataDir, options.database ? `${options.database}-${FILES.loaderState}` : FILES.loaderState),
+      quarantineDir: join(options.dataDir, 'quarantine'),
+      slis: options.slis,
+      windowMs: options.windowMs ?? COMPLETION_WINDOW_MS,
+      now: options.now,
+      onProblem: options.onProblem,
+      ...(options.onLoaded && { onLoaded: options.onLoaded }),
+      ...(options.atStep && { atStep: options.atStep }),
+    });
+    return {
+      engine,
+      loader,
+      read: engine.session('read'),
+      panels: engine.session('panels'),
+      async close() {
+        await loader.stop();
+        await engine.close();
+      },
+    };
+  } catch (error) {
+    await engine.close().catch(() => {});
+    throw error;
+  }
+}
