@@ -37,7 +37,8 @@ export async function openLogWriter(directory: string, options: { after: number 
   let segment: { path: string; file: FileHandle } | undefined;
   let queue: Waiting[] = [];
   let sealRequests: (() => void)[] = [];
-  let working: Promise<void> | undefined;
+  let isWorking = false;
+  let idle: Promise<void> = Promise.resolve();
 
   const closeSegment = async () => {
     const closing = segment;
@@ -93,10 +94,12 @@ export async function openLogWriter(directory: string, options: { after: number 
         for (const { reject } of group) reject(failure);
       }
     }
-    working = undefined;
+    isWorking = false;
   };
   const wake = () => {
-    working ??= work();
+    if (isWorking) return;
+    isWorking = true;
+    idle = work();
   };
 
   return {
@@ -117,7 +120,7 @@ export async function openLogWriter(directory: string, options: { after: number 
     },
     bytes: () => sizes.values().reduce((sum, size) => sum + size, 0),
     async close() {
-      await working;
+      await idle;
       await closeSegment();
     },
   };

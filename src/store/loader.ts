@@ -4,11 +4,10 @@
  */
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import type { Engine } from './engine.ts';
 import { EVENT_COLUMN_NAMES, EVENT_SELECT, EVENT_STRUCTURE, type EventRow } from './event-row.ts';
 import { type LoaderState, readLoaderState, writeLoaderState } from './loader-state.ts';
 import { type LogRecord, scanRecords } from './log-format.ts';
-import { type MinuteSli, recomputeMinutes } from './minutes.ts';
+import { recomputeMinutes } from './minutes.ts';
 import { PendingRoll, roll, type RollerDeps } from './roller.ts';
 
 /** A block handed to the engine holds at most this many rows: large blocks cost a tenth of the CPU of small ones. */

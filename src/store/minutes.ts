@@ -79,9 +79,9 @@ function countUnit(source: string, slis: readonly MinuteSli[]): string {
     return `('${sli.id}', [${pairs.join(', ')}], good_${i}, total_${i})`;
   });
   return `
-    SELECT sli, split.1 AS dimension, at, split.2 AS value, sum(good) AS good, sum(total) AS total FROM (
+    SELECT sli, split.1 AS dimension, at, split.2 AS value, sum(counted_good) AS good, sum(counted_total) AS total FROM (
       SELECT at, arrayJoin([${splits.join(', ')}]) AS counted, counted.1 AS sli, arrayJoin(counted.2) AS split,
-        counted.3 AS good, counted.4 AS total
+        counted.3 AS counted_good, counted.4 AS counted_total
       FROM (SELECT at, ${[...labels, ...counts].join(', ')} FROM (${source}) GROUP BY at, ${dimensions.map((name) => `label_${name}`).join(', ') || 'at'})
-    ) WHERE total > 0 GROUP BY sli, dimension, at, value`;
+    ) WHERE counted_total > 0 GROUP BY sli, dimension, at, value`;
 }

@@ -1,0 +1,91 @@
+/** Puts store, collector and SLOs of one data directory together. The one place that builds clock and connections. */
+import { join } from 'node:path';
+import { createIntake, type Intake, identityHash } from '../collect/intake.ts';
+import { KnownIdentities } from '../collect/known-identities.ts';
+import { type LogWriter, openLogWriter } from '../collect/log-writer.ts';
+import { openPseudonyms, type Pseudonyms } from '../collect/pseudonyms.ts';
+import type { Config } from '../config.ts';
+import { FILES } from '../names.ts';
+import { loadSlos, type Slo } from '../slo/openslo.ts';
+import { SLIS } from '../slo/slis/index.ts';
+import type { EventRow } from '../store/event-row.ts';
+import { lookUpIdentities, recentIdentities } from '../store/identities.ts';
+import { readLoaderState } from '../store/loader-state.ts';
+import { openStore, type Store } from '../store/store.ts';
+
+const DAY_MS = 86_400_000;
+/** Memory of identities is taken up again from at most this many stored events. */
+const MAX_RECALLED = 2_000_000;
+
+export interface Services {
+  store: Store;
+  log: LogWriter;
+  intake: Intake;
+  pseudonyms: Pseudonyms;
+  slos: Slo[];
+  now: () => number;
+  /** Loads and rolls up everything acknowledged so far. */
+  drain(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface ServicesOptions {
+  config: Config;
+  now?: () => number;
+  onProblem: (message: string) => void;
+  onLoaded?: (rows: readonly EventRow[]) => void;
+  onCounted?: (source: string, result: 'accepted' | 'duplicate' | 'rejected', count: number) => void;
+}
+
+/**
+ * Opens a data directory and brings in what its log still holds.
+ * @throws MUSTER_DATA_IN_USE when another process holds it
+ */
+export async function openServices(options: ServicesOptions): Promise<Services> {
+  const now = options.now ?? Date.now;
+  const { dataDir } = options.config;
+  const store = await openStore({
+    dataDir,
+    slis: SLIS,
+    now,
+    onProblem: options.onProblem,
+    ...(options.onLoaded && { onLoaded: options.onLoaded }),
+  });
+  try {
+    const { cursor } = await readLoaderState(join(dataDir, FILES.loaderState));
+    const log = await openLogWriter(join(dataDir, FILES.log), { after: cursor });
+    await store.loader.drain(log);
+    const pseudonyms = await openPseudonyms(join(dataDir, FILES.pseudonymKey));
+    const known = new KnownIdentities();
+    for (const stored of await recentIdentities(store.engine, now() - DAY_MS, MAX_RECALLED)) {
+      const { high, low } = identityHash({ ...stored, timeMs: Number(stored.timeMs) });
+      known.note(high, low, stored.contentHash, Number(stored.receivedAtMs));
+    }
+    const intake = createIntake({
+      log,
+      pseudonyms,
+      now,
+      known,
+      lookUp: (identities) => lookUpIdentities(store.engine, identities),
+      ...(options.onCounted && { onCounted: options.onCounted }),
+    });
+    const slos = await loadSlos();
+    return {
+      store,
+      log,
+      intake,
+      pseudonyms,
+      slos,
+      now,
+      drain: () => store.loader.drain(log),
+      async close() {
+        await store.loader.stop();
+        await log.close();
+        await store.close();
+      },
+    };
+  } catch (error) {
+    await store.close().catch(() => {});
+    throw error;
+  }
+}

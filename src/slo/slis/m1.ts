@@ -1,0 +1,20 @@
+import { DIMENSIONS } from '../../names.ts';
+import type { Sli } from './sli.ts';
+
+/**
+ * M1, enrollment success rate: of the attempts that settled, how many completed in time, whatever the reason.
+ * Unit: attempts with an observed start, in the minute of their settlement. Source: contract, "SLIs".
+ *
+ * Example: five attempts settle in an hour, one completed after 20 s, one at the deadline exactly, one failed, one was silent
+ * for ten minutes, one completed a minute late. Good 2, total 5, M1 = 40 %.
+ */
+export const m1: Sli = {
+  id: 'M1',
+  title: 'Enrollment success',
+  meaning: 'settled and completed',
+  kind: 'ratio',
+  unit: 'attempt',
+  total: `observed = 'full'`,
+  good: `result = 'completed'`,
+  dimensions: DIMENSIONS,
+};
