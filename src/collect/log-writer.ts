@@ -3,7 +3,7 @@ import { type FileHandle, mkdir, open, readdir, readFile } from 'node:fs/promise
 import { join } from 'node:path';
 import { MusterError } from '../errors.ts';
 import type { SegmentSource } from '../store/loader.ts';
-import { syncDirectory } from '../store/loader-state.ts';
+import { syncDirectory } from '../store/durable-files.ts';
 import { encodeHeader, scanRecords, segmentName, segmentSequence } from '../store/log-format.ts';
 
 /** A segment is closed at this size even when nobody asks for it. */

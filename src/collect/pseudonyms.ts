@@ -1,12 +1,8 @@
 /** Pseudonyms: personal identifiers become keyed references before anything is stored. */
-import { createHmac, randomBytes } from 'node:crypto';
-import { open, readFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { createHmac } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import { MusterError, systemCode } from '../errors.ts';
-import { syncDirectory } from '../store/loader-state.ts';
+import { readOrCreateKey } from '../store/durable-files.ts';
 
-const KEY_BYTES = 32;
 /** 96 bits: two of a billion people share a reference with a chance of one in 10^11. */
 const REFERENCE_BYTES = 12;
 const CACHED_REFERENCES = 50_000;
@@ -44,25 +40,4 @@ export function pseudonyms(key: Buffer): Pseudonyms {
 function normalise(identifier: string): string {
   const trimmed = identifier.normalize('NFKC').trim();
   return trimmed.includes('@') ? trimmed.toLowerCase() : trimmed;
-}
-
-/** The key in a file of mode 0600, made at random when the file is not there. */
-export async function readOrCreateKey(path: string): Promise<Buffer> {
-  try {
-    const key = Buffer.from((await readFile(path, 'utf8')).trim(), 'base64');
-    if (key.length === KEY_BYTES) return key;
-    throw new MusterError('MUSTER_INTERNAL', `${path} does not hold a key of ${KEY_BYTES} bytes in base64; restore it from a backup`);
-  } catch (error) {
-    if (systemCode(error) !== 'ENOENT') throw error;
-  }
-  const key = randomBytes(KEY_BYTES);
-  const file = await open(path, 'wx', 0o600);
-  try {
-    await file.writeFile(`${key.toString('base64')}\n`);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await syncDirectory(dirname(path));
-  return key;
 }

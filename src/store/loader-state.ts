@@ -1,8 +1,8 @@
 /** What survives a crash of the loader: how far the log is rolled up, and which minutes were in work. Replaced by one rename. */
-import { open, readFile, rename } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { systemCode } from '../errors.ts';
+import { writeDurably } from './durable-files.ts';
 
 const schema = z.object({
   /** Sequence of the last log record that is in events, attempts and minutes. */
@@ -31,28 +31,4 @@ export async function readLoaderState(path: string): Promise<LoaderState> {
 /** Replaces the state durably: file synced, renamed, directory synced. */
 export async function writeLoaderState(path: string, state: LoaderState): Promise<void> {
   await writeDurably(path, JSON.stringify(state));
-}
-
-/** Writes a whole file such that a crash leaves the old one or the new one. */
-export async function writeDurably(path: string, text: string, mode = 0o600): Promise<void> {
-  const temporary = `${path}.new`;
-  const file = await open(temporary, 'w', mode);
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(temporary, path);
-  await syncDirectory(dirname(path));
-}
-
-/** Makes the entries of a directory durable. */
-export async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
 }

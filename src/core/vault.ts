@@ -1,0 +1,30 @@
+/** The vault: secrets are only stored wrapped (AES-256-GCM, NIST SP 800-38D), each bound to the record that it belongs to. */
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+
+const NONCE_BYTES = 12;
+const TAG_BYTES = 16;
+
+export interface Vault {
+  /** nonce ‖ ciphertext ‖ tag; `owner` must be the same to unwrap. */
+  wrap(secret: Uint8Array, owner: string): Buffer;
+  /** @throws when the bytes were altered or belong to another owner */
+  unwrap(wrapped: Uint8Array, owner: string): Buffer;
+}
+
+/** A vault under a key of 32 bytes. */
+export function createVault(key: Buffer): Vault {
+  return {
+    wrap(secret, owner) {
+      const nonce = randomBytes(NONCE_BYTES);
+      const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(Buffer.from(owner));
+      return Buffer.concat([nonce, cipher.update(secret), cipher.final(), cipher.getAuthTag()]);
+    },
+    unwrap(wrapped, owner) {
+      const bytes = Buffer.from(wrapped);
+      const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, NONCE_BYTES))
+        .setAAD(Buffer.from(owner))
+        .setAuthTag(bytes.subarray(-TAG_BYTES));
+      return Buffer.concat([decipher.update(bytes.subarray(NONCE_BYTES, -TAG_BYTES)), decipher.final()]);
+    },
+  };
+}

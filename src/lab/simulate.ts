@@ -1,0 +1,244 @@
+/**
+ * The simulator: a deterministic history of enrollments with known truth. It shares no code with the SLIs: what it says of its attempts
+ * it knows because it made them.
+ */
+import { type Conditions, FAULTS, type ScheduledFault } from './faults.ts';
+import { attemptsPerMinute, somebody } from './population.ts';
+import { type Random, seededRandom } from './random.ts';
+
+const MINUTE_MS = 60_000;
+const DAY_MS = 86_400_000;
+const TIME_LIMIT_MS = 600_000;
+const SOURCE = 'enrollment-api';
+const CALM: Conditions = { providerFails: 0.004, storageFails: 0.0015, slowness: 1 };
+const TRUTH_WINDOWS = { '5m': 300, '30m': 1_800, '1h': 3_600, '2h': 7_200, '6h': 21_600, '1d': 86_400, '3d': 259_200, '30d': 2_592_000 } as const;
+
+export interface Scenario {
+  seed: number;
+  days: number;
+  /** Attempts per day, on average. */
+  perDay: number;
+  endMs: number;
+  faults: readonly ScheduledFault[];
+}
+
+export type SimulatedEvent = Record<string, unknown> & { id: string; type: string; time: string; source: string };
+
+/** What the simulator knows of one attempt or request: when it counts, and whether it was good. */
+interface Known {
+  atMs: number;
+  m1?: boolean;
+  m2?: boolean;
+  m6?: boolean;
+}
+
+export interface Truth {
+  seed: number;
+  start: string;
+  end: string;
+  attempts: Record<string, number>;
+  events: number;
+  /** Good and total per SLI over the windows that end at `end`. Attempts that would still run at `end` are left out of the history. */
+  windows: Record<string, { M1: [number, number]; M2: [number, number]; M6: [number, number] }>;
+  faults: { name: string; start: string; end: string }[];
+  deploys: { deployment: string; time: string; rolledBack: string | null }[];
+}
+
+export interface SimulatedDay {
+  /** Number of the day, from 0. */
+  day: number;
+  days: number;
+  events: SimulatedEvent[];
+}
+
+interface Deploy {
+  deployment: string;
+  atMs: number;
+  rolledBackMs: number | undefined;
+}
+
+/** A simulation of a scenario: its days, oldest first, and the truth once all days were taken. */
+export function simulate(scenario: Scenario): { days: Generator<SimulatedDay>; truth: () => Truth } {
+  const startMs = scenario.endMs - scenario.days * DAY_MS;
+  const deploys = plannedDeploys(scenario, startMs);
+  const known: Known[] = [];
+  const attempts: Record<string, number> = {};
+  let events = 0;
+
+  function* days(): Generator<SimulatedDay> {
+    for (let day = 0; day < scenario.days; day++) {
+      const day0 = startMs + day * DAY_MS;
+      const random = seededRandom(scenario.seed, day + 1);
+      const made: SimulatedEvent[] = deployEvents(deploys, day0, random).concat(incidentEvents(scenario, day0, random));
+      for (let minute = 0; minute < 1_440; minute++) {
+        const at = day0 + minute * MINUTE_MS;
+        const count = random.poisson(attemptsPerMinute(at, { startMs, endMs: scenario.endMs, perDay: scenario.perDay }));
+        for (let i = 0; i < count; i++) {
+          const attempt = oneAttempt(at + random.integer(MINUTE_MS), random, scenario, deploys);
+          if (attempt.settledMs >= scenario.endMs) continue;
+          made.push(...attempt.events);
+          known.push(...attempt.known);
+          attempts[attempt.result] = (attempts[attempt.result] ?? 0) + 1;
+        }
+      }
+      made.sort((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : 0));
+      events += made.length;
+      yield { day, days: scenario.days, events: made };
+    }
+  }
+
+  const truth = (): Truth => ({
+    seed: scenario.seed,
+    start: iso(startMs),
+    end: iso(scenario.endMs),
+    attempts,
+    events,
+    windows: Object.fromEntries(
+      Object.entries(TRUTH_WINDOWS).map(([name, seconds]) => {
+        const within = known.filter(({ atMs }) => atMs >= scenario.endMs - seconds * 1_000 && atMs < scenario.endMs);
+        const count = (key: 'm1' | 'm2' | 'm6'): [number, number] => [
+          within.filter((each) => each[key] === true).length,
+          within.filter((each) => each[key] !== undefined).length,
+        ];
+        return [name, { M1: count('m1'), M2: count('m2'), M6: count('m6') }];
+      }),
+    ),
+    faults: scenario.faults.map(({ fault, startMs: from, endMs: to }) => ({ name: fault.name, start: iso(from), end: iso(to) })),
+    deploys: deploys.map(({ deployment, atMs, rolledBackMs }) => ({
+      deployment,
+      time: iso(atMs),
+      rolledBack: rolledBackMs === undefined ? null : iso(rolledBackMs),
+    })),
+  });
+  return { days: days(), truth };
+}
+
+const iso = (ms: number) => new Date(ms).toISOString();
+
+/** The faults of the demo: an outage of the SMS provider nine days ago, and a deploy that broke the database eighteen days ago. */
+export function demoFaults(endMs: number): ScheduledFault[] {
+  const [outage, migration] = FAULTS;
+  if (!outage || !migration) throw new Error('the demo needs both faults');
+  const outageMs = endMs - 9 * DAY_MS - 100 * MINUTE_MS;
+  const migrationMs = endMs - 18 * DAY_MS + 130 * MINUTE_MS;
+  return [
+    { fault: migration, startMs: migrationMs, endMs: migrationMs + 40 * MINUTE_MS },
+    { fault: outage, startMs: outageMs, endMs: outageMs + 95 * MINUTE_MS },
+  ];
+}
+
+/** A deploy every five days or so, and one for each fault that a deploy brings. */
+function plannedDeploys(scenario: Scenario, startMs: number): Deploy[] {
+  const random = seededRandom(scenario.seed, 0);
+  const planned: Omit<Deploy, 'deployment'>[] = [{ atMs: startMs, rolledBackMs: undefined }];
+  for (let day = 3; day < scenario.days; day += 4 + random.integer(3)) {
+    planned.push({ atMs: startMs + day * DAY_MS + (9 + random.integer(7)) * 3_600_000, rolledBackMs: undefined });
+  }
+  for (const { fault, startMs: from, endMs } of scenario.faults) {
+    if (fault.isDeploy) planned.push({ atMs: from, rolledBackMs: endMs });
+  }
+  return planned.sort((a, b) => a.atMs - b.atMs).map((deploy, n) => ({ ...deploy, deployment: `24-${n + 1}` }));
+}
+
+function deploymentAt(deploys: readonly Deploy[], atMs: number): string {
+  const standing = deploys.filter((deploy) => deploy.atMs <= atMs && (deploy.rolledBackMs === undefined || deploy.rolledBackMs > atMs));
+  return standing.at(-1)?.deployment ?? '24-1';
+}
+
+function deployEvents(deploys: readonly Deploy[], day0: number, random: Random): SimulatedEvent[] {
+  const isToday = (ms: number | undefined): ms is number => ms !== undefined && ms >= day0 && ms < day0 + DAY_MS;
+  const event = (type: string, atMs: number, deployment: string, extra: object = {}): SimulatedEvent => ({
+    id: random.uuid(atMs), type, time: iso(atMs), source: 'ci', deployment, ...extra,
+  });
+  return deploys.flatMap(({ deployment, atMs, rolledBackMs }) => [
+    ...(isToday(atMs) ? [event('deploy.completed', atMs, deployment, { outcome: 'success' })] : []),
+    ...(isToday(rolledBackMs) ? [event('deploy.rolled_back', rolledBackMs, deployment, { reason: 'error budget burn' })] : []),
+  ]);
+}
+
+function incidentEvents(scenario: Scenario, day0: number, random: Random): SimulatedEvent[] {
+  const event = (type: string, atMs: number, n: number, reason: string): SimulatedEvent => ({
+    id: random.uuid(atMs), type, time: iso(atMs), source: 'on-call', action: `INC-${211 + n}`, reason,
+  });
+  return scenario.faults.flatMap(({ fault, startMs, endMs }, n) =>
+    [event('incident.opened', startMs + 6 * MINUTE_MS, n, fault.name), event('incident.resolved', endMs, n, fault.name)].filter(
+      ({ time }) => Date.parse(time) >= day0 && Date.parse(time) < day0 + DAY_MS,
+    ),
+  );
+}
+
+/** One person's way through the enrollment, as events, and what the simulator knows of it. */
+function oneAttempt(startMs: number, random: Random, scenario: Scenario, deploys: readonly Deploy[]) {
+  const person = somebody(random);
+  const { provider, ...labels } = person;
+  const conditions = scenario.faults
+    .filter((each) => startMs >= each.startMs && startMs < each.endMs)
+    .reduce((current, { fault }) => fault.affect(person, current), CALM);
+  const base = {
+    attempt_id: random.uuid(startMs),
+    ...labels,
+    ...(provider !== undefined && { provider }),
+    deployment: deploymentAt(deploys, startMs),
+    channel: 'self_service',
+  };
+  const events: SimulatedEvent[] = [];
+  const known: Known[] = [];
+  let nowMs = startMs;
+  const emit = (type: string, extra: object = {}) => {
+    events.push({ id: random.uuid(nowMs), type, time: iso(nowMs), source: SOURCE, ...base, ...extra });
+  };
+  const request = (operation: string, status: number) => {
+    const durationMs = Math.round(random.logNormal(92, 0.62) * conditions.slowness);
+    emit('api.request', { operation, http_status: status, duration_ms: durationMs, cold_start: random.chance(0.01) });
+    known.push({ atMs: nowMs, m6: status < 500 && durationMs < 500 });
+  };
+  const settle = (result: string) => {
+    const isGood = result === 'completed';
+    const settledMs = result === 'timed_out' ? startMs + TIME_LIMIT_MS : nowMs;
+    known.push({ atMs: settledMs, m1: isGood, ...(isGood && { m2: nowMs - startMs <= 60_000 }) });
+    return { events, known, result, settledMs };
+  };
+
+  if (random.chance(conditions.storageFails)) {
+    request('start', 500);
+    emit('enrollment.started', { expires_at: iso(startMs + TIME_LIMIT_MS) });
+    emit('enrollment.failed', { outcome: 'failure', error_class: 'storage', error_code: 'db_write_failed' });
+    return settle('failed');
+  }
+  request('start', 201);
+  emit('enrollment.started', { expires_at: iso(startMs + TIME_LIMIT_MS) });
+  if (provider !== undefined) {
+    nowMs += 20 + random.integer(300);
+    const isLost = random.chance(conditions.providerFails);
+    const cost = person.factor_type === 'sms' ? { cost: 0.042, cost_currency: 'EUR' } : {};
+    emit('provider.request', { outcome: isLost ? 'failure' : 'success', duration_ms: nowMs - startMs, ...cost });
+    if (isLost && random.chance(0.6)) {
+      nowMs += 30_000;
+      emit('enrollment.failed', { outcome: 'failure', error_class: 'provider', error_code: 'undelivered' });
+      return settle('failed');
+    }
+    if (isLost) return settle('timed_out');
+  }
+  emit('enrollment.challenge_issued');
+  nowMs += Math.round(Math.min(random.logNormal(21_000, 0.55), 420_000));
+  if (random.chance(0.0045)) {
+    emit('ux.abandoned', { action: 'enter_code' });
+    return settle('timed_out');
+  }
+  if (random.chance(0.003)) {
+    emit('enrollment.cancelled', { reason: 'chose another factor' });
+    return settle('cancelled');
+  }
+  while (random.chance(0.06)) {
+    request('verify', 422);
+    emit('enrollment.verification_failed', { error_class: 'client', error_code: 'wrong_code' });
+    nowMs += Math.round(random.logNormal(9_000, 0.4));
+    if (events.length > 14) {
+      emit('enrollment.failed', { outcome: 'failure', error_class: 'client', error_code: 'too_many_wrong_codes' });
+      return settle('failed');
+    }
+  }
+  request('verify', 200);
+  emit('enrollment.completed', { outcome: 'success', duration_ms: nowMs - startMs, factor_id: random.uuid(nowMs) });
+  return settle('completed');
+}
