@@ -19,6 +19,9 @@ const DAY_SECONDS = 86_400;
 const UNIT_SECONDS = { d: DAY_SECONDS, w: 7 * DAY_SECONDS } as const;
 const SHIPPED = new URL('../../schemas/slos/', import.meta.url);
 
+/** Text that ends up in alert annotations, where `{{` would open a template. */
+const prose = (limit: number) => z.string().max(limit).refine((text) => !text.includes('{{'), 'must not contain {{');
+
 const metricSource = (outcome: 'good' | 'total') =>
   z.object({
     metricSource: z.object({
@@ -32,11 +35,11 @@ const sloSchema = z.object({
   kind: z.literal('SLO'),
   metadata: z.object({
     name: z.string().regex(/^[a-z][a-z0-9-]{0,62}$/, 'expected lower-case letters, digits and hyphens, at most 63'),
-    displayName: z.string().max(120).optional(),
+    displayName: prose(120).optional(),
   }),
   spec: z.object({
-    description: z.string().max(1050).optional(),
-    service: z.string().min(1),
+    description: prose(1050).optional(),
+    service: z.string().regex(/^[A-Za-z0-9._-]{1,63}$/, 'expected letters, digits, dots and hyphens'),
     indicator: z.object({
       metadata: z.object({ name: z.string() }),
       spec: z.object({ ratioMetric: z.object({ counter: z.boolean().optional(), good: metricSource('good'), total: metricSource('total') }) }),

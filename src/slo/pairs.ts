@@ -62,3 +62,6 @@ export function pairsFor(objective: number, periodSeconds: number, severities: r
     };
   }).filter(({ severity }) => severities.includes(severity));
 }
+
+/** The same in whole minutes, as an evaluation each minute sees it. */
+export const outageMinutes = (pair: Pair): number => Math.ceil(Number((pair.outageFiresAfterSeconds / 60).toFixed(6)));

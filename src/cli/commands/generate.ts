@@ -1,0 +1,51 @@
+/** `muster generate [dashboards|alerts|schemas]` */
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { Argument, type Command } from 'commander';
+import { MusterError, systemCode } from '../../errors.ts';
+import { DEFAULT_PORT } from '../../names.ts';
+import { type GeneratorName, GENERATORS } from '../../publish/generate.ts';
+import { loadSlos } from '../../slo/openslo.ts';
+import { type Context, print } from '../context.ts';
+
+const NAMES = Object.keys(GENERATORS) as GeneratorName[];
+
+export function generateCommand(program: Command, context: Context): void {
+  program
+    .command('generate')
+    .description('Writes dashboards/, alerts/ and schemas/ from the SLOs, panels and events.')
+    .addArgument(new Argument('[what]', 'only this part').choices(NAMES))
+    .option('--check', 'write nothing; exit 1 and name the files that differ')
+    .option('--slo <path...>', 'OpenSLO files or folders (default: those that ship)')
+    .option('--out <dir>', 'folder to write into', '.')
+    .option('--base-url <url>', 'where people reach Muster, for links in alerts', `http://localhost:${DEFAULT_PORT}`)
+    .addHelpText('after', '\nExample:\n  $ muster generate alerts --slo my-slos/ --out /tmp/muster')
+    .action(async (what: GeneratorName | undefined, options: { check?: boolean; slo?: string[]; out: string; baseUrl: string }) => {
+      if (!URL.canParse(options.baseUrl)) throw new MusterError('MUSTER_BAD_ARGUMENT', '--base-url: expected a URL, such as https://muster.example.org');
+      const slos = await loadSlos(options.slo);
+      const links = { baseUrl: options.baseUrl.replace(/\/+$/, '') };
+      const files = NAMES.filter((name) => what === undefined || what === name).flatMap((name) => GENERATORS[name](slos, links));
+      const differing = [];
+      for (const { path, text } of files) {
+        const target = join(options.out, path);
+        if ((await textOf(target)) === text) continue;
+        differing.push(target);
+        if (options.check) continue;
+        await mkdir(dirname(target), { recursive: true });
+        await writeFile(target, text);
+      }
+      if (options.check && differing.length > 0) {
+        throw new MusterError('MUSTER_GENERATED_DIFFERS', `${differing.join(', ')}: not what would be generated now; run muster generate`);
+      }
+      print(context, options.check ? `${files.length} files are as they would be generated` : `${differing.length} of ${files.length} files written`);
+    });
+}
+
+async function textOf(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,1 @@
+export function upCommand(_p: unknown, _c: unknown): void {}

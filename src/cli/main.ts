@@ -1,0 +1,55 @@
+/** The command line: parses, runs one command, and turns whatever goes wrong into one clear sentence and an exit status. */
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { MusterError } from '../errors.ts';
+import { generateCommand } from './commands/generate.ts';
+import { importCommand } from './commands/import.ts';
+import { simulateCommand } from './commands/simulate.ts';
+import { sloCommand } from './commands/slo.ts';
+import { upCommand } from './commands/up.ts';
+import type { Context } from './context.ts';
+
+/** The registry of commands: one file each, one line here. */
+const COMMANDS = [upCommand, importCommand, sloCommand, generateCommand, simulateCommand];
+
+const context: Context = { environment: process.env, stdin: process.stdin, stdout: process.stdout, stderr: process.stderr, now: Date.now };
+
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
+
+const program = new Command('muster')
+  .description('Observability and SLO analytics for MFA enrollment.')
+  .version(version)
+  .option('--verbose', 'print the stack trace of an error')
+  .configureHelp({ showGlobalOptions: true })
+  .addHelpText('after', '\nExample:\n  $ muster up --demo')
+  .exitOverride();
+for (const command of COMMANDS) command(program, context);
+for (const command of program.commands) inheritExit(command);
+
+// A reader that goes away, as `head` does, is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = report(error);
+}
+
+function inheritExit(command: Command): void {
+  command.exitOverride();
+  for (const each of command.commands) inheritExit(each);
+}
+
+/** Says what went wrong; returns the exit status: 1 failed, 2 wrong usage or bad input. */
+function report(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  const isVerbose = program.opts<{ verbose?: boolean }>().verbose === true;
+  const known = error instanceof MusterError ? error : undefined;
+  const message = error instanceof Error ? error.message : String(error);
+  context.stderr.write(`muster: ${known ? message : `unexpected error: ${message} (run again with --verbose for details)`}\n`);
+  if (isVerbose && error instanceof Error) context.stderr.write(`${error.stack}\n${error.cause instanceof Error ? `caused by ${error.cause.stack}\n` : ''}`);
+  return known?.kind.exit ?? 1;
+}

@@ -1,0 +1,19 @@
+/** Everything that `muster generate` writes, by what it is. */
+import { EXAMPLES } from '../events/examples.ts';
+import { eventJsonSchemas } from '../events/json-schema.ts';
+import type { Slo } from '../slo/openslo.ts';
+import { type GeneratedFile, jsonText } from './generated.ts';
+import { onCallDashboard } from './grafana/dashboard.ts';
+import { prometheusRuleTests } from './prometheus/rule-tests.ts';
+import { type Links, prometheusRules } from './prometheus/rules.ts';
+
+export const GENERATORS = {
+  dashboards: (slos: readonly Slo[]) => [onCallDashboard(slos)],
+  alerts: (slos: readonly Slo[], links: Links) => [prometheusRules(slos, links), prometheusRuleTests(slos, links)],
+  schemas: () => [
+    ...[...eventJsonSchemas()].map(([name, schema]) => ({ path: `schemas/events/${name}`, text: jsonText(schema) })),
+    ...EXAMPLES.map((example) => ({ path: `schemas/examples/${example.type}.json`, text: jsonText(example) })),
+  ],
+} as const satisfies Record<string, (slos: readonly Slo[], links: Links) => GeneratedFile[]>;
+
+export type GeneratorName = keyof typeof GENERATORS;

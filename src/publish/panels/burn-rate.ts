@@ -1,0 +1,25 @@
+import type { PanelFile } from './panel.ts';
+
+/** Burn over one hour, along the range, one line per SLO. */
+export const burnRate: PanelFile = (slos) => ({
+  id: 3,
+  name: 'burn-rate',
+  title: 'Burn rate over 1 h',
+  description: 'How fast is the error budget being spent? 1 spends exactly the budget by the end of the window; above 14.4 a page is due if the last 5 minutes burn as well. Gaps are hours without traffic.',
+  kind: 'timeseries',
+  unit: 'none',
+  decimals: 1,
+  min: 0,
+  thresholds: [{ from: null, level: 'ok' }, { from: 6, level: 'warn' }, { from: 14.4, level: 'bad' }],
+  span: 12,
+  height: 8,
+  sql: `SELECT time, slo, bad_hour / total_hour / (1 - objective) AS burn FROM (
+  SELECT time, slo, objective, sum(bad) OVER hour AS bad_hour, sum(total) OVER hour AS total_hour FROM (
+    SELECT toStartOfInterval(minute, INTERVAL 300 second) AS time, transform(sli, [${slos.map(({ sli }) => `'${sli.id}'`).join(', ')}], [${slos.map(({ name }) => `'${name}'`).join(', ')}], '') AS slo,
+      transform(sli, [${slos.map(({ sli }) => `'${sli.id}'`).join(', ')}], [${slos.map(({ objective }) => objective).join(', ')}], 0.5) AS objective,
+      sum(total - good) AS bad, sum(total) AS total
+    FROM sli_minutes WHERE dimension = '' AND minute >= $__fromTime - 3600 AND $__timeTo(minute) AND sli IN (${slos.map(({ sli }) => `'${sli.id}'`).join(', ')})
+    GROUP BY time, slo, objective)
+  WINDOW hour AS (PARTITION BY slo ORDER BY toUnixTimestamp(time) RANGE BETWEEN 3300 PRECEDING AND CURRENT ROW))
+WHERE $__timeFrom(time) ORDER BY time`,
+});

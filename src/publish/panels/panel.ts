@@ -1,0 +1,42 @@
+/** What a panel is. One file each; it comes out in Grafana and on Muster's own page. */
+import type { Slo } from '../../slo/openslo.ts';
+
+export interface Threshold {
+  /** Null for the first step. */
+  from: number | null;
+  level: 'ok' | 'warn' | 'bad' | 'info';
+}
+
+export interface Panel {
+  /** Stable: Grafana's data links and alerts refer to it. */
+  id: number;
+  name: string;
+  title: string;
+  /** The question that it answers, what is good and bad, and what to do. */
+  description: string;
+  kind: 'stat' | 'timeseries' | 'bars' | 'table';
+  /** Grafana unit id. */
+  unit: string;
+  decimals?: number;
+  min?: number;
+  max?: number;
+  thresholds?: readonly Threshold[];
+  /** Units of single columns of a table. */
+  columnUnits?: Readonly<Record<string, string>>;
+  /** Width in Grafana's 24 columns, and height in its rows. */
+  span: number;
+  height: number;
+  /** ClickHouse SQL with Grafana's macros. Series: `time`, one text column for the label, one number. */
+  sql: string;
+}
+
+/** A panel, given the SLOs that it may show. */
+export type PanelFile = (slos: readonly Slo[]) => Panel;
+
+/** The variables of a dashboard, as a predicate over the columns of `attempts` and `events_v`. */
+export const FILTERS = ['region', 'provider', 'factor_type']
+  .map((name) => `$__conditionalAll(${name} IN (\${${name}:singlequote}), $${name})`)
+  .join(' AND ');
+
+/** Settled attempts of users in the range of the dashboard. */
+export const SETTLED_ATTEMPTS = `attempts WHERE traffic = 'user' AND settled_at IS NOT NULL AND $__timeFilter(settled_at) AND ${FILTERS}`;
