@@ -14,6 +14,7 @@ export interface Context {
   stdout: NodeJS.WriteStream;
   stderr: NodeJS.WriteStream;
   now: () => number;
+  version: string;
 }
 
 export type Colour = Parameters<typeof styleText>[0];

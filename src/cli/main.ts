@@ -12,9 +12,9 @@ import type { Context } from './context.ts';
 /** The registry of commands: one file each, one line here. */
 const COMMANDS = [upCommand, importCommand, sloCommand, generateCommand, simulateCommand];
 
-const context: Context = { environment: process.env, stdin: process.stdin, stdout: process.stdout, stderr: process.stderr, now: Date.now };
-
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
+
+const context: Context = { environment: process.env, stdin: process.stdin, stdout: process.stdout, stderr: process.stderr, now: Date.now, version };
 
 const program = new Command('muster')
   .description('Observability and SLO analytics for MFA enrollment.')

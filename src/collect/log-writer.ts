@@ -36,7 +36,7 @@ export async function openLogWriter(directory: string, options: { after: number 
   let sequence = Math.max(options.after, await lastSequence(directory, sizes));
   let segment: { path: string; file: FileHandle } | undefined;
   let queue: Waiting[] = [];
-  let sealRequests: (() => void)[] = [];
+  let sealRequests: ((sealed: string[]) => void)[] = [];
   let isWorking = false;
   let idle: Promise<void> = Promise.resolve();
 
@@ -81,7 +81,9 @@ export async function openLogWriter(directory: string, options: { after: number 
     while (queue.length > 0 || sealRequests.length > 0) {
       if (sealRequests.length > 0) {
         if (segment && (sizes.get(segment.path) ?? 0) > 0) await closeSegment();
-        for (const resolve of sealRequests) resolve();
+        // Listed here and not from the directory, which may hold the next segment by the time that it is read.
+        const sealed = [...sizes.keys()].filter((path) => path !== segment?.path);
+        for (const resolve of sealRequests) resolve(sealed);
         sealRequests = [];
       }
       const group = queue.splice(0, MAX_GROUP_RECORDS);
@@ -109,14 +111,13 @@ export async function openLogWriter(directory: string, options: { after: number 
         wake();
       }),
     async seal() {
-      await new Promise<void>((resolve) => {
+      const sealed = await new Promise<string[]>((resolve) => {
         sealRequests.push(resolve);
         wake();
       });
-      const active = segment?.path;
-      const paths = (await segmentPaths(directory)).filter((path) => path !== active);
-      for (const path of sizes.keys()) if (path !== active && !paths.includes(path)) sizes.delete(path);
-      return paths;
+      const present = new Set(await segmentPaths(directory));
+      for (const path of sealed) if (!present.has(path)) sizes.delete(path);
+      return sealed.filter((path) => present.has(path));
     },
     bytes: () => sizes.values().reduce((sum, size) => sum + size, 0),
     async close() {

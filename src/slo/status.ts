@@ -30,10 +30,13 @@ export interface SloStatus {
   alerts: SloAlert[];
 }
 
-/** Status of each SLO at `atMs`, cut to the minute: by event time, with all that is known today. */
-export async function sloStatus(session: Session, slos: readonly Slo[], atMs: number): Promise<SloStatus[]> {
+/**
+ * Status of each SLO at `atMs`, cut to the minute: by event time, with all that is known today.
+ * @param known figures of that minute, when they are at hand
+ */
+export async function sloStatus(session: Session, slos: readonly Slo[], atMs: number, known?: Map<string, WindowFigures>): Promise<SloStatus[]> {
   const at = toMinute(atMs);
-  const figures = await windowFigures(session, slos, at);
+  const figures = known ?? (await windowFigures(session, slos, at));
   const statuses: SloStatus[] = [];
   for (const slo of slos) {
     const figure = figures.get(slo.name);

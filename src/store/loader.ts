@@ -50,6 +50,7 @@ export async function openLoader(deps: LoaderDeps): Promise<Loader> {
   let pending = new PendingRoll();
   const loaded = new Map<string, number>();
   let loadedEvents = 0;
+  let eventsInRoll = 0;
   let damagedRanges = 0;
   let loadedUntilMs = deps.now();
 
@@ -99,12 +100,15 @@ export async function openLoader(deps: LoaderDeps): Promise<Loader> {
   const rollPending = async () => {
     const batch = pending;
     pending = new PendingRoll();
+    eventsInRoll = batch.events;
     try {
       state = await roll(deps, state, batch, deps.now());
     } catch (error) {
       batch.absorb(pending);
       pending = batch;
       throw error;
+    } finally {
+      eventsInRoll = 0;
     }
     for (const [path, lastSequence] of loaded) {
       if (lastSequence > state.cursor) continue;
@@ -118,7 +122,7 @@ export async function openLoader(deps: LoaderDeps): Promise<Loader> {
   return {
     start(source) {
       loading.start(async () => {
-        if (pending.events >= MAX_PENDING_EVENTS) return;
+        if (pending.events + eventsInRoll >= MAX_PENDING_EVENTS) return;
         const sealedAtMs = deps.now();
         await loadSegments(await source.seal());
         loadedUntilMs = sealedAtMs;
@@ -130,7 +134,7 @@ export async function openLoader(deps: LoaderDeps): Promise<Loader> {
       await rolling.once(rollPending);
     },
     lagSeconds: () => Math.max(0, deps.now() - loadedUntilMs - LOAD_EVERY_MS) / 1_000,
-    stats: () => ({ loadedEvents, pendingEvents: pending.events, rolls: state.roll, damagedRanges }),
+    stats: () => ({ loadedEvents, pendingEvents: pending.events + eventsInRoll, rolls: state.roll, damagedRanges }),
     async stop() {
       await loading.stop();
       await rolling.stop();

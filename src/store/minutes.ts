@@ -58,8 +58,8 @@ export async function recomputeMinutes(
         SELECT sli, dimension, at * 60, value, sum(good), sum(total), ${options.roll} FROM (
           ${counted.join(' UNION ALL ')}
           UNION ALL
-          SELECT sli, dimension, intDiv(toUnixTimestamp(minute), 60) AS at, value, 0 AS good, 0 AS total FROM minutes FINAL
-          WHERE sli IN (${names}) AND minute IN (SELECT toDateTime(minute * 60, 'UTC') FROM ${dirtyFile}) AND total > 0
+          SELECT sli, dimension, intDiv(toUnixTimestamp(minute), 60) AS at, value, 0 AS good, 0 AS total FROM minutes AS known FINAL
+          WHERE sli IN (${names}) AND minute IN (SELECT toDateTime(minute * 60, 'UTC') FROM ${dirtyFile}) AND known.total > 0
         ) GROUP BY sli, dimension, at, value
         SETTINGS max_threads = 1, max_insert_threads = 1, max_partitions_per_insert_block = 0`);
     }),

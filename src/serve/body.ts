@@ -1,0 +1,43 @@
+/** Reads a request's body with a bound on its bytes, before and after decompression. */
+import type { IncomingMessage } from 'node:http';
+import { promisify } from 'node:util';
+import { gunzip } from 'node:zlib';
+import { MusterError, systemCode } from '../errors.ts';
+
+const unzip = promisify(gunzip);
+/** What a client still sends after a refusal is thrown away, so that it reads the answer; but only for so long. */
+const DRAIN_MS = 5_000;
+
+/** @throws MUSTER_BODY_TOO_LARGE, MUSTER_UNSUPPORTED_TYPE, MUSTER_BAD_JSON */
+export async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
+  const encoding = request.headers['content-encoding']?.toLowerCase() ?? 'identity';
+  if (encoding !== 'identity' && encoding !== 'gzip') {
+    throw new MusterError('MUSTER_UNSUPPORTED_TYPE', 'Content-Encoding: expected gzip or none');
+  }
+  const tooLarge = () => new MusterError('MUSTER_BODY_TOO_LARGE', `the body is larger than ${maxBytes} bytes; send it in parts`);
+  if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw tooLarge();
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > maxBytes) throw tooLarge();
+    chunks.push(chunk);
+  }
+  const body = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks);
+  if (encoding === 'identity') return body;
+  try {
+    return await unzip(body, { maxOutputLength: maxBytes });
+  } catch (error) {
+    if (systemCode(error) === 'ERR_BUFFER_TOO_LARGE') throw tooLarge();
+    throw new MusterError('MUSTER_BAD_JSON', 'the body is not valid gzip', { cause: error });
+  }
+}
+
+/** After a refusal: lets the client finish, then closes the connection. */
+export function drain(request: IncomingMessage): void {
+  if (request.complete) return;
+  request.resume();
+  const timer = setTimeout(() => request.socket.destroy(), DRAIN_MS);
+  request.once('close', () => clearTimeout(timer));
+  request.once('end', () => clearTimeout(timer));
+}

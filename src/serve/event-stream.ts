@@ -1,0 +1,72 @@
+/** The live stream of events and evaluations to browsers, as server-sent events. */
+import type { Request, Response } from 'express';
+import { COLUMN, type EventColumn, type EventRow } from '../store/event-row.ts';
+
+/** Browsers at once; one more is refused. */
+const MAX_LISTENERS = 100;
+/** A burst is thinned to this many events a tick. */
+const MAX_EVENTS_PER_PUSH = 40;
+const KEPT_EVENTS = 40;
+const HEARTBEAT_MS = 15_000;
+
+const SHOWN = ['id', 'time', 'type', 'source', 'region', 'provider', 'factor_type', 'operation', 'outcome', 'error_class', 'error_code', 'http_status', 'duration_ms', 'deployment', 'attempt_id', 'action'] as const satisfies readonly EventColumn[];
+
+export type ShownEvent = Partial<Record<(typeof SHOWN)[number], string | number>>;
+
+export interface EventStream {
+  /** Shows rows that were just loaded. */
+  push(rows: readonly EventRow[]): void;
+  /** Tells every page something by name. */
+  tell(name: string, data: unknown): void;
+  /** The newest events, newest first. */
+  recent(): ShownEvent[];
+  handle(request: Request, response: Response): void;
+  close(): void;
+}
+
+export function createEventStream(): EventStream {
+  const listeners = new Set<Response>();
+  let newest: ShownEvent[] = [];
+  const write = (name: string, data: unknown) => {
+    const text = `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`;
+    for (const listener of listeners) listener.write(text);
+  };
+  const heartbeat = setInterval(() => {
+    for (const listener of listeners) listener.write(': still here\n\n');
+  }, HEARTBEAT_MS);
+  heartbeat.unref();
+  return {
+    push(rows) {
+      if (rows.length === 0) return;
+      const events = rows.slice(-MAX_EVENTS_PER_PUSH).map(shown).reverse();
+      newest = [...events, ...newest].sort((a, b) => Number(b.time) - Number(a.time)).slice(0, KEPT_EVENTS);
+      if (listeners.size > 0) write('events', { events, count: rows.length });
+    },
+    tell: write,
+    recent: () => newest,
+    handle(request, response) {
+      if (listeners.size >= MAX_LISTENERS) {
+        response.status(503).set('retry-after', '5').end();
+        return;
+      }
+      response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', connection: 'keep-alive' });
+      response.write('retry: 2000\n\n');
+      listeners.add(response);
+      request.once('close', () => listeners.delete(response));
+    },
+    close() {
+      clearInterval(heartbeat);
+      for (const listener of listeners) listener.end();
+      listeners.clear();
+    },
+  };
+}
+
+function shown(row: EventRow): ShownEvent {
+  const event: ShownEvent = {};
+  for (const name of SHOWN) {
+    const value = row[COLUMN[name]];
+    if (value !== '' && value !== null) event[name] = value as string | number;
+  }
+  return event;
+}

@@ -1,0 +1,70 @@
+/** `/metrics`: the evaluator's counts, the collector's, and the process's own. */
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { METRICS, WINDOW_NAMES } from '../names.ts';
+import type { Evaluation } from '../slo/evaluator.ts';
+import type { Slo } from '../slo/openslo.ts';
+
+const LATENCY_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+export interface Metrics {
+  registry: Registry;
+  /** Shows the counts of an evaluation. */
+  show(evaluation: Evaluation, slos: readonly Slo[]): void;
+  countEvents(source: string, result: 'accepted' | 'duplicate' | 'rejected', count: number): void;
+  observeIntake(seconds: number): void;
+  observeRequest(operation: string, seconds: number): void;
+}
+
+/** A registry of its own, so that tests and processes do not share one. */
+export function createMetrics(deps: { lagSeconds: () => number; pendingAttempts: () => Promise<number> }): Metrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const registers = [registry];
+  const windowEvents = new Gauge({ name: METRICS.sloWindowEvents, help: 'Counts per window as the evaluator used them.', labelNames: ['slo', 'window', 'outcome'], registers });
+  const objective = new Gauge({ name: METRICS.sloObjectiveRatio, help: 'Objective of each SLO.', labelNames: ['slo'], registers });
+  const burn = new Gauge({ name: METRICS.sloBurnRate, help: 'Burn rate per window: error ratio over what the objective allows.', labelNames: ['slo', 'window'], registers });
+  const budget = new Gauge({ name: METRICS.sloErrorBudgetRemaining, help: 'Share of the error budget left over the window of the SLO.', labelNames: ['slo'], registers });
+  const collected = new Counter({ name: METRICS.collectorEvents, help: 'Events by source and what became of them.', labelNames: ['source', 'result'], registers });
+  const intake = new Histogram({ name: METRICS.collectorRequestDuration, help: 'Time from an intake request to its answer.', buckets: LATENCY_BUCKETS, registers });
+  const requests = new Histogram({ name: METRICS.apiRequestDuration, help: 'Time to serve requests of the enrollment API.', labelNames: ['operation'], buckets: LATENCY_BUCKETS, registers });
+  new Gauge({
+    name: METRICS.collectorLag,
+    help: 'How far the loader is behind the log.',
+    registers,
+    collect() {
+      this.set(deps.lagSeconds());
+    },
+  });
+  new Gauge({
+    name: METRICS.pendingAttempts,
+    help: 'Attempts that have started and neither ended nor passed their deadline.',
+    registers,
+    async collect() {
+      this.set(await deps.pendingAttempts());
+    },
+  });
+  return {
+    registry,
+    show(evaluation, slos) {
+      burn.reset();
+      budget.reset();
+      for (const slo of slos) {
+        const figure = evaluation.figures.get(slo.name);
+        const status = evaluation.statuses.find((each) => each.slo === slo.name);
+        if (!figure || !status) continue;
+        objective.set({ slo: slo.name }, slo.objective);
+        if (status.errorBudgetRemaining !== null) budget.set({ slo: slo.name }, status.errorBudgetRemaining);
+        for (const window of WINDOW_NAMES) {
+          const { good, total } = figure.windows[window];
+          const outcomes = { good, bad: total - good, users_bad: figure.usersBad[window] };
+          for (const [outcome, count] of Object.entries(outcomes)) windowEvents.set({ slo: slo.name, window, outcome }, count);
+          const rate = status.burnRates[window];
+          if (rate !== null) burn.set({ slo: slo.name, window }, rate);
+        }
+      }
+    },
+    countEvents: (source, result, count) => collected.inc({ source, result }, count),
+    observeIntake: (seconds) => intake.observe(seconds),
+    observeRequest: (operation, seconds) => requests.observe({ operation }, seconds),
+  };
+}

@@ -1,0 +1,84 @@
+/** What the Overview page shows, in one answer: verdict, SLO rows, what changed, and how fresh it all is. */
+import type { Slo } from '../slo/openslo.ts';
+import type { Counts } from '../slo/burn.ts';
+import { errorBudgetRemaining } from '../slo/burn.ts';
+import type { Evaluation } from '../slo/evaluator.ts';
+import { dailyCounts } from '../slo/figures.ts';
+import type { SloStatus } from '../slo/status.ts';
+import { type SloState, stateOf, type Verdict, verdictOf } from '../slo/verdict.ts';
+import type { Session } from '../store/engine.ts';
+
+const DAYS = 30;
+const MAX_CHANGES = 8;
+
+export interface OverviewSlo extends SloStatus {
+  meaning: string;
+  state: SloState;
+  since: string | null;
+  budgetYesterday: number | null;
+  /** Good and total per day, oldest first, the last one ending now. */
+  daily: Counts[];
+}
+
+export interface Change {
+  time: string;
+  type: string;
+  deployment: string;
+  provider: string;
+  region: string;
+  action: string;
+  reason: string;
+}
+
+export interface Fill {
+  /** Days of history that are in, of how many. */
+  done: number;
+  total: number;
+}
+
+export interface Overview {
+  at: string;
+  verdict: Verdict;
+  slos: OverviewSlo[];
+  changes: Change[];
+  newestEvent: string | null;
+  fill: Fill | null;
+  version: string;
+}
+
+/** The overview of an evaluation. */
+export async function overviewOf(
+  session: Session,
+  slos: readonly Slo[],
+  evaluation: Evaluation,
+  more: { fill: Fill | null; version: string },
+): Promise<Overview> {
+  const daily = await dailyCounts(session, evaluation.atMs, DAYS);
+  const changes = await session.rows<Change>(
+    `SELECT formatDateTime(time, '%Y-%m-%dT%H:%i:%SZ') AS time, type, deployment, provider, region, action, reason FROM events_v
+     WHERE type IN ('deploy.completed', 'deploy.rolled_back', 'incident.opened', 'incident.resolved', 'provider.circuit_opened', 'policy.changed')
+       AND events_v.time > now() - INTERVAL ${DAYS} DAY ORDER BY events_v.time DESC LIMIT ${MAX_CHANGES}`,
+  );
+  const [newest] = await session.rows<{ at: number | null }>('SELECT if(count() = 0, NULL, toUnixTimestamp64Milli(max(time))) AS at FROM events');
+  return {
+    at: new Date(evaluation.atMs).toISOString(),
+    verdict: verdictOf(evaluation.statuses),
+    slos: slos.flatMap((slo) => {
+      const status = evaluation.statuses.find((each) => each.slo === slo.name);
+      const figure = evaluation.figures.get(slo.name);
+      if (!status || !figure) return [];
+      const { state, since } = stateOf(status);
+      return [{
+        ...status,
+        meaning: slo.sli.meaning,
+        state,
+        since,
+        budgetYesterday: errorBudgetRemaining(figure.wholeYesterday, slo.objective),
+        daily: daily.get(slo.sli.id) ?? [],
+      }];
+    }),
+    changes,
+    newestEvent: newest?.at == null ? null : new Date(Number(newest.at)).toISOString(),
+    ...more,
+  };
+}

@@ -1,0 +1,47 @@
+/** Errors as clients see them: problem details (RFC 9457) with our code, and never the words of an unknown error. */
+import { randomUUID } from 'node:crypto';
+import type { ServerResponse } from 'node:http';
+import { MusterError } from '../errors.ts';
+
+/** A client should come back this soon; the OpenTelemetry SDK gives up on longer waits. */
+const RETRY_AFTER_SECONDS = 1;
+
+export interface Problem {
+  status: number;
+  headers: Record<string, string>;
+  body: Record<string, unknown>;
+}
+
+/** The answer to an error. An unknown one is told to `onDefect` under the id that the client sees. */
+export function problemOf(error: unknown, onDefect: (message: string) => void): Problem {
+  const known = error instanceof MusterError ? error : fromExpress(error);
+  const requestId = randomUUID();
+  if (!known) onDefect(`request ${requestId} failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+  const { code, message, kind } = known ?? new MusterError('MUSTER_INTERNAL', `something went wrong inside Muster; its log has the details under request ${requestId}`);
+  return {
+    status: kind.status,
+    headers: kind.retryable ? { 'retry-after': String(RETRY_AFTER_SECONDS) } : {},
+    body: { type: 'about:blank', title: kind.meaning, status: kind.status, code, detail: message },
+  };
+}
+
+/** Body parsers of Express raise errors of their own. */
+function fromExpress(error: unknown): MusterError | undefined {
+  const type = typeof error === 'object' && error !== null && 'type' in error ? error.type : undefined;
+  if (type === 'entity.too.large') return new MusterError('MUSTER_BODY_TOO_LARGE', 'the body is larger than this route takes');
+  if (type === 'entity.parse.failed') return new MusterError('MUSTER_BAD_JSON', 'the body is not valid JSON');
+  if (type === 'encoding.unsupported' || type === 'charset.unsupported') return new MusterError('MUSTER_UNSUPPORTED_TYPE', 'the encoding of the body is not supported');
+  if (error instanceof URIError) return new MusterError('MUSTER_BAD_ARGUMENT', 'the path is not valid');
+  return undefined;
+}
+
+/** Writes a problem, with fields of its own beside. */
+export function sendProblem(response: ServerResponse, problem: Problem, extra: Record<string, unknown> = {}): void {
+  sendJson(response, problem.status, { ...problem.body, ...extra }, { 'content-type': 'application/problem+json', ...problem.headers });
+}
+
+export function sendJson(response: ServerResponse, status: number, body: unknown, headers: Record<string, string> = {}): void {
+  const text = JSON.stringify(body);
+  response.writeHead(status, { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(text)), ...headers });
+  response.end(text);
+}

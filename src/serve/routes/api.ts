@@ -1,0 +1,117 @@
+/** `/api`: what the web UI and the commands use. */
+import express, { Router } from 'express';
+import { z } from 'zod';
+import { CONNECTORS } from '../../collect/connectors/index.ts';
+import { connectorNamed } from '../../collect/connectors/connector.ts';
+import { importRecords, type ImportRecord } from '../../collect/import.ts';
+import type { Intake } from '../../collect/intake.ts';
+import type { Pseudonyms } from '../../collect/pseudonyms.ts';
+import { MusterError } from '../../errors.ts';
+import { parseTime } from '../../events/time.ts';
+import { expandMacros } from '../../publish/grafana/macros.ts';
+import { PANELS } from '../../publish/panels/index.ts';
+import type { Evaluator } from '../../slo/evaluator.ts';
+import type { Slo } from '../../slo/openslo.ts';
+import { sloStatus } from '../../slo/status.ts';
+import type { Store } from '../../store/store.ts';
+import type { EventStream } from '../event-stream.ts';
+import { type Fill, overviewOf } from '../overview.ts';
+
+const MAX_IMPORT_BODY = '600mb';
+/** A panel's query ends after this. */
+const PANEL_SECONDS = 10;
+/** Buckets across a panel. */
+const PANEL_BUCKETS = 96;
+
+/** What answers once the store is open. */
+export interface Ready {
+  store: Store;
+  intake: Intake;
+  pseudonyms: Pseudonyms;
+  slos: Slo[];
+  evaluator: Evaluator;
+}
+
+export interface ApiDeps {
+  ready: () => Ready | undefined;
+  stream: EventStream;
+  fill: () => Fill | null;
+  version: string;
+  now: () => number;
+}
+
+const importBody = z.object({
+  records: z.array(z.union([
+    z.object({ line: z.number().int(), value: z.unknown() }),
+    z.object({ line: z.number().int(), unreadable: z.string().max(200) }),
+  ])).max(10_000),
+  defaultTime: z.string().optional(),
+});
+
+export function apiRoutes(deps: ApiDeps): Router {
+  const router = Router();
+  const ready = (): Ready => {
+    const services = deps.ready();
+    if (services) return services;
+    throw new MusterError('MUSTER_NOT_READY', 'the store is still starting; send this request again');
+  };
+
+  router.get('/overview', async (_request, response) => {
+    const { store, slos, evaluator } = ready();
+    const evaluation = evaluator.latest() ?? (await evaluator.evaluate());
+    response.json(await overviewOf(store.read, slos, evaluation, { fill: deps.fill(), version: deps.version }));
+  });
+
+  router.get('/slos', async (request, response) => {
+    const { store, slos } = ready();
+    response.json(await sloStatus(store.read, slos, momentOf(request.query.at, deps.now())));
+  });
+
+  router.get('/panels', (_request, response) => {
+    const { slos } = ready();
+    response.json(PANELS.map((file) => file(slos)));
+  });
+
+  router.get('/panels/:name', async (request, response) => {
+    const { store, slos } = ready();
+    const panel = PANELS.map((file) => file(slos)).find(({ name }) => name === request.params.name);
+    if (!panel) throw new MusterError('MUSTER_NOT_FOUND', 'no panel has this name; /api/panels lists them');
+    const toMs = momentOf(request.query.to, deps.now());
+    const fromMs = momentOf(request.query.from, toMs - 86_400_000);
+    if (fromMs >= toMs) throw new MusterError('MUSTER_BAD_ARGUMENT', 'from: expected a time before to');
+    const sql = expandMacros(panel.sql, { fromMs, toMs, intervalMs: (toMs - fromMs) / PANEL_BUCKETS });
+    const rows = await store.panels.rows(`${sql}\nSETTINGS max_execution_time = ${PANEL_SECONDS}, max_threads = 1`);
+    response.json({ name: panel.name, title: panel.title, description: panel.description, from: new Date(fromMs).toISOString(), to: new Date(toMs).toISOString(), sql, rows });
+  });
+
+  router.get('/events/recent', (_request, response) => {
+    response.json(deps.stream.recent());
+  });
+  router.get('/events/stream', (request, response) => deps.stream.handle(request, response));
+
+  router.post('/import/:source', express.json({ limit: MAX_IMPORT_BODY }), async (request, response) => {
+    const { intake, pseudonyms } = ready();
+    const connector = connectorNamed(CONNECTORS, request.params.source);
+    const body = importBody.safeParse(request.body);
+    if (!body.success) throw new MusterError('MUSTER_BAD_ARGUMENT', 'expected {"records":[{"line","value"}]}, at most 10,000 records');
+    response.json(
+      await importRecords({ intake }, connector, body.data.records as ImportRecord[], {
+        fingerprint: (text) => pseudonyms.of('record', text),
+        ...(body.data.defaultTime !== undefined && { defaultTime: body.data.defaultTime }),
+      }),
+    );
+  });
+
+  router.use(() => {
+    throw new MusterError('MUSTER_NOT_FOUND', 'no such route');
+  });
+  return router;
+}
+
+/** A moment of the query string. @throws MUSTER_BAD_ARGUMENT */
+function momentOf(value: unknown, otherwise: number): number {
+  if (value === undefined) return otherwise;
+  const ms = typeof value === 'string' ? parseTime(value) : undefined;
+  if (ms === undefined) throw new MusterError('MUSTER_BAD_ARGUMENT', 'expected a time as RFC 3339, such as 2026-03-01T09:30:00Z');
+  return ms;
+}

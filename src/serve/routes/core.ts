@@ -1,0 +1,137 @@
+/** The HTTP API of the reference core. Every request is reported for the SLIs of the API. */
+import express, { type NextFunction, type Request, type Response, Router } from 'express';
+import type { z } from 'zod';
+import { type Core, type CoreEvent, createSchema, verifySchema } from '../../core/enrollments.ts';
+import { MusterError } from '../../errors.ts';
+import { problemOf } from '../problem.ts';
+
+const MAX_BODY = '16kb';
+
+export interface CoreRoutesDeps {
+  core: () => Core | undefined;
+  now: () => number;
+  /** SVG of a QR code. */
+  qrSvg: (text: string) => Promise<string>;
+  /** Called after each answer, so that the outbox is emptied soon. */
+  onAnswered: () => void;
+  observe: (operation: string, seconds: number) => void;
+  onDefect: (message: string) => void;
+}
+
+type Operation = 'start' | 'verify' | 'cancel' | 'other';
+
+interface Answer {
+  status: number;
+  body: Record<string, unknown>;
+}
+
+/** Routes below `/core/v1`. */
+export function coreRoutes(deps: CoreRoutesDeps): Router {
+  const router = Router();
+  router.use(express.json({ limit: MAX_BODY }));
+
+  const ready = (): Core => {
+    const core = deps.core();
+    if (core) return core;
+    throw new MusterError('MUSTER_NOT_READY', 'the core is still starting; send this request again');
+  };
+
+  /** Serves one operation: an answer kept for its Idempotency-Key, or a new one; reported either way. */
+  const serve = (operation: Operation, work: (core: Core, request: Request) => Promise<Answer> | Answer) =>
+    async (request: Request, response: Response) => {
+      const startMs = performance.now();
+      const atMs = deps.now();
+      const answer = await answerOf(operation, work, request);
+      const isProblem = answer.status >= 400;
+      response.status(answer.status).type(isProblem ? 'application/problem+json' : 'application/json');
+      if (answer.status === 503) response.set('retry-after', '1');
+      response.send(JSON.stringify(answer.body));
+      const durationMs = performance.now() - startMs;
+      deps.observe(operation, durationMs / 1_000);
+      if (request.method !== 'GET') reportRequest(operation, request, answer, { atMs, durationMs });
+    };
+
+  const answerOf = async (operation: Operation, work: (core: Core, request: Request) => Promise<Answer> | Answer, request: Request): Promise<Answer> => {
+    try {
+      const core = ready();
+      const key = request.method === 'POST' ? idempotencyKey(request) : undefined;
+      const fingerprint = `${operation} ${request.path} ${JSON.stringify(request.body ?? null)}`;
+      const kept = key === undefined ? undefined : core.answerFor(key, fingerprint);
+      if (kept) return { status: kept.status, body: JSON.parse(kept.body) as Record<string, unknown> };
+      const answer = await work(core, request);
+      if (key !== undefined) core.keepAnswer(key, fingerprint, answer.status, JSON.stringify(answer.body));
+      return answer;
+    } catch (error) {
+      const { status, body } = problemOf(error, deps.onDefect);
+      return { status, body };
+    }
+  };
+
+  const reportRequest = (operation: Operation, request: Request, answer: Answer, times: { atMs: number; durationMs: number }) => {
+    const core = deps.core();
+    if (!core) return;
+    const id = typeof request.params.id === 'string' ? request.params.id : String(answer.body.id ?? '');
+    const labels: CoreEvent = core.labelsOf(id) ?? {};
+    core.reportRequest({
+      ...labels,
+      time: new Date(times.atMs).toISOString(),
+      operation,
+      http_status: answer.status,
+      duration_ms: Math.round(times.durationMs * 1_000) / 1_000,
+    });
+    deps.onAnswered();
+  };
+
+  router.post('/enrollments', serve('start', async (core, request) => {
+    const { enrollment, challenge } = core.create(parsed(createSchema, request.body));
+    const qrSvg = await deps.qrSvg(challenge.otpauthUri);
+    return { status: 201, body: { ...enrollment, challenge: { secret: challenge.secret, otpauth_uri: challenge.otpauthUri, qr_svg: qrSvg } } };
+  }));
+
+  router.post('/enrollments/:id/verify', serve('verify', (core, request) => {
+    const result = core.verify(idOf(request), parsed(verifySchema, request.body).code);
+    if (result.ok) return { status: 200, body: { ...result.enrollment } };
+    if (result.reason === 'ended') {
+      return problemAnswer('MUSTER_CONFLICT', 'the enrollment has ended; start a new one', { attempts_left: 0 });
+    }
+    const detail = result.reason === 'wrong_code' ? 'the code is wrong, or was used before' : 'the code is wrong, and the enrollment has failed: too many wrong codes';
+    return problemAnswer('MUSTER_WRONG_PROOF', detail, { attempts_left: result.attemptsLeft });
+  }));
+
+  router.get('/enrollments/:id', serve('other', (core, request) => ({ status: 200, body: { ...core.get(idOf(request)) } })));
+  router.delete('/enrollments/:id', serve('cancel', (core, request) => ({ status: 200, body: { ...core.cancel(idOf(request)) } })));
+  router.get('/users/:user/factors', serve('other', (core, request) => ({ status: 200, body: { factors: core.factorsOf(String(request.params.user)) } })));
+  router.delete('/factors/:factor', serve('other', (core, request) => {
+    core.revoke(String(request.params.factor));
+    return { status: 200, body: { id: String(request.params.factor), state: 'revoked' } };
+  }));
+
+  // A body that does not parse never reaches an operation.
+  router.use((error: unknown, _request: Request, response: Response, _next: NextFunction) => {
+    const { status, body } = problemOf(error, deps.onDefect);
+    response.status(status).type('application/problem+json').send(JSON.stringify(body));
+  });
+  return router;
+
+  function problemAnswer(code: 'MUSTER_CONFLICT' | 'MUSTER_WRONG_PROOF', detail: string, extra: Record<string, unknown>): Answer {
+    const { status, body } = problemOf(new MusterError(code, detail), deps.onDefect);
+    return { status, body: { ...body, ...extra } };
+  }
+}
+
+const idOf = (request: Request) => String(request.params.id);
+
+function idempotencyKey(request: Request): string | undefined {
+  const key = request.get('idempotency-key');
+  if (key === undefined || /^[\x21-\x7e]{1,255}$/.test(key)) return key;
+  throw new MusterError('MUSTER_BAD_ARGUMENT', 'Idempotency-Key: expected 1 to 255 visible ASCII characters');
+}
+
+/** @throws MUSTER_BAD_ARGUMENT naming the field */
+function parsed<T extends z.ZodType>(schema: T, body: unknown): z.infer<T> {
+  const result = schema.safeParse(body ?? {});
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  const field = issue?.path.join('.');
+  throw new MusterError('MUSTER_BAD_ARGUMENT', `${field ? `${field}: ` : ''}${issue?.message.replace('Invalid input: ', '') ?? 'not what this route takes'}`);
+}

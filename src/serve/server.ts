@@ -1,0 +1,103 @@
+/** The server: hot intake in front, Express behind, on the loopback address only. */
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import express, { type Express, type NextFunction, type Request, type Response } from 'express';
+import helmet from 'helmet';
+import { MusterError, systemCode } from '../errors.ts';
+import { createIngest, type IngestDeps } from './ingest.ts';
+import { problemOf, sendProblem } from './problem.ts';
+import type { Metrics } from './metrics.ts';
+import { type ApiDeps, apiRoutes } from './routes/api.ts';
+import { coreRoutes, type CoreRoutesDeps } from './routes/core.ts';
+import { assertSameHost } from './same-host.ts';
+
+const HOST = '127.0.0.1';
+const HOT_PATH = '/v1/events';
+const WEB = fileURLToPath(new URL('../../web/dist/', import.meta.url));
+const RUNBOOKS = fileURLToPath(new URL('../../alerts/runbooks/', import.meta.url));
+/** Pages of the web UI; each is the one document. */
+const PAGES = ['/', '/overview'];
+
+export interface ServerDeps {
+  ingest: IngestDeps;
+  api: ApiDeps;
+  core: CoreRoutesDeps;
+  metrics: Metrics;
+  /** Undefined when all is well, else why not. */
+  unready: () => string | undefined;
+  onDefect: (message: string) => void;
+}
+
+/** Express alone, without the hot path. */
+export function createApp(deps: ServerDeps): Express {
+  const app = express();
+  app.disable('x-powered-by');
+  app.use((request, _response, next) => {
+    assertSameHost(request);
+    next();
+  });
+  app.use(
+    helmet({
+      contentSecurityPolicy: { directives: { upgradeInsecureRequests: null, scriptSrc: ["'self'"], styleSrc: ["'self'", "'unsafe-inline'"] } },
+      strictTransportSecurity: false,
+    }),
+  );
+  app.get('/healthz', (_request, response) => {
+    response.type('text/plain').send('ok\n');
+  });
+  app.get('/readyz', (_request, response) => {
+    const reason = deps.unready();
+    response.status(reason === undefined ? 200 : 503).type('text/plain').send(`${reason ?? 'ready'}\n`);
+  });
+  app.get('/metrics', async (_request, response) => {
+    response.type(deps.metrics.registry.contentType).send(await deps.metrics.registry.metrics());
+  });
+  app.use('/api', apiRoutes(deps.api));
+  app.use('/core/v1', coreRoutes(deps.core));
+  app.get('/runbooks/:name', (request, response, next) => {
+    const { name } = request.params;
+    if (!/^[a-z0-9-]{1,64}$/.test(name)) throw new MusterError('MUSTER_NOT_FOUND', 'no runbook has this name');
+    response.type('text/plain; charset=utf-8').sendFile(`${name}.md`, { root: RUNBOOKS }, (error) => {
+      if (error) next(new MusterError('MUSTER_NOT_FOUND', 'no runbook has this name'));
+    });
+  });
+  app.use(express.static(WEB, { index: false }));
+  app.get(PAGES, (_request, response, next) => {
+    response.sendFile('index.html', { root: WEB }, (error) => {
+      if (error) next(new MusterError('MUSTER_NOT_FOUND', 'the web UI is not built; run npm run prepare in the folder of Muster'));
+    });
+  });
+  app.use(() => {
+    throw new MusterError('MUSTER_NOT_FOUND', 'no such page or route');
+  });
+  app.use((error: unknown, _request: Request, response: Response, next: NextFunction) => {
+    if (response.headersSent) return next(error);
+    sendProblem(response, problemOf(error, deps.onDefect));
+  });
+  return app;
+}
+
+/**
+ * Listens on the loopback address.
+ * @param port 0 for any free one
+ * @throws MUSTER_PORT_IN_USE
+ */
+export async function listen(deps: ServerDeps, port: number): Promise<{ server: Server; url: string }> {
+  const app = createApp(deps);
+  const ingest = createIngest(deps.ingest);
+  const server = createServer({ headersTimeout: 10_000, requestTimeout: 120_000, keepAliveTimeout: 65_000 }, (request, response) => {
+    const { url = '' } = request;
+    if (url === HOT_PATH || url.startsWith(`${HOT_PATH}?`)) void ingest(request, response);
+    else app(request, response);
+  });
+  server.maxConnections = 10_000;
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error) => {
+      const isTaken = systemCode(error) === 'EADDRINUSE';
+      reject(isTaken ? new MusterError('MUSTER_PORT_IN_USE', `port ${port} is taken by another program; stop it, or choose another with --port`, { cause: error }) : error);
+    });
+    server.listen(port, HOST, resolve);
+  });
+  return { server, url: `http://${HOST}:${(server.address() as AddressInfo).port}` };
+}

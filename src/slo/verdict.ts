@@ -1,0 +1,57 @@
+/** The answer of the Overview as one plain sentence, and what stands behind it. */
+import type { AlertState } from './burn.ts';
+import type { Severity } from './pairs.ts';
+import type { SloStatus } from './status.ts';
+
+/** State of an SLO as people read it, the worst of its pairs first. */
+export type SloState = Severity | Exclude<AlertState, 'firing' | 'inactive'> | 'healthy';
+
+/** The worst state of an SLO, and since when it fires. */
+export function stateOf(status: SloStatus): { state: SloState; since: string | null; pair: string | null } {
+  const firing = (severity: Severity) => status.alerts.filter((alert) => alert.state === 'firing' && alert.severity === severity);
+  for (const severity of ['page', 'ticket'] as const) {
+    const [first] = firing(severity).sort((a, b) => ((a.since ?? '') < (b.since ?? '') ? -1 : 1));
+    if (first) return { state: severity, since: first.since, pair: first.pair };
+  }
+  if (status.total === 0) return { state: 'no_traffic', since: null, pair: null };
+  const few = status.alerts.find(({ state }) => state === 'too_few');
+  return few ? { state: 'too_few', since: null, pair: few.pair } : { state: 'healthy', since: null, pair: null };
+}
+
+export interface Verdict {
+  headline: string;
+  detail: string;
+}
+
+/** Headline and detail for all SLOs. */
+export function verdictOf(statuses: readonly SloStatus[]): Verdict {
+  const states = statuses.map((status) => ({ status, ...stateOf(status) }));
+  const paging = states.filter(({ state }) => state === 'page');
+  const tickets = states.filter(({ state }) => state === 'ticket');
+  const [worst] = paging.length > 0 ? paging : tickets;
+  if (worst) {
+    const one = worst.status;
+    const names = (paging.length > 0 ? paging : tickets).map(({ status }) => status.slo);
+    const verb = paging.length > 0 ? (names.length === 1 ? 'pages' : 'page') : names.length === 1 ? 'has a ticket' : 'have a ticket';
+    return { headline: `${listed(names)} ${verb}.`, detail: `${one.title}: ${one.total - one.good} of ${one.total} were bad over ${one.window}.` };
+  }
+  if (statuses.every(({ total }) => total === 0)) {
+    return { headline: 'No events yet.', detail: 'Send the first to POST /v1/events, or import a log with muster import.' };
+  }
+  const overspent = statuses.filter(({ errorBudgetRemaining }) => (errorBudgetRemaining ?? 1) < 0);
+  if (overspent.length > 0) {
+    return {
+      headline: `Nothing fires, but ${listed(overspent.map(({ slo }) => slo))} ${overspent.length === 1 ? 'has' : 'have'} no error budget left.`,
+      detail: 'The objective is missed over its window; hold back risky changes until old failures leave it.',
+    };
+  }
+  const few = states.filter(({ state }) => state === 'too_few').map(({ status }) => status.slo);
+  return {
+    headline: 'Nothing fires.',
+    detail: few.length > 0 ? `${listed(few)}: burning, but on too few events to judge.` : 'Every objective is met over its window.',
+  };
+}
+
+function listed(names: readonly string[]): string {
+  return names.length < 2 ? (names[0] ?? '') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
+}
