@@ -1,0 +1,192 @@
+/** Figures are a pure function of the set of deliveries: shuffled, repeated, conflicting, delayed, cut anyhow and crashed anywhere. */
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createIntake } from '../../src/collect/intake.ts';
+import { KnownIdentities } from '../../src/collect/known-identities.ts';
+import { openLogWriter } from '../../src/collect/log-writer.ts';
+import { mask } from '../../src/collect/mask.ts';
+import { pseudonyms } from '../../src/collect/pseudonyms.ts';
+import type { Event } from '../../src/events/catalogue.ts';
+import { SLIS } from '../../src/slo/slis/index.ts';
+import { type Engine, openEngine } from '../../src/store/engine.ts';
+import { openLoader } from '../../src/store/loader.ts';
+import { readLoaderState } from '../../src/store/loader-state.ts';
+import { migrate } from '../../src/store/migrate.ts';
+import { type Delivered, modelAttempts, modelMinutes } from './contract-model.ts';
+
+const WINDOW_MS = 600_000;
+const BASE_MS = Date.UTC(2026, 9, 31, 23, 40);
+const END_MS = BASE_MS + 3 * 3_600_000;
+const STEPS = ['begun', 'homes', 'alive', 'dead', 'minutes'];
+const names = pseudonyms(Buffer.alloc(32, 7));
+
+let root: string;
+let engine: Engine;
+let runs = 0;
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), 'muster-metamorphic-'));
+});
+afterAll(async () => {
+  await rm(root, { recursive: true, force: true });
+});
+
+const seconds = (from: number, to: number) => fc.integer({ min: from, max: to }).map((s) => s * 1_000);
+const optional = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined, freq: 3 });
+const labels = fc.record({
+  region: optional(fc.constantFrom('eu', 'us')),
+  provider: optional(fc.constantFrom('alpha', 'beta')),
+  deployment: optional(fc.constantFrom('v1', 'v2')),
+  traffic: fc.option(fc.constantFrom('user', 'synthetic', 'bot'), { nil: undefined, freq: 8 }),
+  user: optional(fc.constantFrom('ada@example.org', 'ben@example.org')),
+});
+const cause = fc.record({ error_class: optional(fc.constantFrom('provider', 'client', 'storage', 'policy', 'abandoned')), error_code: optional(fc.constantFrom('a', 'b')) });
+const TYPES = ['enrollment.started', 'enrollment.challenge_issued', 'enrollment.completed', 'enrollment.failed', 'enrollment.expired', 'enrollment.cancelled', 'ux.abandoned', 'provider.request', 'provider.fallback'] as const;
+
+/** One event of an attempt: starts early, ends around and past the deadline, in any order. */
+const attemptEvent = fc
+  .record({ type: fc.constantFrom(...TYPES), offset: seconds(-30, 780), labels, cause })
+  .map(({ type, offset, labels: some, cause: why }) => ({ type, offset: type === 'enrollment.started' ? Math.abs(offset % 60_000) : offset, ...some, ...(type.startsWith('enrollment.') ? why : {}) }));
+const request = fc
+  .record({
+    offset: seconds(0, 600), labels, operation: fc.constantFrom('start', 'verify'), http_status: optional(fc.constantFrom(201, 200, 422, 429, 500, 503)),
+    duration_ms: optional(fc.integer({ min: 1, max: 900 })), hasAttempt: fc.boolean(),
+  })
+  .map(({ labels: some, ...rest }) => ({ type: 'api.request' as const, ...rest, ...some }));
+const story = fc.record({ start: seconds(0, 7_000), events: fc.array(attemptEvent, { minLength: 1, maxLength: 7 }), requests: fc.array(request, { maxLength: 3 }) });
+
+interface Delivery {
+  event: Event;
+  timeMs: number;
+}
+
+/** The deliveries of some stories: each event once, with a few conflicts (same identity, other content). */
+const deliveries = fc.array(story, { minLength: 1, maxLength: 14 }).chain((stories) => {
+  const all = stories.flatMap(({ start, events, requests }, n) =>
+    [...events, ...requests].map((made, i): Delivery => {
+      const { offset, ...fields } = made as typeof made & { hasAttempt?: boolean };
+      const { hasAttempt, ...rest } = fields;
+      const timeMs = BASE_MS + start + offset;
+      const content = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
+      const event = { ...content, id: `e${n}-${i}`, source: 'model', time: new Date(timeMs).toISOString(), ...(hasAttempt === false ? {} : { attempt_id: `a${n}` }) };
+      return { event: event as unknown as Event, timeMs };
+    }),
+  );
+  return fc
+    .array(fc.record({ of: fc.nat({ max: all.length - 1 }), region: fc.constantFrom('eu', 'us', 'ap'), status: fc.constantFrom(200, 503) }), { maxLength: 4 })
+    .map((conflicts) => [
+      ...all,
+      ...conflicts.map(({ of, region, status }): Delivery => {
+        const { event, timeMs } = all[of] as Delivery;
+        return { event: { ...event, region, ...(event.type === 'api.request' && { http_status: status }) }, timeMs };
+      }),
+    ]);
+});
+
+const plan = deliveries.chain((all) =>
+  fc.record({
+    all: fc.constant(all),
+    order: fc.shuffledSubarray([...all, ...all].map((_, i) => i), { minLength: all.length * 2, maxLength: all.length * 2 }),
+    repeats: fc.array(fc.nat({ max: all.length - 1 }), { maxLength: 10 }),
+    batch: fc.integer({ min: 1, max: 25 }),
+    /** After each batch: roll at a moment, crash at a step, or wait for the next. */
+    actions: fc.array(fc.oneof(fc.record({ at: seconds(0, 10_800) }), fc.record({ crash: fc.constantFrom(...STEPS), at: seconds(0, 10_800) }), fc.constant('wait' as const)), { minLength: 1, maxLength: 30 }),
+  }),
+);
+
+class Crash extends Error {}
+
+/** A store that can be crashed: whatever was in memory is gone, whatever was on disk stays. */
+async function openRun(name: string) {
+  const directory = join(root, name);
+  await mkdir(directory, { recursive: true });
+  let nowMs = BASE_MS;
+  let crashAt: string | undefined;
+  const open = async () => {
+    const loader = await openLoader({
+      engine, statePath: join(directory, 'state.json'), quarantineDir: join(directory, 'quarantine'), slis: SLIS, windowMs: WINDOW_MS,
+      now: () => nowMs,
+      onProblem: (message) => { throw new Error(message); },
+      atStep: (step) => { if (step === crashAt) throw new Crash(step); },
+    });
+    const log = await openLogWriter(join(directory, 'log'), { after: (await readLoaderState(join(directory, 'state.json'))).cursor });
+    const intake = createIntake({ log, pseudonyms: names, now: () => END_MS, known: new KnownIdentities(), lookUp: async (asked) => asked.map(() => undefined) });
+    return { loader, log, intake };
+  };
+  let current = await open();
+  return {
+    accept: (events: readonly Event[]) => current.intake.accept(events.map((value) => ({ value })), 'import'),
+    async roll(atMs: number) {
+      nowMs = Math.max(nowMs, atMs);
+      await current.loader.drain(current.log);
+    },
+    async crash(step: string, atMs: number) {
+      crashAt = step;
+      nowMs = Math.max(nowMs, atMs);
+      await current.loader.drain(current.log).catch((error: unknown) => { if (!(error instanceof Crash)) throw error; });
+      crashAt = undefined;
+      await current.loader.stop();
+      await current.log.close();
+      current = await open();
+    },
+    async close() {
+      await current.loader.stop();
+      await current.log.close();
+    },
+  };
+}
+
+async function storedMinutes(): Promise<Map<string, string>> {
+  const rows = await engine.session('read').rows<{ key: string; counts: string }>(
+    `SELECT concat(sli, '|', toString(intDiv(toUnixTimestamp(minute), 60)), '|', dimension, '|', value) AS key, concat(toString(good), '/', toString(total)) AS counts
+     FROM sli_minutes WHERE dimension IN ('', 'region', 'provider', 'deployment')`,
+  );
+  return new Map(rows.map(({ key, counts }) => [key, counts]));
+}
+
+async function storedAttempts() {
+  const rows = await engine.session('read').rows<Record<string, string | number | null>>(
+    `SELECT concat(source, '/', attempt_id) AS key, result, observed, toUnixTimestamp64Milli(started_at) AS startedMs, toUnixTimestamp64Milli(settled_at) AS settledMs,
+       duration_ms AS durationMs, error_class AS errorClass, fault, traffic, region, provider, provider_final AS providerFinal, deployment, own_error AS ownError FROM attempts`,
+  );
+  const number = (value: unknown) => (value === null ? null : Number(value));
+  return new Map(rows.map(({ key, ...row }) => [String(key), { ...row, startedMs: number(row.startedMs), settledMs: number(row.settledMs), durationMs: number(row.durationMs), ownError: row.ownError === 1 }]));
+}
+
+test('any order, repetition, conflict, batching and crash gives the figures of the contract', async () => {
+  await fc.assert(
+    fc.asyncProperty(plan, async ({ all, order, repeats, batch, actions }) => {
+      runs += 1;
+      const name = `run_${runs}`;
+      engine = await openEngine({ path: join(root, 'engine'), scratch: join(root, 'scratch'), database: name });
+      try {
+        await migrate(engine.session('load'));
+        const run = await openRun(name);
+        const sequence = [...order.map((i) => i % all.length), ...repeats].map((i) => (all[i] as Delivery).event);
+        for (let from = 0, n = 0; from < sequence.length; from += batch, n++) {
+          await run.accept(sequence.slice(from, from + batch));
+          const action = actions[n % actions.length];
+          if (action === undefined || action === 'wait') continue;
+          if ('crash' in action) await run.crash(action.crash, BASE_MS + action.at);
+          else await run.roll(BASE_MS + action.at);
+        }
+        await run.roll(END_MS);
+        await run.close();
+
+        const model: Delivered[] = all.map(({ event, timeMs }) => ({
+          ...(event as unknown as Delivered),
+          timeMs,
+          contentHash: mask(event, { timeMs, expiresAtMs: undefined, receivedAtMs: 0 }, names).contentHash,
+        }));
+        expect(await storedMinutes()).toEqual(modelMinutes(model, WINDOW_MS, END_MS));
+        expect(await storedAttempts()).toEqual(modelAttempts(model, WINDOW_MS, Date.now()));
+      } finally {
+        await engine.session('load').run(`DROP DATABASE ${name} SYNC`);
+        await engine.close();
+      }
+    }),
+    { numRuns: Number(process.env.MUSTER_PROPERTY_RUNS ?? 30), ...(process.env.MUSTER_PROPERTY_SEED && { seed: Number(process.env.MUSTER_PROPERTY_SEED) }) },
+  );
+}, 300_000);

@@ -1,0 +1,17 @@
+/** Says plainly, before and after the run, which groups cannot run on this machine. */
+import { missing } from './counterparts.ts';
+
+const GROUPS = {
+  promtool: 'rules and metrics checked by promtool',
+  chromium: 'the page in a real browser',
+  python3: 'streams of the second generator',
+  shared: 'real payloads of identity providers, and the second generator',
+} as const;
+
+export default function announce(): () => void {
+  const say = () => {
+    for (const name of missing()) console.warn(`NOT RUN here, since ${name} is missing: ${GROUPS[name]}`);
+  };
+  say();
+  return say;
+}
