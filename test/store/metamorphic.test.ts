@@ -91,8 +91,11 @@ const plan = deliveries.chain((all) =>
     order: fc.shuffledSubarray([...all, ...all].map((_, i) => i), { minLength: all.length * 2, maxLength: all.length * 2 }),
     repeats: fc.array(fc.nat({ max: all.length - 1 }), { maxLength: 10 }),
     batch: fc.integer({ min: 1, max: 25 }),
-    /** After each batch: roll at a moment, crash at a step, or wait for the next. */
-    actions: fc.array(fc.oneof(fc.record({ at: seconds(0, 10_800) }), fc.record({ crash: fc.constantFrom(...STEPS), at: seconds(0, 10_800) }), fc.constant('wait' as const)), { minLength: 1, maxLength: 30 }),
+    /** After each batch the clock goes on, and then: roll, crash at a step (and merge parts, or not), or wait for the next. */
+    actions: fc.array(
+      fc.record({ advance: seconds(0, 900), what: fc.oneof(fc.constant('roll'), fc.constant('wait'), fc.constantFrom(...STEPS)), merges: fc.boolean() }),
+      { minLength: 1, maxLength: 30 },
+    ),
   }),
 );
 
@@ -122,13 +125,15 @@ async function openRun(name: string) {
       nowMs = Math.max(nowMs, atMs);
       await current.loader.drain(current.log);
     },
-    async crash(step: string, atMs: number) {
+    async crash(step: string, atMs: number, merges: boolean) {
       crashAt = step;
       nowMs = Math.max(nowMs, atMs);
       await current.loader.drain(current.log).catch((error: unknown) => { if (!(error instanceof Crash)) throw error; });
       crashAt = undefined;
       await current.loader.stop();
       await current.log.close();
+      // A merge forgets what a row was before: nothing may hang on reading an old version again.
+      if (merges) await engine.session('roll').run('OPTIMIZE TABLE attempt_states FINAL');
       current = await open();
     },
     async close() {
@@ -165,14 +170,16 @@ test('any order, repetition, conflict, batching and crash gives the figures of t
         await migrate(engine.session('load'));
         const run = await openRun(name);
         const sequence = [...order.map((i) => i % all.length), ...repeats].map((i) => (all[i] as Delivery).event);
+        let nowMs = BASE_MS;
         for (let from = 0, n = 0; from < sequence.length; from += batch, n++) {
           await run.accept(sequence.slice(from, from + batch));
           const action = actions[n % actions.length];
-          if (action === undefined || action === 'wait') continue;
-          if ('crash' in action) await run.crash(action.crash, BASE_MS + action.at);
-          else await run.roll(BASE_MS + action.at);
+          if (!action) continue;
+          nowMs += action.advance;
+          if (action.what === 'roll') await run.roll(nowMs);
+          else if (action.what !== 'wait') await run.crash(action.what, nowMs, action.merges);
         }
-        await run.roll(END_MS);
+        await run.roll(Math.max(nowMs, END_MS));
         await run.close();
 
         const model: Delivered[] = all.map(({ event, timeMs }) => ({
@@ -180,13 +187,13 @@ test('any order, repetition, conflict, batching and crash gives the figures of t
           timeMs,
           contentHash: mask(event, { timeMs, expiresAtMs: undefined, receivedAtMs: 0 }, names).contentHash,
         }));
-        expect(await storedMinutes()).toEqual(modelMinutes(model, WINDOW_MS, END_MS));
+        expect(await storedMinutes()).toEqual(modelMinutes(model, WINDOW_MS, Math.max(nowMs, END_MS)));
         expect(await storedAttempts()).toEqual(modelAttempts(model, WINDOW_MS, Date.now()));
       } finally {
         await engine.session('load').run(`DROP DATABASE ${name} SYNC`);
         await engine.close();
       }
     }),
-    { numRuns: Number(process.env.MUSTER_PROPERTY_RUNS ?? 30), ...(process.env.MUSTER_PROPERTY_SEED && { seed: Number(process.env.MUSTER_PROPERTY_SEED) }) },
+    { numRuns: Number(process.env.MUSTER_PROPERTY_RUNS ?? 25), ...(process.env.MUSTER_PROPERTY_SEED && { seed: Number(process.env.MUSTER_PROPERTY_SEED) }) },
   );
 }, 300_000);

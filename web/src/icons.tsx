@@ -1,0 +1,20 @@
+/** Icons: one stroke, one size, always beside a word. */
+import type { SloState } from './api.ts';
+
+const PATHS: Record<SloState | 'overview' | 'mark', string> = {
+  page: 'M6 1.5h4L14.5 6v4L10 14.5H6L1.5 10V6zM8 4.5v4M8 11v.5',
+  ticket: 'M8 2 15 14H1zM8 6.5v4M8 12v.3',
+  too_few: 'M8 2a6 6 0 1 0 .01 0M5 8h.5M8 8h.5M11 8h.5',
+  no_traffic: 'M8 2a6 6 0 1 0 .01 0M4 4l8 8',
+  healthy: 'M3 8.5 6.5 12 13 4.5',
+  overview: 'M2 2h5v5H2zM9 2h5v5H9zM2 9h5v5H2zM9 9h5v5H9z',
+  mark: 'M3 3v10M6.3 3v10M9.6 3v10M13 3v10M1 11 15 5',
+};
+
+export function Icon({ name }: { name: keyof typeof PATHS }) {
+  return (
+    <svg viewBox="0 0 16 16" fill="none" stroke="currentColor" strokeWidth="1.5" strokeLinecap="round" strokeLinejoin="round" aria-hidden="true">
+      <path d={PATHS[name]} />
+    </svg>
+  );
+}

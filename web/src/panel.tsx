@@ -1,0 +1,88 @@
+/** A panel: title, scope, its SQL and its table, and the states that every panel has. */
+import { type ReactNode, useEffect, useId, useState } from 'react';
+import { get, type PanelData } from './api.ts';
+
+interface PanelProps {
+  title: string;
+  scope?: string;
+  className?: string;
+  data?: PanelData | undefined;
+  tools?: ReactNode;
+  children: ReactNode;
+}
+
+export function Panel({ title, scope, className, data, tools, children }: PanelProps) {
+  const [shown, setShown] = useState<'sql' | 'table' | undefined>();
+  const id = useId();
+  const toggle = (what: 'sql' | 'table') => setShown((now) => (now === what ? undefined : what));
+  return (
+    <section className={`panel ${className ?? ''}`} aria-labelledby={id}>
+      <header>
+        <h2 id={id}>{title}</h2>
+        <span className="quiet">{scope}</span>
+        {tools}
+        {data && (
+          <>
+            <button type="button" className="tool" aria-expanded={shown === 'table'} onClick={() => toggle('table')}>Table<span className="hidden"> of {title}</span></button>
+            <button type="button" className="tool" aria-expanded={shown === 'sql'} onClick={() => toggle('sql')}>SQL<span className="hidden"> of {title}</span></button>
+          </>
+        )}
+      </header>
+      <div className="body">
+        {data && shown === 'sql' && (
+          // biome-ignore lint/a11y/noNoninteractiveTabindex: a box that scrolls must be reachable by keyboard (WCAG 2.1.1).
+          <pre className="sql" tabIndex={0}>{data.sql}</pre>
+        )}
+        {data && shown === 'table' && <PlainTable data={data} />}
+        {children}
+      </div>
+    </section>
+  );
+}
+
+function PlainTable({ data }: { data: PanelData }) {
+  const columns = Object.keys(data.rows[0] ?? {});
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: a box that scrolls must be reachable by keyboard (WCAG 2.1.1).
+    <section className="table-view" tabIndex={0} aria-label={`${data.title} as a table`}>
+      <table>
+        <thead><tr>{columns.map((column) => <th key={column} scope="col">{column.replaceAll('_', ' ')}</th>)}</tr></thead>
+        <tbody>
+          {data.rows.map((row) => (
+            <tr key={JSON.stringify(row)}>{columns.map((column) => <td key={column}>{row[column]}</td>)}</tr>
+          ))}
+        </tbody>
+      </table>
+    </section>
+  );
+}
+
+export type Loaded = { data: PanelData | undefined; problem: string | undefined };
+
+/** The rows of a panel over the last `hours`, asked again with each evaluation; the old ones stay until the new are there. */
+export function usePanel(name: string, hours: number, evaluation: number, at: string | undefined): Loaded {
+  const [loaded, setLoaded] = useState<Loaded>({ data: undefined, problem: undefined });
+  // biome-ignore lint/correctness/useExhaustiveDependencies: each evaluation asks again, though the address may be the same.
+  useEffect(() => {
+    if (at === undefined) return;
+    let isGone = false;
+    const to = new Date(at);
+    const from = new Date(to.getTime() - hours * 3_600_000);
+    get<PanelData>(`/api/panels/${name}?from=${from.toISOString()}&to=${to.toISOString()}`).then(
+      (data) => !isGone && setLoaded({ data, problem: undefined }),
+      (error: Error) => !isGone && setLoaded((known) => ({ ...known, problem: error.message })),
+    );
+    return () => {
+      isGone = true;
+    };
+  }, [name, hours, evaluation, at]);
+  return loaded;
+}
+
+/** The one place for: still loading, failed, nothing there. */
+export function PanelState({ loaded, empty, children }: { loaded: Loaded; empty: string; children: (data: PanelData) => ReactNode }) {
+  if (!loaded.data) {
+    return loaded.problem ? <p className="note"><b>This panel has no answer.</b>{loaded.problem}</p> : <div className="skeleton" />;
+  }
+  return loaded.data.rows.length === 0 ? <p className="note">{empty}</p> : children(loaded.data);
+}
