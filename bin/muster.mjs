@@ -12,22 +12,24 @@ const isNewEnough = major > 22 || (major === 22 && minor >= 18);
 // Each running ClickHouse query holds a thread of libuv's pool, which fsync needs as well: four are too few.
 const environment = { UV_THREADPOOL_SIZE: '16', ...process.env };
 
-if (isNewEnough || existsSync(bundled)) {
-  const node = isNewEnough ? process.execPath : bundled;
-  const child = spawn(node, ['--disable-warning=ExperimentalWarning', main, ...process.argv.slice(2)], {
-    stdio: 'inherit',
-    env: environment,
-  });
+const node = isNewEnough ? process.execPath : existsSync(bundled) ? bundled : undefined;
+const parameters = ['--disable-warning=ExperimentalWarning', main, ...process.argv.slice(2)];
+
+if (node === undefined) {
+  console.error(
+    `muster: Node.js ${process.versions.node} is too old (22.18 or newer is needed) and none is bundled for ` +
+      `${process.platform}-${process.arch}. Install Node.js 24 from https://nodejs.org and start again.`,
+  );
+  process.exit(1);
+} else if (process.execve && process.platform !== 'win32') {
+  // The same process goes on as Muster: signals and exit status need no middleman.
+  process.execve(node, [node, ...parameters], environment);
+} else {
+  const child = spawn(node, parameters, { stdio: 'inherit', env: environment });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   child.on('error', (error) => {
     console.error(`muster: cannot start ${node}: ${error.message}`);
     process.exit(1);
   });
   child.on('exit', (code, signal) => process.exit(signal ? 1 : (code ?? 1)));
-} else {
-  console.error(
-    `muster: Node.js ${process.versions.node} is too old (22.18 or newer is needed) and none is bundled for ` +
-      `${process.platform}-${process.arch}. Install Node.js 24 from https://nodejs.org and start again.`,
-  );
-  process.exit(1);
 }

@@ -98,7 +98,7 @@ export function familyOf(userAgent: string): string {
   const known = families.get(userAgent);
   if (known !== undefined) return known;
   const { browser, os } = bowser.parse(userAgent || '-');
-  const family = [browser.name ?? 'other', ...(os.name ? [`on ${os.name}`] : [])].join(' ').slice(0, 64);
+  const family = [browser.name || 'other', ...(os.name ? [`on ${os.name}`] : [])].join(' ').slice(0, 64);
   families.set(userAgent, family);
   return family;
 }

@@ -31,9 +31,9 @@ const providerOutage: Fault = {
 
 const migrationBreak: Fault = {
   name: 'migration_break',
-  description: 'a deploy breaks the database: a quarter of the requests fails, the others are slow (F7)',
+  description: 'a deploy breaks the database: half of the requests fail, the others are slow (F7)',
   isDeploy: true,
-  affect: (_person, conditions) => ({ ...conditions, storageFails: 0.25, slowness: 5 }),
+  affect: (_person, conditions) => ({ ...conditions, storageFails: 0.5, slowness: 5 }),
 };
 
 export const FAULTS: readonly Fault[] = [providerOutage, migrationBreak];

@@ -7,6 +7,9 @@ import type { Random } from './random.ts';
 const MINUTE_MS = 60_000;
 /** People in the flow at once; beyond it nobody new starts. */
 const MAX_AT_ONCE = 200;
+/** The first few come at once, so that a quiet hour does not look like a broken demo. */
+const FIRST_PEOPLE = 3;
+const FIRST_PAUSE_MS = 2_000;
 
 export interface LiveTrafficOptions {
   /** Such as http://127.0.0.1:8686 */
@@ -22,12 +25,15 @@ export interface LiveTrafficOptions {
 export async function liveTraffic(options: LiveTrafficOptions): Promise<void> {
   const { random, signal } = options;
   let people = 0;
+  let started = 0;
   while (!signal.aborted) {
     const perMinute = attemptsPerMinute(options.now(), options.history);
-    const pauseMs = Math.min((-Math.log(1 - random.next()) / perMinute) * MINUTE_MS, 5 * MINUTE_MS);
+    const usualMs = Math.min((-Math.log(1 - random.next()) / perMinute) * MINUTE_MS, 5 * MINUTE_MS);
+    const pauseMs = started < FIRST_PEOPLE ? FIRST_PAUSE_MS : usualMs;
     await sleep(pauseMs, undefined, { signal }).catch(() => {});
     if (signal.aborted || people >= MAX_AT_ONCE) continue;
     people += 1;
+    started += 1;
     enroll(options)
       .catch((error: unknown) => {
         if (!signal.aborted) options.onProblem(`live traffic: ${error instanceof Error ? error.message : String(error)}`);

@@ -1,5 +1,6 @@
 /** The live stream of events and evaluations to browsers, as server-sent events. */
 import type { Request, Response } from 'express';
+import type { Session } from '../store/engine.ts';
 import { COLUMN, type EventColumn, type EventRow } from '../store/event-row.ts';
 
 /** Browsers at once; one more is refused. */
@@ -8,12 +9,26 @@ const MAX_LISTENERS = 100;
 const MAX_EVENTS_PER_PUSH = 40;
 const KEPT_EVENTS = 40;
 const HEARTBEAT_MS = 15_000;
+/** How far back a page that has just opened looks. */
+const STORED_MS = 86_400_000;
 
 const SHOWN = ['id', 'time', 'type', 'source', 'region', 'provider', 'factor_type', 'operation', 'outcome', 'error_class', 'error_code', 'http_status', 'duration_ms', 'deployment', 'attempt_id', 'action'] as const satisfies readonly EventColumn[];
 
 export type ShownEvent = Partial<Record<(typeof SHOWN)[number], string | number>>;
 
+/** The newest events of the store, for pages that open before anything new arrives. */
+export async function storedEvents(session: Session, nowMs: number): Promise<ShownEvent[]> {
+  const columns = SHOWN.map((name) => (name === 'time' ? 'toUnixTimestamp64Milli(events_v.time) AS time' : name));
+  const rows = await session.rows<Record<string, string | number | null>>(
+    `SELECT ${columns.join(', ')} FROM events_v
+     WHERE toStartOfTenMinutes(events_v.time) >= fromUnixTimestamp64Milli(${nowMs - STORED_MS}, 'UTC') ORDER BY events_v.time DESC LIMIT ${KEPT_EVENTS}`,
+  );
+  return rows.map((row) => Object.fromEntries(Object.entries(row).filter(([, value]) => value !== '' && value !== null)) as ShownEvent);
+}
+
 export interface EventStream {
+  /** Starts with events that were there before. */
+  seed(events: readonly ShownEvent[]): void;
   /** Shows rows that were just loaded. */
   push(rows: readonly EventRow[]): void;
   /** Tells every page something by name. */
@@ -36,6 +51,9 @@ export function createEventStream(): EventStream {
   }, HEARTBEAT_MS);
   heartbeat.unref();
   return {
+    seed(events) {
+      newest = [...newest, ...events].slice(0, KEPT_EVENTS);
+    },
     push(rows) {
       if (rows.length === 0) return;
       const events = rows.slice(-MAX_EVENTS_PER_PUSH).map(shown).reverse();

@@ -4,6 +4,8 @@ import { METRICS, WINDOW_NAMES } from '../names.ts';
 import type { Evaluation } from '../slo/evaluator.ts';
 import type { Slo } from '../slo/openslo.ts';
 
+/** Gauges of the default set whose names break the naming rules of Prometheus; `promtool check metrics` refuses them. */
+const MISNAMED = ['nodejs_active_handles_total', 'nodejs_active_requests_total', 'nodejs_active_resources_total'];
 const LATENCY_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 export interface Metrics {
@@ -19,6 +21,7 @@ export interface Metrics {
 export function createMetrics(deps: { lagSeconds: () => number; pendingAttempts: () => Promise<number> }): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
+  for (const name of MISNAMED) registry.removeSingleMetric(name);
   const registers = [registry];
   const windowEvents = new Gauge({ name: METRICS.sloWindowEvents, help: 'Counts per window as the evaluator used them.', labelNames: ['slo', 'window', 'outcome'], registers });
   const objective = new Gauge({ name: METRICS.sloObjectiveRatio, help: 'Objective of each SLO.', labelNames: ['slo'], registers });

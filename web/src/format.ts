@@ -7,12 +7,15 @@ const MINUS = '\u2212';
 export function percent(ratio: number): string {
   const value = ratio * 100;
   if (value === 100 || value === 0) return `${value}${NO_BREAK}%`;
-  const distance = 100 - value;
+  const distance = Number((100 - value).toPrecision(9));
   const decimals = Math.min(4, Math.max(0, 2 - Math.floor(Math.log10(distance))));
   const scale = 10 ** decimals;
   // Rounded away from 100, so that 99.9996 % cannot become 100 %.
   return `${(Math.floor(value * scale + 1e-9) / scale).toFixed(decimals)}${NO_BREAK}%`;
 }
+
+/** An objective as it was written: 98 %, 99.95 %. */
+export const objective = (ratio: number): string => `${Number((ratio * 100).toPrecision(8))}${NO_BREAK}%`;
 
 /** The Wilson score interval, 95 %. */
 export function wilson(good: number, total: number): [number, number] {

@@ -1,6 +1,6 @@
 /** The SLOs: state, figure, budget, burn, each day against the budget, and how long the budget lasts. */
 import type { OverviewSlo, SloState } from './api.ts';
-import { budget, burn, count, forecast, moment, percent, share } from './format.ts';
+import { budget, burn, count, forecast, moment, objective, share } from './format.ts';
 import { Icon } from './icons.tsx';
 import { Panel } from './panel.tsx';
 
@@ -40,10 +40,10 @@ function summary(slos: readonly OverviewSlo[], state: SloState): string[] {
 
 function SloRow({ slo, now }: { slo: OverviewSlo; now: number }) {
   const windowSeconds = Number.parseInt(slo.window, 10) * SECONDS_PER_DAY * (slo.window.endsWith('w') ? 7 : 1);
-  const limit = Math.min(...slo.alerts.filter(({ state }) => state === 'firing').map(() => 1), Number.POSITIVE_INFINITY);
   const rate = (window: '5m' | '1h' | '6h') => {
     const value = slo.burnRates[window];
-    return <span className={value !== null && limit < value && slo.state === 'page' ? 'over' : 'quiet'}>{burn(value)}</span>;
+    const isAbove = slo.state === 'page' && value !== null && value > 1;
+    return <span className={isAbove ? 'over' : 'quiet'}>{burn(value)}</span>;
   };
   return (
     <tr className={slo.state}>
@@ -56,7 +56,7 @@ function SloRow({ slo, now }: { slo: OverviewSlo; now: number }) {
       </td>
       <td className="right desk" title={`${count(slo.good)} good of ${count(slo.total)}`}>
         <strong>{slo.sliValue === null ? '–' : share(slo.good, slo.total)}</strong>
-        <small>of {percent(slo.objective)} · {slo.window}</small>
+        <small>of {objective(slo.objective)} · {slo.window}</small>
       </td>
       <td className="budget"><BudgetMeter slo={slo} /></td>
       <td className="right desk">{rate('5m')}</td>

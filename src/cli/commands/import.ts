@@ -1,7 +1,8 @@
 /** `muster import SOURCE FILE…` */
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import type { Command } from 'commander';
 import { CONNECTORS } from '../../collect/connectors/index.ts';
@@ -104,13 +105,15 @@ async function* batches(records: AsyncIterable<ImportRecord>): AsyncGenerator<Im
 export async function* recordsOf(input: Readable): AsyncGenerator<ImportRecord> {
   const lines = linesOf(await unpacked(input));
   let number = 0;
+  let isFirst = true;
   let whole: Buffer[] | undefined;
   let size = 0;
   for await (const line of lines) {
     number += 1;
     const isBlank = line.toString('latin1').trim() === '';
     if (!whole && isBlank) continue;
-    if (!whole && opensDocument(line)) whole = [];
+    if (isFirst && opensDocument(line)) whole = [];
+    isFirst = false;
     if (!whole) {
       yield { line: number, ...parseLine(line) };
       continue;
@@ -167,12 +170,15 @@ async function unpacked(input: Readable): Promise<AsyncIterable<Buffer>> {
 }
 
 async function* gunzipped(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  const { Readable: ReadableStream } = await import('node:stream');
+  const gunzip = createGunzip();
+  // A failure reaches the loop below as well; here it must only not be left unhandled.
+  const piping = pipeline(Readable.from(chunks), gunzip).catch(() => {});
   try {
-    yield* ReadableStream.from(chunks).compose(createGunzip()) as AsyncIterable<Buffer>;
+    yield* gunzip as AsyncIterable<Buffer>;
   } catch (error) {
     throw new MusterError('MUSTER_BAD_JSON', 'the gzip data is damaged or cut off; records before the damage were taken in', { cause: error });
   }
+  await piping;
 }
 
 async function* linesOf(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {

@@ -13,7 +13,7 @@ import { MusterError } from '../../errors.ts';
 import { liveTraffic } from '../../lab/live-traffic.ts';
 import { seededRandom } from '../../lab/random.ts';
 import { DEFAULT_PORT, FILES } from '../../names.ts';
-import { createEventStream } from '../../serve/event-stream.ts';
+import { createEventStream, storedEvents } from '../../serve/event-stream.ts';
 import { createMetrics } from '../../serve/metrics.ts';
 import type { Fill } from '../../serve/overview.ts';
 import type { Ready } from '../../serve/routes/api.ts';
@@ -129,6 +129,7 @@ async function up(context: Context, options: Options): Promise<void> {
     newId: () => uuidV7(context.now(), randomBytes),
     deployment: context.version,
   });
+  stream.seed(await storedEvents(opened.store.read, context.now()));
   opened.store.loader.start(opened.log);
   evaluator.start();
   ready = { store: opened.store, intake: opened.intake, pseudonyms: opened.pseudonyms, slos: opened.slos, evaluator };

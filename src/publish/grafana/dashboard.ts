@@ -18,6 +18,7 @@ import { CLICKHOUSE_PLUGIN, clickhouseQuery, DATASOURCE } from './clickhouse-que
 /** Okabe-Ito: told apart with any colour vision; text always says the same. */
 const COLOURS = { ok: '#009E73', warn: '#E69F00', bad: '#D55E00', info: '#0072B2' } as const satisfies Record<Threshold['level'], string>;
 
+const COLUMNS = 24;
 const VARIABLES = [
   { name: 'region', label: 'Region' },
   { name: 'provider', label: 'Provider' },
@@ -57,8 +58,31 @@ export function onCallDashboard(slos: readonly Slo[]): GeneratedFile {
         .current({ selected: true, text: ['All'], value: ['$__all'] }),
     );
   }
-  for (const panel of PANELS) dashboard = dashboard.withPanel(grafanaPanel(panel(slos)));
+  for (const { panel, at } of laidOut(PANELS.map((file) => file(slos)))) dashboard = dashboard.withPanel(grafanaPanel(panel, at));
   return { path: 'dashboards/muster-oncall.json', text: jsonText(withoutMenuPlacement(dashboard.build())) };
+}
+
+interface Place {
+  x: number;
+  y: number;
+}
+
+/** Panels from left to right, in rows of Grafana's 24 columns. */
+function laidOut(panels: readonly Panel[]): { panel: Panel; at: Place }[] {
+  let x = 0;
+  let y = 0;
+  let rowHeight = 0;
+  return panels.map((panel) => {
+    if (x + panel.span > COLUMNS) {
+      x = 0;
+      y += rowHeight;
+      rowHeight = 0;
+    }
+    const at = { x, y };
+    x += panel.span;
+    rowHeight = Math.max(rowHeight, panel.height);
+    return { panel, at };
+  });
 }
 
 /** Values of a dashboard variable. */
@@ -78,31 +102,31 @@ function thresholds(steps: readonly Threshold[]) {
     .steps(steps.map(({ from, level }) => ({ value: from, color: COLOURS[level] })));
 }
 
-function grafanaPanel(panel: Panel): Builder<GrafanaPanel> {
+function grafanaPanel(panel: Panel, at: Place): Builder<GrafanaPanel> {
   const query = clickhouseQuery(panel.kind === 'timeseries' || panel.kind === 'bars' ? 'timeseries' : 'table', panel.sql);
   switch (panel.kind) {
     case 'stat':
-      return dressed(new stat.PanelBuilder(), panel)
+      return dressed(new stat.PanelBuilder(), panel, at)
         .graphMode(common.BigValueGraphMode.None)
         .colorMode(common.BigValueColorMode.Value)
         .reduceOptions(new common.ReduceDataOptionsBuilder().calcs(['lastNotNull']).values(false).fields(''))
         .withTarget(query);
     case 'timeseries':
-      return dressed(new timeseries.PanelBuilder(), panel)
+      return dressed(new timeseries.PanelBuilder(), panel, at)
         .lineWidth(2)
         .fillOpacity(0)
         .spanNulls(false as never)
         .thresholdsStyle(new common.GraphThresholdsStyleConfigBuilder().mode(common.GraphThresholdsStyleMode.Dashed))
         .withTarget(query);
     case 'bars':
-      return dressed(new timeseries.PanelBuilder(), panel)
+      return dressed(new timeseries.PanelBuilder(), panel, at)
         .drawStyle(common.GraphDrawStyle.Bars)
         .fillOpacity(60)
         .lineWidth(0)
         .stacking(new common.StackingConfigBuilder().mode(common.StackingMode.Normal).group('A'))
         .withTarget(query);
     case 'table': {
-      let built = dressed(new table.PanelBuilder(), panel).withTarget(query);
+      let built = dressed(new table.PanelBuilder(), panel, at).withTarget(query);
       for (const [column, unit] of Object.entries(panel.columnUnits ?? {})) {
         built = built.overrideByName(column, [{ id: 'unit', value: unit }]);
       }
@@ -114,9 +138,9 @@ function grafanaPanel(panel: Panel): Builder<GrafanaPanel> {
 }
 
 /** What every kind of panel says of itself. */
-function dressed<B extends stat.PanelBuilder | timeseries.PanelBuilder | table.PanelBuilder>(builder: B, panel: Panel): B {
+function dressed<B extends stat.PanelBuilder | timeseries.PanelBuilder | table.PanelBuilder>(builder: B, panel: Panel, at: Place): B {
   builder.id(panel.id).title(panel.title).description(panel.description).datasource(DATASOURCE).unit(panel.unit);
-  builder.span(panel.span).height(panel.height).noValue('No data');
+  builder.gridPos({ ...at, w: panel.span, h: panel.height }).noValue('No data');
   if (panel.decimals !== undefined) builder.decimals(panel.decimals);
   if (panel.min !== undefined) builder.min(panel.min);
   if (panel.max !== undefined) builder.max(panel.max);

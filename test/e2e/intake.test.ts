@@ -1,0 +1,188 @@
+/** The running process and everything that may be thrown at it: each gets a clear answer, and nothing acknowledged is lost. */
+import { request as httpRequest } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Running, removeData, runMuster, startMuster, temporaryData } from '../support/process.ts';
+
+let muster: Running;
+beforeAll(async () => {
+  muster = await startMuster(await temporaryData());
+});
+afterAll(async () => {
+  await muster.stop();
+  await removeData(muster.dataDir);
+});
+
+let n = 0;
+const event = (fields: object = {}) => ({ id: `e2e-${++n}`, type: 'api.request', time: new Date().toISOString(), source: 'e2e', operation: 'start', http_status: 201, duration_ms: 10, ...fields });
+
+async function post(body: string | Buffer, headers: Record<string, string> = { 'content-type': 'application/json' }) {
+  const response = await fetch(`${muster.url}/v1/events`, { method: 'POST', body: body as string, headers });
+  return { status: response.status, headers: response.headers, body: (await response.json()) as Record<string, unknown> };
+}
+
+describe('accepts', () => {
+  test('one event, an array, NDJSON, and each of them as gzip', async () => {
+    const json = { 'content-type': 'application/json; charset=utf-8' };
+    const ndjson = { 'content-type': 'application/x-ndjson' };
+    expect(await post(JSON.stringify(event()), json)).toMatchObject({ status: 200, body: { accepted: 1, duplicates: 0, rejected: [] } });
+    expect(await post(JSON.stringify([event(), event()]), json)).toMatchObject({ status: 200, body: { accepted: 2 } });
+    expect(await post(`${JSON.stringify(event())}\n\n${JSON.stringify(event())}`, ndjson)).toMatchObject({ status: 200, body: { accepted: 2 } });
+    expect(await post(gzipSync(`${JSON.stringify(event())}\n`), { ...ndjson, 'content-encoding': 'gzip' })).toMatchObject({ status: 200, body: { accepted: 1 } });
+    expect(await post('[]', json)).toMatchObject({ status: 200, body: { accepted: 0 } });
+  });
+
+  test('what is valid of a batch, and says of the rest where and why', async () => {
+    const { status, body } = await post(`${JSON.stringify(event())}\n{"id":"x"}\nnot json\n`, { 'content-type': 'application/x-ndjson' });
+    expect(status).toBe(200);
+    expect(body).toEqual({ accepted: 1, duplicates: 0, rejected: [{ index: 1, id: 'x', message: 'type: is missing' }, { index: 2, id: null, message: 'not valid JSON' }] });
+  });
+
+  test('the same event again as a duplicate', async () => {
+    const again = JSON.stringify(event());
+    expect(await post(again)).toMatchObject({ body: { accepted: 1, duplicates: 0 } });
+    expect(await post(again)).toMatchObject({ status: 200, body: { accepted: 0, duplicates: 1 } });
+    expect(await post(`[${again},${again}]`)).toMatchObject({ status: 200, body: { accepted: 0, duplicates: 2 } });
+  });
+});
+
+describe('refuses with a clear answer', () => {
+  test.each([
+    ['malformed JSON', '{"id":', 'application/json', 400, 'MUSTER_BAD_JSON'],
+    ['invalid UTF-8', Buffer.from([0x22, 0xff, 0x22]), 'application/json', 400, 'MUSTER_BAD_JSON'],
+    ['an empty body', '', 'application/json', 400, 'MUSTER_BAD_JSON'],
+    ['events that are all invalid', '[{"id":"a"},7]', 'application/json', 400, 'MUSTER_INVALID_EVENTS'],
+    ['NDJSON without any JSON', 'hello\nworld\n', 'application/x-ndjson', 400, 'MUSTER_INVALID_EVENTS'],
+    ['a wrong content type', '{}', 'text/plain', 415, 'MUSTER_UNSUPPORTED_TYPE'],
+  ] as const)('%s', async (_name, body, type, status, code) => {
+    const answer = await post(body, { 'content-type': type });
+    expect(answer).toMatchObject({ status, body: { code, detail: expect.stringMatching(/\w+ \w+/) } });
+    expect(answer.headers.get('content-type')).toBe('application/problem+json');
+  });
+
+  test.each([
+    ['an unknown type', { type: 'enrollment.begun' }, /^type: /],
+    ['an unknown field', { colour: 'red' }, /unknown field colour/],
+    ['a date in 1970', { time: '1970-01-01T00:00:00Z' }, /^time: is before/],
+    ['a date in 2100', { time: '2100-01-01T00:00:00Z' }, /^time: is more than 5 minutes ahead/],
+    ['30 February', { time: '2026-02-30T00:00:00Z' }, /^time: names a date/],
+    ['a string of 10 MB', { reason: 'x'.repeat(10_000_000) }, /^reason: expected at most 128/],
+  ])('%s', async (_name, fields, message) => {
+    const { status, body } = await post(JSON.stringify(event(fields)));
+    expect(status).toBe(400);
+    expect((body.rejected as { message: string }[])[0]?.message).toMatch(message);
+  });
+
+  test('a __proto__ key, and nothing is polluted by it', async () => {
+    const { status, body } = await post(`${JSON.stringify(event()).slice(0, -1)},"__proto__":{"polluted":true}}`);
+    expect(status).toBe(400);
+    expect(JSON.stringify(body)).toContain('unknown field __proto__');
+  });
+
+  test('a body of 50 MB, whether its length is said or not', async () => {
+    const large = Buffer.alloc(50_000_000, 0x20);
+    expect(await post(large)).toMatchObject({ status: 413, body: { code: 'MUSTER_BODY_TOO_LARGE' } });
+    const chunked = await new Promise<number | undefined>((resolve, reject) => {
+      const request = httpRequest(`${muster.url}/v1/events`, { method: 'POST', headers: { 'content-type': 'application/json', 'transfer-encoding': 'chunked' } }, (response) => {
+        response.resume();
+        resolve(response.statusCode);
+      });
+      request.once('error', reject);
+      request.end(large);
+    });
+    expect(chunked).toBe(413);
+  });
+
+  test('a small gzip that unpacks to 50 MB, broken gzip, and another encoding', async () => {
+    const headers = { 'content-type': 'application/json', 'content-encoding': 'gzip' };
+    expect(await post(gzipSync(Buffer.alloc(50_000_000)), headers)).toMatchObject({ status: 413 });
+    expect(await post('no gzip', headers)).toMatchObject({ status: 400, body: { code: 'MUSTER_BAD_JSON' } });
+    expect(await post('{}', { ...headers, 'content-encoding': 'br' })).toMatchObject({ status: 415 });
+  });
+
+  test('a line over the limit, without losing its neighbours', async () => {
+    const long = JSON.stringify(event({ reason: 'x'.repeat(300_000) }));
+    const { status, body } = await post([event(), event()].map((each) => JSON.stringify(each)).join(`\n${long}\n`), { 'content-type': 'application/x-ndjson' });
+    expect(status).toBe(200);
+    expect(body).toMatchObject({ accepted: 2, rejected: [{ index: 1, message: expect.stringMatching(/256 KiB/) }] });
+  });
+
+  test('a million nested arrays', async () => {
+    expect(await post('['.repeat(1_000_000) + ']'.repeat(1_000_000))).toMatchObject({ status: 400, body: { code: 'MUSTER_INVALID_EVENTS' } });
+  });
+
+  test('another method, and says which is right', async () => {
+    const response = await fetch(`${muster.url}/v1/events`);
+    expect(response.status).toBe(405);
+    expect(response.headers.get('allow')).toBe('POST');
+  });
+
+  test.each([
+    ['a foreign Host', { host: 'evil.example' }],
+    ['a foreign Host with our port', { host: 'evil.example:PORT' }],
+    ['a foreign Origin', { origin: 'https://evil.example' }],
+    ['the Origin of a sandboxed page', { origin: 'null' }],
+  ])('%s, on every route', async (_name, headers) => {
+    const port = new URL(muster.url).port;
+    for (const path of ['/v1/events', '/api/overview', '/core/v1/enrollments', '/metrics', '/']) {
+      const status = await new Promise<number | undefined>((resolve, reject) => {
+        const sent = Object.fromEntries(Object.entries(headers).map(([key, value]) => [key, String(value).replace('PORT', port)]));
+        const request = httpRequest(`${muster.url}${path}`, { method: path.includes('v1') ? 'POST' : 'GET', headers: { 'content-type': 'application/json', ...sent } }, (response) => {
+          response.resume();
+          resolve(response.statusCode);
+        });
+        request.once('error', reject);
+        request.end();
+      });
+      expect([path, status]).toEqual([path, 403]);
+    }
+  });
+
+  test('an unknown route and an unknown panel as problem details', async () => {
+    for (const path of ['/api/nothing', '/nothing', '/api/panels/nothing', '/runbooks/..%2f..%2fpackage', '/%ff']) {
+      const response = await fetch(`${muster.url}${path}`);
+      expect([path, response.headers.get('content-type')]).toEqual([path, 'application/problem+json']);
+      expect(response.status).toBeGreaterThanOrEqual(400);
+      expect(response.status).toBeLessThan(500);
+    }
+  });
+});
+
+test('nothing of all that reached the log as a defect', () => {
+  expect(muster.output()).not.toMatch(/failed:|Error|undefined/);
+});
+
+describe('one data directory, one port', () => {
+  test('a second process on the same data directory is refused, and the first goes on', async () => {
+    const second = await runMuster(['up', '--port', '0', '--data', muster.dataDir]);
+    expect(second.status).toBe(1);
+    expect(second.stderr).toMatch(/^muster: the data in .* is used by the Muster process at http:.*--data\n$/s);
+    expect(await post(JSON.stringify(event()))).toMatchObject({ status: 200 });
+  });
+
+  test('a taken port is an error that names it', async () => {
+    const { port } = new URL(muster.url);
+    const other = await temporaryData();
+    const second = await runMuster(['up', '--port', port, '--data', other]);
+    expect(second).toMatchObject({ status: 1, stderr: `muster: port ${port} is taken by another program; stop it, or choose another with --port\n` });
+    await removeData(other);
+  });
+
+  test('--demo refuses a store with other data', async () => {
+    await sleep(2_500);
+    await muster.stop();
+    const refused = await runMuster(['up', '--demo', '--port', '0', '--data', muster.dataDir]);
+    expect(refused).toMatchObject({ status: 2, stderr: expect.stringMatching(/holds other than demo data/) });
+    muster = await startMuster(muster.dataDir);
+  });
+
+  test('wrong usage is one sentence and status 2', async () => {
+    for (const parameters of [['up', '--port', 'eighty'], ['up', '--port', '70000'], ['slo', 'status', '--at', 'noon'], ['import', 'nobody', 'x'], ['import', 'okta', '/nowhere/log'], ['simulate', '--seed', 'x', '--days', '1', '--rate', '1', '--out', '/tmp/x'], ['nonsense']]) {
+      const { status, stderr } = await runMuster(parameters);
+      expect([parameters, status]).toEqual([parameters, 2]);
+      expect(stderr).not.toMatch(/\n\s+at /);
+      expect(stderr.trim().split('\n').length).toBeLessThanOrEqual(2);
+    }
+  });
+});

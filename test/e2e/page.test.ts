@@ -1,0 +1,111 @@
+/** The Overview in a real browser: figures, themes, widths, keyboard, live events, and no accessibility violation. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type BrowserContext, chromium, type Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { have, pathOf } from '../support/counterparts.ts';
+import { type Running, removeData, startMuster, temporaryData } from '../support/process.ts';
+
+const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
+/** The browser asks nobody but us. */
+const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+
+describe.runIf(have('chromium'))('the Overview', () => {
+  let muster: Running;
+  let profile: string;
+  let browser: BrowserContext;
+  beforeAll(async () => {
+    muster = await startMuster(await temporaryData(), '--demo');
+    profile = await mkdtemp(join(tmpdir(), 'muster-browser-'));
+    browser = await chromium.launchPersistentContext(profile, { executablePath: pathOf('chromium'), args: FLAGS, headless: true });
+    await browser.addInitScript({ path: AXE });
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await muster?.stop();
+    await removeData(muster.dataDir);
+    await rm(profile, { recursive: true, force: true });
+  });
+
+  async function open(path: string, width: number, height = 900): Promise<{ page: Page; problems: string[] }> {
+    const page = await browser.newPage();
+    const problems: string[] = [];
+    page.on('console', (message) => message.type() === 'error' && problems.push(message.text()));
+    page.on('pageerror', (error) => problems.push(error.message));
+    await page.setViewportSize({ width, height });
+    await page.goto(`${muster.url}${path}`);
+    return { page, problems };
+  }
+
+  test('is there while the history is still filled in, says so, and follows until it is complete', async () => {
+    const { page, problems } = await open('/', 1440);
+    await page.getByRole('heading', { level: 1 }).waitFor();
+    await page.getByText('The history of the demo is filled in').waitFor({ state: 'hidden', timeout: 60_000 });
+    expect(muster.output()).not.toMatch(/muster: /);
+    await expect.poll(() => page.locator('.spark rect').count(), { timeout: 30_000 }).toBeGreaterThanOrEqual(80);
+    expect(problems).toEqual([]);
+    await page.close();
+  });
+
+  test('says first what fires, then shows the SLOs with the figures of the API', async () => {
+    const { page } = await open('/overview', 1440);
+    await page.locator('.chart canvas').waitFor();
+    const overview = (await (await fetch(`${muster.url}/api/overview`)).json()) as { verdict: { headline: string }; slos: { slo: string; errorBudgetRemaining: number }[] };
+    expect(await page.getByRole('heading', { level: 1 }).textContent()).toBe(overview.verdict.headline);
+    for (const { slo, errorBudgetRemaining } of overview.slos) {
+      const row = page.getByRole('row').filter({ hasText: slo });
+      expect((await row.textContent())?.replaceAll('\u00a0', ' ')).toContain(`${Math.floor(errorBudgetRemaining * 100)} %`.replace('-', '−'));
+    }
+    await page.close();
+  });
+
+  test('shows live events as people enroll', async () => {
+    const { page } = await open('/overview', 1440);
+    await page.getByRole('region', { name: 'Live events, newest first' }).getByText('enrollment.started').first().waitFor({ timeout: 60_000 });
+    await page.getByRole('button', { name: 'Pause' }).click();
+    await page.getByRole('button', { name: 'Go on' }).waitFor();
+    await page.close();
+  });
+
+  test('gives the SQL and the table of a chart, by keyboard too', async () => {
+    const { page } = await open('/overview', 1440);
+    const sql = page.getByRole('button', { name: 'SQL of Attempts' });
+    await sql.focus();
+    await page.keyboard.press('Enter');
+    await page.getByText('FROM attempts WHERE').waitFor();
+    await page.getByRole('button', { name: 'Table of Attempts' }).click();
+    await page.getByRole('columnheader', { name: 'result' }).waitFor();
+    await page.close();
+  });
+
+  test('shows names from events as text, whatever they hold', async () => {
+    const markup = '<img src=x onerror=alert(1)>';
+    const deploy = { id: 'xss', type: 'deploy.completed', time: new Date().toISOString(), source: 'ci', deployment: markup };
+    const answer = await fetch(`${muster.url}/v1/events`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(deploy) });
+    expect(answer.status).toBe(200);
+    await expect.poll(async () => (await fetch(`${muster.url}/api/overview`)).text(), { timeout: 20_000 }).toContain('onerror');
+    const { page, problems } = await open('/overview', 1440);
+    await page.getByText(`Deploy ${markup}`).waitFor();
+    expect(await page.locator('img').count()).toBe(0);
+    expect(problems).toEqual([]);
+    await page.close();
+  });
+
+  test.each([
+    ['dark', 1440], ['light', 1440], ['dark', 390], ['light', 390],
+  ] as const)('%s at %i: nothing sticks out, no accessibility violation, no error in the console', async (theme, width) => {
+    const { page, problems } = await open(`/overview?theme=${theme}`, width);
+    await page.locator('.chart canvas').waitFor();
+    await page.locator('.matrix td').first().waitFor();
+    expect(await page.evaluate('document.documentElement.dataset.theme')).toBe(theme);
+    expect(await page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth')).toBe(0);
+    const violations = await page.evaluate(`axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] })
+      .then(({ violations }) => violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html.slice(0, 120))]))`);
+    expect(violations).toEqual([]);
+    expect(problems).toEqual([]);
+    if (process.env.MUSTER_SCREENSHOT) await page.screenshot({ path: join(process.env.MUSTER_SCREENSHOT, `overview-${theme}-${width}.png`), fullPage: width < 1000 });
+    await page.close();
+  });
+});

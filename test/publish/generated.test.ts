@@ -1,0 +1,158 @@
+/** What `muster generate` writes: committed as it would be written now, accepted by the real tools, and with data in every panel. */
+import { execFile } from 'node:child_process';
+import { mkdtemp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { simulate } from '../../src/lab/simulate.ts';
+import { parseFault } from '../../src/lab/faults.ts';
+import { GENERATORS } from '../../src/publish/generate.ts';
+import type { GeneratedFile } from '../../src/publish/generated.ts';
+import { DASHBOARD_SQL } from '../../src/publish/grafana/dashboard.ts';
+import { expandMacros } from '../../src/publish/grafana/macros.ts';
+import { PANELS } from '../../src/publish/panels/index.ts';
+import { loadSlos } from '../../src/slo/openslo.ts';
+import { have, pathOf } from '../support/counterparts.ts';
+import { type TestServices, testServices } from '../support/store.ts';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const LINKS = { baseUrl: 'http://localhost:8686' };
+const run = promisify(execFile);
+const slos = await loadSlos();
+const files: GeneratedFile[] = Object.values(GENERATORS).flatMap((generate) => generate(slos, LINKS));
+const fileAt = (path: string) => files.find((file) => file.path === path)?.text ?? '';
+
+test.each(files.map(({ path, text }) => [path, text]))('%s is committed as it would be generated', async (path, text) => {
+  expect(await readFile(join(ROOT, path), 'utf8')).toBe(text);
+});
+
+describe.runIf(have('promtool'))('Prometheus', () => {
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'muster-rules-'));
+    for (const { path, text } of files.filter((file) => file.path.startsWith('alerts/'))) {
+      await mkdir(dirname(join(folder, path)), { recursive: true });
+      await writeFile(join(folder, path), text);
+    }
+  });
+  afterAll(async () => {
+    await rm(folder, { recursive: true, force: true });
+  });
+  const promtool = async (...parameters: string[]) => run(pathOf('promtool'), parameters, { cwd: join(folder, 'alerts/prometheus') });
+
+  test('promtool accepts the rules, lint included', async () => {
+    const { stdout } = await promtool('check', 'rules', '--lint=all', '--lint-fatal', 'muster-slo.rules.yaml');
+    expect(stdout).toMatch(/SUCCESS: 29 rules found/);
+  });
+
+  test('the generated unit tests pass: each pair fires when it should, and in no other minute', async () => {
+    expect((await promtool('test', 'rules', 'muster-slo.test.yaml')).stdout).toContain('SUCCESS');
+  });
+
+  // The tests must be able to fail: each condition of a rule is taken out in turn.
+  test.each([
+    ['the long window', /slo:sli_error:ratio_rate1h\{slo="enrollment-success"\} \/ \(1 - 0\.98\) > 14\.4/, 'slo:sli_error:ratio_rate1h{slo="enrollment-success"} / (1 - 0.98) > 0'],
+    ['the short window', /and slo:sli_error:ratio_rate5m\{slo="enrollment-success"\}.*\n/, '\n'],
+    ['five bad ones', /and max by \(slo\) \(muster_slo_window_events\{slo="enrollment-success",window="1h",outcome="bad"\}\) >= 5\n/, '\n'],
+    ['three users', /and max by \(slo\) \(muster_slo_window_events\{slo="enrollment-success",window="1h",outcome="users_bad"\}\) >= 3\n/, '\n'],
+  ])('without the condition on %s they fail', async (_name, pattern, replacement) => {
+    const rules = fileAt('alerts/prometheus/muster-slo.rules.yaml');
+    const broken = rules.replace(pattern, replacement);
+    expect(broken).not.toBe(rules);
+    const path = join(folder, 'alerts/prometheus/muster-slo.rules.yaml');
+    await writeFile(path, broken);
+    await expect(promtool('test', 'rules', 'muster-slo.test.yaml')).rejects.toMatchObject({ code: 1 });
+    await writeFile(path, rules);
+  });
+});
+
+describe('Grafana', () => {
+  const dashboard = JSON.parse(fileAt('dashboards/muster-oncall.json')) as {
+    uid: string; editable: boolean; schemaVersion: number; id?: number; panels: Record<string, unknown>[]; templating: { list: Record<string, unknown>[] };
+  };
+
+  // The rules of grafana/dashboard-linter that apply to a dashboard without Prometheus targets.
+  test('the dashboard cannot be edited, has a stable uid and no id', () => {
+    expect(dashboard).toMatchObject({ uid: 'muster-oncall', editable: false, schemaVersion: 42 });
+    expect(dashboard.id).toBeUndefined();
+  });
+  test('its data source is a variable, and every query variable is renewed with the time range', () => {
+    const [datasource, ...queries] = dashboard.templating.list;
+    expect(datasource).toMatchObject({ name: 'datasource', label: 'Data source', type: 'datasource', query: 'grafana-clickhouse-datasource' });
+    for (const variable of queries) expect(variable).toMatchObject({ type: 'query', refresh: 2, multi: true, includeAll: true, label: expect.any(String) });
+  });
+  test('every panel has a title, a description that says what to do, a unit, a target and the data source of the variable', () => {
+    expect(dashboard.panels).toHaveLength(PANELS.length);
+    expect(new Set(dashboard.panels.map(({ id }) => id)).size).toBe(PANELS.length);
+    for (const panel of dashboard.panels) {
+      expect(panel).toMatchObject({
+        title: expect.stringMatching(/\w/), description: expect.stringMatching(/\?.{40}/s),
+        datasource: { type: 'grafana-clickhouse-datasource', uid: '${datasource}' },
+        fieldConfig: { defaults: { unit: expect.any(String), noValue: 'No data' } },
+        targets: [{ refId: 'A', editorType: 'sql', rawSql: expect.stringContaining('SELECT'), format: expect.any(Number) }],
+      });
+    }
+  });
+  test('panels fill the grid without overlapping', () => {
+    const cells = new Set<string>();
+    for (const { gridPos } of dashboard.panels as { gridPos: { x: number; y: number; w: number; h: number } }[]) {
+      expect(gridPos.x + gridPos.w).toBeLessThanOrEqual(24);
+      for (let x = gridPos.x; x < gridPos.x + gridPos.w; x++) for (let y = gridPos.y; y < gridPos.y + gridPos.h; y++) {
+        expect(cells.has(`${x},${y}`)).toBe(false);
+        cells.add(`${x},${y}`);
+      }
+    }
+  });
+});
+
+test('macros are expanded as the plugin expands them', () => {
+  const range = { fromMs: 1_790_000_000_000, toMs: 1_790_003_600_000, intervalMs: 37_500 };
+  expect(expandMacros('$__timeFilter(time)', range)).toBe('time >= toDateTime(1790000000) AND time <= toDateTime(1790003600)');
+  expect(expandMacros('$__timeInterval(settled_at)', range)).toBe('toStartOfInterval(toDateTime(settled_at), INTERVAL 37 second)');
+  expect(expandMacros('$__conditionalAll(region IN (${region:singlequote}), $region)', range)).toBe('1=1');
+  expect(expandMacros('$__fromTime - 3600, $__toTime, $__interval_s', range)).toBe('toDateTime(1790000000) - 3600, toDateTime(1790003600), 37');
+  expect(expandMacros('$__timeFrom(a) AND $__timeTo(b)', range)).toBe('a >= toDateTime(1790000000) AND b <= toDateTime(1790003600)');
+});
+
+describe('SQL on a store of the demo', () => {
+  let services: TestServices;
+  const endMs = Math.floor(Date.now() / 60_000) * 60_000;
+  const range = { fromMs: endMs - 2 * 86_400_000, toMs: endMs, intervalMs: 900_000 };
+  beforeAll(async () => {
+    services = await testServices();
+    const { days } = simulate({ seed: 9, days: 8, perDay: 1_500, endMs, faults: [parseFault('provider_outage@-20h+90m', endMs), parseFault('migration_break@-30h+40m', endMs)] });
+    for (const { events } of days) await services.intake.accept(events.map((value) => ({ value })), 'import');
+    const pending = { id: 'p', type: 'enrollment.started', time: new Date().toISOString(), source: 'app', attempt_id: 'p', region: 'eu-west' };
+    await services.intake.accept([{ value: pending }], 'import');
+    await services.drain();
+  });
+  afterAll(async () => {
+    await services.dispose();
+  });
+
+  test.each(PANELS.map((file) => [file(slos).name, file(slos)] as const))('%s has rows', async (_name, panel) => {
+    const sql = expandMacros(panel.sql, range);
+    expect(sql).not.toContain('$');
+    const rows = await services.store.panels.rows<Record<string, unknown>>(sql);
+    expect(rows.length).toBeGreaterThan(0);
+    for (const column of Object.keys(panel.columnUnits ?? {})) expect(Object.keys(rows[0] ?? {})).toContain(column);
+    if (panel.kind !== 'timeseries' && panel.kind !== 'bars') return;
+    // A series needs a time, at most one label and one number, and must come in order of time.
+    const [first = {}] = rows;
+    expect(Object.keys(first)[0]).toBe('time');
+    expect(Object.values(first).filter((value) => typeof value === 'number')).toHaveLength(1);
+    const times = rows.map(({ time }) => String(time));
+    expect(times).toEqual([...times].sort());
+  });
+
+  test('the in-flight panel counts the attempt that waits', async () => {
+    const panel = PANELS.map((file) => file(slos)).find(({ name }) => name === 'attempts-in-flight');
+    expect(await services.store.panels.rows(expandMacros(String(panel?.sql), range))).toMatchObject([{ in_flight: 1 }]);
+  });
+
+  test.each(DASHBOARD_SQL.map((sql) => [sql.slice(0, 60), sql]))('%s… has rows', async (_start, sql) => {
+    expect((await services.store.panels.rows(expandMacros(sql, { ...range, fromMs: endMs - 8 * 86_400_000 }))).length).toBeGreaterThan(0);
+  });
+});

@@ -1,0 +1,66 @@
+import { readFile } from 'node:fs/promises';
+import { describe, expect, test } from 'vitest';
+import { parse, stringify } from 'yaml';
+import { loadSlos, parseSlo } from '../../src/slo/openslo.ts';
+import { SLIS } from '../../src/slo/slis/index.ts';
+
+const good = parse(await readFile(new URL('../../schemas/slos/enrollment-success.yaml', import.meta.url), 'utf8')) as Record<string, never>;
+
+test('one SLO ships per SLI, with the objectives of the contract', async () => {
+  const slos = await loadSlos();
+  expect(slos.map(({ sli, objective, window }) => [sli.id, objective, window])).toEqual([['M1', 0.98, '30d'], ['M2', 0.95, '30d'], ['M6', 0.95, '30d']]);
+  expect(slos.map(({ sli }) => sli)).toEqual(SLIS);
+});
+
+test('only M1 pages; M2 and M6 are tickets', async () => {
+  expect((await loadSlos()).map(({ pairs }) => pairs.map(({ severity }) => severity))).toEqual([['page', 'page', 'ticket', 'ticket'], ['ticket', 'ticket'], ['ticket', 'ticket']]);
+});
+
+/** Changes one field of a good document, by its path. */
+function changed(path: string, value: unknown): unknown {
+  const document = structuredClone(good) as Record<string, unknown>;
+  const keys = path.split('.');
+  const last = keys.pop() as string;
+  const parent = keys.reduce<Record<string, unknown>>((node, key) => node[key] as Record<string, unknown>, document);
+  if (value === undefined) delete parent[last];
+  else parent[last] = value;
+  return document;
+}
+
+describe('refuses, naming file, field and what is expected:', () => {
+  test.each([
+    ['a metric of somebody else', 'spec.indicator.spec.ratioMetric.good.metricSource.type', 'Prometheus', /ratioMetric\.good\.metricSource\.type: expected Muster/],
+    ['an unknown SLI', 'spec.indicator.spec.ratioMetric.total.metricSource.spec.sli', 'M99', /metricSource\.spec\.sli/],
+    ['two SLIs in one ratio', 'spec.indicator.spec.ratioMetric.good.metricSource.spec.sli', 'M2', /good and total name different SLIs/],
+    ['an objective of 98', 'spec.objectives.0.target', 98, /objectives\.0\.target: expected a ratio below 1/],
+    ['an objective of 1', 'spec.objectives.0.target', 1, /target: expected a ratio below 1/],
+    ['an objective of 0', 'spec.objectives.0.target', 0, /target: expected a ratio above 0/],
+    ['a window in hours', 'spec.timeWindow.0.duration', '720h', /timeWindow\.0\.duration: expected days or weeks/],
+    ['another version of OpenSLO', 'apiVersion', 'openslo/v2alpha', /apiVersion/],
+    ['a name with spaces', 'metadata.name', 'Enrollment success', /metadata\.name: expected lower-case/],
+    ['a template in the title', 'metadata.displayName', '{{ .Labels }}', /metadata\.displayName: must not contain/],
+    ['an unknown alert policy', 'spec.alertPolicies', ['call-me'], /alertPolicies\.0/],
+    ['no objectives', 'spec.objectives', undefined, /spec\.objectives/],
+  ])('%s', (_title, path, value, message) => {
+    expect(() => parseSlo(changed(path, value), 'mine.yaml')).toThrow(message);
+    expect(() => parseSlo(changed(path, value), 'mine.yaml')).toThrow(/^mine\.yaml: /);
+  });
+});
+
+test('files of any place are read; text that is no YAML, a missing file and a name used twice are errors', async () => {
+  const { mkdtemp, writeFile, rm } = await import('node:fs/promises');
+  const { join } = await import('node:path');
+  const { tmpdir } = await import('node:os');
+  const folder = await mkdtemp(join(tmpdir(), 'muster-slos-'));
+  try {
+    await writeFile(join(folder, 'strict.good.yaml'), stringify(changed('spec.objectives.0.target', 0.999)));
+    expect(await loadSlos([folder])).toMatchObject([{ objective: 0.999 }]);
+    await writeFile(join(folder, 'same-name.bad.yaml'), stringify(good));
+    await expect(loadSlos([folder])).rejects.toThrow(/two SLOs are called enrollment-success/);
+    await writeFile(join(folder, 'broken.bad.yaml'), 'kind: [SLO');
+    await expect(loadSlos([join(folder, 'broken.bad.yaml')])).rejects.toThrow(/broken\.bad\.yaml: /);
+    await expect(loadSlos([join(folder, 'none.yaml')])).rejects.toMatchObject({ code: 'MUSTER_NO_SUCH_FILE' });
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+});
