@@ -9,9 +9,17 @@ const schema = z.strictObject({
   /** Port of intake, API and web UI. @default 8686, or MUSTER_PORT */
   port: z.coerce.number().int().min(0).max(65_535).default(DEFAULT_PORT),
   /** Largest accepted request body in bytes, after decompression too. @default 16 MiB */
-  maxBodyBytes: z.coerce.number().int().min(1_024).default(16 * 1024 * 1024),
+  maxBodyBytes: z.coerce
+    .number()
+    .int()
+    .min(1_024)
+    .default(16 * 1024 * 1024),
   /** Bytes of not yet loaded events at which intake answers 503. @default 1 GiB */
-  maxLogBytes: z.coerce.number().int().min(1_048_576).default(1024 * 1024 * 1024),
+  maxLogBytes: z.coerce
+    .number()
+    .int()
+    .min(1_048_576)
+    .default(1024 * 1024 * 1024),
 });
 
 export type Config = Readonly<z.infer<typeof schema>>;

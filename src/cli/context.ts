@@ -39,7 +39,12 @@ export interface Progress {
 /** A bar on a terminal, nothing in a pipe. */
 export function progress(context: Context, label: string, total: number): Progress {
   if (!context.stderr.isTTY) return { update: () => {}, stop: () => {} };
-  const bar = new SingleBar({ format: `${label} {bar} {percentage} % · {value} of {total}`, stream: context.stderr, hideCursor: true, clearOnComplete: true });
+  const bar = new SingleBar({
+    format: `${label} {bar} {percentage} % · {value} of {total}`,
+    stream: context.stderr,
+    hideCursor: true,
+    clearOnComplete: true,
+  });
   bar.start(total, 0);
   return { update: (done) => bar.update(done), stop: () => bar.stop() };
 }
@@ -56,7 +61,8 @@ export async function runningAt(dataDir: string): Promise<string | undefined> {
     const response = await fetch(`${url}/healthz`, { signal: AbortSignal.timeout(2_000) });
     return response.ok ? url : undefined;
   } catch (error) {
-    if (systemCode(error) === 'ENOENT' || error instanceof TypeError || error instanceof DOMException || error instanceof SyntaxError) return undefined;
+    if (systemCode(error) === 'ENOENT' || error instanceof TypeError || error instanceof DOMException || error instanceof SyntaxError)
+      return undefined;
     throw error;
   }
 }

@@ -34,7 +34,10 @@ export async function openDemo(dataDir: string, nowMs: number): Promise<Demo> {
   }
   const { cursor } = await readLoaderState(join(dataDir, FILES.loaderState));
   if (cursor > 0) {
-    throw new MusterError('MUSTER_DATA_NOT_DEMO', `${dataDir} holds other than demo data; leave out --demo, or name another directory with --data`);
+    throw new MusterError(
+      'MUSTER_DATA_NOT_DEMO',
+      `${dataDir} holds other than demo data; leave out --demo, or name another directory with --data`,
+    );
   }
   return { endMs: Math.floor(nowMs / 60_000) * 60_000, daysDone: 0 };
 }
@@ -59,7 +62,10 @@ export async function fillHistory(
     if (day < demo.daysDone) continue;
     for (let from = 0; from < events.length; from += EVENTS_PER_BATCH) {
       const batch = events.slice(from, from + EVENTS_PER_BATCH);
-      await services.intake.accept(batch.map((value) => ({ value })), 'live');
+      await services.intake.accept(
+        batch.map((value) => ({ value })),
+        'live',
+      );
       sent += batch.length;
     }
     await writeDurably(join(deps.dataDir, FILES.demo), JSON.stringify({ ...demo, daysDone: day + 1 }));

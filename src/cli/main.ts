@@ -14,7 +14,14 @@ const COMMANDS = [upCommand, importCommand, sloCommand, generateCommand, simulat
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
 
-const context: Context = { environment: process.env, stdin: process.stdin, stdout: process.stdout, stderr: process.stderr, now: Date.now, version };
+const context: Context = {
+  environment: process.env,
+  stdin: process.stdin,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  now: Date.now,
+  version,
+};
 
 const program = new Command('muster')
   .description('Observability and SLO analytics for MFA enrollment.')
@@ -50,6 +57,7 @@ function report(error: unknown): number {
   const known = error instanceof MusterError ? error : undefined;
   const message = error instanceof Error ? error.message : String(error);
   context.stderr.write(`muster: ${known ? message : `unexpected error: ${message} (run again with --verbose for details)`}\n`);
-  if (isVerbose && error instanceof Error) context.stderr.write(`${error.stack}\n${error.cause instanceof Error ? `caused by ${error.cause.stack}\n` : ''}`);
+  if (isVerbose && error instanceof Error)
+    context.stderr.write(`${error.stack}\n${error.cause instanceof Error ? `caused by ${error.cause.stack}\n` : ''}`);
   return known?.kind.exit ?? 1;
 }

@@ -1,5 +1,5 @@
 /** Import: records of a product, through its connector, into the same intake as everything else, counted record by record. */
-import { type Connector, type ConnectorContext, type Mapped } from './connectors/connector.ts';
+import type { Connector, ConnectorContext, Mapped } from './connectors/connector.ts';
 import type { Candidate, Intake } from './intake.ts';
 
 export interface ImportCounts {

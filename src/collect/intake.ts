@@ -2,7 +2,7 @@
 import { hash } from 'node:crypto';
 import { setImmediate as yieldToLoop } from 'node:timers/promises';
 import { checkEvent, httpBounds, importBounds } from '../events/checker.ts';
-import { KnownIdentities, type Sighting } from './known-identities.ts';
+import type { KnownIdentities, Sighting } from './known-identities.ts';
 import type { LogWriter } from './log-writer.ts';
 import { mask } from './mask.ts';
 import type { Pseudonyms } from './pseudonyms.ts';

@@ -2,8 +2,8 @@
 import { type FileHandle, mkdir, open, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MusterError } from '../errors.ts';
-import type { SegmentSource } from '../store/loader.ts';
 import { syncDirectory } from '../store/durable-files.ts';
+import type { SegmentSource } from '../store/loader.ts';
 import { encodeHeader, scanRecords, segmentName, segmentSequence } from '../store/log-format.ts';
 
 /** A segment is closed at this size even when nobody asks for it. */
@@ -35,7 +35,7 @@ export async function openLogWriter(directory: string, options: { after: number 
   const sizes = new Map<string, number>();
   let sequence = Math.max(options.after, await lastSequence(directory, sizes));
   let segment: { path: string; file: FileHandle } | undefined;
-  let queue: Waiting[] = [];
+  const queue: Waiting[] = [];
   let sealRequests: ((sealed: string[]) => void)[] = [];
   let isWorking = false;
   let idle: Promise<void> = Promise.resolve();
@@ -92,7 +92,11 @@ export async function openLogWriter(directory: string, options: { after: number 
         await writeGroup(group);
         for (const { resolve } of group) resolve();
       } catch (cause) {
-        const failure = new MusterError('MUSTER_LOG_FAILED', 'the events could not be written to disk and nothing of the request was kept; send it again', { cause });
+        const failure = new MusterError(
+          'MUSTER_LOG_FAILED',
+          'the events could not be written to disk and nothing of the request was kept; send it again',
+          { cause },
+        );
         for (const { reject } of group) reject(failure);
       }
     }

@@ -28,7 +28,9 @@ export function pseudonyms(key: Buffer): Pseudonyms {
       const name = `${kind}\0${identifier}`;
       const known = cache.get(name);
       if (known !== undefined) return known;
-      const digest = createHmac('sha256', key).update(`muster/${kind}/v1\0${normalise(identifier)}`).digest();
+      const digest = createHmac('sha256', key)
+        .update(`muster/${kind}/v1\0${normalise(identifier)}`)
+        .digest();
       const reference = digest.subarray(0, REFERENCE_BYTES).toString('base64url');
       cache.set(name, reference);
       return reference;

@@ -40,7 +40,9 @@ export interface EnrollmentView {
   factor_id?: string;
 }
 
-export type VerifyResult = { ok: true; enrollment: EnrollmentView; factorId: string } | { ok: false; attemptsLeft: number; reason: 'wrong_code' | 'failed' | 'ended' };
+export type VerifyResult =
+  | { ok: true; enrollment: EnrollmentView; factorId: string }
+  | { ok: false; attemptsLeft: number; reason: 'wrong_code' | 'failed' | 'ended' };
 
 /** An event of the catalogue, as JSON. */
 export type CoreEvent = Record<string, unknown>;
@@ -118,7 +120,15 @@ export function createCore(deps: CoreDeps) {
         storage.run(
           `INSERT INTO enrollments (id, user, factor_type, state, wrapped_secret, attempts_left, created_at, expires_at, labels)
            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-          id, user, factorType, row.state, row.wrapped_secret, row.attempts_left, row.created_at, row.expires_at, row.labels,
+          id,
+          user,
+          factorType,
+          row.state,
+          row.wrapped_secret,
+          row.attempts_left,
+          row.created_at,
+          row.expires_at,
+          row.labels,
         );
         emit('enrollment.started', { ...fieldsOf(row), expires_at: view(row).expires_at }, nowMs);
         emit('enrollment.challenge_issued', fieldsOf(row), nowMs);
@@ -173,7 +183,12 @@ export function createCore(deps: CoreDeps) {
 
     factorsOf(user: string) {
       const rows = storage.all<FactorRow>('SELECT * FROM factors WHERE user = ? ORDER BY created_at', user);
-      return rows.map((row) => ({ id: row.id, factor_type: row.factor_type, state: row.state, since: new Date(row.created_at).toISOString() }));
+      return rows.map((row) => ({
+        id: row.id,
+        factor_type: row.factor_type,
+        state: row.state,
+        since: new Date(row.created_at).toISOString(),
+      }));
     },
 
     revoke(factorId: string): void {
@@ -189,7 +204,10 @@ export function createCore(deps: CoreDeps) {
     /** Ends what has waited too long. Returns how many. */
     expireDue(): number {
       return storage.transaction(() => {
-        const rows = storage.all<EnrollmentRow>(`SELECT * FROM enrollments WHERE state = 'pending' AND expires_at <= ? LIMIT 1000`, deps.now());
+        const rows = storage.all<EnrollmentRow>(
+          `SELECT * FROM enrollments WHERE state = 'pending' AND expires_at <= ? LIMIT 1000`,
+          deps.now(),
+        );
         for (const row of rows) expireIfDue(row);
         return rows.length;
       });
@@ -205,14 +223,19 @@ export function createCore(deps: CoreDeps) {
       storage.run('DELETE FROM answers WHERE at < ?', deps.now() - ANSWER_KEPT_MS);
       const row = storage.one<{ request: string; status: number; wrapped_body: Uint8Array }>('SELECT * FROM answers WHERE key = ?', key);
       if (!row) return undefined;
-      if (row.request !== digest(request)) throw new MusterError('MUSTER_CONFLICT', 'this Idempotency-Key came with another request before');
+      if (row.request !== digest(request))
+        throw new MusterError('MUSTER_CONFLICT', 'this Idempotency-Key came with another request before');
       return { status: row.status, body: vault.unwrap(row.wrapped_body, `answer:${key}`).toString('utf8') };
     },
 
     keepAnswer(key: string, request: string, status: number, body: string): void {
       storage.run(
         'INSERT OR IGNORE INTO answers (key, request, status, wrapped_body, at) VALUES (?, ?, ?, ?, ?)',
-        key, digest(request), status, vault.wrap(Buffer.from(body), `answer:${key}`), deps.now(),
+        key,
+        digest(request),
+        status,
+        vault.wrap(Buffer.from(body), `answer:${key}`),
+        deps.now(),
       );
     },
   };
@@ -233,7 +256,12 @@ export function createCore(deps: CoreDeps) {
     const nowMs = deps.now();
     storage.run(
       `INSERT INTO factors (id, user, factor_type, wrapped_secret, last_step, created_at, state) VALUES (?, ?, ?, ?, ?, ?, 'active')`,
-      factorId, row.user, row.factor_type, vault.wrap(secret, factorId), step, nowMs,
+      factorId,
+      row.user,
+      row.factor_type,
+      vault.wrap(secret, factorId),
+      step,
+      nowMs,
     );
     storage.run(`UPDATE enrollments SET state = 'active', factor_id = ? WHERE id = ?`, factorId, row.id);
     row.state = 'active';

@@ -111,12 +111,32 @@ const optionalFields = {
   client_version: label,
   provider: label,
   factor_type: z.enum([
-    'totp', 'hotp', 'sms', 'voice', 'email', 'push', 'webauthn', 'hardware_otp', 'recovery_code', 'certificate', 'other',
+    'totp',
+    'hotp',
+    'sms',
+    'voice',
+    'email',
+    'push',
+    'webauthn',
+    'hardware_otp',
+    'recovery_code',
+    'certificate',
+    'other',
   ]),
   operation: z.enum(['start', 'verify', 'resend', 'cancel', 'recover', 'admin', 'other']).meta({ description: 'For api.request.' }),
   outcome: z.enum(['success', 'failure', 'denied', 'timeout']),
   error_class: z.enum([
-    'provider', 'client', 'validation', 'attestation', 'rate_limit', 'storage', 'policy', 'internal', 'duplicate', 'expired', 'abandoned',
+    'provider',
+    'client',
+    'validation',
+    'attestation',
+    'rate_limit',
+    'storage',
+    'policy',
+    'internal',
+    'duplicate',
+    'expired',
+    'abandoned',
   ]),
   error_code: text,
   action: text,
@@ -148,9 +168,9 @@ const requiredShape = {
   source: z.string().regex(/^[A-Za-z0-9._:/-]{1,64}$/, 'expected 1 to 64 characters of A-Z a-z 0-9 . _ : / -'),
 };
 
-const optionalShape = Object.fromEntries(
-  Object.entries(optionalFields).map(([name, schema]) => [name, schema.optional()]),
-) as { [K in OptionalField]: z.ZodOptional<(typeof optionalFields)[K]> };
+const optionalShape = Object.fromEntries(Object.entries(optionalFields).map(([name, schema]) => [name, schema.optional()])) as {
+  [K in OptionalField]: z.ZodOptional<(typeof optionalFields)[K]>;
+};
 
 /** The schema of any event; what a type requires beyond that is in {@link requiredFields}. */
 export const eventSchema = z.strictObject({ ...requiredShape, type: z.enum(EVENT_TYPES), ...optionalShape });

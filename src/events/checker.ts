@@ -1,7 +1,7 @@
 /** Checks events fast: a compiled checker made from the schemas, and the schemas themselves for the words of an error. */
 import { validator } from '@exodus/schemasafe';
 import { z } from 'zod';
-import { type Event, type EventType, eventSchema, eventSchemaOf, EVENT_TYPES, requiredFields } from './catalogue.ts';
+import { EVENT_TYPES, type Event, type EventType, eventSchema, eventSchemaOf, requiredFields } from './catalogue.ts';
 import { parseTime } from './time.ts';
 
 export type Checked = { ok: true; event: Event; timeMs: number; expiresAtMs: number | undefined } | { ok: false; message: string };
@@ -82,7 +82,7 @@ function describe(issue: z.core.$ZodIssue): string {
   }
   if (issue.code === 'invalid_type' && issue.message.endsWith('received undefined')) return `${field}: is missing`;
   if (issue.code === 'too_big') return `${field}: expected at most ${issue.maximum}${issue.origin === 'string' ? ' characters' : ''}`;
-  return `${field}: ${issue.message.replace("Invalid input: ", "")}`;
+  return `${field}: ${issue.message.replace('Invalid input: ', '')}`;
 }
 
 /** A field name comes from outside: cut, and control characters made visible. */

@@ -1,5 +1,5 @@
 /** A valid example of every event type, as it stands in `schemas/examples/`. */
-import { type Event, EVENT_TYPES, type EventType } from './catalogue.ts';
+import { EVENT_TYPES, type Event, type EventType } from './catalogue.ts';
 
 const attempt = { attempt_id: 'a-7f3c', user: 'ada@example.org', factor_type: 'totp', region: 'eu-west-1', deployment: '24-2' } as const;
 const sms = { ...attempt, factor_type: 'sms', provider: 'sms-aurora' } as const;
@@ -32,7 +32,15 @@ const DETAILS: Record<EventType, Partial<Event>> = {
   'provider.circuit_closed': { provider: 'sms-aurora', region: 'eu-west-1' },
   'attestation.verified': { ...attempt, factor_type: 'webauthn' },
   'attestation.rejected': { ...attempt, factor_type: 'webauthn', error_class: 'attestation', error_code: 'untrusted_root' },
-  'api.request': { ...attempt, operation: 'start', http_status: 201, duration_ms: 84, cold_start: false, trace_id: '4bf92f3577b34da6a3ce929d0e0e4736', span_id: '00f067aa0ba902b7' },
+  'api.request': {
+    ...attempt,
+    operation: 'start',
+    http_status: 201,
+    duration_ms: 84,
+    cold_start: false,
+    trace_id: '4bf92f3577b34da6a3ce929d0e0e4736',
+    span_id: '00f067aa0ba902b7',
+  },
   'access.blocked': { user: 'ada@example.org', ip: '198.51.100.7', country: 'NL', risk_score: 0.93, reason: 'impossible travel' },
   'access.rate_limited': { ip: '198.51.100.7', http_status: 429 },
   'challenge.sent': { user: 'ada@example.org', factor_type: 'push', device: 'phone-1' },
@@ -56,7 +64,11 @@ const DETAILS: Record<EventType, Partial<Event>> = {
   'incident.resolved': { action: 'INC-214' },
   'runbook.run': { actor: 'oncall-2', action: 'provider-outage' },
   'ux.step_viewed': { ...attempt, action: 'scan_qr', client_version: 'web-8.1' },
-  'ux.abandoned': { ...attempt, action: 'enter_code', user_agent: 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0' },
+  'ux.abandoned': {
+    ...attempt,
+    action: 'enter_code',
+    user_agent: 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0',
+  },
   'ux.error': { ...attempt, action: 'scan_qr', error_code: 'camera_denied' },
   'directory.user': { user: 'ada@example.org', user_tier: 'privileged', segment: 'finance', action: 'active' },
 };

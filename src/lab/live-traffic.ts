@@ -55,7 +55,15 @@ async function enroll({ baseUrl, random, now, signal }: LiveTrafficOptions): Pro
     });
     return { status: response.status, body: (await response.json()) as { id: string; challenge: { secret: string } } };
   };
-  const started = await post('/core/v1/enrollments', { user, factor_type: 'totp', region, segment, user_tier, client_version, channel: 'self_service' });
+  const started = await post('/core/v1/enrollments', {
+    user,
+    factor_type: 'totp',
+    region,
+    segment,
+    user_tier,
+    client_version,
+    channel: 'self_service',
+  });
   if (started.status !== 201) return;
   const totp = new TOTP({ secret: Secret.fromBase32(started.body.challenge.secret) });
   await sleep(Math.min(random.logNormal(19_000, 0.5), 300_000), undefined, { signal });

@@ -4,18 +4,45 @@ import type { Random } from './random.ts';
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
-export const REGIONS = [['eu-west', 34], ['eu-central', 22], ['us-east', 24], ['us-west', 12], ['ap-south', 8]] as const;
-const FACTORS = [['totp', 34], ['sms', 30], ['push', 16], ['webauthn', 15], ['email', 5]] as const;
-const SEGMENTS = [['consumer', 62], ['workforce', 28], ['partner', 10]] as const;
-const TIERS = [['standard', 92], ['privileged', 5], ['vip', 3]] as const;
-const CLIENTS = [['web-8.1', 55], ['ios-5.3', 25], ['android-5.2', 20]] as const;
+export const REGIONS = [
+  ['eu-west', 34],
+  ['eu-central', 22],
+  ['us-east', 24],
+  ['us-west', 12],
+  ['ap-south', 8],
+] as const;
+const FACTORS = [
+  ['totp', 34],
+  ['sms', 30],
+  ['push', 16],
+  ['webauthn', 15],
+  ['email', 5],
+] as const;
+const SEGMENTS = [
+  ['consumer', 62],
+  ['workforce', 28],
+  ['partner', 10],
+] as const;
+const TIERS = [
+  ['standard', 92],
+  ['privileged', 5],
+  ['vip', 3],
+] as const;
+const CLIENTS = [
+  ['web-8.1', 55],
+  ['ios-5.3', 25],
+  ['android-5.2', 20],
+] as const;
 const USERS = 60_000;
 /** Growth over the whole history, from below the average rate to above it. */
 const GROWTH = 0.3;
 
 /** Providers that carry codes, by factor; a factor without one works on the device. */
 const PROVIDERS: Readonly<Record<string, readonly (readonly [string, number])[]>> = {
-  sms: [['sms-aurora', 70], ['sms-borealis', 30]],
+  sms: [
+    ['sms-aurora', 70],
+    ['sms-borealis', 30],
+  ],
   push: [['push-kite', 1]],
   email: [['mail-crane', 1]],
 };

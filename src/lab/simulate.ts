@@ -11,7 +11,16 @@ const DAY_MS = 86_400_000;
 const TIME_LIMIT_MS = 600_000;
 const SOURCE = 'enrollment-api';
 const CALM: Conditions = { providerFails: 0.004, storageFails: 0.0015, slowness: 1 };
-const TRUTH_WINDOWS = { '5m': 300, '30m': 1_800, '1h': 3_600, '2h': 7_200, '6h': 21_600, '1d': 86_400, '3d': 259_200, '30d': 2_592_000 } as const;
+const TRUTH_WINDOWS = {
+  '5m': 300,
+  '30m': 1_800,
+  '1h': 3_600,
+  '2h': 7_200,
+  '6h': 21_600,
+  '1d': 86_400,
+  '3d': 259_200,
+  '30d': 2_592_000,
+} as const;
 
 export interface Scenario {
   seed: number;
@@ -148,7 +157,12 @@ function deploymentAt(deploys: readonly Deploy[], atMs: number): string {
 function deployEvents(deploys: readonly Deploy[], day0: number, random: Random): SimulatedEvent[] {
   const isToday = (ms: number | undefined): ms is number => ms !== undefined && ms >= day0 && ms < day0 + DAY_MS;
   const event = (type: string, atMs: number, deployment: string, extra: object = {}): SimulatedEvent => ({
-    id: random.uuid(atMs), type, time: iso(atMs), source: 'ci', deployment, ...extra,
+    id: random.uuid(atMs),
+    type,
+    time: iso(atMs),
+    source: 'ci',
+    deployment,
+    ...extra,
   });
   return deploys.flatMap(({ deployment, atMs, rolledBackMs }) => [
     ...(isToday(atMs) ? [event('deploy.completed', atMs, deployment, { outcome: 'success' })] : []),
@@ -158,7 +172,12 @@ function deployEvents(deploys: readonly Deploy[], day0: number, random: Random):
 
 function incidentEvents(scenario: Scenario, day0: number, random: Random): SimulatedEvent[] {
   const event = (type: string, atMs: number, n: number, reason: string): SimulatedEvent => ({
-    id: random.uuid(atMs), type, time: iso(atMs), source: 'on-call', action: `INC-${211 + n}`, reason,
+    id: random.uuid(atMs),
+    type,
+    time: iso(atMs),
+    source: 'on-call',
+    action: `INC-${211 + n}`,
+    reason,
   });
   return scenario.faults.flatMap(({ fault, startMs, endMs }, n) =>
     [event('incident.opened', startMs + 6 * MINUTE_MS, n, fault.name), event('incident.resolved', endMs, n, fault.name)].filter(

@@ -12,7 +12,24 @@ const HEARTBEAT_MS = 15_000;
 /** How far back a page that has just opened looks. */
 const STORED_MS = 86_400_000;
 
-const SHOWN = ['id', 'time', 'type', 'source', 'region', 'provider', 'factor_type', 'operation', 'outcome', 'error_class', 'error_code', 'http_status', 'duration_ms', 'deployment', 'attempt_id', 'action'] as const satisfies readonly EventColumn[];
+const SHOWN = [
+  'id',
+  'time',
+  'type',
+  'source',
+  'region',
+  'provider',
+  'factor_type',
+  'operation',
+  'outcome',
+  'error_class',
+  'error_code',
+  'http_status',
+  'duration_ms',
+  'deployment',
+  'attempt_id',
+  'action',
+] as const satisfies readonly EventColumn[];
 
 export type ShownEvent = Partial<Record<(typeof SHOWN)[number], string | number>>;
 

@@ -64,7 +64,10 @@ export function createIngest(deps: IngestDeps): IngestHandler {
       const { accepted, duplicates, rejected } = await take(request);
       if (accepted + duplicates > 0 || rejected.length === 0) sendJson(response, 200, { accepted, duplicates, rejected });
       else {
-        const problem = problemOf(new MusterError('MUSTER_INVALID_EVENTS', `none of the ${rejected.length} events is valid; see rejected`), deps.onDefect);
+        const problem = problemOf(
+          new MusterError('MUSTER_INVALID_EVENTS', `none of the ${rejected.length} events is valid; see rejected`),
+          deps.onDefect,
+        );
         sendProblem(response, problem, { accepted, duplicates, rejected });
       }
     } catch (error) {

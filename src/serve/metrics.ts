@@ -1,5 +1,5 @@
 /** `/metrics`: the evaluator's counts, the collector's, and the process's own. */
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { METRICS, WINDOW_NAMES } from '../names.ts';
 import type { Evaluation } from '../slo/evaluator.ts';
 import type { Slo } from '../slo/openslo.ts';
@@ -23,13 +23,44 @@ export function createMetrics(deps: { lagSeconds: () => number; pendingAttempts:
   collectDefaultMetrics({ register: registry });
   for (const name of MISNAMED) registry.removeSingleMetric(name);
   const registers = [registry];
-  const windowEvents = new Gauge({ name: METRICS.sloWindowEvents, help: 'Counts per window as the evaluator used them.', labelNames: ['slo', 'window', 'outcome'], registers });
+  const windowEvents = new Gauge({
+    name: METRICS.sloWindowEvents,
+    help: 'Counts per window as the evaluator used them.',
+    labelNames: ['slo', 'window', 'outcome'],
+    registers,
+  });
   const objective = new Gauge({ name: METRICS.sloObjectiveRatio, help: 'Objective of each SLO.', labelNames: ['slo'], registers });
-  const burn = new Gauge({ name: METRICS.sloBurnRate, help: 'Burn rate per window: error ratio over what the objective allows.', labelNames: ['slo', 'window'], registers });
-  const budget = new Gauge({ name: METRICS.sloErrorBudgetRemaining, help: 'Share of the error budget left over the window of the SLO.', labelNames: ['slo'], registers });
-  const collected = new Counter({ name: METRICS.collectorEvents, help: 'Events by source and what became of them.', labelNames: ['source', 'result'], registers });
-  const intake = new Histogram({ name: METRICS.collectorRequestDuration, help: 'Time from an intake request to its answer.', buckets: LATENCY_BUCKETS, registers });
-  const requests = new Histogram({ name: METRICS.apiRequestDuration, help: 'Time to serve requests of the enrollment API.', labelNames: ['operation'], buckets: LATENCY_BUCKETS, registers });
+  const burn = new Gauge({
+    name: METRICS.sloBurnRate,
+    help: 'Burn rate per window: error ratio over what the objective allows.',
+    labelNames: ['slo', 'window'],
+    registers,
+  });
+  const budget = new Gauge({
+    name: METRICS.sloErrorBudgetRemaining,
+    help: 'Share of the error budget left over the window of the SLO.',
+    labelNames: ['slo'],
+    registers,
+  });
+  const collected = new Counter({
+    name: METRICS.collectorEvents,
+    help: 'Events by source and what became of them.',
+    labelNames: ['source', 'result'],
+    registers,
+  });
+  const intake = new Histogram({
+    name: METRICS.collectorRequestDuration,
+    help: 'Time from an intake request to its answer.',
+    buckets: LATENCY_BUCKETS,
+    registers,
+  });
+  const requests = new Histogram({
+    name: METRICS.apiRequestDuration,
+    help: 'Time to serve requests of the enrollment API.',
+    labelNames: ['operation'],
+    buckets: LATENCY_BUCKETS,
+    registers,
+  });
   new Gauge({
     name: METRICS.collectorLag,
     help: 'How far the loader is behind the log.',

@@ -1,9 +1,10 @@
 /** What the Overview page shows, in one answer: verdict, SLO rows, what changed, and how fresh it all is. */
-import type { Slo } from '../slo/openslo.ts';
+
 import type { Counts } from '../slo/burn.ts';
 import { errorBudgetRemaining } from '../slo/burn.ts';
 import type { Evaluation } from '../slo/evaluator.ts';
 import { dailyCounts } from '../slo/figures.ts';
+import type { Slo } from '../slo/openslo.ts';
 import type { SloStatus } from '../slo/status.ts';
 import { type SloState, stateOf, type Verdict, verdictOf } from '../slo/verdict.ts';
 import type { Session } from '../store/engine.ts';
@@ -59,7 +60,9 @@ export async function overviewOf(
      WHERE type IN ('deploy.completed', 'deploy.rolled_back', 'incident.opened', 'incident.resolved', 'provider.circuit_opened', 'policy.changed')
        AND events_v.time > now() - INTERVAL ${DAYS} DAY ORDER BY events_v.time DESC LIMIT ${MAX_CHANGES}`,
   );
-  const [newest] = await session.rows<{ at: number | null }>('SELECT if(count() = 0, NULL, toUnixTimestamp64Milli(max(time))) AS at FROM events');
+  const [newest] = await session.rows<{ at: number | null }>(
+    'SELECT if(count() = 0, NULL, toUnixTimestamp64Milli(max(time))) AS at FROM events',
+  );
   return {
     at: new Date(evaluation.atMs).toISOString(),
     verdict: verdictOf(evaluation.statuses),
@@ -68,14 +71,16 @@ export async function overviewOf(
       const figure = evaluation.figures.get(slo.name);
       if (!status || !figure) return [];
       const { state, since } = stateOf(status);
-      return [{
-        ...status,
-        meaning: slo.sli.meaning,
-        state,
-        since,
-        budgetYesterday: errorBudgetRemaining(figure.wholeYesterday, slo.objective),
-        daily: daily.get(slo.sli.id) ?? [],
-      }];
+      return [
+        {
+          ...status,
+          meaning: slo.sli.meaning,
+          state,
+          since,
+          budgetYesterday: errorBudgetRemaining(figure.wholeYesterday, slo.objective),
+          daily: daily.get(slo.sli.id) ?? [],
+        },
+      ];
     }),
     changes,
     newestEvent: newest?.at == null ? null : new Date(Number(newest.at)).toISOString(),

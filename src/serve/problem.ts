@@ -17,7 +17,8 @@ export function problemOf(error: unknown, onDefect: (message: string) => void): 
   const known = error instanceof MusterError ? error : fromExpress(error);
   const requestId = randomUUID();
   if (!known) onDefect(`request ${requestId} failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
-  const { code, message, kind } = known ?? new MusterError('MUSTER_INTERNAL', `something went wrong inside Muster; its log has the details under request ${requestId}`);
+  const { code, message, kind } =
+    known ?? new MusterError('MUSTER_INTERNAL', `something went wrong inside Muster; its log has the details under request ${requestId}`);
   return {
     status: kind.status,
     headers: kind.retryable ? { 'retry-after': String(RETRY_AFTER_SECONDS) } : {},
@@ -30,7 +31,8 @@ function fromExpress(error: unknown): MusterError | undefined {
   const type = typeof error === 'object' && error !== null && 'type' in error ? error.type : undefined;
   if (type === 'entity.too.large') return new MusterError('MUSTER_BODY_TOO_LARGE', 'the body is larger than this route takes');
   if (type === 'entity.parse.failed') return new MusterError('MUSTER_BAD_JSON', 'the body is not valid JSON');
-  if (type === 'encoding.unsupported' || type === 'charset.unsupported') return new MusterError('MUSTER_UNSUPPORTED_TYPE', 'the encoding of the body is not supported');
+  if (type === 'encoding.unsupported' || type === 'charset.unsupported')
+    return new MusterError('MUSTER_UNSUPPORTED_TYPE', 'the encoding of the body is not supported');
   if (error instanceof URIError) return new MusterError('MUSTER_BAD_ARGUMENT', 'the path is not valid');
   return undefined;
 }

@@ -6,10 +6,10 @@ import express, { type Express, type NextFunction, type Request, type Response }
 import helmet from 'helmet';
 import { MusterError, systemCode } from '../errors.ts';
 import { createIngest, type IngestDeps } from './ingest.ts';
-import { problemOf, sendProblem } from './problem.ts';
 import type { Metrics } from './metrics.ts';
+import { problemOf, sendProblem } from './problem.ts';
 import { type ApiDeps, apiRoutes } from './routes/api.ts';
-import { coreRoutes, type CoreRoutesDeps } from './routes/core.ts';
+import { type CoreRoutesDeps, coreRoutes } from './routes/core.ts';
 import { assertSameHost } from './same-host.ts';
 
 const HOST = '127.0.0.1';
@@ -39,7 +39,9 @@ export function createApp(deps: ServerDeps): Express {
   });
   app.use(
     helmet({
-      contentSecurityPolicy: { directives: { upgradeInsecureRequests: null, scriptSrc: ["'self'"], styleSrc: ["'self'", "'unsafe-inline'"] } },
+      contentSecurityPolicy: {
+        directives: { upgradeInsecureRequests: null, scriptSrc: ["'self'"], styleSrc: ["'self'", "'unsafe-inline'"] },
+      },
       strictTransportSecurity: false,
     }),
   );
@@ -48,7 +50,10 @@ export function createApp(deps: ServerDeps): Express {
   });
   app.get('/readyz', (_request, response) => {
     const reason = deps.unready();
-    response.status(reason === undefined ? 200 : 503).type('text/plain').send(`${reason ?? 'ready'}\n`);
+    response
+      .status(reason === undefined ? 200 : 503)
+      .type('text/plain')
+      .send(`${reason ?? 'ready'}\n`);
   });
   app.get('/metrics', async (_request, response) => {
     response.type(deps.metrics.registry.contentType).send(await deps.metrics.registry.metrics());
@@ -95,7 +100,13 @@ export async function listen(deps: ServerDeps, port: number): Promise<{ server: 
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) => {
       const isTaken = systemCode(error) === 'EADDRINUSE';
-      reject(isTaken ? new MusterError('MUSTER_PORT_IN_USE', `port ${port} is taken by another program; stop it, or choose another with --port`, { cause: error }) : error);
+      reject(
+        isTaken
+          ? new MusterError('MUSTER_PORT_IN_USE', `port ${port} is taken by another program; stop it, or choose another with --port`, {
+              cause: error,
+            })
+          : error,
+      );
     });
     server.listen(port, HOST, resolve);
   });

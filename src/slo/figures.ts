@@ -38,7 +38,9 @@ export async function windowFigures(session: Session, slos: readonly Slo[], atMs
           whole: pick(`w${slo.windowSeconds}`),
           wholeYesterday: pick(`y${slo.windowSeconds}`),
           windows: Object.fromEntries(WINDOW_NAMES.map((name) => [name, pick(name)])) as WindowFigures['windows'],
-          usersBad: Object.fromEntries(WINDOW_NAMES.map((name) => [name, Math.min(Number(hit[name] ?? 0), MAX_USERS_BAD)])) as WindowFigures['usersBad'],
+          usersBad: Object.fromEntries(
+            WINDOW_NAMES.map((name) => [name, Math.min(Number(hit[name] ?? 0), MAX_USERS_BAD)]),
+          ) as WindowFigures['usersBad'],
         },
       ];
     }),
@@ -56,7 +58,9 @@ async function countsBySli(session: Session, slos: readonly Slo[], atMs: number)
     ...periods.map((seconds): [string, number, number] => [`y${seconds}`, at - seconds - DAY_MS / 1_000, at - DAY_MS / 1_000]),
   ];
   const columns = ranges.flatMap(([name, from, to]) =>
-    (['good', 'total'] as const).map((column) => `sumIf(${column}, minute >= toDateTime(${from}, 'UTC') AND minute < toDateTime(${to}, 'UTC')) AS ${column}_${name}`),
+    (['good', 'total'] as const).map(
+      (column) => `sumIf(${column}, minute >= toDateTime(${from}, 'UTC') AND minute < toDateTime(${to}, 'UTC')) AS ${column}_${name}`,
+    ),
   );
   const earliest = Math.min(...ranges.map(([, from]) => from));
   const rows = await session.rows<Row & { sli: string }>(
@@ -90,7 +94,9 @@ async function usersBadBySli(session: Session, slos: readonly Slo[], atMs: numbe
            FROM events FINAL
            WHERE toStartOfTenMinutes(time) >= toStartOfTenMinutes(fromUnixTimestamp64Milli(${fromMs}, 'UTC'))
              AND time < fromUnixTimestamp64Milli(${atMs}, 'UTC') AND ${IS_USER_REQUEST}`;
-    const [row] = await session.rows<Row>(`SELECT ${columns.join(', ')} FROM (${source}) WHERE ${wanted.map((_, i) => `bad_${i}`).join(' OR ')}`);
+    const [row] = await session.rows<Row>(
+      `SELECT ${columns.join(', ')} FROM (${source}) WHERE ${wanted.map((_, i) => `bad_${i}`).join(' OR ')}`,
+    );
     for (const [i, sli] of wanted.entries()) {
       result.set(sli.id, Object.fromEntries(WINDOW_NAMES.map((name) => [name, row?.[`u_${i}_${name}`] ?? 0])));
     }
@@ -99,7 +105,12 @@ async function usersBadBySli(session: Session, slos: readonly Slo[], atMs: numbe
 }
 
 /** Good and total of each minute with traffic in [fromMs, toMs), oldest first. */
-export async function minuteSeries(session: Session, sli: string, fromMs: number, toMs: number): Promise<{ minuteMs: number; good: number; total: number }[]> {
+export async function minuteSeries(
+  session: Session,
+  sli: string,
+  fromMs: number,
+  toMs: number,
+): Promise<{ minuteMs: number; good: number; total: number }[]> {
   const rows = await session.rows<{ at: number; good: number; total: number }>(
     `SELECT toUnixTimestamp(minute) AS at, toUInt32(good) AS good, toUInt32(total) AS total FROM sli_minutes
      WHERE sli = {sli: String} AND dimension = '' AND minute >= toDateTime(${fromMs / 1_000}, 'UTC') AND minute < toDateTime(${toMs / 1_000}, 'UTC')

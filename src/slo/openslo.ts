@@ -20,7 +20,11 @@ const UNIT_SECONDS = { d: DAY_SECONDS, w: 7 * DAY_SECONDS } as const;
 const SHIPPED = new URL('../../schemas/slos/', import.meta.url);
 
 /** Text that ends up in alert annotations, where `{{` would open a template. */
-const prose = (limit: number) => z.string().max(limit).refine((text) => !text.includes('{{'), 'must not contain {{');
+const prose = (limit: number) =>
+  z
+    .string()
+    .max(limit)
+    .refine((text) => !text.includes('{{'), 'must not contain {{');
 
 const metricSource = (outcome: 'good' | 'total') =>
   z.object({
@@ -42,14 +46,26 @@ const sloSchema = z.object({
     service: z.string().regex(/^[A-Za-z0-9._-]{1,63}$/, 'expected letters, digits, dots and hyphens'),
     indicator: z.object({
       metadata: z.object({ name: z.string() }),
-      spec: z.object({ ratioMetric: z.object({ counter: z.boolean().optional(), good: metricSource('good'), total: metricSource('total') }) }),
+      spec: z.object({
+        ratioMetric: z.object({ counter: z.boolean().optional(), good: metricSource('good'), total: metricSource('total') }),
+      }),
     }),
     timeWindow: z
-      .array(z.object({ duration: z.string().regex(/^[1-9]\d{0,2}[dw]$/, 'expected days or weeks, such as 30d or 4w'), isRolling: z.literal(true) }))
+      .array(
+        z.object({
+          duration: z.string().regex(/^[1-9]\d{0,2}[dw]$/, 'expected days or weeks, such as 30d or 4w'),
+          isRolling: z.literal(true),
+        }),
+      )
       .length(1),
     budgetingMethod: z.literal('Occurrences'),
     objectives: z
-      .array(z.object({ displayName: z.string().optional(), target: z.number().gt(0, 'expected a ratio above 0').lt(1, 'expected a ratio below 1, such as 0.98') }))
+      .array(
+        z.object({
+          displayName: z.string().optional(),
+          target: z.number().gt(0, 'expected a ratio above 0').lt(1, 'expected a ratio below 1, such as 0.98'),
+        }),
+      )
       .length(1),
     alertPolicies: z.array(z.enum(Object.keys(ALERT_POLICIES) as [AlertPolicy, ...AlertPolicy[]])).default([]),
   }),
@@ -78,7 +94,9 @@ export interface Slo {
 export function parseSlo(document: unknown, file: string): Slo {
   const parsed = sloSchema.safeParse(document);
   if (!parsed.success) {
-    const problems = parsed.error.issues.slice(0, 5).map((issue) => `${issue.path.join('.') || 'document'}: ${issue.message.replace('Invalid input: ', '')}`);
+    const problems = parsed.error.issues
+      .slice(0, 5)
+      .map((issue) => `${issue.path.join('.') || 'document'}: ${issue.message.replace('Invalid input: ', '')}`);
     throw new MusterError('MUSTER_BAD_SLO', `${file}: ${problems.join('; ')}`);
   }
   const { metadata, spec } = parsed.data;

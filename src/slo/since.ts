@@ -12,7 +12,12 @@ const MINUTE_MS = 60_000;
  * are enough; `atMs` when even the last one does not (users, which are not looked back on, aside).
  * @param minutes good and total by minute for at least the long window before the look-back
  */
-export function firingSince(pair: Pair, minutes: readonly { minuteMs: number; good: number; total: number }[], objective: number, atMs: number): number {
+export function firingSince(
+  pair: Pair,
+  minutes: readonly { minuteMs: number; good: number; total: number }[],
+  objective: number,
+  atMs: number,
+): number {
   const firstMs = atMs - LOOK_BACK_MS - WINDOWS[pair.long] * 1_000;
   const length = Math.round((atMs - firstMs) / MINUTE_MS);
   const good = new Float64Array(length + 1);

@@ -34,7 +34,12 @@ export interface SloStatus {
  * Status of each SLO at `atMs`, cut to the minute: by event time, with all that is known today.
  * @param known figures of that minute, when they are at hand
  */
-export async function sloStatus(session: Session, slos: readonly Slo[], atMs: number, known?: Map<string, WindowFigures>): Promise<SloStatus[]> {
+export async function sloStatus(
+  session: Session,
+  slos: readonly Slo[],
+  atMs: number,
+  known?: Map<string, WindowFigures>,
+): Promise<SloStatus[]> {
   const at = toMinute(atMs);
   const figures = known ?? (await windowFigures(session, slos, at));
   const statuses: SloStatus[] = [];

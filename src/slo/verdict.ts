@@ -33,7 +33,10 @@ export function verdictOf(statuses: readonly SloStatus[]): Verdict {
     const one = worst.status;
     const names = (paging.length > 0 ? paging : tickets).map(({ status }) => status.slo);
     const verb = paging.length > 0 ? (names.length === 1 ? 'pages' : 'page') : names.length === 1 ? 'has a ticket' : 'have a ticket';
-    return { headline: `${listed(names)} ${verb}.`, detail: `${one.title}: ${one.total - one.good} of ${one.total} were bad over ${one.window}.` };
+    return {
+      headline: `${listed(names)} ${verb}.`,
+      detail: `${one.title}: ${one.total - one.good} of ${one.total} were bad over ${one.window}.`,
+    };
   }
   if (statuses.every(({ total }) => total === 0)) {
     return { headline: 'No events yet.', detail: 'Send the first to POST /v1/events, or import a log with muster import.' };

@@ -4,21 +4,63 @@ import { type AttemptState, EARLIEST, LABELS, type Mark, type Settlement } from 
 
 /** Columns of `attempt_states` that are read back to rebuild a state, and to know which minutes it counted in. */
 export const STATE_COLUMNS = [
-  'k', 'home', 'source', 'attempt_id', 'first', 'times', 'details', 'enrolled', 'provider_requested', 'provider_fell_back',
-  'traffic', ...LABELS, 'provider_final', 'settled_at', 'by_clock',
+  'k',
+  'home',
+  'source',
+  'attempt_id',
+  'first',
+  'times',
+  'details',
+  'enrolled',
+  'provider_requested',
+  'provider_fell_back',
+  'traffic',
+  ...LABELS,
+  'provider_final',
+  'settled_at',
+  'by_clock',
 ] as const;
 
-export type StateRow = Record<(typeof STATE_COLUMNS)[number], string> & { times: number[]; details: string[]; home: number; first: number; settled_at: number };
+export type StateRow = Record<(typeof STATE_COLUMNS)[number], string> & {
+  times: number[];
+  details: string[];
+  home: number;
+  first: number;
+  settled_at: number;
+};
 
 const ROW_COLUMNS = {
-  k: 'UInt64', home: 'UInt32', roll: 'UInt64', dead: 'UInt8', source: 'String', attempt_id: 'String', first: 'UInt64',
-  times: 'Array(UInt64)', details: 'Array(String)', enrolled: 'UInt8', provider_requested: 'UInt8', provider_fell_back: 'UInt8',
-  traffic: 'String', ...(Object.fromEntries(LABELS.map((label) => [label, 'String'])) as Record<(typeof LABELS)[number], 'String'>),
-  provider_final: 'String', observed: 'String', started_at: 'UInt64', deadline: 'UInt64', settled_at: 'UInt64', by_clock: 'UInt8',
-  result: 'String', error_class: 'String', error_code: 'String', fault: 'String', duration_ms: 'Nullable(Int64)', own_error: 'UInt8',
+  k: 'UInt64',
+  home: 'UInt32',
+  roll: 'UInt64',
+  dead: 'UInt8',
+  source: 'String',
+  attempt_id: 'String',
+  first: 'UInt64',
+  times: 'Array(UInt64)',
+  details: 'Array(String)',
+  enrolled: 'UInt8',
+  provider_requested: 'UInt8',
+  provider_fell_back: 'UInt8',
+  traffic: 'String',
+  ...(Object.fromEntries(LABELS.map((label) => [label, 'String'])) as Record<(typeof LABELS)[number], 'String'>),
+  provider_final: 'String',
+  observed: 'String',
+  started_at: 'UInt64',
+  deadline: 'UInt64',
+  settled_at: 'UInt64',
+  by_clock: 'UInt8',
+  result: 'String',
+  error_class: 'String',
+  error_code: 'String',
+  fault: 'String',
+  duration_ms: 'Nullable(Int64)',
+  own_error: 'UInt8',
 } as const;
 
-export const ROW_STRUCTURE = Object.entries(ROW_COLUMNS).map(([name, type]) => `${name} ${type}`).join(', ');
+export const ROW_STRUCTURE = Object.entries(ROW_COLUMNS)
+  .map(([name, type]) => `${name} ${type}`)
+  .join(', ');
 export const ROW_COLUMN_NAMES = Object.keys(ROW_COLUMNS).join(', ');
 
 /** The key of an attempt: 64 bits of SHA-256 of source and id, as a decimal string. */
@@ -98,4 +140,3 @@ export function fromRow(row: StateRow): AttemptState {
     traffic: row.traffic,
   };
 }
-

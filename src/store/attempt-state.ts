@@ -6,8 +6,17 @@ import { COLUMN, type EventRow } from './event-row.ts';
 
 /** Labels of an attempt: the value of the first event that carries one. */
 export const LABELS = [
-  'factor_type', 'provider', 'region', 'deployment', 'client_version', 'channel',
-  'user_tier', 'segment', 'tenant', 'environment', 'user_ref',
+  'factor_type',
+  'provider',
+  'region',
+  'deployment',
+  'client_version',
+  'channel',
+  'user_tier',
+  'segment',
+  'tenant',
+  'environment',
+  'user_ref',
 ] as const;
 export type Label = (typeof LABELS)[number];
 

@@ -28,7 +28,11 @@ export async function lookUpIdentities(engine: Engine, identities: readonly Stor
 }
 
 /** Identities that arrived since `sinceMs`, newest first, at most `limit`: what intake remembers over a restart. */
-export async function recentIdentities(engine: Engine, sinceMs: number, limit: number): Promise<(StoredIdentity & { contentHash: number; receivedAtMs: number })[]> {
+export async function recentIdentities(
+  engine: Engine,
+  sinceMs: number,
+  limit: number,
+): Promise<(StoredIdentity & { contentHash: number; receivedAtMs: number })[]> {
   return engine.session('read').rows(
     `SELECT source, id, toUnixTimestamp64Milli(time) AS timeMs, user_ref AS userRef, content_hash AS contentHash,
        toUnixTimestamp64Milli(received_at) AS receivedAtMs

@@ -8,7 +8,7 @@ import { EVENT_COLUMN_NAMES, EVENT_SELECT, EVENT_STRUCTURE, type EventRow } from
 import { type LoaderState, readLoaderState, writeLoaderState } from './loader-state.ts';
 import { type LogRecord, scanRecords } from './log-format.ts';
 import { recomputeMinutes } from './minutes.ts';
-import { PendingRoll, roll, type RollerDeps } from './roller.ts';
+import { PendingRoll, type RollerDeps, roll } from './roller.ts';
 
 /** A block handed to the engine holds at most this many rows: large blocks cost a tenth of the CPU of small ones. */
 const MAX_BLOCK_ROWS = 100_000;
@@ -81,13 +81,11 @@ export async function openLoader(deps: LoaderDeps): Promise<Loader> {
     if (block.rows === 0) return;
     const bytes = Buffer.concat(block.payloads);
     await deps.engine.withFile('load', bytes, 'JSONCompactEachRow', EVENT_STRUCTURE, (file) =>
-      deps.engine
-        .session('load')
-        .run(
-          `INSERT INTO events (${EVENT_COLUMN_NAMES.join(', ')}) SELECT ${EVENT_SELECT} FROM ${file}
+      deps.engine.session('load').run(
+        `INSERT INTO events (${EVENT_COLUMN_NAMES.join(', ')}) SELECT ${EVENT_SELECT} FROM ${file}
            SETTINGS max_threads = 1, max_insert_threads = 1, max_insert_block_size = ${MAX_BLOCK_ROWS},
              min_insert_block_size_rows = ${MAX_BLOCK_ROWS}, max_partitions_per_insert_block = 0, input_format_parallel_parsing = 0`,
-        ),
+      ),
     );
     const rows = parseLines(bytes);
     for (const row of rows) pending.add(row);
@@ -176,12 +174,17 @@ async function quarantine(deps: LoaderDeps, path: string, from: number, bytes: B
   await mkdir(deps.quarantineDir, { recursive: true, mode: 0o700 });
   const copy = join(deps.quarantineDir, `${basename(path)}-${from}`);
   await writeFile(copy, bytes, { mode: 0o600 });
-  deps.onProblem(`the log is damaged: ${bytes.length} bytes of ${basename(path)} at ${from} were set aside in ${copy}; the records around them are kept`);
+  deps.onProblem(
+    `the log is damaged: ${bytes.length} bytes of ${basename(path)} at ${from} were set aside in ${copy}; the records around them are kept`,
+  );
 }
 
 /** New or changed SLI definitions, or another completion window, count for the past too: all minutes are computed anew. */
 async function recomputeIfRedefined(deps: LoaderDeps, state: LoaderState): Promise<LoaderState> {
-  const definitions = JSON.stringify([deps.windowMs, deps.slis.map(({ id, unit, total, good, dimensions }) => [id, unit, total, good, dimensions])]);
+  const definitions = JSON.stringify([
+    deps.windowMs,
+    deps.slis.map(({ id, unit, total, good, dimensions }) => [id, unit, total, good, dimensions]),
+  ]);
   if (state.definitions === definitions) return state;
   const session = deps.engine.session('roll');
   const minutes = await session.rows<{ minute: number }>(
@@ -191,7 +194,11 @@ async function recomputeIfRedefined(deps: LoaderDeps, state: LoaderState): Promi
   const byDay = Map.groupBy(minutes, ({ minute }) => Math.floor(minute / 1_440));
   const next = { ...state, roll: state.roll + 1, definitions };
   for (const day of byDay.values()) {
-    await recomputeMinutes({ ...deps, session }, day.map(({ minute }) => minute), { roll: next.roll, nowMs: state.settledUntilMs });
+    await recomputeMinutes(
+      { ...deps, session },
+      day.map(({ minute }) => minute),
+      { roll: next.roll, nowMs: state.settledUntilMs },
+    );
   }
   await writeLoaderState(deps.statePath, next);
   return next;

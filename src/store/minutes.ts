@@ -1,5 +1,5 @@
 /** `minutes`: good and total of each SLI by the minute of settlement, recomputed whole for the minutes that changed. */
-import { type Dimension } from '../names.ts';
+import type { Dimension } from '../names.ts';
 import type { Engine, Session } from './engine.ts';
 
 /** What of an SLI the store needs: which rows count, and which of those are good, as predicates in SQL. */

@@ -86,7 +86,10 @@ export async function roll(deps: RollerDeps, old: LoaderState, pending: PendingR
   if (homes.length > 0) await insertLines(deps.engine, 'homes', 'attempt_homes', 'k, home', 'k UInt64, home UInt32', homes, 'TSV');
   deps.atStep?.('homes');
   // The new row before the dead one: whatever a crash leaves, the whole state is in some row.
-  for (const [step, lines] of [['alive', alive], ['dead', dead]] as const) {
+  for (const [step, lines] of [
+    ['alive', alive],
+    ['dead', dead],
+  ] as const) {
     if (lines.length > 0) {
       await insertLines(deps.engine, step, 'attempt_states', ROW_COLUMN_NAMES, ROW_STRUCTURE, lines, 'JSONCompactEachRow');
     }
@@ -140,11 +143,19 @@ async function minutesDue(deps: RollerDeps, fromMs: number, toMs: number): Promi
 }
 
 async function insertLines(
-  engine: Engine, name: string, table: string, columns: string, structure: string, lines: readonly string[], format: string,
+  engine: Engine,
+  name: string,
+  table: string,
+  columns: string,
+  structure: string,
+  lines: readonly string[],
+  format: string,
 ): Promise<void> {
   await engine.withFile(name, lines.join('\n'), format, structure, (file) =>
     engine
       .session('roll')
-      .run(`INSERT INTO ${table} (${columns}) SELECT ${columns} FROM ${file} SETTINGS max_threads = 1, max_insert_threads = 1, max_partitions_per_insert_block = 0`),
+      .run(
+        `INSERT INTO ${table} (${columns}) SELECT ${columns} FROM ${file} SETTINGS max_threads = 1, max_insert_threads = 1, max_partitions_per_insert_block = 0`,
+      ),
   );
 }

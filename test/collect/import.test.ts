@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { recordsOf } from '../../src/cli/commands/import.ts';
 import { connectorNamed } from '../../src/collect/connectors/connector.ts';
 import { CONNECTORS } from '../../src/collect/connectors/index.ts';
-import { importRecords, type ImportRecord } from '../../src/collect/import.ts';
+import { type ImportRecord, importRecords } from '../../src/collect/import.ts';
 import { type TestServices, testServices } from '../support/store.ts';
 
 let services: TestServices;
@@ -31,24 +31,67 @@ async function take(source: string, records: readonly ImportRecord[]) {
 
 const fixture = async (name: string) => recordsFrom(await readFile(new URL(`../fixtures/${name}.ndjson`, import.meta.url)));
 const typesOf = async (source: string) =>
-  Object.fromEntries((await services.store.read.rows<{ type: string; n: number }>('SELECT type, toUInt32(count()) AS n FROM events_v WHERE source = {source: String} GROUP BY type ORDER BY type', { source })).map(({ type, n }) => [type, n]));
+  Object.fromEntries(
+    (
+      await services.store.read.rows<{ type: string; n: number }>(
+        'SELECT type, toUInt32(count()) AS n FROM events_v WHERE source = {source: String} GROUP BY type ORDER BY type',
+        { source },
+      )
+    ).map(({ type, n }) => [type, n]),
+  );
 
 describe.each([
-  ['okta', { accepted: 9, ignored: 3, rejected: 1 }, { 'admin.action': 1, 'challenge.denied': 1, 'enrollment.completed': 2, 'enrollment.failed': 1, 'factor.reset': 1, 'factor.revoked': 1, 'policy.changed': 1, 'provider.request': 1 }],
-  ['duo', { accepted: 9, ignored: 3, rejected: 1 }, { 'admin.action': 2, 'challenge.approved': 1, 'challenge.denied': 1, 'enrollment.completed': 2, 'enrollment.started': 1, 'policy.changed': 1, 'provider.request': 1 }],
-  ['google_workspace', { accepted: 5, ignored: 2, rejected: 1 }, { 'enrollment.completed': 2, 'factor.reset': 1, 'factor.revoked': 2, 'policy.changed': 1 }],
+  [
+    'okta',
+    { accepted: 9, ignored: 3, rejected: 1 },
+    {
+      'admin.action': 1,
+      'challenge.denied': 1,
+      'enrollment.completed': 2,
+      'enrollment.failed': 1,
+      'factor.reset': 1,
+      'factor.revoked': 1,
+      'policy.changed': 1,
+      'provider.request': 1,
+    },
+  ],
+  [
+    'duo',
+    { accepted: 9, ignored: 3, rejected: 1 },
+    {
+      'admin.action': 2,
+      'challenge.approved': 1,
+      'challenge.denied': 1,
+      'enrollment.completed': 2,
+      'enrollment.started': 1,
+      'policy.changed': 1,
+      'provider.request': 1,
+    },
+  ],
+  [
+    'google_workspace',
+    { accepted: 5, ignored: 2, rejected: 1 },
+    { 'enrollment.completed': 2, 'factor.reset': 1, 'factor.revoked': 2, 'policy.changed': 1 },
+  ],
 ])('%s', (source, counts, types) => {
   test('turns what concerns enrollment into events, ignores the rest, and adds nothing the second time', async () => {
     const records = await fixture(source);
     expect(await take(source, records)).toMatchObject({ read: records.length, duplicates: 0, ...counts });
     expect(await typesOf(source)).toEqual(types);
-    expect(await take(source, records)).toMatchObject({ accepted: 0, duplicates: counts.accepted, ignored: counts.ignored, rejected: counts.rejected });
+    expect(await take(source, records)).toMatchObject({
+      accepted: 0,
+      duplicates: counts.accepted,
+      ignored: counts.ignored,
+      rejected: counts.rejected,
+    });
     expect(await typesOf(source)).toEqual(types);
   });
 });
 
 test('a factor removed by somebody else names both, as pseudonyms', async () => {
-  const [row] = await services.store.read.rows<Record<string, string>>(`SELECT user_ref, actor_ref, factor_type FROM events_v WHERE source = 'okta' AND type = 'factor.revoked'`);
+  const [row] = await services.store.read.rows<Record<string, string>>(
+    `SELECT user_ref, actor_ref, factor_type FROM events_v WHERE source = 'okta' AND type = 'factor.revoked'`,
+  );
   expect(row?.factor_type).toBe('webauthn');
   expect(row?.user_ref).toBe(services.pseudonyms.of('person', 'ben@example.org'));
   expect(row?.actor_ref).toBe(services.pseudonyms.of('person', 'admin@example.org'));
@@ -74,8 +117,15 @@ describe('files', () => {
   });
 
   test('a line that is no JSON is rejected by its number; the others are kept', async () => {
-    const records = await recordsFrom(`${JSON.stringify({ ...events[0], id: 'good' })}\n{"id":\nnot json\n${Buffer.from([0xff, 0xfe]).toString('latin1')}\n`);
-    expect(await take('muster', records)).toMatchObject({ read: 4, accepted: 1, rejected: 3, errors: [{ line: 2 }, { line: 3, message: 'not valid JSON' }, { line: 4 }] });
+    const records = await recordsFrom(
+      `${JSON.stringify({ ...events[0], id: 'good' })}\n{"id":\nnot json\n${Buffer.from([0xff, 0xfe]).toString('latin1')}\n`,
+    );
+    expect(await take('muster', records)).toMatchObject({
+      read: 4,
+      accepted: 1,
+      rejected: 3,
+      errors: [{ line: 2 }, { line: 3, message: 'not valid JSON' }, { line: 4 }],
+    });
   });
 
   test('damaged gzip is an error, not an end', async () => {

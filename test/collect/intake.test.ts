@@ -6,7 +6,7 @@ import { KnownIdentities } from '../../src/collect/known-identities.ts';
 import { familyOf, networkOf } from '../../src/collect/mask.ts';
 import { pseudonyms } from '../../src/collect/pseudonyms.ts';
 import { EXAMPLES } from '../../src/events/examples.ts';
-import { takeIn, type TestServices, testServices } from '../support/store.ts';
+import { type TestServices, takeIn, testServices } from '../support/store.ts';
 
 const NOW = Date.UTC(2026, 2, 1, 10);
 let services: TestServices;
@@ -17,7 +17,11 @@ afterAll(async () => {
   await services.dispose();
 });
 
-const accept = (events: readonly unknown[]) => services.intake.accept(events.map((value) => ({ value })), 'live');
+const accept = (events: readonly unknown[]) =>
+  services.intake.accept(
+    events.map((value) => ({ value })),
+    'live',
+  );
 
 async function* filesIn(directory: string): AsyncGenerator<string> {
   for (const entry of await readdir(directory, { withFileTypes: true })) {
@@ -30,29 +34,64 @@ async function* filesIn(directory: string): AsyncGenerator<string> {
 test('takes in every example once; sent again they are duplicates, changed they are conflicts, and the store holds one of each', async () => {
   expect(await accept(EXAMPLES)).toMatchObject({ accepted: EXAMPLES.length, duplicates: 0, rejected: [] });
   expect(await accept(EXAMPLES)).toMatchObject({ accepted: 0, duplicates: EXAMPLES.length, conflicts: 0 });
-  expect(await accept(EXAMPLES.map((event) => ({ ...event, tenant: 'other' })))).toMatchObject({ accepted: 0, duplicates: EXAMPLES.length, conflicts: EXAMPLES.length });
+  expect(await accept(EXAMPLES.map((event) => ({ ...event, tenant: 'other' })))).toMatchObject({
+    accepted: 0,
+    duplicates: EXAMPLES.length,
+    conflicts: EXAMPLES.length,
+  });
   await services.drain();
-  expect(await services.store.read.rows('SELECT toUInt32(count()) AS n, toUInt32(uniqExact(type)) AS types FROM events_v')).toEqual([{ n: EXAMPLES.length, types: EXAMPLES.length }]);
+  expect(await services.store.read.rows('SELECT toUInt32(count()) AS n, toUInt32(uniqExact(type)) AS types FROM events_v')).toEqual([
+    { n: EXAMPLES.length, types: EXAMPLES.length },
+  ]);
 });
 
 test('the same id with another time or user is another event', async () => {
   const event = { id: 'twice', type: 'api.request', time: '2026-03-01T09:00:00Z', source: 'identity' };
-  expect(await accept([event, { ...event, time: '2026-03-01T09:00:01Z' }, { ...event, user: 'ada' }, event])).toMatchObject({ accepted: 3, duplicates: 1, conflicts: 0 });
+  expect(await accept([event, { ...event, time: '2026-03-01T09:00:01Z' }, { ...event, user: 'ada' }, event])).toMatchObject({
+    accepted: 3,
+    duplicates: 1,
+    conflicts: 0,
+  });
 });
 
 test('a batch keeps its valid events, and names the others by position', async () => {
   const event = { id: 'kept', type: 'api.request', time: '2026-03-01T09:00:00Z', source: 'batch' };
   const result = await accept([event, { ...event, id: 'not kept', type: 'nonsense' }, 7]);
-  expect(result).toMatchObject({ accepted: 1, rejected: [{ index: 1, id: null, message: expect.stringMatching(/^type/) }, { index: 2, id: null }] });
+  expect(result).toMatchObject({
+    accepted: 1,
+    rejected: [
+      { index: 1, id: null, message: expect.stringMatching(/^type/) },
+      { index: 2, id: null },
+    ],
+  });
 });
 
 test('no identifier, address or user agent is in any file of the data directory, and the key is for its owner alone', async () => {
   const agent = 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0 Secretive/9.9';
-  await takeIn(services, [{
-    id: 'private', type: 'access.blocked', time: '2026-03-01T09:00:00Z', source: 'privacy', user: 'grace.hopper@example.org', actor: 'helpdesk-person-77',
-    device: 'device-serial-4711', destination: '+31612345678', session: 'session-token-0815', ip: '198.51.100.77', user_agent: agent,
-  }]);
-  const searched = ['grace.hopper', 'helpdesk-person-77', 'device-serial-4711', '31612345678', 'session-token-0815', '198.51.100.77', 'Secretive'];
+  await takeIn(services, [
+    {
+      id: 'private',
+      type: 'access.blocked',
+      time: '2026-03-01T09:00:00Z',
+      source: 'privacy',
+      user: 'grace.hopper@example.org',
+      actor: 'helpdesk-person-77',
+      device: 'device-serial-4711',
+      destination: '+31612345678',
+      session: 'session-token-0815',
+      ip: '198.51.100.77',
+      user_agent: agent,
+    },
+  ]);
+  const searched = [
+    'grace.hopper',
+    'helpdesk-person-77',
+    'device-serial-4711',
+    '31612345678',
+    'session-token-0815',
+    '198.51.100.77',
+    'Secretive',
+  ];
   let files = 0;
   for await (const path of filesIn(services.dataDir)) {
     const bytes = await readFile(path);
@@ -63,7 +102,12 @@ test('no identifier, address or user agent is in any file of the data directory,
   expect((await stat(join(services.dataDir, 'pseudonym.key'))).mode & 0o777).toBe(0o600);
   // The columns are compressed on disk, so the engine is asked as well.
   const [row] = await services.store.read.rows<Record<string, string>>(`SELECT * FROM events_v WHERE id = 'private'`);
-  expect(row).toMatchObject({ ip: '198.51.100.0/24', user_agent: 'Firefox on Linux', user_ref: expect.stringMatching(/^[\w-]{16}$/), actor_ref: expect.stringMatching(/^[\w-]{16}$/) });
+  expect(row).toMatchObject({
+    ip: '198.51.100.0/24',
+    user_agent: 'Firefox on Linux',
+    user_ref: expect.stringMatching(/^[\w-]{16}$/),
+    actor_ref: expect.stringMatching(/^[\w-]{16}$/),
+  });
   for (const text of searched) expect(JSON.stringify(row)).not.toContain(text);
 });
 
@@ -83,7 +127,11 @@ test('addresses become networks, agents become families', () => {
   expect(networkOf('fe80::1%eth0')).toBe('fe80::/48');
   for (const nonsense of ['', '1.2.3', '0x7f.1', 'example.org']) expect(networkOf(nonsense)).toBe('');
   expect(familyOf('')).toBe('other');
-  expect(familyOf('Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Mobile/15E148 Safari/604.1')).toBe('Safari on iOS');
+  expect(
+    familyOf(
+      'Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Mobile/15E148 Safari/604.1',
+    ),
+  ).toBe('Safari on iOS');
 });
 
 test('memory of identities keeps a day through growth, takes back what was not durable, and forgets older hours', () => {

@@ -29,7 +29,11 @@ describe.runIf(have('shared'))('real payloads of the products', () => {
       const fingerprint = (text: string) => real.pseudonyms.of('record', text);
       expect(await importRecords(real, connector, records, { fingerprint })).toMatchObject(counts);
       await real.drain();
-      expect(await importRecords(real, connector, records, { fingerprint })).toMatchObject({ accepted: 0, duplicates: counts.accepted + counts.duplicates, ignored: counts.ignored });
+      expect(await importRecords(real, connector, records, { fingerprint })).toMatchObject({
+        accepted: 0,
+        duplicates: counts.accepted + counts.duplicates,
+        ignored: counts.ignored,
+      });
       const timed = await importRecords(real, connector, records, { fingerprint, defaultTime: '2023-01-01T00:00:00Z' });
       expect(timed.rejected).toBe(0);
     } finally {
@@ -45,12 +49,18 @@ describe.runIf(have('shared', 'python3'))('streams of the second generator', () 
       const stream = join(generated.dataDir, 'stream.ndjson');
       const truthFile = join(generated.dataDir, 'truth.json');
       await promisify(execFile)('python3', [join(pathOf('shared'), 'tools', 'gen_events.py'), String(seed), stream, truthFile]);
-      const truth = JSON.parse(await readFile(truthFile, 'utf8')) as { end: string; distinct: number; windows: Record<'5m', Record<string, [number, number]>> };
+      const truth = JSON.parse(await readFile(truthFile, 'utf8')) as {
+        end: string;
+        distinct: number;
+        windows: Record<'5m', Record<string, [number, number]>>;
+      };
       const records = await recordsFrom(await readFile(stream));
       const fingerprint = (text: string) => generated.pseudonyms.of('record', text);
       let accepted = 0;
       for (let from = 0; from < records.length; from += 3_000) {
-        accepted += (await importRecords(generated, connectorNamed(CONNECTORS, 'muster'), records.slice(from, from + 3_000), { fingerprint })).accepted;
+        accepted += (
+          await importRecords(generated, connectorNamed(CONNECTORS, 'muster'), records.slice(from, from + 3_000), { fingerprint })
+        ).accepted;
         if (from % 2_000 === 0) await generated.drain();
       }
       await generated.drain();

@@ -21,7 +21,9 @@ interface Answer {
 
 async function call(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> {
   const response = await fetch(`${muster.url}/core/v1${path}`, {
-    method, headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers }, ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+    method,
+    headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
+    ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
   });
   return { status: response.status, type: response.headers.get('content-type'), body: (await response.json()) as Answer['body'] };
 }
@@ -45,7 +47,9 @@ test('enrolls: secret, URI and QR code out, the right code makes the factor acti
   const done = await call('POST', `/enrollments/${String(body.id)}/verify`, { code: totp.generate() });
   expect(done).toMatchObject({ status: 200, body: { id: body.id, state: 'active', factor_id: expect.any(String) } });
   expect(await call('GET', `/enrollments/${String(body.id)}`)).toMatchObject({ status: 200, body: { state: 'active' } });
-  expect((await call('GET', '/users/ada%40example.org/factors')).body).toMatchObject({ factors: [{ id: done.body.factor_id, factor_type: 'totp', state: 'active' }] });
+  expect((await call('GET', '/users/ada%40example.org/factors')).body).toMatchObject({
+    factors: [{ id: done.body.factor_id, factor_type: 'totp', state: 'active' }],
+  });
 });
 
 describe('refuses', () => {
@@ -53,7 +57,11 @@ describe('refuses', () => {
     const { totp, path } = await begin('ben@example.org');
     for (const left of [4, 3, 2, 1, 0]) {
       const answer = await call('POST', `${path}/verify`, { code: wrong(totp.generate()) });
-      expect(answer).toMatchObject({ status: 422, type: expect.stringContaining('application/problem+json'), body: { code: 'MUSTER_WRONG_PROOF', attempts_left: left } });
+      expect(answer).toMatchObject({
+        status: 422,
+        type: expect.stringContaining('application/problem+json'),
+        body: { code: 'MUSTER_WRONG_PROOF', attempts_left: left },
+      });
     }
     expect(await call('POST', `${path}/verify`, { code: totp.generate() })).toMatchObject({ status: 409 });
     expect((await call('GET', '/users/ben%40example.org/factors')).body).toEqual({ factors: [] });
@@ -61,7 +69,9 @@ describe('refuses', () => {
 
   test('a code of five minutes ago, and one that is no code', async () => {
     const { totp, path } = await begin('cyd@example.org');
-    expect(await call('POST', `${path}/verify`, { code: totp.generate({ timestamp: Date.now() - 300_000 }) })).toMatchObject({ status: 422 });
+    expect(await call('POST', `${path}/verify`, { code: totp.generate({ timestamp: Date.now() - 300_000 }) })).toMatchObject({
+      status: 422,
+    });
     for (const code of ['', '1234567', 'abcdef']) expect(await call('POST', `${path}/verify`, { code })).toMatchObject({ status: 422 });
   });
 
@@ -77,7 +87,10 @@ describe('refuses', () => {
   });
 
   test('what is not a request of its kind, naming the field', async () => {
-    expect(await call('POST', '/enrollments', { user: 'eve' })).toMatchObject({ status: 400, body: { detail: expect.stringMatching(/^factor_type/) } });
+    expect(await call('POST', '/enrollments', { user: 'eve' })).toMatchObject({
+      status: 400,
+      body: { detail: expect.stringMatching(/^factor_type/) },
+    });
     expect(await call('POST', '/enrollments', { user: 'eve', factor_type: 'sms' })).toMatchObject({ status: 400 });
     expect(await call('POST', '/enrollments', { user: 'eve', factor_type: 'totp', admin: true })).toMatchObject({ status: 400 });
     expect(await call('POST', '/enrollments', '{"user":')).toMatchObject({ status: 400, body: { code: 'MUSTER_BAD_JSON' } });

@@ -10,7 +10,9 @@ const KILLS = 4;
 
 async function send(muster: Running, events: readonly unknown[]): Promise<boolean> {
   const response = await fetch(`${muster.url}/v1/events`, {
-    method: 'POST', headers: { 'content-type': 'application/x-ndjson' }, body: events.map((event) => JSON.stringify(event)).join('\n'),
+    method: 'POST',
+    headers: { 'content-type': 'application/x-ndjson' },
+    body: events.map((event) => JSON.stringify(event)).join('\n'),
   }).catch(() => undefined);
   if (!response?.ok) return false;
   const { accepted, duplicates } = (await response.json()) as { accepted: number; duplicates: number };
@@ -48,7 +50,15 @@ test('after several kills every acknowledged event counts once, to the last coun
     await muster.stop();
 
     // Without a running process the command opens the store itself, and first takes in what the log still holds.
-    const { stdout, stderr, status } = await runMuster(['slo', 'status', '--json', '--at', new Date(END_MS).toISOString(), '--data', dataDir]);
+    const { stdout, stderr, status } = await runMuster([
+      'slo',
+      'status',
+      '--json',
+      '--at',
+      new Date(END_MS).toISOString(),
+      '--data',
+      dataDir,
+    ]);
     expect([status, stderr]).toEqual([0, '']);
     const statuses = JSON.parse(stdout) as { sli: 'M1'; good: number; total: number }[];
     const expected = truth().windows['30d'];

@@ -15,7 +15,16 @@ afterAll(async () => {
 });
 
 let n = 0;
-const event = (fields: object = {}) => ({ id: `e2e-${++n}`, type: 'api.request', time: new Date().toISOString(), source: 'e2e', operation: 'start', http_status: 201, duration_ms: 10, ...fields });
+const event = (fields: object = {}) => ({
+  id: `e2e-${++n}`,
+  type: 'api.request',
+  time: new Date().toISOString(),
+  source: 'e2e',
+  operation: 'start',
+  http_status: 201,
+  duration_ms: 10,
+  ...fields,
+});
 
 async function post(body: string | Buffer, headers: Record<string, string> = { 'content-type': 'application/json' }) {
   const response = await fetch(`${muster.url}/v1/events`, { method: 'POST', body: body as string, headers });
@@ -28,15 +37,28 @@ describe('accepts', () => {
     const ndjson = { 'content-type': 'application/x-ndjson' };
     expect(await post(JSON.stringify(event()), json)).toMatchObject({ status: 200, body: { accepted: 1, duplicates: 0, rejected: [] } });
     expect(await post(JSON.stringify([event(), event()]), json)).toMatchObject({ status: 200, body: { accepted: 2 } });
-    expect(await post(`${JSON.stringify(event())}\n\n${JSON.stringify(event())}`, ndjson)).toMatchObject({ status: 200, body: { accepted: 2 } });
-    expect(await post(gzipSync(`${JSON.stringify(event())}\n`), { ...ndjson, 'content-encoding': 'gzip' })).toMatchObject({ status: 200, body: { accepted: 1 } });
+    expect(await post(`${JSON.stringify(event())}\n\n${JSON.stringify(event())}`, ndjson)).toMatchObject({
+      status: 200,
+      body: { accepted: 2 },
+    });
+    expect(await post(gzipSync(`${JSON.stringify(event())}\n`), { ...ndjson, 'content-encoding': 'gzip' })).toMatchObject({
+      status: 200,
+      body: { accepted: 1 },
+    });
     expect(await post('[]', json)).toMatchObject({ status: 200, body: { accepted: 0 } });
   });
 
   test('what is valid of a batch, and says of the rest where and why', async () => {
     const { status, body } = await post(`${JSON.stringify(event())}\n{"id":"x"}\nnot json\n`, { 'content-type': 'application/x-ndjson' });
     expect(status).toBe(200);
-    expect(body).toEqual({ accepted: 1, duplicates: 0, rejected: [{ index: 1, id: 'x', message: 'type: is missing' }, { index: 2, id: null, message: 'not valid JSON' }] });
+    expect(body).toEqual({
+      accepted: 1,
+      duplicates: 0,
+      rejected: [
+        { index: 1, id: 'x', message: 'type: is missing' },
+        { index: 2, id: null, message: 'not valid JSON' },
+      ],
+    });
   });
 
   test('the same event again as a duplicate', async () => {
@@ -84,10 +106,14 @@ describe('refuses with a clear answer', () => {
     const large = Buffer.alloc(50_000_000, 0x20);
     expect(await post(large)).toMatchObject({ status: 413, body: { code: 'MUSTER_BODY_TOO_LARGE' } });
     const chunked = await new Promise<number | undefined>((resolve, reject) => {
-      const request = httpRequest(`${muster.url}/v1/events`, { method: 'POST', headers: { 'content-type': 'application/json', 'transfer-encoding': 'chunked' } }, (response) => {
-        response.resume();
-        resolve(response.statusCode);
-      });
+      const request = httpRequest(
+        `${muster.url}/v1/events`,
+        { method: 'POST', headers: { 'content-type': 'application/json', 'transfer-encoding': 'chunked' } },
+        (response) => {
+          response.resume();
+          resolve(response.statusCode);
+        },
+      );
       request.once('error', reject);
       request.end(large);
     });
@@ -103,13 +129,18 @@ describe('refuses with a clear answer', () => {
 
   test('a line over the limit, without losing its neighbours', async () => {
     const long = JSON.stringify(event({ reason: 'x'.repeat(300_000) }));
-    const { status, body } = await post([event(), event()].map((each) => JSON.stringify(each)).join(`\n${long}\n`), { 'content-type': 'application/x-ndjson' });
+    const { status, body } = await post([event(), event()].map((each) => JSON.stringify(each)).join(`\n${long}\n`), {
+      'content-type': 'application/x-ndjson',
+    });
     expect(status).toBe(200);
     expect(body).toMatchObject({ accepted: 2, rejected: [{ index: 1, message: expect.stringMatching(/256 KiB/) }] });
   });
 
   test('a million nested arrays', async () => {
-    expect(await post('['.repeat(1_000_000) + ']'.repeat(1_000_000))).toMatchObject({ status: 400, body: { code: 'MUSTER_INVALID_EVENTS' } });
+    expect(await post('['.repeat(1_000_000) + ']'.repeat(1_000_000))).toMatchObject({
+      status: 400,
+      body: { code: 'MUSTER_INVALID_EVENTS' },
+    });
   });
 
   test('another method, and says which is right', async () => {
@@ -128,10 +159,14 @@ describe('refuses with a clear answer', () => {
     for (const path of ['/v1/events', '/api/overview', '/core/v1/enrollments', '/metrics', '/']) {
       const status = await new Promise<number | undefined>((resolve, reject) => {
         const sent = Object.fromEntries(Object.entries(headers).map(([key, value]) => [key, String(value).replace('PORT', port)]));
-        const request = httpRequest(`${muster.url}${path}`, { method: path.includes('v1') ? 'POST' : 'GET', headers: { 'content-type': 'application/json', ...sent } }, (response) => {
-          response.resume();
-          resolve(response.statusCode);
-        });
+        const request = httpRequest(
+          `${muster.url}${path}`,
+          { method: path.includes('v1') ? 'POST' : 'GET', headers: { 'content-type': 'application/json', ...sent } },
+          (response) => {
+            response.resume();
+            resolve(response.statusCode);
+          },
+        );
         request.once('error', reject);
         request.end();
       });
@@ -165,7 +200,10 @@ describe('one data directory, one port', () => {
     const { port } = new URL(muster.url);
     const other = await temporaryData();
     const second = await runMuster(['up', '--port', port, '--data', other]);
-    expect(second).toMatchObject({ status: 1, stderr: `muster: port ${port} is taken by another program; stop it, or choose another with --port\n` });
+    expect(second).toMatchObject({
+      status: 1,
+      stderr: `muster: port ${port} is taken by another program; stop it, or choose another with --port\n`,
+    });
     await removeData(other);
   });
 
@@ -178,7 +216,15 @@ describe('one data directory, one port', () => {
   });
 
   test('wrong usage is one sentence and status 2', async () => {
-    for (const parameters of [['up', '--port', 'eighty'], ['up', '--port', '70000'], ['slo', 'status', '--at', 'noon'], ['import', 'nobody', 'x'], ['import', 'okta', '/nowhere/log'], ['simulate', '--seed', 'x', '--days', '1', '--rate', '1', '--out', '/tmp/x'], ['nonsense']]) {
+    for (const parameters of [
+      ['up', '--port', 'eighty'],
+      ['up', '--port', '70000'],
+      ['slo', 'status', '--at', 'noon'],
+      ['import', 'nobody', 'x'],
+      ['import', 'okta', '/nowhere/log'],
+      ['simulate', '--seed', 'x', '--days', '1', '--rate', '1', '--out', '/tmp/x'],
+      ['nonsense'],
+    ]) {
       const { status, stderr } = await runMuster(parameters);
       expect([parameters, status]).toEqual([parameters, 2]);
       expect(stderr).not.toMatch(/\n\s+at /);

@@ -12,7 +12,11 @@ beforeAll(async () => {
   muster = await startMuster(await temporaryData());
   const { days } = simulate({ seed: 4, days: 1, perDay: 3_000, endMs: Math.floor(Date.now() / 60_000) * 60_000, faults: [] });
   const events = [...days].flatMap((day) => day.events);
-  const response = await fetch(`${muster.url}/v1/events`, { method: 'POST', headers: { 'content-type': 'application/x-ndjson' }, body: events.map((event) => JSON.stringify(event)).join('\n') });
+  const response = await fetch(`${muster.url}/v1/events`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/x-ndjson' },
+    body: events.map((event) => JSON.stringify(event)).join('\n'),
+  });
   expect(response.status).toBe(200);
   for (const until = Date.now() + 40_000; Date.now() < until; await sleep(500)) {
     text = await (await fetch(`${muster.url}/metrics`)).text();
@@ -25,20 +29,29 @@ afterAll(async () => {
 });
 
 function value(name: string, labels: Record<string, string>): number | undefined {
-  const line = text.split('\n').find((each) => each.startsWith(`${name}{`) && Object.entries(labels).every(([label, is]) => each.includes(`${label}="${is}"`)));
+  const line = text
+    .split('\n')
+    .find((each) => each.startsWith(`${name}{`) && Object.entries(labels).every(([label, is]) => each.includes(`${label}="${is}"`)));
   return line === undefined ? undefined : Number(line.split(' ').at(-1));
 }
 
 test('the window gauges are the counts of the status at the same minute', async () => {
   const overview = (await (await fetch(`${muster.url}/api/overview`)).json()) as { at: string };
   text = await (await fetch(`${muster.url}/metrics`)).text();
-  const statuses = (await (await fetch(`${muster.url}/api/slos?at=${overview.at}`)).json()) as { slo: string; objective: number; burnRates: Record<string, number | null>; errorBudgetRemaining: number }[];
+  const statuses = (await (await fetch(`${muster.url}/api/slos?at=${overview.at}`)).json()) as {
+    slo: string;
+    objective: number;
+    burnRates: Record<string, number | null>;
+    errorBudgetRemaining: number;
+  }[];
   expect(statuses).toHaveLength(3);
   for (const { slo, objective, burnRates, errorBudgetRemaining } of statuses) {
     expect(value('muster_slo_objective_ratio', { slo })).toBe(objective);
     expect(value('muster_slo_error_budget_remaining_ratio', { slo })).toBe(errorBudgetRemaining);
     for (const [window, burn] of Object.entries(burnRates)) {
-      const [good = Number.NaN, bad = Number.NaN, users = Number.NaN] = ['good', 'bad', 'users_bad'].map((outcome) => value('muster_slo_window_events', { slo, window, outcome }));
+      const [good = Number.NaN, bad = Number.NaN, users = Number.NaN] = ['good', 'bad', 'users_bad'].map((outcome) =>
+        value('muster_slo_window_events', { slo, window, outcome }),
+      );
       expect(users).toBeLessThanOrEqual(bad);
       if (burn !== null) expect(bad / (good + bad) / (1 - objective)).toBeCloseTo(burn, 9);
       expect(value('muster_slo_burn_rate', { slo, window })).toBe(burn ?? undefined);
@@ -48,7 +61,10 @@ test('the window gauges are the counts of the status at the same minute', async 
 
 test('the collector is counted by source and result', () => {
   expect(value('muster_collector_events_total', { source: 'enrollment-api', result: 'accepted' })).toBeGreaterThan(10_000);
-  expect(value('muster_collector_request_duration_seconds_count', {}) ?? Number(/^muster_collector_request_duration_seconds_count (\d+)/m.exec(text)?.[1])).toBeGreaterThan(0);
+  expect(
+    value('muster_collector_request_duration_seconds_count', {}) ??
+      Number(/^muster_collector_request_duration_seconds_count (\d+)/m.exec(text)?.[1]),
+  ).toBeGreaterThan(0);
   expect(Number(/^muster_collector_lag_seconds (\S+)/m.exec(text)?.[1])).toBeLessThan(10);
   expect(Number(/^muster_pending_attempts (\d+)/m.exec(text)?.[1])).toBeGreaterThanOrEqual(0);
 });

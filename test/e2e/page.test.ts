@@ -10,7 +10,15 @@ import { type Running, removeData, startMuster, temporaryData } from '../support
 
 const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 /** The browser asks nobody but us. */
-const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+const FLAGS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
 
 describe.runIf(have('chromium'))('the Overview', () => {
   let muster: Running;
@@ -52,18 +60,27 @@ describe.runIf(have('chromium'))('the Overview', () => {
   test('says first what fires, then shows the SLOs with the figures of the API', async () => {
     const { page } = await open('/overview', 1440);
     await page.locator('.chart canvas').waitFor();
-    const overview = (await (await fetch(`${muster.url}/api/overview`)).json()) as { verdict: { headline: string }; slos: { slo: string; errorBudgetRemaining: number }[] };
+    const overview = (await (await fetch(`${muster.url}/api/overview`)).json()) as {
+      verdict: { headline: string };
+      slos: { slo: string; errorBudgetRemaining: number }[];
+    };
     expect(await page.getByRole('heading', { level: 1 }).textContent()).toBe(overview.verdict.headline);
     for (const { slo, errorBudgetRemaining } of overview.slos) {
       const row = page.getByRole('row').filter({ hasText: slo });
-      expect((await row.textContent())?.replaceAll('\u00a0', ' ')).toContain(`${Math.floor(errorBudgetRemaining * 100)} %`.replace('-', '−'));
+      expect((await row.textContent())?.replaceAll('\u00a0', ' ')).toContain(
+        `${Math.floor(errorBudgetRemaining * 100)} %`.replace('-', '−'),
+      );
     }
     await page.close();
   });
 
   test('shows live events as people enroll', async () => {
     const { page } = await open('/overview', 1440);
-    await page.getByRole('region', { name: 'Live events, newest first' }).getByText('enrollment.started').first().waitFor({ timeout: 60_000 });
+    await page
+      .getByRole('region', { name: 'Live events, newest first' })
+      .getByText('enrollment.started')
+      .first()
+      .waitFor({ timeout: 60_000 });
     await page.getByRole('button', { name: 'Pause' }).click();
     await page.getByRole('button', { name: 'Go on' }).waitFor();
     await page.close();
@@ -83,7 +100,11 @@ describe.runIf(have('chromium'))('the Overview', () => {
   test('shows names from events as text, whatever they hold', async () => {
     const markup = '<img src=x onerror=alert(1)>';
     const deploy = { id: 'xss', type: 'deploy.completed', time: new Date().toISOString(), source: 'ci', deployment: markup };
-    const answer = await fetch(`${muster.url}/v1/events`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(deploy) });
+    const answer = await fetch(`${muster.url}/v1/events`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(deploy),
+    });
     expect(answer.status).toBe(200);
     await expect.poll(async () => (await fetch(`${muster.url}/api/overview`)).text(), { timeout: 20_000 }).toContain('onerror');
     const { page, problems } = await open('/overview', 1440);
@@ -94,7 +115,10 @@ describe.runIf(have('chromium'))('the Overview', () => {
   });
 
   test.each([
-    ['dark', 1440], ['light', 1440], ['dark', 390], ['light', 390],
+    ['dark', 1440],
+    ['light', 1440],
+    ['dark', 390],
+    ['light', 390],
   ] as const)('%s at %i: nothing sticks out, no accessibility violation, no error in the console', async (theme, width) => {
     const { page, problems } = await open(`/overview?theme=${theme}`, width);
     await page.locator('.chart canvas').waitFor();
@@ -105,7 +129,8 @@ describe.runIf(have('chromium'))('the Overview', () => {
       .then(({ violations }) => violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html.slice(0, 120))]))`);
     expect(violations).toEqual([]);
     expect(problems).toEqual([]);
-    if (process.env.MUSTER_SCREENSHOT) await page.screenshot({ path: join(process.env.MUSTER_SCREENSHOT, `overview-${theme}-${width}.png`), fullPage: width < 1000 });
+    if (process.env.MUSTER_SCREENSHOT)
+      await page.screenshot({ path: join(process.env.MUSTER_SCREENSHOT, `overview-${theme}-${width}.png`), fullPage: width < 1000 });
     await page.close();
   });
 });

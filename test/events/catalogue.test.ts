@@ -17,7 +17,10 @@ test('every type of the catalogue has an example, and every example is valid', (
 test('every type has a JSON Schema that closes its fields and requires what the contract requires', () => {
   const schemas = eventJsonSchemas();
   expect(schemas.size).toBe(EVENT_TYPES.length);
-  expect(schemas.get('enrollment.started.json')).toMatchObject({ additionalProperties: false, required: expect.arrayContaining(['id', 'time', 'source', 'type', 'attempt_id']) });
+  expect(schemas.get('enrollment.started.json')).toMatchObject({
+    additionalProperties: false,
+    required: expect.arrayContaining(['id', 'time', 'source', 'type', 'attempt_id']),
+  });
   expect(schemas.get('recovery.failed.json')).toMatchObject({ required: expect.arrayContaining(['recovery_id']) });
   expect(schemas.get('recovery.codes_issued.json')?.required).not.toContain('recovery_id');
 });
@@ -37,7 +40,11 @@ const INVALID: readonly [title: string, event: unknown, message: RegExp][] = [
   ['an id of 129 characters', { ...started, id: 'x'.repeat(129) }, /^id: expected 1 to 128 characters/],
   ['an e-mail address in the id', { ...started, id: 'for:ada@example.org' }, /^id: contains an e-mail address/],
   ['an e-mail address in the attempt_id', { ...started, attempt_id: 'ada@example.org' }, /^attempt_id: contains an e-mail address/],
-  ['a token in the factor_id', { ...started, factor_id: 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln' }, /^factor_id: contains a JSON Web Token/],
+  [
+    'a token in the factor_id',
+    { ...started, factor_id: 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln' },
+    /^factor_id: contains a JSON Web Token/,
+  ],
   ['no attempt_id on an enrollment', { ...started, attempt_id: undefined }, /^attempt_id: is missing/],
   ['no recovery_id on a recovery', { ...started, type: 'recovery.started', attempt_id: undefined }, /^recovery_id: is missing/],
   ['no source', { ...started, source: undefined }, /^source: is missing/],
@@ -52,7 +59,11 @@ const INVALID: readonly [title: string, event: unknown, message: RegExp][] = [
   ['six minutes ahead', { ...started, time: '2026-03-01T10:06:00Z' }, /^time: is more than 5 minutes ahead/],
   ['a wrong expires_at', { ...started, expires_at: '2026-13-01T00:00:00Z' }, /^expires_at: names a date or time/],
   ['an unknown field', { ...started, colour: 'red' }, /unknown field colour/],
-  ['a __proto__ key', JSON.parse('{"id":"a","type":"api.request","time":"2026-03-01T09:30:00Z","source":"s","__proto__":{"x":1}}'), /unknown field __proto__/],
+  [
+    'a __proto__ key',
+    JSON.parse('{"id":"a","type":"api.request","time":"2026-03-01T09:30:00Z","source":"s","__proto__":{"x":1}}'),
+    /unknown field __proto__/,
+  ],
   ['a field name with control characters', { ...started, '\u001b[31m': 1 }, /unknown field \?\[31m/],
   ['an unknown factor', { ...started, factor_type: 'carrier_pigeon' }, /^factor_type: /],
   ['an unknown traffic', { ...started, traffic: 'robot' }, /^traffic: /],
@@ -68,14 +79,21 @@ const INVALID: readonly [title: string, event: unknown, message: RegExp][] = [
   ['a country by name', { ...started, country: 'Netherlands' }, /^country: expected an ISO 3166/],
   ['a short trace_id', { ...started, trace_id: 'abc' }, /^trace_id: expected 32 hexadecimal digits/],
   ['a number among the attributes', { ...started, attributes: { a: 1 } }, /^attributes\.a: expected string/],
-  ['33 attributes', { ...started, attributes: Object.fromEntries(Array.from({ length: 33 }, (_, i) => [`k${i}`, ''])) }, /^attributes: expected at most 32 entries/],
+  [
+    '33 attributes',
+    { ...started, attributes: Object.fromEntries(Array.from({ length: 33 }, (_, i) => [`k${i}`, ''])) },
+    /^attributes: expected at most 32 entries/,
+  ],
   ['another schema_version', { ...started, schema_version: 2 }, /^schema_version: /],
 ];
 
 describe('refuses, naming the field and what is wrong:', () => {
   test.each(INVALID)('%s', (_title, event, message) => {
     // JSON has no undefined: a field that is undefined here is one that is missing.
-    const asJson = event === undefined || Array.isArray(event) || typeof event !== 'object' || event === null || Object.hasOwn(event, '__proto__') ? event : JSON.parse(JSON.stringify(event));
+    const asJson =
+      event === undefined || Array.isArray(event) || typeof event !== 'object' || event === null || Object.hasOwn(event, '__proto__')
+        ? event
+        : JSON.parse(JSON.stringify(event));
     const checked = checkEvent(asJson, bounds);
     expect(checked.ok).toBe(false);
     if (!checked.ok) expect(checked.message).toMatch(message);
@@ -96,7 +114,8 @@ test('accepts what is at the edge of a rule', () => {
     { ...started, time: '2026-03-01t11:30:00.123456789+02:00' },
     { ...started, time: '2028-02-29T00:00:00Z'.replace('2028', '2026').replace('02-29', '02-28') },
     { ...started, schema_version: '1', risk_score: 1, duration_ms: 0 },
-  ]) expect(checkEvent(event, bounds)).toMatchObject({ ok: true });
+  ])
+    expect(checkEvent(event, bounds)).toMatchObject({ ok: true });
 });
 
 test('import takes any time since 2000', () => {

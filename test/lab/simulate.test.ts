@@ -9,7 +9,10 @@ import { type TestServices, testServices } from '../support/store.ts';
 
 const END_MS = Date.UTC(2026, 2, 5, 12);
 const scenario = (seed: number) => ({
-  seed, days: 4, perDay: 2_000, endMs: END_MS,
+  seed,
+  days: 4,
+  perDay: 2_000,
+  endMs: END_MS,
   faults: [parseFault('provider_outage@-20h+90m', END_MS), parseFault('migration_break@-50m+50m', END_MS)],
 });
 const eventsOf = (seed: number): { events: SimulatedEvent[]; truth: Truth } => {
@@ -23,7 +26,10 @@ const { events, truth } = eventsOf(5);
 beforeAll(async () => {
   services = await testServices();
   for (let from = 0; from < events.length; from += 5_000) {
-    await services.intake.accept(events.slice(from, from + 5_000).map((value) => ({ value })), 'import');
+    await services.intake.accept(
+      events.slice(from, from + 5_000).map((value) => ({ value })),
+      'import',
+    );
     // Attempts are cut in the middle: what looked silent at first completes with the next batch.
     await services.drain();
   }
@@ -41,7 +47,8 @@ test('every window of every SLI is equal to the truth', async () => {
   const figures = await windowFigures(services.store.read, services.slos, END_MS);
   for (const slo of services.slos) {
     const id = slo.sli.id as 'M1';
-    for (const window of WINDOW_NAMES) expect([id, window, Object.values(figures.get(slo.name)?.windows[window] ?? {})]).toEqual([id, window, truth.windows[window]?.[id]]);
+    for (const window of WINDOW_NAMES)
+      expect([id, window, Object.values(figures.get(slo.name)?.windows[window] ?? {})]).toEqual([id, window, truth.windows[window]?.[id]]);
     expect([id, '30d', Object.values(figures.get(slo.name)?.whole ?? {})]).toEqual([id, '30d', truth.windows['30d']?.[id]]);
   }
 });
@@ -54,11 +61,22 @@ test('splits of a minute add up to the whole', async () => {
     const whole = rows.find(({ sli, dimension }) => sli === row.sli && dimension === '');
     expect([row.sli, row.dimension, row.good, row.total]).toEqual([row.sli, row.dimension, whole?.good, whole?.total]);
   }
-  expect(rows.filter(({ sli }) => sli === 'M1').map(({ dimension }) => dimension)).toEqual(['', 'client_version', 'deployment', 'factor_type', 'provider', 'region', 'segment']);
+  expect(rows.filter(({ sli }) => sli === 'M1').map(({ dimension }) => dimension)).toEqual([
+    '',
+    'client_version',
+    'deployment',
+    'factor_type',
+    'provider',
+    'region',
+    'segment',
+  ]);
 });
 
 test('a broken deploy pages within the hour; the hours before it are quiet', async () => {
-  const pages = async (atMs: number) => (await sloStatus(services.store.read, services.slos, atMs)).find(({ sli }) => sli === 'M1')?.alerts.filter(({ severity, state }) => severity === 'page' && state === 'firing');
+  const pages = async (atMs: number) =>
+    (await sloStatus(services.store.read, services.slos, atMs))
+      .find(({ sli }) => sli === 'M1')
+      ?.alerts.filter(({ severity, state }) => severity === 'page' && state === 'firing');
   expect(await pages(END_MS - 55 * 60_000)).toEqual([]);
   const firing = await pages(END_MS);
   expect(firing?.length).toBeGreaterThan(0);
@@ -69,5 +87,8 @@ test('a fault that is written wrongly is refused with an example', () => {
   for (const text of ['', 'provider_outage', 'nonsense@-1d+5m', 'provider_outage@yesterday+5m', 'provider_outage@-1d+5 minutes']) {
     expect(() => parseFault(text, END_MS)).toThrow(/expected NAME@T\+DURATION such as provider_outage@-2d\+45m/);
   }
-  expect(parseFault('provider_outage@2026-03-01T00:00:00Z+2h', END_MS)).toMatchObject({ startMs: Date.UTC(2026, 2, 1), endMs: Date.UTC(2026, 2, 1, 2) });
+  expect(parseFault('provider_outage@2026-03-01T00:00:00Z+2h', END_MS)).toMatchObject({
+    startMs: Date.UTC(2026, 2, 1),
+    endMs: Date.UTC(2026, 2, 1, 2),
+  });
 });

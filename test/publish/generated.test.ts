@@ -1,13 +1,13 @@
 /** What `muster generate` writes: committed as it would be written now, accepted by the real tools, and with data in every panel. */
 import { execFile } from 'node:child_process';
-import { mkdtemp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { simulate } from '../../src/lab/simulate.ts';
 import { parseFault } from '../../src/lab/faults.ts';
+import { simulate } from '../../src/lab/simulate.ts';
 import { GENERATORS } from '../../src/publish/generate.ts';
 import type { GeneratedFile } from '../../src/publish/generated.ts';
 import { DASHBOARD_SQL } from '../../src/publish/grafana/dashboard.ts';
@@ -53,10 +53,18 @@ describe.runIf(have('promtool'))('Prometheus', () => {
 
   // The tests must be able to fail: each condition of a rule is taken out in turn.
   test.each([
-    ['the long window', /slo:sli_error:ratio_rate1h\{slo="enrollment-success"\} \/ \(1 - 0\.98\) > 14\.4/, 'slo:sli_error:ratio_rate1h{slo="enrollment-success"} / (1 - 0.98) > 0'],
+    [
+      'the long window',
+      /slo:sli_error:ratio_rate1h\{slo="enrollment-success"\} \/ \(1 - 0\.98\) > 14\.4/,
+      'slo:sli_error:ratio_rate1h{slo="enrollment-success"} / (1 - 0.98) > 0',
+    ],
     ['the short window', /and slo:sli_error:ratio_rate5m\{slo="enrollment-success"\}.*\n/, '\n'],
     ['five bad ones', /and max by \(slo\) \(muster_slo_window_events\{slo="enrollment-success",window="1h",outcome="bad"\}\) >= 5\n/, '\n'],
-    ['three users', /and max by \(slo\) \(muster_slo_window_events\{slo="enrollment-success",window="1h",outcome="users_bad"\}\) >= 3\n/, '\n'],
+    [
+      'three users',
+      /and max by \(slo\) \(muster_slo_window_events\{slo="enrollment-success",window="1h",outcome="users_bad"\}\) >= 3\n/,
+      '\n',
+    ],
   ])('without the condition on %s they fail', async (_name, pattern, replacement) => {
     const rules = fileAt('alerts/prometheus/muster-slo.rules.yaml');
     const broken = rules.replace(pattern, replacement);
@@ -70,7 +78,12 @@ describe.runIf(have('promtool'))('Prometheus', () => {
 
 describe('Grafana', () => {
   const dashboard = JSON.parse(fileAt('dashboards/muster-oncall.json')) as {
-    uid: string; editable: boolean; schemaVersion: number; id?: number; panels: Record<string, unknown>[]; templating: { list: Record<string, unknown>[] };
+    uid: string;
+    editable: boolean;
+    schemaVersion: number;
+    id?: number;
+    panels: Record<string, unknown>[];
+    templating: { list: Record<string, unknown>[] };
   };
 
   // The rules of grafana/dashboard-linter that apply to a dashboard without Prometheus targets.
@@ -80,15 +93,22 @@ describe('Grafana', () => {
   });
   test('its data source is a variable, and every query variable is renewed with the time range', () => {
     const [datasource, ...queries] = dashboard.templating.list;
-    expect(datasource).toMatchObject({ name: 'datasource', label: 'Data source', type: 'datasource', query: 'grafana-clickhouse-datasource' });
-    for (const variable of queries) expect(variable).toMatchObject({ type: 'query', refresh: 2, multi: true, includeAll: true, label: expect.any(String) });
+    expect(datasource).toMatchObject({
+      name: 'datasource',
+      label: 'Data source',
+      type: 'datasource',
+      query: 'grafana-clickhouse-datasource',
+    });
+    for (const variable of queries)
+      expect(variable).toMatchObject({ type: 'query', refresh: 2, multi: true, includeAll: true, label: expect.any(String) });
   });
   test('every panel has a title, a description that says what to do, a unit, a target and the data source of the variable', () => {
     expect(dashboard.panels).toHaveLength(PANELS.length);
     expect(new Set(dashboard.panels.map(({ id }) => id)).size).toBe(PANELS.length);
     for (const panel of dashboard.panels) {
       expect(panel).toMatchObject({
-        title: expect.stringMatching(/\w/), description: expect.stringMatching(/\?.{40}/s),
+        title: expect.stringMatching(/\w/),
+        description: expect.stringMatching(/\?.{40}/s),
         datasource: { type: 'grafana-clickhouse-datasource', uid: '${datasource}' },
         fieldConfig: { defaults: { unit: expect.any(String), noValue: 'No data' } },
         targets: [{ refId: 'A', editorType: 'sql', rawSql: expect.stringContaining('SELECT'), format: expect.any(Number) }],
@@ -99,10 +119,11 @@ describe('Grafana', () => {
     const cells = new Set<string>();
     for (const { gridPos } of dashboard.panels as { gridPos: { x: number; y: number; w: number; h: number } }[]) {
       expect(gridPos.x + gridPos.w).toBeLessThanOrEqual(24);
-      for (let x = gridPos.x; x < gridPos.x + gridPos.w; x++) for (let y = gridPos.y; y < gridPos.y + gridPos.h; y++) {
-        expect(cells.has(`${x},${y}`)).toBe(false);
-        cells.add(`${x},${y}`);
-      }
+      for (let x = gridPos.x; x < gridPos.x + gridPos.w; x++)
+        for (let y = gridPos.y; y < gridPos.y + gridPos.h; y++) {
+          expect(cells.has(`${x},${y}`)).toBe(false);
+          cells.add(`${x},${y}`);
+        }
     }
   });
 });
@@ -112,7 +133,9 @@ test('macros are expanded as the plugin expands them', () => {
   expect(expandMacros('$__timeFilter(time)', range)).toBe('time >= toDateTime(1790000000) AND time <= toDateTime(1790003600)');
   expect(expandMacros('$__timeInterval(settled_at)', range)).toBe('toStartOfInterval(toDateTime(settled_at), INTERVAL 37 second)');
   expect(expandMacros('$__conditionalAll(region IN (${region:singlequote}), $region)', range)).toBe('1=1');
-  expect(expandMacros('$__fromTime - 3600, $__toTime, $__interval_s', range)).toBe('toDateTime(1790000000) - 3600, toDateTime(1790003600), 37');
+  expect(expandMacros('$__fromTime - 3600, $__toTime, $__interval_s', range)).toBe(
+    'toDateTime(1790000000) - 3600, toDateTime(1790003600), 37',
+  );
   expect(expandMacros('$__timeFrom(a) AND $__timeTo(b)', range)).toBe('a >= toDateTime(1790000000) AND b <= toDateTime(1790003600)');
 });
 
@@ -122,9 +145,26 @@ describe('SQL on a store of the demo', () => {
   const range = { fromMs: endMs - 2 * 86_400_000, toMs: endMs, intervalMs: 900_000 };
   beforeAll(async () => {
     services = await testServices();
-    const { days } = simulate({ seed: 9, days: 8, perDay: 1_500, endMs, faults: [parseFault('provider_outage@-20h+90m', endMs), parseFault('migration_break@-30h+40m', endMs)] });
-    for (const { events } of days) await services.intake.accept(events.map((value) => ({ value })), 'import');
-    const pending = { id: 'p', type: 'enrollment.started', time: new Date().toISOString(), source: 'app', attempt_id: 'p', region: 'eu-west' };
+    const { days } = simulate({
+      seed: 9,
+      days: 8,
+      perDay: 1_500,
+      endMs,
+      faults: [parseFault('provider_outage@-20h+90m', endMs), parseFault('migration_break@-30h+40m', endMs)],
+    });
+    for (const { events } of days)
+      await services.intake.accept(
+        events.map((value) => ({ value })),
+        'import',
+      );
+    const pending = {
+      id: 'p',
+      type: 'enrollment.started',
+      time: new Date().toISOString(),
+      source: 'app',
+      attempt_id: 'p',
+      region: 'eu-west',
+    };
     await services.intake.accept([{ value: pending }], 'import');
     await services.drain();
   });

@@ -52,12 +52,15 @@ describe('pairs', () => {
     expect(first?.fittedBudgetShare).toBeCloseTo(5 / 720, 9);
   });
 
-  test.each([0.5, 0.8, 0.9306, 0.98, 0.999, 0.99999])('at %f a total outage fires every pair within half of its long window', (objective) => {
-    for (const pair of pairsFor(objective, 30 * DAY, both)) {
-      const longSeconds = { '1h': 3_600, '6h': 21_600, '1d': 86_400, '3d': 259_200 }[pair.long as '1h'];
-      expect(pair.outageFiresAfterSeconds).toBeLessThanOrEqual(longSeconds / 2 + 1e-6);
-    }
-  });
+  test.each([0.5, 0.8, 0.9306, 0.98, 0.999, 0.99999])(
+    'at %f a total outage fires every pair within half of its long window',
+    (objective) => {
+      for (const pair of pairsFor(objective, 30 * DAY, both)) {
+        const longSeconds = { '1h': 3_600, '6h': 21_600, '1d': 86_400, '3d': 259_200 }[pair.long as '1h'];
+        expect(pair.outageFiresAfterSeconds).toBeLessThanOrEqual(longSeconds / 2 + 1e-6);
+      }
+    },
+  );
 
   test('a total outage at 98 % pages after 17 min 17 s: 14.4 × 2 % of an hour', () => {
     expect(pairsFor(0.98, 30 * DAY, both)[0]?.outageFiresAfterSeconds).toBeCloseTo(1_036.8, 6);

@@ -8,12 +8,20 @@ const good = parse(await readFile(new URL('../../schemas/slos/enrollment-success
 
 test('one SLO ships per SLI, with the objectives of the contract', async () => {
   const slos = await loadSlos();
-  expect(slos.map(({ sli, objective, window }) => [sli.id, objective, window])).toEqual([['M1', 0.98, '30d'], ['M2', 0.95, '30d'], ['M6', 0.95, '30d']]);
+  expect(slos.map(({ sli, objective, window }) => [sli.id, objective, window])).toEqual([
+    ['M1', 0.98, '30d'],
+    ['M2', 0.95, '30d'],
+    ['M6', 0.95, '30d'],
+  ]);
   expect(slos.map(({ sli }) => sli)).toEqual(SLIS);
 });
 
 test('only M1 pages; M2 and M6 are tickets', async () => {
-  expect((await loadSlos()).map(({ pairs }) => pairs.map(({ severity }) => severity))).toEqual([['page', 'page', 'ticket', 'ticket'], ['ticket', 'ticket'], ['ticket', 'ticket']]);
+  expect((await loadSlos()).map(({ pairs }) => pairs.map(({ severity }) => severity))).toEqual([
+    ['page', 'page', 'ticket', 'ticket'],
+    ['ticket', 'ticket'],
+    ['ticket', 'ticket'],
+  ]);
 });
 
 /** Changes one field of a good document, by its path. */
@@ -29,7 +37,12 @@ function changed(path: string, value: unknown): unknown {
 
 describe('refuses, naming file, field and what is expected:', () => {
   test.each([
-    ['a metric of somebody else', 'spec.indicator.spec.ratioMetric.good.metricSource.type', 'Prometheus', /ratioMetric\.good\.metricSource\.type: expected Muster/],
+    [
+      'a metric of somebody else',
+      'spec.indicator.spec.ratioMetric.good.metricSource.type',
+      'Prometheus',
+      /ratioMetric\.good\.metricSource\.type: expected Muster/,
+    ],
     ['an unknown SLI', 'spec.indicator.spec.ratioMetric.total.metricSource.spec.sli', 'M99', /metricSource\.spec\.sli/],
     ['two SLIs in one ratio', 'spec.indicator.spec.ratioMetric.good.metricSource.spec.sli', 'M2', /good and total name different SLIs/],
     ['an objective of 98', 'spec.objectives.0.target', 98, /objectives\.0\.target: expected a ratio below 1/],

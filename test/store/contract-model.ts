@@ -40,7 +40,10 @@ export interface ModelAttempt {
 }
 
 const isRefusal = (event: Delivered) =>
-  event.type === 'api.request' && event.operation === 'start' && event.http_status !== undefined && (event.http_status >= 500 || event.http_status === 429);
+  event.type === 'api.request' &&
+  event.operation === 'start' &&
+  event.http_status !== undefined &&
+  (event.http_status >= 500 || event.http_status === 429);
 
 /** Attempts by `source/attempt_id` as known at `nowMs`. */
 export function modelAttempts(delivered: readonly Delivered[], windowMs: number, nowMs: number): Map<string, ModelAttempt> {
@@ -70,13 +73,17 @@ function modelAttempt(events: readonly Delivered[], windowMs: number, nowMs: num
   const deadline = startedMs === null ? null : startedMs + windowMs;
 
   const completions = events.filter(({ type }) => type === 'enrollment.completed').sort(byTimeThen(causeOf));
-  const failures = events.filter(({ type }) => ENDS.includes(type)).sort(byTimeThen((event) => [ENDS.indexOf(event.type), ...causeOf(event)]));
+  const failures = events
+    .filter(({ type }) => ENDS.includes(type))
+    .sort(byTimeThen((event) => [ENDS.indexOf(event.type), ...causeOf(event)]));
   let end: Delivered | undefined;
   if (!isEnrollment) end = refusals[0];
   else if (deadline !== null) {
     end = completions.find(({ timeMs }) => timeMs <= deadline) ?? failures.find(({ timeMs }) => timeMs <= deadline);
   } else {
-    end = [...completions, ...failures].sort((a, b) => a.timeMs - b.timeMs || Number(b.type === 'enrollment.completed') - Number(a.type === 'enrollment.completed'))[0];
+    end = [...completions, ...failures].sort(
+      (a, b) => a.timeMs - b.timeMs || Number(b.type === 'enrollment.completed') - Number(a.type === 'enrollment.completed'),
+    )[0];
   }
 
   let result: string;
@@ -93,7 +100,10 @@ function modelAttempt(events: readonly Delivered[], windowMs: number, nowMs: num
   }
   const errorClass = end?.error_class ?? '';
   const ownErrors = events.filter(
-    (event) => (event.type === 'api.request' && (event.http_status ?? 0) >= 500) || event.error_class === 'internal' || event.error_class === 'storage',
+    (event) =>
+      (event.type === 'api.request' && (event.http_status ?? 0) >= 500) ||
+      event.error_class === 'internal' ||
+      event.error_class === 'storage',
   );
   const ownErrorsUntil = Math.max(end ? end.timeMs : (deadline ?? 0), deadline ?? 0);
   return {
@@ -103,11 +113,23 @@ function modelAttempt(events: readonly Delivered[], windowMs: number, nowMs: num
     settledMs,
     durationMs: end && startedMs !== null ? end.timeMs - startedMs : null,
     errorClass,
-    fault: result === 'completed' || result === 'pending' ? '' : modelFault(errorClass, result, refusals.length > 0, events, deadline ?? settledMs ?? 0),
-    traffic: events.map(({ traffic }) => traffic ?? 'user').filter((traffic) => traffic !== 'user').sort().at(-1) ?? 'user',
+    fault:
+      result === 'completed' || result === 'pending'
+        ? ''
+        : modelFault(errorClass, result, refusals.length > 0, events, deadline ?? settledMs ?? 0),
+    traffic:
+      events
+        .map(({ traffic }) => traffic ?? 'user')
+        .filter((traffic) => traffic !== 'user')
+        .sort()
+        .at(-1) ?? 'user',
     region: firstLabel(events, 'region'),
     provider: firstLabel(events, 'provider'),
-    providerFinal: events.filter(({ provider }) => provider).sort(byTimeThen(({ provider }) => [provider ?? ''])).at(-1)?.provider ?? '',
+    providerFinal:
+      events
+        .filter(({ provider }) => provider)
+        .sort(byTimeThen(({ provider }) => [provider ?? '']))
+        .at(-1)?.provider ?? '',
     deployment: firstLabel(events, 'deployment'),
     ownError: ownErrors.some(({ timeMs }) => timeMs <= ownErrorsUntil),
   };
@@ -161,7 +183,13 @@ export function modelMinutes(delivered: readonly Delivered[], windowMs: number, 
     if (!known || event.contentHash > known.contentHash) winners.set(identity, event);
   }
   for (const event of winners.values()) {
-    if (event.type !== 'api.request' || (event.traffic ?? 'user') !== 'user' || event.http_status === undefined || event.duration_ms === undefined) continue;
+    if (
+      event.type !== 'api.request' ||
+      (event.traffic ?? 'user') !== 'user' ||
+      event.http_status === undefined ||
+      event.duration_ms === undefined
+    )
+      continue;
     const labels = { region: event.region ?? '', provider: event.provider ?? '', deployment: event.deployment ?? '' };
     count('M6', event.timeMs, labels, event.http_status < 500 && event.duration_ms < 500);
   }

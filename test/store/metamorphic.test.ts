@@ -42,20 +42,46 @@ const labels = fc.record({
   traffic: fc.option(fc.constantFrom('user', 'synthetic', 'bot'), { nil: undefined, freq: 8 }),
   user: optional(fc.constantFrom('ada@example.org', 'ben@example.org')),
 });
-const cause = fc.record({ error_class: optional(fc.constantFrom('provider', 'client', 'storage', 'policy', 'abandoned')), error_code: optional(fc.constantFrom('a', 'b')) });
-const TYPES = ['enrollment.started', 'enrollment.challenge_issued', 'enrollment.completed', 'enrollment.failed', 'enrollment.expired', 'enrollment.cancelled', 'ux.abandoned', 'provider.request', 'provider.fallback'] as const;
+const cause = fc.record({
+  error_class: optional(fc.constantFrom('provider', 'client', 'storage', 'policy', 'abandoned')),
+  error_code: optional(fc.constantFrom('a', 'b')),
+});
+const TYPES = [
+  'enrollment.started',
+  'enrollment.challenge_issued',
+  'enrollment.completed',
+  'enrollment.failed',
+  'enrollment.expired',
+  'enrollment.cancelled',
+  'ux.abandoned',
+  'provider.request',
+  'provider.fallback',
+] as const;
 
 /** One event of an attempt: starts early, ends around and past the deadline, in any order. */
 const attemptEvent = fc
   .record({ type: fc.constantFrom(...TYPES), offset: seconds(-30, 780), labels, cause })
-  .map(({ type, offset, labels: some, cause: why }) => ({ type, offset: type === 'enrollment.started' ? Math.abs(offset % 60_000) : offset, ...some, ...(type.startsWith('enrollment.') ? why : {}) }));
+  .map(({ type, offset, labels: some, cause: why }) => ({
+    type,
+    offset: type === 'enrollment.started' ? Math.abs(offset % 60_000) : offset,
+    ...some,
+    ...(type.startsWith('enrollment.') ? why : {}),
+  }));
 const request = fc
   .record({
-    offset: seconds(0, 600), labels, operation: fc.constantFrom('start', 'verify'), http_status: optional(fc.constantFrom(201, 200, 422, 429, 500, 503)),
-    duration_ms: optional(fc.integer({ min: 1, max: 900 })), hasAttempt: fc.boolean(),
+    offset: seconds(0, 600),
+    labels,
+    operation: fc.constantFrom('start', 'verify'),
+    http_status: optional(fc.constantFrom(201, 200, 422, 429, 500, 503)),
+    duration_ms: optional(fc.integer({ min: 1, max: 900 })),
+    hasAttempt: fc.boolean(),
   })
   .map(({ labels: some, ...rest }) => ({ type: 'api.request' as const, ...rest, ...some }));
-const story = fc.record({ start: seconds(0, 7_000), events: fc.array(attemptEvent, { minLength: 1, maxLength: 7 }), requests: fc.array(request, { maxLength: 3 }) });
+const story = fc.record({
+  start: seconds(0, 7_000),
+  events: fc.array(attemptEvent, { minLength: 1, maxLength: 7 }),
+  requests: fc.array(request, { maxLength: 3 }),
+});
 
 interface Delivery {
   event: Event;
@@ -70,12 +96,21 @@ const deliveries = fc.array(story, { minLength: 1, maxLength: 14 }).chain((stori
       const { hasAttempt, ...rest } = fields;
       const timeMs = BASE_MS + start + offset;
       const content = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
-      const event = { ...content, id: `e${n}-${i}`, source: 'model', time: new Date(timeMs).toISOString(), ...(hasAttempt === false ? {} : { attempt_id: `a${n}` }) };
+      const event = {
+        ...content,
+        id: `e${n}-${i}`,
+        source: 'model',
+        time: new Date(timeMs).toISOString(),
+        ...(hasAttempt === false ? {} : { attempt_id: `a${n}` }),
+      };
       return { event: event as unknown as Event, timeMs };
     }),
   );
   return fc
-    .array(fc.record({ of: fc.nat({ max: all.length - 1 }), region: fc.constantFrom('eu', 'us', 'ap'), status: fc.constantFrom(200, 503) }), { maxLength: 4 })
+    .array(
+      fc.record({ of: fc.nat({ max: all.length - 1 }), region: fc.constantFrom('eu', 'us', 'ap'), status: fc.constantFrom(200, 503) }),
+      { maxLength: 4 },
+    )
     .map((conflicts) => [
       ...all,
       ...conflicts.map(({ of, region, status }): Delivery => {
@@ -88,12 +123,19 @@ const deliveries = fc.array(story, { minLength: 1, maxLength: 14 }).chain((stori
 const plan = deliveries.chain((all) =>
   fc.record({
     all: fc.constant(all),
-    order: fc.shuffledSubarray([...all, ...all].map((_, i) => i), { minLength: all.length * 2, maxLength: all.length * 2 }),
+    order: fc.shuffledSubarray(
+      [...all, ...all].map((_, i) => i),
+      { minLength: all.length * 2, maxLength: all.length * 2 },
+    ),
     repeats: fc.array(fc.nat({ max: all.length - 1 }), { maxLength: 10 }),
     batch: fc.integer({ min: 1, max: 15 }),
     /** After each batch the clock goes on, and then: roll, crash at a step (and merge parts, or not), or wait for the next. */
     actions: fc.array(
-      fc.record({ advance: seconds(0, 900), what: fc.oneof(fc.constant('roll'), fc.constant('wait'), fc.constantFrom(...STEPS)), merges: fc.boolean() }),
+      fc.record({
+        advance: seconds(0, 900),
+        what: fc.oneof(fc.constant('roll'), fc.constant('wait'), fc.constantFrom(...STEPS)),
+        merges: fc.boolean(),
+      }),
       { minLength: 1, maxLength: 30 },
     ),
   }),
@@ -109,18 +151,36 @@ async function openRun(name: string) {
   let crashAt: string | undefined;
   const open = async () => {
     const loader = await openLoader({
-      engine, statePath: join(directory, 'state.json'), quarantineDir: join(directory, 'quarantine'), slis: SLIS, windowMs: WINDOW_MS,
+      engine,
+      statePath: join(directory, 'state.json'),
+      quarantineDir: join(directory, 'quarantine'),
+      slis: SLIS,
+      windowMs: WINDOW_MS,
       now: () => nowMs,
-      onProblem: (message) => { throw new Error(message); },
-      atStep: (step) => { if (step === crashAt) throw new Crash(step); },
+      onProblem: (message) => {
+        throw new Error(message);
+      },
+      atStep: (step) => {
+        if (step === crashAt) throw new Crash(step);
+      },
     });
     const log = await openLogWriter(join(directory, 'log'), { after: (await readLoaderState(join(directory, 'state.json'))).cursor });
-    const intake = createIntake({ log, pseudonyms: names, now: () => END_MS, known: new KnownIdentities(), lookUp: async (asked) => asked.map(() => undefined) });
+    const intake = createIntake({
+      log,
+      pseudonyms: names,
+      now: () => END_MS,
+      known: new KnownIdentities(),
+      lookUp: async (asked) => asked.map(() => undefined),
+    });
     return { loader, log, intake };
   };
   let current = await open();
   return {
-    accept: (events: readonly Event[]) => current.intake.accept(events.map((value) => ({ value })), 'import'),
+    accept: (events: readonly Event[]) =>
+      current.intake.accept(
+        events.map((value) => ({ value })),
+        'import',
+      ),
     async roll(atMs: number) {
       nowMs = Math.max(nowMs, atMs);
       await current.loader.drain(current.log);
@@ -128,7 +188,9 @@ async function openRun(name: string) {
     async crash(step: string, atMs: number, merges: boolean) {
       crashAt = step;
       nowMs = Math.max(nowMs, atMs);
-      await current.loader.drain(current.log).catch((error: unknown) => { if (!(error instanceof Crash)) throw error; });
+      await current.loader.drain(current.log).catch((error: unknown) => {
+        if (!(error instanceof Crash)) throw error;
+      });
       crashAt = undefined;
       await current.loader.stop();
       await current.log.close();
@@ -157,7 +219,18 @@ async function storedAttempts() {
        duration_ms AS durationMs, error_class AS errorClass, fault, traffic, region, provider, provider_final AS providerFinal, deployment, own_error AS ownError FROM attempts`,
   );
   const number = (value: unknown) => (value === null ? null : Number(value));
-  return new Map(rows.map(({ key, ...row }) => [String(key), { ...row, startedMs: number(row.startedMs), settledMs: number(row.settledMs), durationMs: number(row.durationMs), ownError: row.ownError === 1 }]));
+  return new Map(
+    rows.map(({ key, ...row }) => [
+      String(key),
+      {
+        ...row,
+        startedMs: number(row.startedMs),
+        settledMs: number(row.settledMs),
+        durationMs: number(row.durationMs),
+        ownError: row.ownError === 1,
+      },
+    ]),
+  );
 }
 
 /** Runs `work` on a database of its own. */
@@ -223,6 +296,9 @@ test('any order, repetition, conflict, batching and crash gives the figures of t
         expect(await storedAttempts()).toEqual(modelAttempts(model, WINDOW_MS, Date.now()));
       });
     }),
-    { numRuns: Number(process.env.MUSTER_PROPERTY_RUNS ?? 25), ...(process.env.MUSTER_PROPERTY_SEED && { seed: Number(process.env.MUSTER_PROPERTY_SEED) }) },
+    {
+      numRuns: Number(process.env.MUSTER_PROPERTY_RUNS ?? 25),
+      ...(process.env.MUSTER_PROPERTY_SEED && { seed: Number(process.env.MUSTER_PROPERTY_SEED) }),
+    },
   );
 }, 300_000);

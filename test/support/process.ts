@@ -24,7 +24,9 @@ export const removeData = (dataDir: string): Promise<void> => rm(dataDir, { recu
 
 /** Starts `muster up` and waits until it is ready. */
 export async function startMuster(dataDir: string, ...parameters: string[]): Promise<Running> {
-  const child = spawn(process.execPath, [BIN, 'up', '--port', '0', '--data', dataDir, ...parameters], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [BIN, 'up', '--port', '0', '--data', dataDir, ...parameters], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
   const url = await untilReady(child, () => output);

@@ -30,7 +30,10 @@ export async function testServices(options: { now?: () => number } = {}): Promis
 
 /** Takes in events as `muster import` would, and rolls them up. */
 export async function takeIn(services: Services, events: readonly unknown[]) {
-  const result = await services.intake.accept(events.map((value) => ({ value })), 'import');
+  const result = await services.intake.accept(
+    events.map((value) => ({ value })),
+    'import',
+  );
   await services.drain();
   return result;
 }

@@ -1,6 +1,7 @@
 /** What the server answers, as the page uses it, and how it is asked. */
-import type { Overview, OverviewSlo } from '../../src/serve/overview.ts';
+
 import type { ShownEvent } from '../../src/serve/event-stream.ts';
+import type { Overview, OverviewSlo } from '../../src/serve/overview.ts';
 
 export type { Overview, OverviewSlo, ShownEvent };
 export type SloState = OverviewSlo['state'];

@@ -23,15 +23,23 @@ export function App() {
   };
   return (
     <>
-      <a className="skip" href="#main">Skip to the content</a>
+      <a className="skip" href="#main">
+        Skip to the content
+      </a>
       <div className="shell">
         <Rail overview={live.overview} now={now} />
         <div>
           <header className="top">
             <b>Overview</b>
-            <span className={`live ${live.isConnected && !isPaused ? '' : 'off'}`}><i />{isPaused ? 'Paused' : live.isConnected ? 'Live' : 'Not connected'}</span>
+            <span className={`live ${live.isConnected && !isPaused ? '' : 'off'}`}>
+              <i />
+              {isPaused ? 'Paused' : live.isConnected ? 'Live' : 'Not connected'}
+            </span>
             <span className="quiet nowrap">{zone()}</span>
-            <button type="button" className="button" onClick={flip}>{theme === 'dark' ? 'Light' : 'Dark'}<span className="hidden"> theme</span></button>
+            <button type="button" className="button" onClick={flip}>
+              {theme === 'dark' ? 'Light' : 'Dark'}
+              <span className="hidden"> theme</span>
+            </button>
           </header>
           <main id="main">
             <Content live={live} now={now} theme={theme} isPaused={isPaused} onPause={() => setPaused(!isPaused)} />
@@ -46,25 +54,51 @@ function Rail({ overview, now }: { overview: Overview | undefined; now: number }
   const age = overview?.newestEvent ? duration(Math.max(0, (now - Date.parse(overview.newestEvent)) / 1_000)) : '–';
   return (
     <aside className="rail">
-      <a className="brand" href="/overview"><Icon name="mark" />Muster</a>
+      <a className="brand" href="/overview">
+        <Icon name="mark" />
+        Muster
+      </a>
       <nav className="nav" aria-label="Pages">
         <p className="nav-title">Operate</p>
-        <a href="/overview" aria-current="page"><Icon name="overview" />Overview</a>
+        <a href="/overview" aria-current="page">
+          <Icon name="overview" />
+          Overview
+        </a>
       </nav>
       <dl>
-        <div><dt>Newest event</dt><dd>{age === '–' ? age : `${age} ago`}</dd></div>
-        <div><dt>Version</dt><dd>{overview?.version ?? '–'}</dd></div>
+        <div>
+          <dt>Newest event</dt>
+          <dd>{age === '–' ? age : `${age} ago`}</dd>
+        </div>
+        <div>
+          <dt>Version</dt>
+          <dd>{overview?.version ?? '–'}</dd>
+        </div>
       </dl>
     </aside>
   );
 }
 
-function Content({ live, now, theme, isPaused, onPause }: { live: Live; now: number; theme: string; isPaused: boolean; onPause: () => void }) {
+function Content({
+  live,
+  now,
+  theme,
+  isPaused,
+  onPause,
+}: {
+  live: Live;
+  now: number;
+  theme: string;
+  isPaused: boolean;
+  onPause: () => void;
+}) {
   const { overview, problem, events, evaluation } = live;
   if (!overview) {
     return (
       <>
-        <div className="verdict"><h1>{problem ? 'Muster is starting.' : 'Loading.'}</h1></div>
+        <div className="verdict">
+          <h1>{problem ? 'Muster is starting.' : 'Loading.'}</h1>
+        </div>
         <p className="note">{problem ?? 'Asking for the figures.'}</p>
       </>
     );
@@ -76,12 +110,20 @@ function Content({ live, now, theme, isPaused, onPause }: { live: Live; now: num
           <h1>{overview.verdict.headline}</h1>
           <p>{overview.verdict.detail}</p>
         </div>
-        <a className="button" href="/runbooks/error-budget-burn">Runbook</a>
+        <a className="button" href="/runbooks/error-budget-burn">
+          Runbook
+        </a>
       </div>
-      {problem && <p className="fill" role="status">The figures are from {new Date(overview.at).toLocaleTimeString()}: {problem}</p>}
+      {problem && (
+        <p className="fill" role="status">
+          The figures are from {new Date(overview.at).toLocaleTimeString()}: {problem}
+        </p>
+      )}
       {overview.fill && (
         <div className="fill" role="status">
-          <span>The history of the demo is filled in: {overview.fill.done} of {overview.fill.total} days. Figures grow until it is complete.</span>
+          <span>
+            The history of the demo is filled in: {overview.fill.done} of {overview.fill.total} days. Figures grow until it is complete.
+          </span>
           <progress aria-label="Days of history" value={overview.fill.done} max={overview.fill.total} />
         </div>
       )}

@@ -47,23 +47,58 @@ function Bars({ data, overview, theme }: { data: PanelData; overview: Overview; 
     (colour: Colours) => {
       const end = Date.parse(overview.at);
       const series = (name: string, pick: (bucket: Bucket) => number, fill: string) => ({
-        name, type: 'bar', stack: 'attempts', barMaxWidth: 10, itemStyle: { color: fill }, data: bars.map((bucket) => [bucket.time, pick(bucket)]),
+        name,
+        type: 'bar',
+        stack: 'attempts',
+        barMaxWidth: 10,
+        itemStyle: { color: fill },
+        data: bars.map((bucket) => [bucket.time, pick(bucket)]),
       });
       const deploys = overview.changes
         .filter(({ type, time }) => type.startsWith('deploy.') && Date.parse(time) > end - HOURS * 3_600_000)
-        .map(({ deployment, time }) => ({ xAxis: Date.parse(time), label: { formatter: `◆ ${deployment}`, color: colour('text-2'), fontSize: 11 } }));
+        .map(({ deployment, time }) => ({
+          xAxis: Date.parse(time),
+          label: { formatter: `◆ ${deployment}`, color: colour('text-2'), fontSize: 11 },
+        }));
       return {
         grid: { left: 34, right: 8, top: 22, bottom: 24 },
-        tooltip: { trigger: 'axis', backgroundColor: colour('surface-2'), borderColor: colour('line-2'), textStyle: { color: colour('text'), fontSize: 12 } },
-        xAxis: { type: 'time', min: end - HOURS * 3_600_000, max: end, axisLabel: { color: colour('text-3'), fontSize: 11, hideOverlap: true }, axisLine: { lineStyle: { color: colour('line-2') } }, splitLine: { show: false } },
-        yAxis: { type: 'value', minInterval: 1, splitNumber: 3, axisLabel: { color: colour('text-3'), fontSize: 11 }, splitLine: { lineStyle: { color: colour('line') } } },
+        tooltip: {
+          trigger: 'axis',
+          backgroundColor: colour('surface-2'),
+          borderColor: colour('line-2'),
+          textStyle: { color: colour('text'), fontSize: 12 },
+        },
+        xAxis: {
+          type: 'time',
+          min: end - HOURS * 3_600_000,
+          max: end,
+          axisLabel: { color: colour('text-3'), fontSize: 11, hideOverlap: true },
+          axisLine: { lineStyle: { color: colour('line-2') } },
+          splitLine: { show: false },
+        },
+        yAxis: {
+          type: 'value',
+          minInterval: 1,
+          splitNumber: 3,
+          axisLabel: { color: colour('text-3'), fontSize: 11 },
+          splitLine: { lineStyle: { color: colour('line') } },
+        },
         series: [
-          { ...series('not in time', ({ bad: n }) => n, colour('accent')), markLine: { symbol: 'none', silent: true, lineStyle: { color: colour('text-3'), type: 'dotted' }, data: deploys } },
+          {
+            ...series('not in time', ({ bad: n }) => n, colour('accent')),
+            markLine: { symbol: 'none', silent: true, lineStyle: { color: colour('text-3'), type: 'dotted' }, data: deploys },
+          },
           series('completed', ({ good }) => good, colour('context')),
         ],
       };
     },
     [bars, overview],
   );
-  return <Chart theme={theme} option={option} label={`Attempts of the last ${HOURS} hours: ${count(all)} settled, ${count(bad)} of them did not complete in time.`} />;
+  return (
+    <Chart
+      theme={theme}
+      option={option}
+      label={`Attempts of the last ${HOURS} hours: ${count(all)} settled, ${count(bad)} of them did not complete in time.`}
+    />
+  );
 }

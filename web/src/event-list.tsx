@@ -11,7 +11,11 @@ export function EventList({ events, isPaused, onPause }: { events: readonly Show
       title="Live events"
       scope={isPaused ? 'paused' : 'as they are loaded'}
       className="side"
-      tools={<button type="button" className="tool" aria-pressed={isPaused} onClick={onPause}>{isPaused ? 'Go on' : 'Pause'}</button>}
+      tools={
+        <button type="button" className="tool" aria-pressed={isPaused} onClick={onPause}>
+          {isPaused ? 'Go on' : 'Pause'}
+        </button>
+      }
     >
       {events.length === 0 ? (
         <p className="note">Nothing has arrived since this page was opened.</p>
@@ -22,7 +26,9 @@ export function EventList({ events, isPaused, onPause }: { events: readonly Show
             {events.map((event) => (
               <li key={`${event.source}${event.id}${event.time}`}>
                 <time dateTime={new Date(Number(event.time)).toISOString()}>{exact(Number(event.time))}</time>
-                <span><b>{event.type}</b> {DETAILS.flatMap((name) => (event[name] === undefined ? [] : [String(event[name])])).join(' · ')}</span>
+                <span>
+                  <b>{event.type}</b> {DETAILS.flatMap((name) => (event[name] === undefined ? [] : [String(event[name])])).join(' · ')}
+                </span>
               </li>
             ))}
           </ol>

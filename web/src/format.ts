@@ -80,7 +80,8 @@ export const exact = (time: number): string => clockWithSeconds.format(new Date(
 
 /** Name of the viewer's time zone, as it stands once on the page. */
 export const zone = (): string =>
-  new Intl.DateTimeFormat('en-GB', { timeZoneName: 'short' }).formatToParts(new Date()).find(({ type }) => type === 'timeZoneName')?.value ?? 'local time';
+  new Intl.DateTimeFormat('en-GB', { timeZoneName: 'short' }).formatToParts(new Date()).find(({ type }) => type === 'timeZoneName')
+    ?.value ?? 'local time';
 
 /** When the budget is empty at the rate of the last six hours. */
 export function forecast(left: number | null, burnRate: number | null, windowSeconds: number): string {

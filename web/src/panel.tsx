@@ -23,15 +23,21 @@ export function Panel({ title, scope, className, data, tools, children }: PanelP
         {tools}
         {data && (
           <>
-            <button type="button" className="tool" aria-expanded={shown === 'table'} onClick={() => toggle('table')}>Table<span className="hidden"> of {title}</span></button>
-            <button type="button" className="tool" aria-expanded={shown === 'sql'} onClick={() => toggle('sql')}>SQL<span className="hidden"> of {title}</span></button>
+            <button type="button" className="tool" aria-expanded={shown === 'table'} onClick={() => toggle('table')}>
+              Table<span className="hidden"> of {title}</span>
+            </button>
+            <button type="button" className="tool" aria-expanded={shown === 'sql'} onClick={() => toggle('sql')}>
+              SQL<span className="hidden"> of {title}</span>
+            </button>
           </>
         )}
       </header>
       <div className="body">
         {data && shown === 'sql' && (
           // biome-ignore lint/a11y/noNoninteractiveTabindex: a box that scrolls must be reachable by keyboard (WCAG 2.1.1).
-          <pre className="sql" tabIndex={0}>{data.sql}</pre>
+          <pre className="sql" tabIndex={0}>
+            {data.sql}
+          </pre>
         )}
         {data && shown === 'table' && <PlainTable data={data} />}
         {children}
@@ -46,10 +52,22 @@ function PlainTable({ data }: { data: PanelData }) {
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a box that scrolls must be reachable by keyboard (WCAG 2.1.1).
     <section className="table-view" tabIndex={0} aria-label={`${data.title} as a table`}>
       <table>
-        <thead><tr>{columns.map((column) => <th key={column} scope="col">{column.replaceAll('_', ' ')}</th>)}</tr></thead>
+        <thead>
+          <tr>
+            {columns.map((column) => (
+              <th key={column} scope="col">
+                {column.replaceAll('_', ' ')}
+              </th>
+            ))}
+          </tr>
+        </thead>
         <tbody>
           {data.rows.map((row) => (
-            <tr key={JSON.stringify(row)}>{columns.map((column) => <td key={column}>{row[column]}</td>)}</tr>
+            <tr key={JSON.stringify(row)}>
+              {columns.map((column) => (
+                <td key={column}>{row[column]}</td>
+              ))}
+            </tr>
           ))}
         </tbody>
       </table>
@@ -82,7 +100,14 @@ export function usePanel(name: string, hours: number, evaluation: number, at: st
 /** The one place for: still loading, failed, nothing there. */
 export function PanelState({ loaded, empty, children }: { loaded: Loaded; empty: string; children: (data: PanelData) => ReactNode }) {
   if (!loaded.data) {
-    return loaded.problem ? <p className="note"><b>This panel has no answer.</b>{loaded.problem}</p> : <div className="skeleton" />;
+    return loaded.problem ? (
+      <p className="note">
+        <b>This panel has no answer.</b>
+        {loaded.problem}
+      </p>
+    ) : (
+      <div className="skeleton" />
+    );
   }
   return loaded.data.rows.length === 0 ? <p className="note">{empty}</p> : children(loaded.data);
 }

@@ -4,7 +4,13 @@ import { budget, burn, count, forecast, moment, objective, share } from './forma
 import { Icon } from './icons.tsx';
 import { Panel } from './panel.tsx';
 
-const WORDS: Record<SloState, string> = { page: 'Paging', ticket: 'Ticket', too_few: 'Too few events', no_traffic: 'No data', healthy: 'Healthy' };
+const WORDS: Record<SloState, string> = {
+  page: 'Paging',
+  ticket: 'Ticket',
+  too_few: 'Too few events',
+  no_traffic: 'No data',
+  healthy: 'Healthy',
+};
 /** Order of the status language: the worst first. */
 const ORDER: SloState[] = ['page', 'ticket', 'too_few', 'no_traffic', 'healthy'];
 const SECONDS_PER_DAY = 86_400;
@@ -18,16 +24,28 @@ export function SloTable({ slos, now }: { slos: readonly OverviewSlo[]; now: num
           <tr>
             <th scope="col">State</th>
             <th scope="col">SLO</th>
-            <th scope="col" className="right">Over its window</th>
+            <th scope="col" className="right">
+              Over its window
+            </th>
             <th scope="col">Budget left (notch: 24 h ago)</th>
-            <th scope="col" className="right">Burn 5 min</th>
-            <th scope="col" className="right">1 h</th>
-            <th scope="col" className="right">6 h</th>
+            <th scope="col" className="right">
+              Burn 5 min
+            </th>
+            <th scope="col" className="right">
+              1 h
+            </th>
+            <th scope="col" className="right">
+              6 h
+            </th>
             <th scope="col">Each day against budget</th>
             <th scope="col">Budget at this rate</th>
           </tr>
         </thead>
-        <tbody>{sorted.map((slo) => <SloRow key={slo.slo} slo={slo} now={now} />)}</tbody>
+        <tbody>
+          {sorted.map((slo) => (
+            <SloRow key={slo.slo} slo={slo} now={now} />
+          ))}
+        </tbody>
       </table>
     </Panel>
   );
@@ -48,21 +66,32 @@ function SloRow({ slo, now }: { slo: OverviewSlo; now: number }) {
   return (
     <tr className={slo.state}>
       <td className="state">
-        <span className={`chip ${slo.state}`}><Icon name={slo.state} />{WORDS[slo.state]}</span>
+        <span className={`chip ${slo.state}`}>
+          <Icon name={slo.state} />
+          {WORDS[slo.state]}
+        </span>
       </td>
       <td className="name">
         <strong>{slo.slo}</strong>
-        <small>{slo.sli} · {slo.meaning}</small>
+        <small>
+          {slo.sli} · {slo.meaning}
+        </small>
       </td>
       <td className="right desk" title={`${count(slo.good)} good of ${count(slo.total)}`}>
         <strong>{slo.sliValue === null ? '–' : share(slo.good, slo.total)}</strong>
-        <small>of {objective(slo.objective)} · {slo.window}</small>
+        <small>
+          of {objective(slo.objective)} · {slo.window}
+        </small>
       </td>
-      <td className="budget"><BudgetMeter slo={slo} /></td>
+      <td className="budget">
+        <BudgetMeter slo={slo} />
+      </td>
       <td className="right desk">{rate('5m')}</td>
       <td className="right desk">{rate('1h')}</td>
       <td className="right desk">{rate('6h')}</td>
-      <td className="desk"><Sparkbar slo={slo} /></td>
+      <td className="desk">
+        <Sparkbar slo={slo} />
+      </td>
       <td className="forecast">
         {forecast(slo.errorBudgetRemaining, slo.burnRates['6h'], windowSeconds)}
         {slo.since !== null && <small>since {moment(slo.since, now)}</small>}
@@ -83,7 +112,10 @@ function BudgetMeter({ slo }: { slo: OverviewSlo }) {
         <span className={`left ${left < 0 ? 'spent' : left < 0.1 ? 'low' : ''}`} style={{ width: `${width}%` }} />
         {notch !== undefined && <span className="notch" style={{ left: `${notch}%` }} />}
       </span>
-      <b><span className="hidden">budget left </span>{budget(left)}</b>
+      <b>
+        <span className="hidden">budget left </span>
+        {budget(left)}
+      </b>
     </span>
   );
 }
@@ -100,7 +132,12 @@ function Sparkbar({ slo }: { slo: OverviewSlo }) {
   const days = slo.daily.map(({ good, total }) => (total === 0 ? null : (total - good) / total / allowed));
   const over = days.filter((day) => day !== null && day > 1).length;
   return (
-    <svg className="spark" viewBox={`0 0 ${30 * (BAR + GAP)} ${HEIGHT}`} role="img" aria-label={`${over} of ${days.length} days over the budget`}>
+    <svg
+      className="spark"
+      viewBox={`0 0 ${30 * (BAR + GAP)} ${HEIGHT}`}
+      role="img"
+      aria-label={`${over} of ${days.length} days over the budget`}
+    >
       {days.map((day, index) => {
         if (day === null) return null;
         const height = Math.max(1, Math.min(HEIGHT, day * LINE));
@@ -108,7 +145,15 @@ function Sparkbar({ slo }: { slo: OverviewSlo }) {
         // biome-ignore lint/suspicious/noArrayIndexKey: a day is its position.
         return <rect key={index} x={index * (BAR + GAP)} y={HEIGHT - height} width={BAR} height={height} fill={fill} />;
       })}
-      <line x1="0" x2={30 * (BAR + GAP)} y1={HEIGHT - LINE} y2={HEIGHT - LINE} stroke="var(--text-3)" strokeDasharray="2 2" strokeWidth="1" />
+      <line
+        x1="0"
+        x2={30 * (BAR + GAP)}
+        y1={HEIGHT - LINE}
+        y2={HEIGHT - LINE}
+        stroke="var(--text-3)"
+        strokeDasharray="2 2"
+        strokeWidth="1"
+      />
     </svg>
   );
 }

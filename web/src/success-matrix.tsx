@@ -10,7 +10,12 @@ export function SuccessMatrix({ overview, evaluation }: { overview: Overview; ev
   const loaded = usePanel('success-by-provider-region', HOURS, evaluation, overview.at);
   const objective = overview.slos.find(({ sli }) => sli === 'M1')?.objective ?? 1;
   return (
-    <Panel title="Success by provider and region" scope={`last ${HOURS} h; shaded where the 95 % interval is below the objective`} className="wide" data={loaded.data}>
+    <Panel
+      title="Success by provider and region"
+      scope={`last ${HOURS} h; shaded where the 95 % interval is below the objective`}
+      className="wide"
+      data={loaded.data}
+    >
       <PanelState loaded={loaded} empty="No attempt has settled in the last 24 hours.">
         {(data) => <Matrix data={data} objective={objective} />}
       </PanelState>
@@ -20,7 +25,9 @@ export function SuccessMatrix({ overview, evaluation }: { overview: Overview; ev
 
 function Matrix({ data, objective }: { data: PanelData; objective: number }) {
   const regions = [...new Set(data.rows.map(({ region }) => String(region)))].sort();
-  const providers = [...new Set(data.rows.map(({ provider_name: name }) => String(name)))].sort((a, b) => Number(a === 'on device') - Number(b === 'on device') || (a < b ? -1 : 1));
+  const providers = [...new Set(data.rows.map(({ provider_name: name }) => String(name)))].sort(
+    (a, b) => Number(a === 'on device') - Number(b === 'on device') || (a < b ? -1 : 1),
+  );
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a box that scrolls must be reachable by keyboard (WCAG 2.1.1).
     <section className="scroll" tabIndex={0} aria-label="Success by provider and region, as a table">
@@ -28,13 +35,19 @@ function Matrix({ data, objective }: { data: PanelData; objective: number }) {
         <thead>
           <tr>
             <th scope="col">Provider</th>
-            {regions.map((region) => <th key={region} scope="col">{region || 'no region'}</th>)}
+            {regions.map((region) => (
+              <th key={region} scope="col">
+                {region || 'no region'}
+              </th>
+            ))}
           </tr>
         </thead>
         <tbody>
           {providers.map((provider) => (
             <tr key={provider}>
-              <th scope="row" className="nowrap">{provider}</th>
+              <th scope="row" className="nowrap">
+                {provider}
+              </th>
               {regions.map((region) => {
                 const row = data.rows.find((each) => each.provider_name === provider && String(each.region) === region);
                 return <Cell key={region} objective={objective} total={Number(row?.attempts ?? 0)} ratio={Number(row?.success ?? 0)} />;
@@ -52,7 +65,12 @@ function Cell({ total, ratio, objective }: { total: number; ratio: number; objec
   const good = Math.round(ratio * total);
   const [, high] = wilson(good, total);
   const isBad = high < objective;
-  if (total < FEW) return <td className={isBad ? 'bad' : 'few'}>{good} of {total}</td>;
+  if (total < FEW)
+    return (
+      <td className={isBad ? 'bad' : 'few'}>
+        {good} of {total}
+      </td>
+    );
   return (
     <td className={isBad ? (ratio < 0.5 ? 'worse' : 'bad') : ''}>
       {good === total ? '100' : (Math.floor(ratio * 1_000) / 10).toFixed(1)} %<span>{total}</span>

@@ -40,7 +40,10 @@ export function useLive(isPaused: boolean): Live {
       }
     };
     void load();
-    get<ShownEvent[]>('/api/events/recent').then((recent) => !isGone && setEvents(recent), () => {});
+    get<ShownEvent[]>('/api/events/recent').then(
+      (recent) => !isGone && setEvents(recent),
+      () => {},
+    );
     const source = new EventSource('/api/events/stream');
     source.onopen = () => setConnected(true);
     source.onerror = () => setConnected(false);

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { Argument, type Command } from 'commander';
 import { MusterError, systemCode } from '../../errors.ts';
 import { DEFAULT_PORT } from '../../names.ts';
-import { type GeneratorName, GENERATORS } from '../../publish/generate.ts';
+import { GENERATORS, type GeneratorName } from '../../publish/generate.ts';
 import { loadSlos } from '../../slo/openslo.ts';
 import { type Context, print } from '../context.ts';
 
@@ -21,7 +21,8 @@ export function generateCommand(program: Command, context: Context): void {
     .option('--base-url <url>', 'where people reach Muster, for links in alerts', `http://localhost:${DEFAULT_PORT}`)
     .addHelpText('after', '\nExample:\n  $ muster generate alerts --slo my-slos/ --out /tmp/muster')
     .action(async (what: GeneratorName | undefined, options: { check?: boolean; slo?: string[]; out: string; baseUrl: string }) => {
-      if (!URL.canParse(options.baseUrl)) throw new MusterError('MUSTER_BAD_ARGUMENT', '--base-url: expected a URL, such as https://muster.example.org');
+      if (!URL.canParse(options.baseUrl))
+        throw new MusterError('MUSTER_BAD_ARGUMENT', '--base-url: expected a URL, such as https://muster.example.org');
       const slos = await loadSlos(options.slo);
       const links = { baseUrl: options.baseUrl.replace(/\/+$/, '') };
       const files = NAMES.filter((name) => what === undefined || what === name).flatMap((name) => GENERATORS[name](slos, links));
@@ -37,7 +38,10 @@ export function generateCommand(program: Command, context: Context): void {
       if (options.check && differing.length > 0) {
         throw new MusterError('MUSTER_GENERATED_DIFFERS', `${differing.join(', ')}: not what would be generated now; run muster generate`);
       }
-      print(context, options.check ? `${files.length} files are as they would be generated` : `${differing.length} of ${files.length} files written`);
+      print(
+        context,
+        options.check ? `${files.length} files are as they would be generated` : `${differing.length} of ${files.length} files written`,
+      );
     });
 }
 

@@ -5,13 +5,13 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import type { Command } from 'commander';
-import { CONNECTORS } from '../../collect/connectors/index.ts';
 import { connectorNamed } from '../../collect/connectors/connector.ts';
-import { addCounts, type ImportCounts, importRecords, type ImportRecord, noCounts } from '../../collect/import.ts';
+import { CONNECTORS } from '../../collect/connectors/index.ts';
+import { addCounts, type ImportCounts, type ImportRecord, importRecords, noCounts } from '../../collect/import.ts';
 import { parseLine } from '../../collect/parse.ts';
 import { MusterError, systemCode } from '../../errors.ts';
 import { parseTime } from '../../events/time.ts';
-import { ask, configOf, type Context, print, printJson, progress, throughEither } from '../context.ts';
+import { ask, type Context, configOf, print, printJson, progress, throughEither } from '../context.ts';
 
 const RECORDS_PER_BATCH = 2_000;
 /** A JSON array or object is read whole; NDJSON of any size is streamed. */
@@ -30,24 +30,30 @@ export function importCommand(program: Command, context: Context): void {
     .action(async (source: string, files: string[], options: { data?: string; defaultTime?: string; json?: boolean }) => {
       const connector = connectorNamed(CONNECTORS, source);
       if (options.defaultTime !== undefined && parseTime(options.defaultTime) === undefined) {
-        throw new MusterError('MUSTER_BAD_ARGUMENT', `--default-time ${options.defaultTime.slice(0, 60)}: expected RFC 3339, such as 2026-03-01T09:30:00Z`);
+        throw new MusterError(
+          'MUSTER_BAD_ARGUMENT',
+          `--default-time ${options.defaultTime.slice(0, 60)}: expected RFC 3339, such as 2026-03-01T09:30:00Z`,
+        );
       }
       const total = await totalBytes(files);
       const counts = await throughEither(
         context,
         configOf(context, options),
-        (url) => importFiles(context, files, total, (records) =>
-          ask<ImportCounts>(`${url}/api/import/${connector.name}`, {
-            method: 'POST',
-            headers: { 'content-type': 'application/json' },
-            body: JSON.stringify({ records, ...(options.defaultTime !== undefined && { defaultTime: options.defaultTime }) }),
-          })),
+        (url) =>
+          importFiles(context, files, total, (records) =>
+            ask<ImportCounts>(`${url}/api/import/${connector.name}`, {
+              method: 'POST',
+              headers: { 'content-type': 'application/json' },
+              body: JSON.stringify({ records, ...(options.defaultTime !== undefined && { defaultTime: options.defaultTime }) }),
+            }),
+          ),
         async (services) => {
           const imported = await importFiles(context, files, total, (records) =>
             importRecords(services, connector, records, {
               fingerprint: (text) => services.pseudonyms.of('record', text),
               ...(options.defaultTime !== undefined && { defaultTime: options.defaultTime }),
-            }));
+            }),
+          );
           await services.drain();
           return imported;
         },
@@ -67,13 +73,23 @@ async function importFiles(context: Context, files: readonly string[], totalByte
   try {
     for (const file of files) {
       const input = file === '-' ? context.stdin : createReadStream(file);
-      input.on('data', (chunk: Buffer | string) => bar.update((doneBytes += chunk.length)));
-      for await (const batch of batches(recordsOf(input))) addCounts(counts, await send(batch));
+      const counted = counting(input, (bytes) => {
+        doneBytes += bytes;
+        bar.update(doneBytes);
+      });
+      for await (const batch of batches(recordsOf(counted))) addCounts(counts, await send(batch));
     }
   } finally {
     bar.stop();
   }
   return counts;
+}
+
+async function* counting(chunks: AsyncIterable<Buffer>, onBytes: (bytes: number) => void): AsyncGenerator<Buffer> {
+  for await (const chunk of chunks) {
+    onBytes(chunk.length);
+    yield chunk;
+  }
 }
 
 async function totalBytes(files: readonly string[]): Promise<number> {
@@ -84,7 +100,9 @@ async function totalBytes(files: readonly string[]): Promise<number> {
       const { size } = await stat(file);
       total += size;
     } catch (error) {
-      throw new MusterError('MUSTER_NO_SUCH_FILE', `${file}: ${systemCode(error) === 'ENOENT' ? 'no such file' : 'cannot be read'}`, { cause: error });
+      throw new MusterError('MUSTER_NO_SUCH_FILE', `${file}: ${systemCode(error) === 'ENOENT' ? 'no such file' : 'cannot be read'}`, {
+        cause: error,
+      });
     }
   }
   return total;
@@ -102,7 +120,7 @@ async function* batches(records: AsyncIterable<ImportRecord>): AsyncGenerator<Im
 }
 
 /** The records of a file, whichever of the forms it has. */
-export async function* recordsOf(input: Readable): AsyncGenerator<ImportRecord> {
+export async function* recordsOf(input: AsyncIterable<Buffer>): AsyncGenerator<ImportRecord> {
   const lines = linesOf(await unpacked(input));
   let number = 0;
   let isFirst = true;
@@ -119,7 +137,8 @@ export async function* recordsOf(input: Readable): AsyncGenerator<ImportRecord> 
       continue;
     }
     size += line.length + 1;
-    if (size > MAX_JSON_BYTES) throw new MusterError('MUSTER_BAD_JSON', 'a JSON document of this size is not read whole; convert it to one record a line');
+    if (size > MAX_JSON_BYTES)
+      throw new MusterError('MUSTER_BAD_JSON', 'a JSON document of this size is not read whole; convert it to one record a line');
     whole.push(line);
   }
   if (whole) yield* documentRecords(Buffer.concat(whole.flatMap((line) => [line, Buffer.from('\n')])));
@@ -157,8 +176,8 @@ function* documentRecords(bytes: Buffer): Generator<ImportRecord> {
 }
 
 /** Bytes of a stream, without the gzip if it has one. */
-async function unpacked(input: Readable): Promise<AsyncIterable<Buffer>> {
-  const iterator = input[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+async function unpacked(input: AsyncIterable<Buffer>): Promise<AsyncIterable<Buffer>> {
+  const iterator = input[Symbol.asyncIterator]();
   const first = await iterator.next();
   async function* all(): AsyncGenerator<Buffer> {
     if (first.done) return;
@@ -176,7 +195,9 @@ async function* gunzipped(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer>
   try {
     yield* gunzip as AsyncIterable<Buffer>;
   } catch (error) {
-    throw new MusterError('MUSTER_BAD_JSON', 'the gzip data is damaged or cut off; records before the damage were taken in', { cause: error });
+    throw new MusterError('MUSTER_BAD_JSON', 'the gzip data is damaged or cut off; records before the damage were taken in', {
+      cause: error,
+    });
   }
   await piping;
 }
@@ -204,6 +225,7 @@ function printCounts(context: Context, counts: ImportCounts): void {
     `${counts.read} read: ${counts.accepted} accepted, ${counts.duplicates} known already${counts.conflicts > 0 ? ` (${counts.conflicts} with another content)` : ''}, ` +
       `${counts.ignored} ignored (nothing to do with enrollment), ${counts.rejected} rejected`,
   );
-  for (const { line, id, message } of counts.errors.slice(0, SHOWN_ERRORS)) print(context, `  line ${line}${id === null ? '' : ` (${id})`}: ${message}`);
+  for (const { line, id, message } of counts.errors.slice(0, SHOWN_ERRORS))
+    print(context, `  line ${line}${id === null ? '' : ` (${id})`}: ${message}`);
   if (counts.rejected > SHOWN_ERRORS) print(context, `  and ${counts.rejected - SHOWN_ERRORS} more; --json lists the first 1,000`);
 }

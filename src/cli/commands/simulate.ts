@@ -1,7 +1,8 @@
 /** `muster simulate` */
+
+import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
-import { once } from 'node:events';
 import type { Command } from 'commander';
 import { MusterError } from '../../errors.ts';
 import { parseTime } from '../../events/time.ts';
@@ -21,17 +22,26 @@ interface Options {
 export function simulateCommand(program: Command, context: Context): void {
   program
     .command('simulate')
-    .description('Writes a deterministic history of enrollments as NDJSON (source muster), and beside it FILE.truth.json with what is true of it.')
+    .description(
+      'Writes a deterministic history of enrollments as NDJSON (source muster), and beside it FILE.truth.json with what is true of it.',
+    )
     .requiredOption('--seed <n>', 'the same seed gives the same history')
     .requiredOption('--days <n>', 'length of the history')
     .requiredOption('--rate <n>', 'attempts per day, on average')
     .requiredOption('--out <file>', 'file to write')
     .option('--end <time>', 'end of the history (RFC 3339; default now, cut to the minute)')
-    .option('--fault <fault...>', `NAME@T+DURATION, T as RFC 3339 or before the end (-2d); names: ${FAULTS.map(({ name }) => name).join(', ')}`)
-    .addHelpText('after', '\nExample:\n  $ muster simulate --seed 7 --days 2 --rate 3000 --fault provider_outage@-6h+45m --out history.ndjson')
+    .option(
+      '--fault <fault...>',
+      `NAME@T+DURATION, T as RFC 3339 or before the end (-2d); names: ${FAULTS.map(({ name }) => name).join(', ')}`,
+    )
+    .addHelpText(
+      'after',
+      '\nExample:\n  $ muster simulate --seed 7 --days 2 --rate 3000 --fault provider_outage@-6h+45m --out history.ndjson',
+    )
     .action(async (options: Options) => {
       const endMs = options.end === undefined ? Math.floor(context.now() / 60_000) * 60_000 : parseTime(options.end);
-      if (endMs === undefined) throw new MusterError('MUSTER_BAD_ARGUMENT', `--end ${options.end?.slice(0, 60)}: expected RFC 3339, such as 2026-03-01T00:00:00Z`);
+      if (endMs === undefined)
+        throw new MusterError('MUSTER_BAD_ARGUMENT', `--end ${options.end?.slice(0, 60)}: expected RFC 3339, such as 2026-03-01T00:00:00Z`);
       const days = wholeNumber('--days', options.days, 1, 3_650);
       const { days: history, truth } = simulate({
         seed: wholeNumber('--seed', options.seed, 0, 2 ** 31),
@@ -43,12 +53,17 @@ export function simulateCommand(program: Command, context: Context): void {
       const bar = progress(context, 'simulating', days);
       const file = createWriteStream(options.out);
       const failed = once(file, 'error').then(([error]) => {
-        throw new MusterError('MUSTER_BAD_ARGUMENT', `--out ${options.out}: cannot be written (${String((error as Error).message)})`, { cause: error });
+        throw new MusterError('MUSTER_BAD_ARGUMENT', `--out ${options.out}: cannot be written (${String((error as Error).message)})`, {
+          cause: error,
+        });
       });
       let events = 0;
       for (const day of history) {
         for (let from = 0; from < day.events.length; from += 1_000) {
-          const text = day.events.slice(from, from + 1_000).map((event) => `${JSON.stringify(event)}\n`).join('');
+          const text = day.events
+            .slice(from, from + 1_000)
+            .map((event) => `${JSON.stringify(event)}\n`)
+            .join('');
           if (!file.write(text)) await Promise.race([once(file, 'drain'), failed]);
         }
         events += day.events.length;

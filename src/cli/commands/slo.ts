@@ -5,7 +5,7 @@ import { parseTime } from '../../events/time.ts';
 import { loadSlos, type Slo } from '../../slo/openslo.ts';
 import { outageMinutes, type Pair } from '../../slo/pairs.ts';
 import { type SloStatus, sloStatus } from '../../slo/status.ts';
-import { ask, coloured, configOf, type Context, print, printJson, throughEither } from '../context.ts';
+import { ask, type Context, coloured, configOf, print, printJson, throughEither } from '../context.ts';
 
 export function sloCommand(program: Command, context: Context): void {
   const slo = program.command('slo').description('Service level objectives: their status, and the definitions behind them.');
@@ -41,10 +41,25 @@ export function sloCommand(program: Command, context: Context): void {
     .action(async (paths: string[], options: { json?: boolean }) => {
       const slos = await loadSlos(paths);
       if (options.json) {
-        printJson(context, slos.map((each) => ({ slo: each.name, sli: each.sli.id, kind: each.sli.kind, objective: each.objective, window: each.window, service: each.service, description: each.description })));
+        printJson(
+          context,
+          slos.map((each) => ({
+            slo: each.name,
+            sli: each.sli.id,
+            kind: each.sli.kind,
+            objective: each.objective,
+            window: each.window,
+            service: each.service,
+            description: each.description,
+          })),
+        );
         return;
       }
-      for (const each of slos) print(context, `${each.name.padEnd(20)} ${each.sli.id.padEnd(4)} ${percent(each.objective).padStart(8)} over ${each.window}   ${each.description}`);
+      for (const each of slos)
+        print(
+          context,
+          `${each.name.padEnd(20)} ${each.sli.id.padEnd(4)} ${percent(each.objective).padStart(8)} over ${each.window}   ${each.description}`,
+        );
     });
 
   slo
@@ -55,7 +70,11 @@ export function sloCommand(program: Command, context: Context): void {
     .addHelpText('after', '\nExample:\n  $ muster slo validate schemas/slos')
     .action(async (paths: string[], options: { json?: boolean }) => {
       const slos = await loadSlos(paths);
-      if (options.json) printJson(context, slos.map((each) => ({ slo: each.name, sli: each.sli.id, objective: each.objective, window: each.window, pairs: each.pairs })));
+      if (options.json)
+        printJson(
+          context,
+          slos.map((each) => ({ slo: each.name, sli: each.sli.id, objective: each.objective, window: each.window, pairs: each.pairs })),
+        );
       else for (const each of slos) print(context, validationText(each));
     });
 }
@@ -65,7 +84,8 @@ const times = (burn: number | null) => (burn === null ? '–' : `${Number(burn.t
 
 function statusText(context: Context, status: SloStatus): string {
   const value = status.sliValue === null ? 'no data' : `${(Math.floor(status.sliValue * 1e5) / 1e3).toFixed(3)} %`;
-  const budget = status.errorBudgetRemaining === null ? '' : `, ${Math.floor(status.errorBudgetRemaining * 100)} % of the error budget left`;
+  const budget =
+    status.errorBudgetRemaining === null ? '' : `, ${Math.floor(status.errorBudgetRemaining * 100)} % of the error budget left`;
   const burns = (['5m', '1h', '6h', '3d'] as const).map((name) => `${name} ${times(status.burnRates[name])}`).join('  ');
   const alerts = status.alerts.filter(({ state }) => state !== 'inactive');
   const state =
@@ -73,7 +93,10 @@ function statusText(context: Context, status: SloStatus): string {
       ? coloured(context, 'green', 'healthy')
       : alerts
           .map((alert) => {
-            const text = alert.state === 'firing' ? `${alert.severity} firing since ${alert.since} (pair ${alert.pair})` : `${alert.state} (pair ${alert.pair})`;
+            const text =
+              alert.state === 'firing'
+                ? `${alert.severity} firing since ${alert.since} (pair ${alert.pair})`
+                : `${alert.state} (pair ${alert.pair})`;
             return coloured(context, alert.state === 'firing' ? (alert.severity === 'page' ? 'red' : 'yellow') : 'gray', text);
           })
           .join('; ');

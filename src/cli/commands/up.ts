@@ -20,7 +20,7 @@ import type { Ready } from '../../serve/routes/api.ts';
 import { listen } from '../../serve/server.ts';
 import { createEvaluator } from '../../slo/evaluator.ts';
 import { readOrCreateKey, writeDurably } from '../../store/durable-files.ts';
-import { coloured, configOf, type Context, print, progress, runningAt } from '../context.ts';
+import { type Context, coloured, configOf, print, progress, runningAt } from '../context.ts';
 import { demoHistory, fillHistory, openDemo } from '../demo.ts';
 import { openServices, type Services } from '../services.ts';
 
@@ -53,7 +53,10 @@ async function up(context: Context, options: Options): Promise<void> {
   const { dataDir } = config;
   const running = await runningAt(dataDir);
   if (running !== undefined) {
-    throw new MusterError('MUSTER_DATA_IN_USE', `the data in ${dataDir} is used by the Muster process at ${running}; stop that one, or name another directory with --data`);
+    throw new MusterError(
+      'MUSTER_DATA_IN_USE',
+      `the data in ${dataDir} is used by the Muster process at ${running}; stop that one, or name another directory with --data`,
+    );
   }
   const demo = isDemo ? await openDemo(dataDir, context.now()) : undefined;
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
@@ -68,7 +71,9 @@ async function up(context: Context, options: Options): Promise<void> {
   const metrics = createMetrics({
     lagSeconds: () => services?.store.loader.lagSeconds() ?? 0,
     pendingAttempts: async () => {
-      const rows = await services?.store.read.rows<{ n: number }>(`SELECT toUInt32(count()) AS n FROM attempts WHERE result = 'pending' AND traffic = 'user'`);
+      const rows = await services?.store.read.rows<{ n: number }>(
+        `SELECT toUInt32(count()) AS n FROM attempts WHERE result = 'pending' AND traffic = 'user'`,
+      );
       return rows?.[0]?.n ?? 0;
     },
   });
@@ -78,7 +83,8 @@ async function up(context: Context, options: Options): Promise<void> {
     {
       ingest: {
         intake: () => services?.intake,
-        hasRoom: () => services !== undefined && services.log.bytes() < config.maxLogBytes && services.store.loader.lagSeconds() < MAX_LAG_SECONDS,
+        hasRoom: () =>
+          services !== undefined && services.log.bytes() < config.maxLogBytes && services.store.loader.lagSeconds() < MAX_LAG_SECONDS,
         maxBodyBytes: config.maxBodyBytes,
         observe: metrics.observeIntake,
         onDefect: onProblem,
@@ -137,10 +143,19 @@ async function up(context: Context, options: Options): Promise<void> {
   const background: Promise<unknown>[] = [runCore(core, storage, opened, stopping.signal, onProblem, (flush) => (requestFlush = flush))];
   if (demo) {
     background.push(
-      runDemo(context, { services: opened, dataDir, url, demo, signal: stopping.signal, onProblem, onFill: (now) => {
-        fill = now;
-        stream.tell('fill', now);
-      }, onFilled: () => evaluator.evaluate() }),
+      runDemo(context, {
+        services: opened,
+        dataDir,
+        url,
+        demo,
+        signal: stopping.signal,
+        onProblem,
+        onFill: (now) => {
+          fill = now;
+          stream.tell('fill', now);
+        },
+        onFilled: () => evaluator.evaluate(),
+      }),
     );
   }
   print(context, 'Stop with Ctrl+C.');
@@ -163,17 +178,29 @@ async function up(context: Context, options: Options): Promise<void> {
 
 /** Hands the core's events to intake. */
 const deliverTo = (services: Services) => async (events: Record<string, unknown>[]) => {
-  await services.intake.accept(events.map((value) => ({ value })), 'live');
+  await services.intake.accept(
+    events.map((value) => ({ value })),
+    'live',
+  );
 };
 
 /** Empties the core's outbox, soon after each answer and now and then anyway, and expires what has waited too long. */
-async function runCore(core: Core, storage: CoreStorage, services: Services, signal: AbortSignal, onProblem: (message: string) => void, onFlush: (flush: () => void) => void): Promise<void> {
+async function runCore(
+  core: Core,
+  storage: CoreStorage,
+  services: Services,
+  signal: AbortSignal,
+  onProblem: (message: string) => void,
+  onFlush: (flush: () => void) => void,
+): Promise<void> {
   let isFlushing = false;
   const flush = () => {
     if (isFlushing || signal.aborted) return;
     isFlushing = true;
     flushOutbox(storage, deliverTo(services))
-      .catch((error: unknown) => onProblem(`the core's events wait in its outbox: ${error instanceof Error ? error.message : String(error)}`))
+      .catch((error: unknown) =>
+        onProblem(`the core's events wait in its outbox: ${error instanceof Error ? error.message : String(error)}`),
+      )
       .finally(() => {
         isFlushing = false;
       });
@@ -203,21 +230,28 @@ async function runDemo(context: Context, run: DemoRun): Promise<void> {
   const startMs = performance.now();
   const bar = progress(context, 'history (days)', 30);
   try {
-    const events = await fillHistory({
-      services: run.services,
-      dataDir: run.dataDir,
-      signal: run.signal,
-      onProgress: (fill) => {
-        bar.update(fill.done);
-        run.onFill(fill);
+    const events = await fillHistory(
+      {
+        services: run.services,
+        dataDir: run.dataDir,
+        signal: run.signal,
+        onProgress: (fill) => {
+          bar.update(fill.done);
+          run.onFill(fill);
+        },
       },
-    }, run.demo);
+      run.demo,
+    );
     if (run.signal.aborted) return;
     await run.services.drain();
     bar.stop();
     run.onFill(null);
     await run.onFilled();
-    if (events > 0) print(context, `History is in: ${events} events of 30 days in ${((performance.now() - startMs) / 1_000).toFixed(1)} s. Live traffic enrolls now.`);
+    if (events > 0)
+      print(
+        context,
+        `History is in: ${events} events of 30 days in ${((performance.now() - startMs) / 1_000).toFixed(1)} s. Live traffic enrolls now.`,
+      );
     await liveTraffic({
       baseUrl: run.url,
       random: seededRandom(context.now() % 2 ** 31),

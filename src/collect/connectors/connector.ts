@@ -126,5 +126,8 @@ export const cut = (text: string | undefined): string | undefined => text?.slice
 export function connectorNamed(connectors: readonly Connector[], name: string): Connector {
   const connector = connectors.find((candidate) => candidate.name === name);
   if (connector) return connector;
-  throw new MusterError('MUSTER_UNKNOWN_SOURCE', `no connector is called ${JSON.stringify(name.slice(0, 40))}; known are ${connectors.map((each) => each.name).join(', ')}`);
+  throw new MusterError(
+    'MUSTER_UNKNOWN_SOURCE',
+    `no connector is called ${JSON.stringify(name.slice(0, 40))}; known are ${connectors.map((each) => each.name).join(', ')}`,
+  );
 }

@@ -7,8 +7,14 @@ const REVOKING = /^(phone_delete|hardtoken_delete|webauthncredential_delete|u2ft
 const BYPASSING = /^bypass_(create|view|delete)$/;
 const POLICIES = new Set(['policy_create', 'policy_update', 'policy_delete', 'update_admin_factor_restrictions']);
 const FACTORS: Readonly<Record<string, string>> = {
-  duo_push: 'push', phone_call: 'voice', sms_passcode: 'sms', hardware_token: 'hardware_otp', duo_mobile_passcode: 'totp',
-  webauthn_credential: 'webauthn', yubikey_code: 'hardware_otp', bypass_code: 'recovery_code',
+  duo_push: 'push',
+  phone_call: 'voice',
+  sms_passcode: 'sms',
+  hardware_token: 'hardware_otp',
+  duo_mobile_passcode: 'totp',
+  webauthn_credential: 'webauthn',
+  yubikey_code: 'hardware_otp',
+  bypass_code: 'recovery_code',
 };
 
 /** Administrator log: `action` says what, `object` on whom, `username` who did it. */

@@ -1,5 +1,16 @@
 /** Google Workspace Reports API activities: https://developers.google.com/admin-sdk/reports/v1/appendix/activity/user-accounts */
-import { at, type Connector, type ConnectorContext, eventOf, type Finding, IGNORED, listAt, type Mapped, productTime, textAt } from './connector.ts';
+import {
+  at,
+  type Connector,
+  type ConnectorContext,
+  eventOf,
+  type Finding,
+  IGNORED,
+  listAt,
+  type Mapped,
+  productTime,
+  textAt,
+} from './connector.ts';
 
 const MEANINGS: Readonly<Record<string, { type: Finding['type']; factor?: string }>> = {
   '2sv_enroll': { type: 'enrollment.completed' },

@@ -1,5 +1,5 @@
 /** Okta System Log: https://developer.okta.com/docs/reference/api/event-types/ */
-import { at, canonical, type Connector, cut, eventOf, type Finding, IGNORED, listAt, productTime, textAt } from './connector.ts';
+import { at, type Connector, canonical, cut, eventOf, type Finding, IGNORED, listAt, productTime, textAt } from './connector.ts';
 
 const FACTORS: readonly [RegExp, string][] = [
   [/webauthn|fido|passkey|u2f/i, 'webauthn'],

@@ -8,7 +8,14 @@ const PERIOD_SECONDS = 30;
 const DRIFT_STEPS = 1;
 
 const totpOf = (secret: Uint8Array, user = '', issuer = 'Muster') =>
-  new TOTP({ issuer, label: user || 'user', algorithm: 'SHA1', digits: 6, period: PERIOD_SECONDS, secret: new Secret({ buffer: Uint8Array.from(secret).buffer }) });
+  new TOTP({
+    issuer,
+    label: user || 'user',
+    algorithm: 'SHA1',
+    digits: 6,
+    period: PERIOD_SECONDS,
+    secret: new Secret({ buffer: Uint8Array.from(secret).buffer }),
+  });
 
 /** What an authenticator app needs to take the secret over. */
 export function provisioning(secret: Uint8Array, user: string): { secret: string; otpauthUri: string } {

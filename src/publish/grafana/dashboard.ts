@@ -2,15 +2,23 @@
 import type { Builder } from '@grafana/grafana-foundation-sdk/cog';
 import * as common from '@grafana/grafana-foundation-sdk/common';
 import {
-  AnnotationQueryBuilder, DashboardBuilder, DashboardCursorSync, DatasourceVariableBuilder, type Panel as GrafanaPanel,
-  QueryVariableBuilder, ThresholdsConfigBuilder, ThresholdsMode, VariableRefresh, VariableSort,
+  AnnotationQueryBuilder,
+  DashboardBuilder,
+  DashboardCursorSync,
+  DatasourceVariableBuilder,
+  type Panel as GrafanaPanel,
+  QueryVariableBuilder,
+  ThresholdsConfigBuilder,
+  ThresholdsMode,
+  VariableRefresh,
+  VariableSort,
 } from '@grafana/grafana-foundation-sdk/dashboard';
 import * as stat from '@grafana/grafana-foundation-sdk/stat';
 import * as table from '@grafana/grafana-foundation-sdk/table';
 import * as timeseries from '@grafana/grafana-foundation-sdk/timeseries';
 import { assertNever } from '../../errors.ts';
 import type { Slo } from '../../slo/openslo.ts';
-import { jsonText, type GeneratedFile } from '../generated.ts';
+import { type GeneratedFile, jsonText } from '../generated.ts';
 import { PANELS } from '../panels/index.ts';
 import type { Panel, Threshold } from '../panels/panel.ts';
 import { CLICKHOUSE_PLUGIN, clickhouseQuery, DATASOURCE } from './clickhouse-query.ts';
@@ -150,5 +158,7 @@ function dressed<B extends stat.PanelBuilder | timeseries.PanelBuilder | table.P
 
 /** The SDK moves links and annotations into the controls menu unasked; here they stay where they are seen. */
 function withoutMenuPlacement(value: unknown): unknown {
-  return JSON.parse(JSON.stringify(value, (key, inner: unknown) => (key === 'placement' && inner === 'inControlsMenu' ? undefined : inner)));
+  return JSON.parse(
+    JSON.stringify(value, (key, inner: unknown) => (key === 'placement' && inner === 'inControlsMenu' ? undefined : inner)),
+  );
 }

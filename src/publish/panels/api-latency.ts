@@ -5,11 +5,15 @@ export const apiLatency: PanelFile = () => ({
   id: 7,
   name: 'api-latency',
   title: 'API latency',
-  description: 'Is the enrollment API fast? Median, 95th and 99th percentile of the requests. The objective is 95 % under 500 ms: p95 above the line spends the budget.',
+  description:
+    'Is the enrollment API fast? Median, 95th and 99th percentile of the requests. The objective is 95 % under 500 ms: p95 above the line spends the budget.',
   kind: 'timeseries',
   unit: 'ms',
   min: 0,
-  thresholds: [{ from: null, level: 'ok' }, { from: 500, level: 'bad' }],
+  thresholds: [
+    { from: null, level: 'ok' },
+    { from: 500, level: 'bad' },
+  ],
   span: 12,
   height: 8,
   sql: `SELECT bucket AS time, quantile.1 AS quantile_name, quantile.2 AS latency FROM (

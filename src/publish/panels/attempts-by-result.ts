@@ -5,7 +5,8 @@ export const attemptsByResult: PanelFile = () => ({
   id: 4,
   name: 'attempts-by-result',
   title: 'Attempts by result',
-  description: 'What becomes of the attempts, and since when? Settled attempts by result. A band of timed_out means that something swallows codes in silence; failed comes with an error code.',
+  description:
+    'What becomes of the attempts, and since when? Settled attempts by result. A band of timed_out means that something swallows codes in silence; failed comes with an error code.',
   kind: 'bars',
   unit: 'short',
   min: 0,

@@ -5,7 +5,8 @@ export const attemptsInFlight: PanelFile = () => ({
   id: 12,
   name: 'attempts-in-flight',
   title: 'In flight',
-  description: 'Do attempts pile up? Attempts that have started and not ended, and whose deadline has not passed. A rise without a rise in traffic tells of swallowed codes minutes before they count as failed.',
+  description:
+    'Do attempts pile up? Attempts that have started and not ended, and whose deadline has not passed. A rise without a rise in traffic tells of swallowed codes minutes before they count as failed.',
   kind: 'stat',
   unit: 'short',
   decimals: 0,

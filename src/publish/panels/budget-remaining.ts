@@ -5,12 +5,17 @@ export const budgetRemaining: PanelFile = (slos) => ({
   id: 2,
   name: 'budget-remaining',
   title: 'Error budget left',
-  description: 'How much may still fail? Share of the error budget that is left over the window of each SLO, whatever the range of the dashboard. Below 0 the objective is missed: hold back risky changes.',
+  description:
+    'How much may still fail? Share of the error budget that is left over the window of each SLO, whatever the range of the dashboard. Below 0 the objective is missed: hold back risky changes.',
   kind: 'table',
   unit: 'percentunit',
   decimals: 1,
   columnUnits: { sli_value: 'percentunit', objective: 'percentunit', budget_left: 'percentunit' },
-  thresholds: [{ from: null, level: 'bad' }, { from: 0, level: 'warn' }, { from: 0.1, level: 'ok' }],
+  thresholds: [
+    { from: null, level: 'bad' },
+    { from: 0, level: 'warn' },
+    { from: 0.1, level: 'ok' },
+  ],
   span: 10,
   height: 5,
   sql: slos

@@ -6,12 +6,17 @@ export const burnRate: PanelFile = (slos) => ({
   id: 3,
   name: 'burn-rate',
   title: 'Burn rate over 1 h',
-  description: 'How fast is the error budget being spent? 1 spends exactly the budget by the end of the window; above 14.4 a page is due if the last 5 minutes burn as well. Gaps are hours without traffic.',
+  description:
+    'How fast is the error budget being spent? 1 spends exactly the budget by the end of the window; above 14.4 a page is due if the last 5 minutes burn as well. Gaps are hours without traffic.',
   kind: 'timeseries',
   unit: 'none',
   decimals: 1,
   min: 0,
-  thresholds: [{ from: null, level: 'ok' }, { from: 6, level: 'warn' }, { from: 14.4, level: 'bad' }],
+  thresholds: [
+    { from: null, level: 'ok' },
+    { from: 6, level: 'warn' },
+    { from: 14.4, level: 'bad' },
+  ],
   span: 12,
   height: 8,
   sql: `SELECT time, slo, bad_hour / total_hour / (1 - objective) AS burn FROM (

@@ -5,7 +5,8 @@ export const changes: PanelFile = () => ({
   id: 9,
   name: 'changes',
   title: 'What changed',
-  description: 'What changed before it broke? Deploys, rollbacks, incidents, opened circuits and changed policies in this range, newest first.',
+  description:
+    'What changed before it broke? Deploys, rollbacks, incidents, opened circuits and changed policies in this range, newest first.',
   kind: 'table',
   unit: 'none',
   span: 12,

@@ -5,7 +5,8 @@ export const failedAttempts: PanelFile = () => ({
   id: 10,
   name: 'failed-attempts',
   title: 'Failed attempts',
-  description: 'Which attempts failed last? The newest attempts that did not complete in time, with where and why; user_ref is a pseudonym.',
+  description:
+    'Which attempts failed last? The newest attempts that did not complete in time, with where and why; user_ref is a pseudonym.',
   kind: 'table',
   unit: 'none',
   columnUnits: { duration_ms: 'ms' },

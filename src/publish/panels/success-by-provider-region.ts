@@ -7,12 +7,16 @@ export const successByProviderRegion: PanelFile = (slos) => {
     id: 6,
     name: 'success-by-provider-region',
     title: 'Success by provider and region',
-    description: 'Where does it fail? Share of attempts that completed, by the first provider and region; "on device" needs no provider. Small counts prove little: look at attempts beside.',
+    description:
+      'Where does it fail? Share of attempts that completed, by the first provider and region; "on device" needs no provider. Small counts prove little: look at attempts beside.',
     kind: 'table',
     unit: 'short',
     decimals: 1,
     columnUnits: { success: 'percentunit' },
-    thresholds: [{ from: null, level: 'bad' }, { from: objective, level: 'ok' }],
+    thresholds: [
+      { from: null, level: 'bad' },
+      { from: objective, level: 'ok' },
+    ],
     span: 12,
     height: 9,
     sql: `SELECT if(provider = '', 'on device', provider) AS provider_name, region, countIf(result = 'completed') / count() AS success, count() AS attempts

@@ -13,7 +13,10 @@ export const successRate: PanelFile = (slos) => {
     decimals: 2,
     min: 0,
     max: 1,
-    thresholds: [{ from: null, level: 'bad' }, { from: objective, level: 'ok' }],
+    thresholds: [
+      { from: null, level: 'bad' },
+      { from: objective, level: 'ok' },
+    ],
     span: 4,
     height: 5,
     sql: `SELECT countIf(result = 'completed') / count() AS success FROM ${SETTLED_ATTEMPTS} AND observed = 'full' HAVING count() > 0`,

@@ -5,7 +5,8 @@ export const topErrorCodes: PanelFile = () => ({
   id: 5,
   name: 'top-error-codes',
   title: 'Why attempts fail',
-  description: 'Which error accounts for the failures? Attempts that did not complete in time, by fault, class and code. Fault "unknown" without a code is silence: nothing more was heard of the attempt.',
+  description:
+    'Which error accounts for the failures? Attempts that did not complete in time, by fault, class and code. Fault "unknown" without a code is silence: nothing more was heard of the attempt.',
   kind: 'table',
   unit: 'short',
   columnUnits: { share: 'percentunit' },

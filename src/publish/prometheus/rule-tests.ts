@@ -34,11 +34,21 @@ function casesOf(slo: Slo, pair: Pair): Case[] {
   const below = Math.floor(TOTAL * limit * 0.9);
   return [
     { name: 'both windows burn', long: burning, short: burning, fires: true },
-    { name: 'the long window burns below the factor', long: { good: TOTAL - below, bad: below, usersBad: 50 }, short: burning, fires: false },
+    {
+      name: 'the long window burns below the factor',
+      long: { good: TOTAL - below, bad: below, usersBad: 50 },
+      short: burning,
+      fires: false,
+    },
     { name: 'the short window has recovered', long: burning, short: HEALTHY, fires: false },
     { name: 'the short window has no traffic', long: burning, short: { good: 0, bad: 0, usersBad: 0 }, fires: false },
     { name: 'too few users are hit', long: { ...burning, usersBad: MIN_USERS - 1 }, short: burning, fires: false },
-    { name: 'too few failures', long: { good: 0, bad: MIN_BAD - 1, usersBad: MIN_BAD - 1 }, short: { good: 0, bad: 1, usersBad: 1 }, fires: false },
+    {
+      name: 'too few failures',
+      long: { good: 0, bad: MIN_BAD - 1, usersBad: MIN_BAD - 1 },
+      short: { good: 0, bad: 1, usersBad: 1 },
+      fires: false,
+    },
   ];
 }
 
@@ -72,7 +82,12 @@ function testOf(slo: Slo, pair: Pair, test: Case, links: Links) {
 /** The tests of {@link prometheusRules}, minute by minute. */
 export function prometheusRuleTests(slos: readonly Slo[], links: Links): GeneratedFile {
   const tests = slos.flatMap((slo) => slo.pairs.flatMap((pair) => casesOf(slo, pair).map((test) => testOf(slo, pair, test, links))));
-  const silent = { name: 'nothing is scraped', interval: '1m', input_series: [], alert_rule_test: [{ eval_time: '30m', alertname: ALERTS.errorBudgetBurn, exp_alerts: [] }] };
+  const silent = {
+    name: 'nothing is scraped',
+    interval: '1m',
+    input_series: [],
+    alert_rule_test: [{ eval_time: '30m', alertname: ALERTS.errorBudgetBurn, exp_alerts: [] }],
+  };
   const file = { rule_files: [RULES_FILE], evaluation_interval: `${EVALUATION_SECONDS}s`, tests: [...tests, silent] };
   return {
     path: `alerts/prometheus/${RULES_FILE.replace('.rules.', '.test.')}`,

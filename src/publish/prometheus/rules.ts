@@ -56,8 +56,11 @@ function recordingRules(): RecordingRule[] {
 export function burnAlert(slo: Slo, pair: Pair, links: Links): AlertingRule {
   const of = (name: string) => `${name}{slo="${slo.name}"}`;
   const burnsIn = (window: WindowName) => `${of(recorded.errorRatio(window))} / (1 - ${slo.objective}) > ${pair.fittedFactor}`;
-  const count = (outcome: 'bad' | 'users_bad') => `max by (slo) (${METRICS.sloWindowEvents}{slo="${slo.name}",window="${pair.long}",outcome="${outcome}"})`;
-  const fit = pair.isFitted ? `; the factor ${number(pair.factor)} was fitted to ${number(pair.fittedFactor)}, since an error ratio cannot exceed 1` : '';
+  const count = (outcome: 'bad' | 'users_bad') =>
+    `max by (slo) (${METRICS.sloWindowEvents}{slo="${slo.name}",window="${pair.long}",outcome="${outcome}"})`;
+  const fit = pair.isFitted
+    ? `; the factor ${number(pair.factor)} was fitted to ${number(pair.fittedFactor)}, since an error ratio cannot exceed 1`
+    : '';
   return {
     alert: ALERTS.errorBudgetBurn,
     expr: [
@@ -67,7 +70,14 @@ export function burnAlert(slo: Slo, pair: Pair, links: Links): AlertingRule {
       `and ${count('users_bad')} >= ${MIN_USERS}`,
       `and ${of(recorded.lowerBound(pair.long))} > (1 - ${slo.objective})`,
     ].join('\n'),
-    labels: { slo: slo.name, service: slo.service, severity: pair.severity, pair: pair.name, long_window: pair.long, short_window: pair.short },
+    labels: {
+      slo: slo.name,
+      service: slo.service,
+      severity: pair.severity,
+      pair: pair.name,
+      long_window: pair.long,
+      short_window: pair.short,
+    },
     annotations: {
       summary: `${slo.title} burns its error budget {{ $value | printf "%.1f" }} times as fast as allowed`,
       description: `Over ${pair.long} and ${pair.short} the error ratio of ${slo.name} (${slo.sli.id}, ${slo.sli.meaning}) is more than ${number(pair.fittedFactor)} times what the objective of ${percent(slo.objective)} allows; a total outage fires this after ${outageMinutes(pair)} min${fit}.`,

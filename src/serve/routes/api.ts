@@ -1,9 +1,9 @@
 /** `/api`: what the web UI and the commands use. */
 import express, { Router } from 'express';
 import { z } from 'zod';
-import { CONNECTORS } from '../../collect/connectors/index.ts';
 import { connectorNamed } from '../../collect/connectors/connector.ts';
-import { importRecords, type ImportRecord } from '../../collect/import.ts';
+import { CONNECTORS } from '../../collect/connectors/index.ts';
+import { type ImportRecord, importRecords } from '../../collect/import.ts';
 import type { Intake } from '../../collect/intake.ts';
 import type { Pseudonyms } from '../../collect/pseudonyms.ts';
 import { MusterError } from '../../errors.ts';
@@ -41,10 +41,14 @@ export interface ApiDeps {
 }
 
 const importBody = z.object({
-  records: z.array(z.union([
-    z.object({ line: z.number().int(), value: z.unknown() }),
-    z.object({ line: z.number().int(), unreadable: z.string().max(200) }),
-  ])).max(10_000),
+  records: z
+    .array(
+      z.union([
+        z.object({ line: z.number().int(), value: z.unknown() }),
+        z.object({ line: z.number().int(), unreadable: z.string().max(200) }),
+      ]),
+    )
+    .max(10_000),
   defaultTime: z.string().optional(),
 });
 
@@ -81,7 +85,15 @@ export function apiRoutes(deps: ApiDeps): Router {
     if (fromMs >= toMs) throw new MusterError('MUSTER_BAD_ARGUMENT', 'from: expected a time before to');
     const sql = expandMacros(panel.sql, { fromMs, toMs, intervalMs: (toMs - fromMs) / PANEL_BUCKETS });
     const rows = await store.panels.rows(`${sql}\nSETTINGS max_execution_time = ${PANEL_SECONDS}, max_threads = 1`);
-    response.json({ name: panel.name, title: panel.title, description: panel.description, from: new Date(fromMs).toISOString(), to: new Date(toMs).toISOString(), sql, rows });
+    response.json({
+      name: panel.name,
+      title: panel.title,
+      description: panel.description,
+      from: new Date(fromMs).toISOString(),
+      to: new Date(toMs).toISOString(),
+      sql,
+      rows,
+    });
   });
 
   router.get('/events/recent', (_request, response) => {

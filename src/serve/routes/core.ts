@@ -37,7 +37,8 @@ export function coreRoutes(deps: CoreRoutesDeps): Router {
   };
 
   /** Serves one operation: an answer kept for its Idempotency-Key, or a new one; reported either way. */
-  const serve = (operation: Operation, work: (core: Core, request: Request) => Promise<Answer> | Answer) =>
+  const serve =
+    (operation: Operation, work: (core: Core, request: Request) => Promise<Answer> | Answer) =>
     async (request: Request, response: Response) => {
       const startMs = performance.now();
       const atMs = deps.now();
@@ -51,7 +52,11 @@ export function coreRoutes(deps: CoreRoutesDeps): Router {
       if (request.method !== 'GET') reportRequest(operation, request, answer, { atMs, durationMs });
     };
 
-  const answerOf = async (operation: Operation, work: (core: Core, request: Request) => Promise<Answer> | Answer, request: Request): Promise<Answer> => {
+  const answerOf = async (
+    operation: Operation,
+    work: (core: Core, request: Request) => Promise<Answer> | Answer,
+    request: Request,
+  ): Promise<Answer> => {
     try {
       const core = ready();
       const key = request.method === 'POST' ? idempotencyKey(request) : undefined;
@@ -82,29 +87,53 @@ export function coreRoutes(deps: CoreRoutesDeps): Router {
     deps.onAnswered();
   };
 
-  router.post('/enrollments', serve('start', async (core, request) => {
-    const { enrollment, challenge } = core.create(parsed(createSchema, request.body));
-    const qrSvg = await deps.qrSvg(challenge.otpauthUri);
-    return { status: 201, body: { ...enrollment, challenge: { secret: challenge.secret, otpauth_uri: challenge.otpauthUri, qr_svg: qrSvg } } };
-  }));
+  router.post(
+    '/enrollments',
+    serve('start', async (core, request) => {
+      const { enrollment, challenge } = core.create(parsed(createSchema, request.body));
+      const qrSvg = await deps.qrSvg(challenge.otpauthUri);
+      return {
+        status: 201,
+        body: { ...enrollment, challenge: { secret: challenge.secret, otpauth_uri: challenge.otpauthUri, qr_svg: qrSvg } },
+      };
+    }),
+  );
 
-  router.post('/enrollments/:id/verify', serve('verify', (core, request) => {
-    const result = core.verify(idOf(request), parsed(verifySchema, request.body).code);
-    if (result.ok) return { status: 200, body: { ...result.enrollment } };
-    if (result.reason === 'ended') {
-      return problemAnswer('MUSTER_CONFLICT', 'the enrollment has ended; start a new one', { attempts_left: 0 });
-    }
-    const detail = result.reason === 'wrong_code' ? 'the code is wrong, or was used before' : 'the code is wrong, and the enrollment has failed: too many wrong codes';
-    return problemAnswer('MUSTER_WRONG_PROOF', detail, { attempts_left: result.attemptsLeft });
-  }));
+  router.post(
+    '/enrollments/:id/verify',
+    serve('verify', (core, request) => {
+      const result = core.verify(idOf(request), parsed(verifySchema, request.body).code);
+      if (result.ok) return { status: 200, body: { ...result.enrollment } };
+      if (result.reason === 'ended') {
+        return problemAnswer('MUSTER_CONFLICT', 'the enrollment has ended; start a new one', { attempts_left: 0 });
+      }
+      const detail =
+        result.reason === 'wrong_code'
+          ? 'the code is wrong, or was used before'
+          : 'the code is wrong, and the enrollment has failed: too many wrong codes';
+      return problemAnswer('MUSTER_WRONG_PROOF', detail, { attempts_left: result.attemptsLeft });
+    }),
+  );
 
-  router.get('/enrollments/:id', serve('other', (core, request) => ({ status: 200, body: { ...core.get(idOf(request)) } })));
-  router.delete('/enrollments/:id', serve('cancel', (core, request) => ({ status: 200, body: { ...core.cancel(idOf(request)) } })));
-  router.get('/users/:user/factors', serve('other', (core, request) => ({ status: 200, body: { factors: core.factorsOf(String(request.params.user)) } })));
-  router.delete('/factors/:factor', serve('other', (core, request) => {
-    core.revoke(String(request.params.factor));
-    return { status: 200, body: { id: String(request.params.factor), state: 'revoked' } };
-  }));
+  router.get(
+    '/enrollments/:id',
+    serve('other', (core, request) => ({ status: 200, body: { ...core.get(idOf(request)) } })),
+  );
+  router.delete(
+    '/enrollments/:id',
+    serve('cancel', (core, request) => ({ status: 200, body: { ...core.cancel(idOf(request)) } })),
+  );
+  router.get(
+    '/users/:user/factors',
+    serve('other', (core, request) => ({ status: 200, body: { factors: core.factorsOf(String(request.params.user)) } })),
+  );
+  router.delete(
+    '/factors/:factor',
+    serve('other', (core, request) => {
+      core.revoke(String(request.params.factor));
+      return { status: 200, body: { id: String(request.params.factor), state: 'revoked' } };
+    }),
+  );
 
   // A body that does not parse never reaches an operation.
   router.use((error: unknown, _request: Request, response: Response, _next: NextFunction) => {
@@ -133,5 +162,8 @@ function parsed<T extends z.ZodType>(schema: T, body: unknown): z.infer<T> {
   if (result.success) return result.data;
   const [issue] = result.error.issues;
   const field = issue?.path.join('.');
-  throw new MusterError('MUSTER_BAD_ARGUMENT', `${field ? `${field}: ` : ''}${issue?.message.replace('Invalid input: ', '') ?? 'not what this route takes'}`);
+  throw new MusterError(
+    'MUSTER_BAD_ARGUMENT',
+    `${field ? `${field}: ` : ''}${issue?.message.replace('Invalid input: ', '') ?? 'not what this route takes'}`,
+  );
 }
