@@ -1,8 +1,8 @@
 /** Intake: checks events, replaces what is personal, makes them durable in the log, and says what became of each. */
-import { hash } from 'node:crypto';
 import { setImmediate as yieldToLoop } from 'node:timers/promises';
 import { checkEvent, httpBounds, importBounds } from '../events/checker.ts';
 import type { KnownIdentities, Sighting } from './known-identities.ts';
+import { LineBuffer } from './line-buffer.ts';
 import type { LogWriter } from './log-writer.ts';
 import { mask } from './mask.ts';
 import type { Pseudonyms } from './pseudonyms.ts';
@@ -63,7 +63,6 @@ export interface Intake {
 
 interface Prepared {
   index: number;
-  line: string;
   identity: Identity;
   high: number;
   low: number;
@@ -80,6 +79,7 @@ export function createIntake(deps: IntakeDeps): Intake {
   };
 
   const prepare = async (candidates: Iterable<Candidate>, mode: 'live' | 'import', rejected: Rejection[]) => {
+    const lines = new LineBuffer();
     const receivedAtMs = deps.now();
     const bounds = mode === 'live' ? httpBounds(receivedAtMs) : importBounds(receivedAtMs);
     const prepared: Prepared[] = [];
@@ -97,11 +97,12 @@ export function createIntake(deps: IntakeDeps): Intake {
         continue;
       }
       const { event, timeMs, expiresAtMs } = checked;
-      const { line, contentHash, userRef } = mask(event, { timeMs, expiresAtMs, receivedAtMs }, deps.pseudonyms);
+      const { content, userRef } = mask(event, { timeMs, expiresAtMs }, deps.pseudonyms);
+      const contentHash = lines.add(content, receivedAtMs);
       const identity = { source: event.source, id: event.id, timeMs, userRef };
-      prepared.push({ index, line, identity, contentHash, ...identityHash(identity) });
+      prepared.push({ index, identity, contentHash, ...identityHash(identity) });
     }
-    return { prepared, count: index + 1 };
+    return { prepared, lines, count: index + 1 };
   };
 
   /** Teaches memory what only the store still knows, so that an old event sent again counts as a duplicate. */
@@ -116,7 +117,7 @@ export function createIntake(deps: IntakeDeps): Intake {
   return {
     async accept(candidates, mode) {
       const rejected: Rejection[] = [];
-      const { prepared, count } = await prepare(candidates, mode, rejected);
+      const { prepared, lines, count } = await prepare(candidates, mode, rejected);
       if (mode === 'import' && prepared.length > 0) await recall(prepared);
       const sightings = new Array<Sighting | 'rejected'>(count).fill('rejected');
       for (const { index, high, low, contentHash } of prepared) {
@@ -125,7 +126,7 @@ export function createIntake(deps: IntakeDeps): Intake {
       if (prepared.length > 0) {
         try {
           // Duplicates are written too: figures must not hang on what memory believes.
-          await deps.log.append(Buffer.from(`${prepared.map(({ line }) => line).join('\n')}\n`), prepared.length);
+          await deps.log.append(lines.payload(), prepared.length);
         } catch (error) {
           for (const { index, high, low } of prepared) if (sightings[index] === 'new') deps.known.forget(high, low);
           throw error;
@@ -168,10 +169,22 @@ function report(
   if (rejected > 0) onCounted('unknown', 'rejected', rejected);
 }
 
-/** 64 bits that stand for `(source, id)` with its time and user: one event by the contract. */
+/**
+ * 64 bits that stand for `(source, id)` with its time and user: one event by the contract. Two multiplicative hashes over the same text,
+ * not cryptographic: a collision, found or forged, only miscounts `duplicates` of an answer.
+ */
 export function identityHash({ source, id, timeMs, userRef }: Identity): { high: number; low: number } {
-  const digest = hash('sha1', `${source}\0${id}\0${timeMs}\0${userRef}`, 'buffer');
-  return { high: digest.readUInt32LE(0), low: digest.readUInt32LE(4) };
+  const text = `${source}\0${id}\0${timeMs}\0${userRef}`;
+  let high = 0xdeadbeef;
+  let low = 0x41c6ce57;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    high = Math.imul(high ^ code, 0x9e3779b1);
+    low = Math.imul(low ^ code, 0x5f356495);
+  }
+  high = Math.imul(high ^ (high >>> 16), 0x85ebca6b) ^ Math.imul(low ^ (low >>> 13), 0xc2b2ae35);
+  low = Math.imul(low ^ (low >>> 16), 0x85ebca6b) ^ Math.imul(high ^ (high >>> 13), 0xc2b2ae35);
+  return { high: high >>> 0, low: low >>> 0 };
 }
 
 /** The id to name in a rejection, if it has one that is safe to repeat. */

@@ -1,6 +1,5 @@
 /** From an event as it came to the row that is stored: identifiers replaced, addresses cut to networks, user agents to families. */
 import { isIP } from 'node:net';
-import { crc32 } from 'node:zlib';
 import bowser from 'bowser';
 import ipaddr from 'ipaddr.js';
 import { LRUCache } from 'lru-cache';
@@ -12,19 +11,13 @@ const IPV6_PREFIX_BITS = 48;
 const families = new LRUCache<string, string>({ max: 10_000 });
 
 export interface MaskedEvent {
-  /** The row of `events` as one JSON array; see `EVENT_COLUMNS` for the order. */
-  line: string;
-  /** CRC-32 of everything but the time of arrival: the greater one wins where an identity comes with two contents. */
-  contentHash: number;
+  /** The row of `events` as one JSON array, all but its last two cells: time of arrival and content hash; see `EVENT_COLUMNS`. */
+  content: string;
   userRef: string;
 }
 
 /** What is stored of a checked event. */
-export function mask(
-  event: Event,
-  times: { timeMs: number; expiresAtMs: number | undefined; receivedAtMs: number },
-  pseudonyms: Pseudonyms,
-): MaskedEvent {
+export function mask(event: Event, times: { timeMs: number; expiresAtMs: number | undefined }, pseudonyms: Pseudonyms): MaskedEvent {
   const reference = (kind: 'person' | 'device' | 'destination' | 'session', value: string | undefined) =>
     value === undefined ? '' : pseudonyms.of(kind, value);
   const userRef = reference('person', event.user);
@@ -75,8 +68,7 @@ export function mask(
     event.span_id?.toLowerCase() ?? '',
     event.attributes === undefined ? {} : sorted(event.attributes),
   ]);
-  const contentHash = crc32(content);
-  return { line: `${content.slice(0, -1)},${times.receivedAtMs},${contentHash}]`, contentHash, userRef };
+  return { content, userRef };
 }
 
 function sorted(attributes: Record<string, string>): Record<string, string> {

@@ -1,11 +1,11 @@
 /** Pseudonyms: personal identifiers become keyed references before anything is stored. */
-import { createHmac } from 'node:crypto';
+import { createHmac, createSecretKey } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { readOrCreateKey } from '../store/durable-files.ts';
 
 /** 96 bits: two of a billion people share a reference with a chance of one in 10^11. */
 const REFERENCE_BYTES = 12;
-const CACHED_REFERENCES = 50_000;
+const CACHED_REFERENCES = 200_000;
 
 /** What an identifier names; each has a space of its own, but whoever acts and whoever is acted on share one, as they must join. */
 export type PseudonymKind = 'person' | 'device' | 'destination' | 'session' | 'user_agent' | 'record';
@@ -22,13 +22,14 @@ export async function openPseudonyms(keyPath: string): Promise<Pseudonyms> {
 
 /** Pseudonyms under a given key of 32 bytes. */
 export function pseudonyms(key: Buffer): Pseudonyms {
+  const secret = createSecretKey(key);
   const cache = new LRUCache<string, string>({ max: CACHED_REFERENCES });
   return {
     of(kind, identifier) {
       const name = `${kind}\0${identifier}`;
       const known = cache.get(name);
       if (known !== undefined) return known;
-      const digest = createHmac('sha256', key)
+      const digest = createHmac('sha256', secret)
         .update(`muster/${kind}/v1\0${normalise(identifier)}`)
         .digest();
       const reference = digest.subarray(0, REFERENCE_BYTES).toString('base64url');

@@ -56,49 +56,80 @@ function compare(a: Mark, b: Mark): number {
   return 0;
 }
 
-/** The state that one event alone gives, or undefined when it concerns no attempt. */
-export function stateOf(row: EventRow): AttemptState | undefined {
+/**
+ * Takes an event into the state of its attempt, which is changed in place, or begins one.
+ * The same as joining the event's own state, without making it: most events say nothing new.
+ */
+export function absorb(state: AttemptState | undefined, row: EventRow, name: AttemptName): AttemptState {
   const text = (index: number) => row[index] as string;
   const type = text(COLUMN.type);
   const time = row[COLUMN.time] as number;
-  const isApiRequest = type === 'api.request';
-  const status = row[COLUMN.http_status] as number | null;
-  const isRefusedStart = isApiRequest && text(COLUMN.operation) === 'start' && status !== null && (status >= 500 || status === 429);
-  const attemptId = text(COLUMN.attempt_id) || (isRefusedStart ? `refused:${text(COLUMN.id)}` : '');
-  if (attemptId === '') return undefined;
+  const into: AttemptState = state ?? {
+    ...name,
+    first: time,
+    earliest: {},
+    enrolled: false,
+    providerRequested: false,
+    providerFellBack: false,
+    traffic: '',
+  };
+  const { earliest } = into;
+  const keep = (key: Earliest, ...parts: (string | number)[]) => {
+    const known = earliest[key];
+    if (known && time > known[0]) return;
+    const mark: Mark = [time, ...parts];
+    if (!known || compare(mark, known) < 0) earliest[key] = mark;
+  };
+  if (time < into.first) into.first = time;
 
+  const status = row[COLUMN.http_status] as number | null;
   const errorClass = text(COLUMN.error_class);
-  const cause: Mark = [time, errorClass, text(COLUMN.error_code)];
-  const earliest: AttemptState['earliest'] = {};
-  if (type === 'enrollment.started') earliest.started = [time];
-  if (type === 'enrollment.completed') earliest.completed = cause;
+  const errorCode = text(COLUMN.error_code);
+  if (type === 'enrollment.started') keep('started');
+  else if (type === 'enrollment.completed') keep('completed', errorClass, errorCode);
+  else if (type === 'ux.abandoned') keep('ux_abandoned');
   const rank = FAILURE_RANK[type];
-  if (rank !== undefined) earliest.failed = [time, rank, errorClass, text(COLUMN.error_code)];
-  if (isRefusedStart) earliest.refused = cause;
-  if ((isApiRequest && status !== null && status >= 500) || errorClass === 'internal' || errorClass === 'storage') {
-    earliest.own_error = [time];
-  }
-  if (type === 'ux.abandoned') earliest.ux_abandoned = [time];
+  if (rank !== undefined) keep('failed', rank, errorClass, errorCode);
+  if (isRefusedStart(row)) keep('refused', errorClass, errorCode);
+  const isServerError = type === 'api.request' && status !== null && status >= 500;
+  if (isServerError || errorClass === 'internal' || errorClass === 'storage') keep('own_error');
   const expiresAt = row[COLUMN.expires_at] as number | null;
-  if (expiresAt !== null) earliest.expires = [time, expiresAt];
+  if (expiresAt !== null) keep('expires', expiresAt);
   for (const label of LABELS) {
     const value = text(COLUMN[label]);
-    if (value !== '') earliest[label] = [time, value];
+    if (value !== '') keep(label, value);
   }
+
   const provider = text(COLUMN.provider);
+  if (provider !== '') into.providerFinal = later(into.providerFinal, [time, provider]);
+  into.enrolled ||= type.startsWith('enrollment.');
+  into.providerRequested ||= type === 'provider.request';
+  into.providerFellBack ||= type === 'provider.fallback';
   const traffic = text(COLUMN.traffic);
-  return {
-    source: text(COLUMN.source),
-    attemptId,
-    first: time,
-    earliest,
-    ...(provider !== '' && { providerFinal: [time, provider] }),
-    enrolled: type.startsWith('enrollment.'),
-    providerRequested: type === 'provider.request',
-    providerFellBack: type === 'provider.fallback',
-    traffic: traffic === 'user' ? '' : traffic,
-  };
+  if (traffic !== 'user' && traffic > into.traffic) into.traffic = traffic;
+  return into;
 }
+
+export interface AttemptName {
+  source: string;
+  attemptId: string;
+}
+
+/** The attempt that an event concerns: its own, the one that a refused start makes, or none. */
+export function attemptOf(row: EventRow): AttemptName | undefined {
+  const source = row[COLUMN.source] as string;
+  const attemptId = row[COLUMN.attempt_id] as string;
+  if (attemptId !== '') return { source, attemptId };
+  return isRefusedStart(row) ? { source, attemptId: `refused:${row[COLUMN.id] as string}` } : undefined;
+}
+
+/** A start that the API refused or failed: 5xx or 429 (contract, "Attempts"). */
+function isRefusedStart(row: EventRow): boolean {
+  const status = row[COLUMN.http_status] as number | null;
+  return row[COLUMN.type] === 'api.request' && row[COLUMN.operation] === 'start' && status !== null && (status >= 500 || status === 429);
+}
+
+const later = (a: Mark | undefined, b: Mark): Mark => (a && compare(a, b) >= 0 ? a : b);
 
 /** The state of everything that is in either: commutative, associative, idempotent. */
 export function join(a: AttemptState, b: AttemptState): AttemptState {
@@ -108,12 +139,7 @@ export function join(a: AttemptState, b: AttemptState): AttemptState {
     const theirs = b.earliest[key] as Mark;
     if (!mine || compare(theirs, mine) < 0) earliest[key] = theirs;
   }
-  const providerFinal =
-    a.providerFinal && b.providerFinal
-      ? compare(a.providerFinal, b.providerFinal) >= 0
-        ? a.providerFinal
-        : b.providerFinal
-      : (a.providerFinal ?? b.providerFinal);
+  const providerFinal = b.providerFinal ? later(a.providerFinal, b.providerFinal) : a.providerFinal;
   return {
     source: a.source,
     attemptId: a.attemptId,

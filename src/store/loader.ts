@@ -16,7 +16,7 @@ const MAX_BLOCK_BYTES = 48 * 1024 * 1024;
 /** The loader waits for the roller when this many events are loaded but not rolled. */
 const MAX_PENDING_EVENTS = 400_000;
 const LOAD_EVERY_MS = 500;
-const ROLL_EVERY_MS = 1_000;
+const ROLL_EVERY_MS = 1_500;
 
 /** Who writes the log: closes the segment in work, so that every file it returns is complete. Oldest first. */
 export interface SegmentSource {

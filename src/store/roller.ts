@@ -3,7 +3,7 @@
  * No step minds being repeated: a crash anywhere is repaired by rolling the same records again.
  */
 import { attemptKey, fromRow, ROW_COLUMN_NAMES, ROW_STRUCTURE, STATE_COLUMNS, type StateRow, toRow } from './attempt-row.ts';
-import { type AttemptState, join, settle, stateOf } from './attempt-state.ts';
+import { type AttemptState, absorb, attemptOf, join, settle } from './attempt-state.ts';
 import type { Engine } from './engine.ts';
 import { COLUMN, type EventRow } from './event-row.ts';
 import { type LoaderState, writeLoaderState } from './loader-state.ts';
@@ -19,11 +19,12 @@ export class PendingRoll {
   add(row: EventRow): void {
     this.events += 1;
     if (row[COLUMN.type] === 'api.request') this.requestMinutes.add(Math.floor((row[COLUMN.time] as number) / 60_000));
-    const state = stateOf(row);
-    if (!state) return;
-    const name = `${state.source}\0${state.attemptId}`;
-    const known = this.states.get(name);
-    this.states.set(name, known ? join(known, state) : state);
+    const name = attemptOf(row);
+    if (!name) return;
+    const key = `${name.source}\0${name.attemptId}`;
+    const known = this.states.get(key);
+    const state = absorb(known, row, name);
+    if (!known) this.states.set(key, state);
   }
 
   /** Takes in what another still has to roll, as after a roll that failed. */

@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createIntake } from '../../src/collect/intake.ts';
 import { KnownIdentities } from '../../src/collect/known-identities.ts';
+import { LineBuffer } from '../../src/collect/line-buffer.ts';
 import { openLogWriter } from '../../src/collect/log-writer.ts';
 import { mask } from '../../src/collect/mask.ts';
 import { pseudonyms } from '../../src/collect/pseudonyms.ts';
@@ -290,7 +291,7 @@ test('any order, repetition, conflict, batching and crash gives the figures of t
         const model: Delivered[] = all.map(({ event, timeMs }) => ({
           ...(event as unknown as Delivered),
           timeMs,
-          contentHash: mask(event, { timeMs, expiresAtMs: undefined, receivedAtMs: 0 }, names).contentHash,
+          contentHash: new LineBuffer().add(mask(event, { timeMs, expiresAtMs: undefined }, names).content, 0),
         }));
         expect(await storedMinutes()).toEqual(modelMinutes(model, WINDOW_MS, Math.max(nowMs, END_MS)));
         expect(await storedAttempts()).toEqual(modelAttempts(model, WINDOW_MS, Date.now()));

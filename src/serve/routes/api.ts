@@ -71,6 +71,11 @@ export function apiRoutes(deps: ApiDeps): Router {
     response.json(await sloStatus(store.read, slos, momentOf(request.query.at, deps.now())));
   });
 
+  router.get('/loader', (_request, response) => {
+    const { loader } = ready().store;
+    response.json({ ...loader.stats(), lagSeconds: loader.lagSeconds() });
+  });
+
   router.get('/panels', (_request, response) => {
     const { slos } = ready();
     response.json(PANELS.map((file) => file(slos)));

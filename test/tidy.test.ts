@@ -1,0 +1,87 @@
+/** What would otherwise be said twice in a review. */
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import { CONNECTORS } from '../src/collect/connectors/index.ts';
+import { ERRORS } from '../src/errors.ts';
+import { PANELS } from '../src/publish/panels/index.ts';
+import { SLIS } from '../src/slo/slis/index.ts';
+
+const ROOT = fileURLToPath(new URL('../', import.meta.url));
+const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
+const filesIn = (folder: string, pattern: RegExp) =>
+  (readdirSync(join(ROOT, folder), { recursive: true }) as string[])
+    .filter((name) => pattern.test(name) && !name.includes('node_modules'))
+    .map((name) => join(folder, name));
+const sources = filesIn('src', /\.ts$/);
+
+test('imports go one way', () => {
+  execFileSync(join(ROOT, 'node_modules/.bin/depcruise'), ['--config', '.dependency-cruiser.cjs', 'src'], { cwd: ROOT });
+});
+
+describe('only the composition root', () => {
+  // The clock may also be read where it only measures how long something took.
+  test.each([
+    ['reads the environment', /process\.env\b/, ['src/cli/main.ts']],
+    ['builds the clock', /\bDate\.now\b/, ['src/cli/main.ts', 'src/cli/services.ts']],
+    ['uses unseeded randomness', /Math\.random/, []],
+    ['ends the process', /process\.exit\(/, ['src/cli/main.ts']],
+  ])('%s', (_what, pattern, homes) => {
+    const found = sources.filter((path) => pattern.test(read(path).replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '')));
+    expect(found).toEqual(homes);
+  });
+});
+
+test('every file begins by saying what it is for', () => {
+  const silent = sources.filter((path) => !/^(\/\*\*|import [\s\S]*?\n\n?\/\*\*)/.test(read(path)));
+  expect(silent).toEqual([]);
+});
+
+test('every part is in its registry', () => {
+  const parts = (folder: string, ...others: string[]) =>
+    readdirSync(join(ROOT, folder)).filter((name) => name.endsWith('.ts') && !['index.ts', ...others].includes(name)).length;
+  expect(parts('src/slo/slis', 'sli.ts')).toBe(SLIS.length);
+  expect(parts('src/publish/panels', 'panel.ts')).toBe(PANELS.length);
+  expect(parts('src/collect/connectors', 'connector.ts')).toBe(CONNECTORS.length);
+});
+
+test('docs/errors.md lists exactly the error codes that there are', () => {
+  const listed = [...read('docs/errors.md').matchAll(/^\| `(MUSTER_\w+)` \|/gm)].map(([, code]) => code);
+  expect(listed).toEqual(Object.keys(ERRORS));
+});
+
+test('ARCHITECTURE.md has a line for every dependency', () => {
+  const { dependencies, devDependencies, optionalDependencies } = JSON.parse(read('package.json')) as Record<
+    string,
+    Record<string, string>
+  >;
+  const text = read('ARCHITECTURE.md');
+  const missing = Object.keys({ ...dependencies, ...devDependencies, ...optionalDependencies }).filter(
+    (name) => !name.startsWith('@types/') && !text.includes(`\`${name}\``),
+  );
+  expect(missing).toEqual([]);
+});
+
+test('every command and script that the documents name exists', () => {
+  const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
+  const commands = readdirSync(join(ROOT, 'src/cli/commands')).map((name) => name.replace('.ts', ''));
+  for (const path of ['README.md', 'CONTRIBUTING.md', 'ARCHITECTURE.md', ...filesIn('docs', /\.md$/)]) {
+    const text = read(path);
+    for (const [, command] of text.matchAll(/^\s*(?:\$ )?npx muster (\w+)/gm))
+      expect([path, commands]).toEqual([path, expect.arrayContaining([command])]);
+    for (const [, script] of text.matchAll(/npm run (\w+)/g))
+      expect([path, Object.keys(scripts)]).toEqual([path, expect.arrayContaining([script])]);
+    for (const [, target] of text.matchAll(/\]\((?!https?:|#)([^)#]+)/g))
+      expect(() => read(join(path, '..', String(target))), `${path} links to ${target}`).not.toThrow();
+  }
+});
+
+test('nothing names a path of one machine', () => {
+  const tracked = execFileSync('git', ['ls-files'], { cwd: ROOT, encoding: 'utf8' }).trim().split('\n');
+  const texts = tracked.filter(
+    (path) => /\.(ts|tsx|mjs|cjs|md|json|yaml|sql|css|html)$/.test(path) && path !== 'package-lock.json' && path !== 'test/tidy.test.ts',
+  );
+  expect(texts.filter((path) => /(^|[^A-Za-z0-9_.])\/(work|root|home)\//m.test(read(path)))).toEqual([]);
+});
