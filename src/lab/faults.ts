@@ -23,10 +23,9 @@ export interface Fault {
 
 const providerOutage: Fault = {
   name: 'provider_outage',
-  description: 'sms-aurora delivers almost nothing in eu-west (F1)',
+  description: 'the SMS provider sms-aurora delivers almost nothing (F1)',
   isDeploy: false,
-  affect: (person, conditions) =>
-    person.provider === 'sms-aurora' && person.region === 'eu-west' ? { ...conditions, providerFails: 0.9 } : conditions,
+  affect: (person, conditions) => (person.provider === 'sms-aurora' ? { ...conditions, providerFails: 0.9 } : conditions),
 };
 
 const migrationBreak: Fault = {

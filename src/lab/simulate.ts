@@ -7,6 +7,7 @@ import { attemptsPerMinute, somebody } from './population.ts';
 import { type Random, seededRandom } from './random.ts';
 
 const MINUTE_MS = 60_000;
+const HOUR_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 const TIME_LIMIT_MS = 600_000;
 const SOURCE = 'enrollment-api';
@@ -124,15 +125,16 @@ export function simulate(scenario: Scenario): { days: Generator<SimulatedDay>; t
 
 const iso = (ms: number) => new Date(ms).toISOString();
 
-/** The faults of the demo: an outage of the SMS provider nine days ago, and a deploy that broke the database eighteen days ago. */
+/** The faults of the demo, at busy hours: a provider down for four hours nine days ago, and a deploy that broke the database eighteen days ago. */
 export function demoFaults(endMs: number): ScheduledFault[] {
   const [outage, migration] = FAULTS;
   if (!outage || !migration) throw new Error('the demo needs both faults');
-  const outageMs = endMs - 9 * DAY_MS - 100 * MINUTE_MS;
-  const migrationMs = endMs - 18 * DAY_MS + 130 * MINUTE_MS;
+  const today = Math.floor(endMs / DAY_MS) * DAY_MS;
+  const outageMs = today - 9 * DAY_MS + 12 * HOUR_MS;
+  const migrationMs = today - 18 * DAY_MS + 14 * HOUR_MS;
   return [
-    { fault: migration, startMs: migrationMs, endMs: migrationMs + 40 * MINUTE_MS },
-    { fault: outage, startMs: outageMs, endMs: outageMs + 95 * MINUTE_MS },
+    { fault: migration, startMs: migrationMs, endMs: migrationMs + 55 * MINUTE_MS },
+    { fault: outage, startMs: outageMs, endMs: outageMs + 4 * HOUR_MS },
   ];
 }
 
@@ -141,7 +143,7 @@ function plannedDeploys(scenario: Scenario, startMs: number): Deploy[] {
   const random = seededRandom(scenario.seed, 0);
   const planned: Omit<Deploy, 'deployment'>[] = [{ atMs: startMs, rolledBackMs: undefined }];
   for (let day = 3; day < scenario.days; day += 4 + random.integer(3)) {
-    planned.push({ atMs: startMs + day * DAY_MS + (9 + random.integer(7)) * 3_600_000, rolledBackMs: undefined });
+    planned.push({ atMs: startMs + day * DAY_MS + (9 + random.integer(7)) * HOUR_MS, rolledBackMs: undefined });
   }
   for (const { fault, startMs: from, endMs } of scenario.faults) {
     if (fault.isDeploy) planned.push({ atMs: from, rolledBackMs: endMs });
