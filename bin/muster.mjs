@@ -7,7 +7,8 @@ import { fileURLToPath } from 'node:url';
 const main = fileURLToPath(new URL('../src/cli/main.ts', import.meta.url));
 const bundled = fileURLToPath(new URL('../node_modules/.bin/node', import.meta.url));
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-const isNewEnough = major > 22 || (major === 22 && minor >= 18);
+// From here on TypeScript runs as it is.
+const isNewEnough = major >= 24 || (major === 23 && minor >= 6) || (major === 22 && minor >= 18);
 
 // Each running ClickHouse query holds a thread of libuv's pool, which fsync needs as well: four are too few.
 const environment = { UV_THREADPOOL_SIZE: '16', ...process.env };

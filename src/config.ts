@@ -31,6 +31,8 @@ const VARIABLES = {
   maxLogBytes: 'MUSTER_MAX_LOG_BYTES',
 } as const satisfies Record<keyof Config, string>;
 
+const OPTIONS: Partial<Record<keyof Config, string>> = { dataDir: '--data', port: '--port' };
+
 /**
  * Parses the configuration: what the command line says wins over the environment, that over the defaults.
  * @throws MUSTER_BAD_ARGUMENT naming the setting and what is wrong with it
@@ -45,5 +47,6 @@ export function parseConfig(environment: NodeJS.ProcessEnv, flags: { [K in keyof
   if (result.success) return Object.freeze(result.data);
   const issue = result.error.issues[0];
   const key = String(issue?.path[0]) as keyof Config;
-  throw new MusterError('MUSTER_BAD_ARGUMENT', `${key} (or ${VARIABLES[key]}): ${issue?.message}`);
+  const name = flags[key] !== undefined ? OPTIONS[key] : VARIABLES[key];
+  throw new MusterError('MUSTER_BAD_ARGUMENT', `${name}: ${issue?.message.replace('Invalid input: ', '')}`);
 }

@@ -5,7 +5,6 @@ export const METRICS = {
   sloObjectiveRatio: 'muster_slo_objective_ratio',
   sloBurnRate: 'muster_slo_burn_rate',
   sloErrorBudgetRemaining: 'muster_slo_error_budget_remaining_ratio',
-  enrollmentAttempts: 'muster_enrollment_attempts_total',
   pendingAttempts: 'muster_pending_attempts',
   apiRequestDuration: 'muster_api_request_duration_seconds',
   collectorEvents: 'muster_collector_events_total',
@@ -45,5 +44,8 @@ export const FILES = {
   core: 'core.sqlite',
   demo: 'demo.json',
 } as const;
+
+/** Names the process that answers, so that nobody takes another one for it. */
+export const INSTANCE_HEADER = 'muster-instance';
 
 export const DEFAULT_PORT = 8686;

@@ -1,11 +1,13 @@
 /** What commands share: output, colours, progress, and the running process or services of their own. */
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { styleText } from 'node:util';
 import { SingleBar } from 'cli-progress';
 import { type Config, parseConfig } from '../config.ts';
 import { MusterError, systemCode } from '../errors.ts';
-import { FILES } from '../names.ts';
+import { FILES, INSTANCE_HEADER } from '../names.ts';
 import { openServices, type Services } from './services.ts';
 
 export interface Context {
@@ -54,12 +56,12 @@ export function configOf(context: Context, options: { data?: string; port?: stri
   return parseConfig(context.environment, { dataDir: options.data, port: options.port });
 }
 
-/** Base URL of the process that runs on a data directory, or undefined. */
+/** Base URL of the process that runs on a data directory, or undefined. A process that only listens where another did is not it. */
 export async function runningAt(dataDir: string): Promise<string | undefined> {
   try {
-    const { url } = JSON.parse(await readFile(join(dataDir, FILES.address), 'utf8')) as { url: string };
-    const response = await fetch(`${url}/healthz`, { signal: AbortSignal.timeout(2_000) });
-    return response.ok ? url : undefined;
+    const { url, instance } = JSON.parse(await readFile(join(dataDir, FILES.address), 'utf8')) as { url: string; instance: string };
+    const response = await fetch(`${url}/healthz`, { signal: AbortSignal.timeout(10_000) });
+    return response.headers.get(INSTANCE_HEADER) === instance ? url : undefined;
   } catch (error) {
     if (systemCode(error) === 'ENOENT' || error instanceof TypeError || error instanceof DOMException || error instanceof SyntaxError)
       return undefined;
@@ -67,13 +69,24 @@ export async function runningAt(dataDir: string): Promise<string | undefined> {
   }
 }
 
-/** JSON of a route of the running process. @throws MUSTER_GATEWAY with its own words when it refuses */
+/** A running process that is behind asks for the request again; after this it has had its chance. */
+const RETRY_FOR_MS = 60_000;
+
+/** JSON of a route of the running process. @throws MUSTER_GATEWAY with its own words when it refuses or is gone */
 export async function ask<T>(url: string, init?: RequestInit): Promise<T> {
-  const response = await fetch(url, init);
-  const body: unknown = await response.json().catch(() => undefined);
-  if (response.ok) return body as T;
-  const detail = typeof body === 'object' && body !== null && 'detail' in body ? String(body.detail) : `status ${response.status}`;
-  throw new MusterError('MUSTER_GATEWAY', `the running Muster process refused: ${detail}`);
+  for (const startMs = performance.now(); ; ) {
+    const response = await fetch(url, init).catch((cause: unknown) => {
+      throw new MusterError('MUSTER_GATEWAY', `the running Muster process at ${new URL(url).origin} does not answer`, { cause });
+    });
+    const body: unknown = await response.json().catch(() => undefined);
+    if (response.ok) return body as T;
+    if (response.status === 503 && performance.now() - startMs < RETRY_FOR_MS) {
+      await sleep(1_000);
+      continue;
+    }
+    const detail = typeof body === 'object' && body !== null && 'detail' in body ? String(body.detail) : `status ${response.status}`;
+    throw new MusterError('MUSTER_GATEWAY', `the running Muster process refused: ${detail}`);
+  }
 }
 
 /** Does the work through the process that runs on the data directory, or through services opened for it. */
@@ -82,9 +95,16 @@ export async function throughEither<T>(
   config: Config,
   remote: (url: string) => Promise<T>,
   local: (services: Services) => Promise<T>,
+  options: { mayCreate: boolean },
 ): Promise<T> {
   const url = await runningAt(config.dataDir);
   if (url !== undefined) return remote(url);
+  if (!options.mayCreate && !existsSync(join(config.dataDir, FILES.engine))) {
+    throw new MusterError(
+      'MUSTER_NOT_FOUND',
+      `${config.dataDir} holds no data of Muster; name its directory with --data, or start with muster up`,
+    );
+  }
   const services = await openServices({
     config,
     now: context.now,

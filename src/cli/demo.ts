@@ -4,16 +4,19 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { MusterError, systemCode } from '../errors.ts';
+import { liveTraffic } from '../lab/live-traffic.ts';
+import { seededRandom } from '../lab/random.ts';
 import { demoFaults, simulate } from '../lab/simulate.ts';
 import { FILES } from '../names.ts';
 import type { Fill } from '../serve/overview.ts';
 import { writeDurably } from '../store/durable-files.ts';
 import { readLoaderState } from '../store/loader-state.ts';
+import { type Context, print, progress } from './context.ts';
 import type { Services } from './services.ts';
 
 const SEED = 20_26;
 const DAYS = 30;
-export const ATTEMPTS_PER_DAY = 1_770;
+const ATTEMPTS_PER_DAY = 1_770;
 const DAY_MS = 86_400_000;
 /** The fill waits while more than this many events wait for their roll. */
 const MAX_WAITING_EVENTS = 60_000;
@@ -42,35 +45,87 @@ export async function openDemo(dataDir: string, nowMs: number): Promise<Demo> {
   return { endMs: Math.floor(nowMs / 60_000) * 60_000, daysDone: 0 };
 }
 
-/** First and last moment of the demo's history, and its rate: what live traffic goes on from. */
-export const demoHistory = (demo: Demo) => ({ startMs: demo.endMs - DAYS * DAY_MS, endMs: demo.endMs, perDay: ATTEMPTS_PER_DAY });
+export interface DemoRun {
+  /** How far the history is, or null once it is complete. */
+  fill(): Fill | null;
+  /** Fills the history with progress, then lets live traffic begin; resolves when the signal is aborted. */
+  start(deps: { services: Services; url: string; onFilled: () => Promise<unknown> }): Promise<void>;
+}
+
+/** The demo of a data directory, ready to be started. */
+export function runDemo(options: {
+  demo: Demo;
+  dataDir: string;
+  context: Context;
+  signal: AbortSignal;
+  onProblem: (message: string) => void;
+  tell: (fill: Fill | null) => void;
+}): DemoRun {
+  const { demo, context, signal, onProblem } = options;
+  let fill: Fill | null = { done: demo.daysDone, total: DAYS };
+  const show = (now: Fill | null) => {
+    fill = now;
+    options.tell(now);
+  };
+  const run = async ({ services, url, onFilled }: Parameters<DemoRun['start']>[0]) => {
+    const startMs = performance.now();
+    const bar = progress(context, 'history (days)', DAYS);
+    let sent = 0;
+    try {
+      sent = await fillHistory({ ...options, services }, (now) => {
+        bar.update(now.done);
+        show(now);
+      });
+      if (signal.aborted) return;
+      await services.drain();
+    } finally {
+      bar.stop();
+    }
+    show(null);
+    await onFilled();
+    const seconds = ((performance.now() - startMs) / 1_000).toFixed(1);
+    if (sent > 0) print(context, `History is in: ${sent} events of ${DAYS} days in ${seconds} s. Live traffic enrolls now.`);
+    await liveTraffic({
+      baseUrl: url,
+      random: seededRandom(context.now() % 2 ** 31),
+      now: context.now,
+      history: { startMs: demo.endMs - DAYS * DAY_MS, endMs: demo.endMs, perDay: ATTEMPTS_PER_DAY },
+      signal,
+      onProblem,
+    });
+  };
+  return {
+    fill: () => fill,
+    start: (deps) => run(deps).catch((error: unknown) => onProblem(`demo: ${error instanceof Error ? error.message : String(error)}`)),
+  };
+}
 
 /**
  * Fills in what is missing of the history, a day at a time, oldest first; an interrupted fill goes on where it stopped.
  * Returns how many events were sent.
  */
-export async function fillHistory(
-  deps: { services: Services; dataDir: string; signal: AbortSignal; onProgress: (fill: Fill) => void },
-  demo: Demo,
+async function fillHistory(
+  deps: { demo: Demo; dataDir: string; services: Services; signal: AbortSignal; onProblem: (message: string) => void },
+  onProgress: (fill: Fill) => void,
 ): Promise<number> {
-  const { services } = deps;
+  const { demo, services, signal } = deps;
+  if (demo.daysDone >= DAYS) return 0;
+  const save = (daysDone: number) => writeDurably(join(deps.dataDir, FILES.demo), JSON.stringify({ ...demo, daysDone }));
   const { days } = simulate({ seed: SEED, days: DAYS, perDay: ATTEMPTS_PER_DAY, endMs: demo.endMs, faults: demoFaults(demo.endMs) });
   let sent = 0;
-  await writeDurably(join(deps.dataDir, FILES.demo), JSON.stringify(demo));
+  await save(demo.daysDone);
   for (const { day, events } of days) {
-    if (deps.signal.aborted) return sent;
+    if (signal.aborted) return sent;
     if (day < demo.daysDone) continue;
     for (let from = 0; from < events.length; from += EVENTS_PER_BATCH) {
-      const batch = events.slice(from, from + EVENTS_PER_BATCH);
-      await services.intake.accept(
-        batch.map((value) => ({ value })),
-        'live',
-      );
-      sent += batch.length;
+      const batch = events.slice(from, from + EVENTS_PER_BATCH).map((value) => ({ value }));
+      const { rejected } = await services.intake.accept(batch, 'live');
+      if (rejected[0]) deps.onProblem(`demo: ${rejected.length} events of its history were refused; the first: ${rejected[0].message}`);
+      sent += batch.length - rejected.length;
     }
-    await writeDurably(join(deps.dataDir, FILES.demo), JSON.stringify({ ...demo, daysDone: day + 1 }));
-    deps.onProgress({ done: day + 1, total: DAYS });
-    while (services.store.loader.stats().pendingEvents > MAX_WAITING_EVENTS && !deps.signal.aborted) await sleep(20);
+    await save(day + 1);
+    onProgress({ done: day + 1, total: DAYS });
+    while (services.store.loader.stats().pendingEvents > MAX_WAITING_EVENTS && !signal.aborted) await sleep(20);
   }
   return sent;
 }

@@ -1,7 +1,7 @@
 /** The command line: parses, runs one command, and turns whatever goes wrong into one clear sentence and an exit status. */
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
-import { MusterError } from '../errors.ts';
+import { MusterError, systemCode } from '../errors.ts';
 import { generateCommand } from './commands/generate.ts';
 import { importCommand } from './commands/import.ts';
 import { simulateCommand } from './commands/simulate.ts';
@@ -33,6 +33,18 @@ const program = new Command('muster')
 for (const command of COMMANDS) command(program, context);
 for (const command of program.commands) inheritExit(command);
 
+/** What the operating system says of a file, in words. */
+const FILE_PROBLEMS: Readonly<Record<string, string>> = {
+  ENOENT: 'does not exist',
+  ENOTDIR: 'is a file where a directory is needed',
+  EISDIR: 'is a directory where a file is needed',
+  EEXIST: 'is there already, and is not what is needed',
+  EACCES: 'may not be opened by this user',
+  EPERM: 'may not be opened by this user',
+  ENOSPC: 'cannot be written: the disk is full',
+  EROFS: 'cannot be written: the file system is read-only',
+};
+
 // A reader that goes away, as `head` does, is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0);
@@ -54,10 +66,17 @@ function inheritExit(command: Command): void {
 function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
   const isVerbose = program.opts<{ verbose?: boolean }>().verbose === true;
-  const known = error instanceof MusterError ? error : undefined;
+  const known = error instanceof MusterError ? error : fileError(error);
   const message = error instanceof Error ? error.message : String(error);
-  context.stderr.write(`muster: ${known ? message : `unexpected error: ${message} (run again with --verbose for details)`}\n`);
+  context.stderr.write(`muster: ${known ? known.message : `unexpected error: ${message} (run again with --verbose for details)`}\n`);
   if (isVerbose && error instanceof Error)
     context.stderr.write(`${error.stack}\n${error.cause instanceof Error ? `caused by ${error.cause.stack}\n` : ''}`);
   return known?.kind.exit ?? 1;
+}
+
+/** An error of the operating system about a file that the user named, in words. */
+function fileError(error: unknown): MusterError | undefined {
+  const problem = FILE_PROBLEMS[systemCode(error) ?? ''];
+  const path = error instanceof Error && 'path' in error ? String(error.path) : undefined;
+  return problem && path ? new MusterError('MUSTER_BAD_ARGUMENT', `${path} ${problem}`, { cause: error }) : undefined;
 }

@@ -126,7 +126,7 @@ export function createIntake(deps: IntakeDeps): Intake {
       if (prepared.length > 0) {
         try {
           // Duplicates are written too: figures must not hang on what memory believes.
-          await deps.log.append(lines.payload(), prepared.length);
+          await Promise.all(lines.payloads().map(({ bytes, rows }) => deps.log.append(bytes, rows)));
         } catch (error) {
           for (const { index, high, low } of prepared) if (sightings[index] === 'new') deps.known.forget(high, low);
           throw error;

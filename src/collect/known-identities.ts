@@ -1,26 +1,41 @@
 /** A bounded memory of event identities, for the `duplicates` of an answer; what is stored is exact without it. */
 
-const MIN_SLOTS = 1 << 16;
-/** About 18 bytes a slot. At the bound the oldest hours are forgotten first. */
-const MAX_SLOTS = 1 << 26;
+const SHARDS = 256;
+const MIN_SLOTS = 1 << 8;
+/** Per shard, at 16 bytes a slot: 1 GiB in all. At the bound the oldest hours are forgotten first. */
+const MAX_SLOTS = 1 << 18;
 const HOURS_KEPT = 25;
 const HOUR_MS = 3_600_000;
 
 export type Sighting = 'new' | 'duplicate' | 'conflict';
 
-/** An open-addressing table: 64 bits of identity, 32 of content, and the hour in which it came. */
+/** Known identities of about a day, in shards: one grows at a time, so that no growth is ever felt. */
 export class KnownIdentities {
+  private readonly shards = Array.from({ length: SHARDS }, () => new Shard());
+
+  /** Notes an identity with its content: `conflict` is the same identity with another content. The greater content is kept. */
+  note(high: number, low: number, content: number, nowMs: number): Sighting {
+    return this.shardOf(high).note(high, low, content, nowMs);
+  }
+
+  /** Takes back what {@link note} called new, when the event could not be made durable after all. */
+  forget(high: number, low: number): void {
+    this.shardOf(high).forget(high, low);
+  }
+
+  private shardOf(high: number): Shard {
+    return this.shards[high >>> 24] as Shard;
+  }
+}
+
+/** An open-addressing table: 64 bits of identity, 32 of content, and the hour in which it came. */
+class Shard {
   private high = new Uint32Array(MIN_SLOTS);
   private low = new Uint32Array(MIN_SLOTS);
   private content = new Uint32Array(MIN_SLOTS);
   private hour = new Uint32Array(MIN_SLOTS);
   private used = 0;
 
-  get size(): number {
-    return this.used;
-  }
-
-  /** Notes an identity with its content: `conflict` is the same identity with another content. The greater content is kept. */
   note(high: number, low: number, content: number, nowMs: number): Sighting {
     if (this.used * 2 >= this.high.length) this.grow(nowMs);
     const slot = this.find(high, low);
@@ -38,7 +53,6 @@ export class KnownIdentities {
     return known === content ? 'duplicate' : 'conflict';
   }
 
-  /** Takes back what {@link note} called new, when the event could not be made durable after all. */
   forget(high: number, low: number): void {
     const slot = this.find(high, low);
     if (this.hour[slot] === 0) return;
@@ -57,11 +71,13 @@ export class KnownIdentities {
 
   private grow(nowMs: number): void {
     const { high, low, content, hour } = this;
+    const byHour = new Map<number, number>();
+    for (const at of hour) if (at > 1) byHour.set(at, (byHour.get(at) ?? 0) + 1);
     let oldest = hourOf(nowMs) - HOURS_KEPT;
-    const survivors = (from: number) => hour.reduce((count, at) => count + Number(at >= from && at > 1), 0);
-    while (survivors(oldest) * 4 >= MAX_SLOTS) oldest += 1;
+    const survivors = () => byHour.entries().reduce((sum, [at, count]) => sum + (at >= oldest ? count : 0), 0);
+    while (survivors() * 4 > MAX_SLOTS) oldest += 1;
     let slots = MIN_SLOTS;
-    while (slots < survivors(oldest) * 4 && slots < MAX_SLOTS) slots *= 2;
+    while (slots < survivors() * 4 && slots < MAX_SLOTS) slots *= 2;
     this.high = new Uint32Array(slots);
     this.low = new Uint32Array(slots);
     this.content = new Uint32Array(slots);

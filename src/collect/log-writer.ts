@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { MusterError } from '../errors.ts';
 import { syncDirectory } from '../store/durable-files.ts';
 import type { SegmentSource } from '../store/loader.ts';
-import { encodeHeader, scanRecords, segmentName, segmentSequence } from '../store/log-format.ts';
+import { encodeHeader, MAX_PAYLOAD_BYTES, scanRecords, segmentName, segmentSequence } from '../store/log-format.ts';
 
 /** A segment is closed at this size even when nobody asks for it. */
 const MAX_SEGMENT_BYTES = 64 * 1024 * 1024;
@@ -36,7 +36,7 @@ export async function openLogWriter(directory: string, options: { after: number 
   let sequence = Math.max(options.after, await lastSequence(directory, sizes));
   let segment: { path: string; file: FileHandle } | undefined;
   const queue: Waiting[] = [];
-  let sealRequests: ((sealed: string[]) => void)[] = [];
+  const sealRequests: { resolve: (sealed: string[]) => void; reject: (error: unknown) => void }[] = [];
   let isWorking = false;
   let idle: Promise<void> = Promise.resolve();
 
@@ -52,8 +52,13 @@ export async function openLogWriter(directory: string, options: { after: number 
     const path = join(directory, segmentName(sequence));
     const file = await open(path, 'wx', 0o600);
     sizes.set(path, 0);
+    try {
+      await syncDirectory(directory);
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
     segment = { path, file };
-    await syncDirectory(directory);
     return segment;
   };
 
@@ -77,28 +82,39 @@ export async function openLogWriter(directory: string, options: { after: number 
     }
   };
 
+  const sealAll = async () => {
+    const requests = sealRequests.splice(0);
+    if (requests.length === 0) return;
+    try {
+      if (segment && (sizes.get(segment.path) ?? 0) > 0) await closeSegment();
+      // Listed here and not from the directory, which may hold the next segment by the time that it is read.
+      const sealed = [...sizes.keys()].filter((path) => path !== segment?.path);
+      for (const { resolve } of requests) resolve(sealed);
+    } catch (error) {
+      for (const { reject } of requests) reject(error);
+    }
+  };
+
+  const commitGroup = async () => {
+    const group = queue.splice(0, MAX_GROUP_RECORDS);
+    if (group.length === 0) return;
+    try {
+      await writeGroup(group);
+      for (const { resolve } of group) resolve();
+    } catch (cause) {
+      const failure = new MusterError(
+        'MUSTER_LOG_FAILED',
+        'the events could not be written to disk and nothing of the request was kept; send it again',
+        { cause },
+      );
+      for (const { reject } of group) reject(failure);
+    }
+  };
+
   const work = async () => {
     while (queue.length > 0 || sealRequests.length > 0) {
-      if (sealRequests.length > 0) {
-        if (segment && (sizes.get(segment.path) ?? 0) > 0) await closeSegment();
-        // Listed here and not from the directory, which may hold the next segment by the time that it is read.
-        const sealed = [...sizes.keys()].filter((path) => path !== segment?.path);
-        for (const resolve of sealRequests) resolve(sealed);
-        sealRequests = [];
-      }
-      const group = queue.splice(0, MAX_GROUP_RECORDS);
-      if (group.length === 0) continue;
-      try {
-        await writeGroup(group);
-        for (const { resolve } of group) resolve();
-      } catch (cause) {
-        const failure = new MusterError(
-          'MUSTER_LOG_FAILED',
-          'the events could not be written to disk and nothing of the request was kept; send it again',
-          { cause },
-        );
-        for (const { reject } of group) reject(failure);
-      }
+      await sealAll();
+      await commitGroup();
     }
     isWorking = false;
   };
@@ -111,12 +127,13 @@ export async function openLogWriter(directory: string, options: { after: number 
   return {
     append: (payload, rows) =>
       new Promise<void>((resolve, reject) => {
+        if (payload.length > MAX_PAYLOAD_BYTES) throw new RangeError('a record of the log may not be larger than its format allows');
         queue.push({ payload, rows, resolve, reject });
         wake();
       }),
     async seal() {
-      const sealed = await new Promise<string[]>((resolve) => {
-        sealRequests.push(resolve);
+      const sealed = await new Promise<string[]>((resolve, reject) => {
+        sealRequests.push({ resolve, reject });
         wake();
       });
       const present = new Set(await segmentPaths(directory));

@@ -12,11 +12,20 @@ export const TIME_TO_LIVE_MS = 600_000;
 const MAX_WRONG_CODES = 5;
 const ANSWER_KEPT_MS = 86_400_000;
 
-const label = z.string().min(1).max(64).optional();
+const label = z
+  .string()
+  .min(1)
+  .max(64)
+  .refine((text) => text.isWellFormed(), 'contains half of a surrogate pair, which is no text')
+  .optional();
 
 /** Body of `POST /core/v1/enrollments`. */
 export const createSchema = z.strictObject({
-  user: z.string().min(1).max(320),
+  user: z
+    .string()
+    .min(1)
+    .max(320)
+    .refine((user) => user.isWellFormed(), 'contains half of a surrogate pair, which is no text'),
   factor_type: z.literal('totp', { error: 'expected totp, the factor that this version enrolls' }),
   traffic: z.enum(['user', 'synthetic', 'internal', 'bot']).optional(),
   channel: z.enum(['self_service', 'sso', 'admin', 'api', 'ci', 'recovery']).optional(),
@@ -54,6 +63,8 @@ export interface CoreDeps {
   random: (bytes: number) => Buffer;
   /** A new id, sortable by time. */
   newId: () => string;
+  /** SVG of a QR code; fails when the text is too long for one. */
+  qrSvg: (text: string) => Promise<string>;
   /** Named in every event. */
   deployment: string;
 }
@@ -98,10 +109,17 @@ export function createCore(deps: CoreDeps) {
   };
 
   return {
-    /** Starts an enrollment: a new secret, shown once. */
-    create(request: CreateRequest) {
+    /**
+     * Starts an enrollment: a new secret, shown once. Everything that may fail comes before the enrollment exists.
+     * @throws MUSTER_BAD_ARGUMENT when the user does not fit into a QR code
+     */
+    async create(request: CreateRequest) {
       const { user, factor_type: factorType, ...labels } = request;
       const secret = deps.random(SECRET_BYTES);
+      const challenge = provisioning(secret, user);
+      const qrSvg = await deps.qrSvg(challenge.otpauthUri).catch((cause: unknown) => {
+        throw new MusterError('MUSTER_BAD_ARGUMENT', 'user: too long for a QR code', { cause });
+      });
       const nowMs = deps.now();
       const id = deps.newId();
       const row: EnrollmentRow = {
@@ -133,7 +151,7 @@ export function createCore(deps: CoreDeps) {
         emit('enrollment.started', { ...fieldsOf(row), expires_at: view(row).expires_at }, nowMs);
         emit('enrollment.challenge_issued', fieldsOf(row), nowMs);
       });
-      return { enrollment: view(row), challenge: provisioning(secret, user) };
+      return { enrollment: view(row), challenge, qrSvg };
     },
 
     get(id: string): EnrollmentView {
@@ -211,6 +229,22 @@ export function createCore(deps: CoreDeps) {
         for (const row of rows) expireIfDue(row);
         return rows.length;
       });
+    },
+
+    /** Notes a start that failed for a reason of our own: an attempt all the same (contract, "Attempts"). Returns its id. */
+    reportFailedStart(labels: CoreEvent): string {
+      const attemptId = deps.newId();
+      storage.transaction(() => {
+        emit('enrollment.started', { ...labels, attempt_id: attemptId });
+        emit('enrollment.failed', {
+          ...labels,
+          attempt_id: attemptId,
+          outcome: 'failure',
+          error_class: 'internal',
+          error_code: 'start_failed',
+        });
+      });
+      return attemptId;
     },
 
     /** Notes a served request for the SLIs of the API. */

@@ -1,5 +1,5 @@
 /** The core's own store: enrollments, factors, answers kept for idempotency, and the outbox of events. SQLite, durable at commit. */
-import { chmodSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
 
 export interface EnrollmentRow {
@@ -57,9 +57,10 @@ export interface CoreStorage {
 
 /** Opens the database file, creating it with mode 0600. */
 export function openCoreStorage(path: string): CoreStorage {
+  // Made before SQLite opens it, with the mode that SQLite then gives to its journals too.
+  closeSync(openSync(path, 'a', 0o600));
   const database = new DatabaseSync(path);
   database.exec(SCHEMA);
-  chmodSync(path, 0o600);
   return {
     transaction(work) {
       database.exec('BEGIN IMMEDIATE');
@@ -68,7 +69,7 @@ export function openCoreStorage(path: string): CoreStorage {
         database.exec('COMMIT');
         return result;
       } catch (error) {
-        database.exec('ROLLBACK');
+        if (database.isTransaction) database.exec('ROLLBACK');
         throw error;
       }
     },

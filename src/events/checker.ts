@@ -41,9 +41,23 @@ const mayBeRefusedId = (value: string | undefined) => value !== undefined && (va
 export function checkEvent(value: unknown, bounds: TimeBounds): Checked {
   if (!hasRightShape(value as never)) return explain(value);
   const event = value as Event;
+  const illFormed = illFormedField(event);
+  if (illFormed !== undefined) return { ok: false, message: `${illFormed}: contains half of a surrogate pair, which is no text` };
   for (const field of requiredFields(event.type)) if (event[field] === undefined) return explain(value);
   for (const field of idFields) if (mayBeRefusedId(event[field])) return withRefinements(event, bounds);
   return withTimes(event, bounds);
+}
+
+/** JSON can name half a surrogate pair (`\\ud800`); no UTF-8 can, so it could never be stored as it came. */
+function illFormedField(event: Event): string | undefined {
+  for (const field in event) {
+    const value = event[field as keyof Event];
+    if (typeof value === 'string' && !value.isWellFormed()) return field;
+  }
+  for (const key in event.attributes) {
+    if (!key.isWellFormed() || !event.attributes[key]?.isWellFormed()) return 'attributes';
+  }
+  return undefined;
 }
 
 function withRefinements(event: Event, bounds: TimeBounds): Checked {

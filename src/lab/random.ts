@@ -15,6 +15,8 @@ export interface Random {
   uuid(timeMs: number): string;
 }
 
+const POISSON_STEP = 500;
+
 /** SplitMix32: small, and good enough for made-up traffic. */
 export function seededRandom(...seeds: number[]): Random {
   let state = seeds.reduce((mixed, seed) => scramble((mixed ^ seed) + 0x9e3779b9), 0x6d757374);
@@ -41,8 +43,12 @@ export function seededRandom(...seeds: number[]): Random {
     },
     logNormal: (median, sigma) => median * Math.exp(sigma * gaussian()),
     poisson(mean) {
+      // Knuth's method in steps: e to the power of a large negative number is 0.
       let count = 0;
-      for (let product = next(); product > Math.exp(-mean); product *= next()) count += 1;
+      for (let rest = mean; rest > 0; rest -= POISSON_STEP) {
+        const limit = Math.exp(-Math.min(rest, POISSON_STEP));
+        for (let product = next(); product > limit; product *= next()) count += 1;
+      }
       return count;
     },
     uuid(timeMs) {

@@ -8,8 +8,12 @@ const unzip = promisify(gunzip);
 /** What a client still sends after a refusal is thrown away, so that it reads the answer; but only for so long. */
 const DRAIN_MS = 5_000;
 
-/** @throws MUSTER_BODY_TOO_LARGE, MUSTER_UNSUPPORTED_TYPE, MUSTER_BAD_JSON */
-export async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
+/**
+ * The body, unpacked.
+ * @param hold told of bytes as they come to be held in memory; may throw to refuse more
+ * @throws MUSTER_BODY_TOO_LARGE, MUSTER_UNSUPPORTED_TYPE, MUSTER_BAD_JSON
+ */
+export async function readBody(request: IncomingMessage, maxBytes: number, hold: (bytes: number) => void): Promise<Buffer> {
   const encoding = request.headers['content-encoding']?.toLowerCase() ?? 'identity';
   if (encoding !== 'identity' && encoding !== 'gzip') {
     throw new MusterError('MUSTER_UNSUPPORTED_TYPE', 'Content-Encoding: expected gzip or none');
@@ -21,13 +25,17 @@ export async function readBody(request: IncomingMessage, maxBytes: number): Prom
   for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     size += chunk.length;
     if (size > maxBytes) throw tooLarge();
+    hold(chunk.length);
     chunks.push(chunk);
   }
   const body = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks);
   if (encoding === 'identity') return body;
   try {
-    return await unzip(body, { maxOutputLength: maxBytes });
+    const unpacked = await unzip(body, { maxOutputLength: maxBytes });
+    hold(unpacked.length);
+    return unpacked;
   } catch (error) {
+    if (error instanceof MusterError) throw error;
     if (systemCode(error) === 'ERR_BUFFER_TOO_LARGE') throw tooLarge();
     throw new MusterError('MUSTER_BAD_JSON', 'the body is not valid gzip', { cause: error });
   }

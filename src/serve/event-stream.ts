@@ -8,6 +8,8 @@ const MAX_LISTENERS = 100;
 /** A burst is thinned to this many events a tick. */
 const MAX_EVENTS_PER_PUSH = 40;
 const KEPT_EVENTS = 40;
+/** A browser that reads this far behind is let go; it connects again. */
+const MAX_WAITING_BYTES = 1024 * 1024;
 const HEARTBEAT_MS = 15_000;
 /** How far back a page that has just opened looks. */
 const STORED_MS = 86_400_000;
@@ -61,7 +63,10 @@ export function createEventStream(): EventStream {
   let newest: ShownEvent[] = [];
   const write = (name: string, data: unknown) => {
     const text = `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`;
-    for (const listener of listeners) listener.write(text);
+    for (const listener of listeners) {
+      listener.write(text);
+      if (listener.writableLength > MAX_WAITING_BYTES) listener.destroy();
+    }
   };
   const heartbeat = setInterval(() => {
     for (const listener of listeners) listener.write(': still here\n\n');

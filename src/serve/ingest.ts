@@ -34,21 +34,26 @@ export function createIngest(deps: IngestDeps): IngestHandler {
     assertSameHost(request);
     if (request.method !== 'POST') throw new MusterError('MUSTER_METHOD_NOT_ALLOWED', 'events are sent with POST');
     const parse = parserOf(request.headers['content-type']);
-    const intake = await roomFor(request);
-    const body = await readBody(request, deps.maxBodyBytes);
-    bytesInFlight += body.length;
+    const intake = await roomFor();
+    let held = 0;
+    const hold = (bytes: number) => {
+      held += bytes;
+      bytesInFlight += bytes;
+      // Those who are already sending may go above the bound a little, so that all of them do not stop at once.
+      if (bytesInFlight > 2 * MAX_BYTES_IN_FLIGHT)
+        throw new MusterError('MUSTER_OVERLOADED', 'too much is on its way at once; send this request again');
+    };
     try {
-      return await intake.accept(parse(body), 'live');
+      return await intake.accept(parse(await readBody(request, deps.maxBodyBytes, hold)), 'live');
     } finally {
-      bytesInFlight -= body.length;
+      bytesInFlight -= held;
     }
   };
 
-  const roomFor = async (request: IncomingMessage): Promise<Intake> => {
+  const roomFor = async (): Promise<Intake> => {
     for (let waitedMs = 0; ; waitedMs += WAIT_STEP_MS) {
       const intake = deps.intake();
-      const expected = Number(request.headers['content-length'] ?? 0);
-      if (intake && deps.hasRoom() && bytesInFlight + expected <= MAX_BYTES_IN_FLIGHT) return intake;
+      if (intake && deps.hasRoom() && bytesInFlight <= MAX_BYTES_IN_FLIGHT) return intake;
       if (waitedMs >= WAIT_FOR_ROOM_MS) {
         throw intake
           ? new MusterError('MUSTER_OVERLOADED', 'events come in faster than they can be loaded; send this request again')
@@ -71,7 +76,6 @@ export function createIngest(deps: IngestDeps): IngestHandler {
         sendProblem(response, problem, { accepted, duplicates, rejected });
       }
     } catch (error) {
-      if (!request.complete) response.setHeader('connection', 'close');
       if (!response.headersSent && !response.destroyed) {
         const problem = problemOf(error, deps.onDefect);
         sendProblem(response, problem.status === 405 ? { ...problem, headers: { ...problem.headers, allow: 'POST' } } : problem);

@@ -18,7 +18,7 @@ export interface Metrics {
 }
 
 /** A registry of its own, so that tests and processes do not share one. */
-export function createMetrics(deps: { lagSeconds: () => number; pendingAttempts: () => Promise<number> }): Metrics {
+export function createMetrics(deps: { lagSeconds: () => number }): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   for (const name of MISNAMED) registry.removeSingleMetric(name);
@@ -69,17 +69,15 @@ export function createMetrics(deps: { lagSeconds: () => number; pendingAttempts:
       this.set(deps.lagSeconds());
     },
   });
-  new Gauge({
+  const pending = new Gauge({
     name: METRICS.pendingAttempts,
     help: 'Attempts that have started and neither ended nor passed their deadline.',
     registers,
-    async collect() {
-      this.set(await deps.pendingAttempts());
-    },
   });
   return {
     registry,
     show(evaluation, slos) {
+      pending.set(evaluation.pendingAttempts);
       burn.reset();
       budget.reset();
       for (const slo of slos) {

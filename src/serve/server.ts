@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
 import helmet from 'helmet';
 import { MusterError, systemCode } from '../errors.ts';
+import { INSTANCE_HEADER } from '../names.ts';
 import { createIngest, type IngestDeps } from './ingest.ts';
 import type { Metrics } from './metrics.ts';
 import { problemOf, sendProblem } from './problem.ts';
@@ -24,6 +25,8 @@ export interface ServerDeps {
   api: ApiDeps;
   core: CoreRoutesDeps;
   metrics: Metrics;
+  /** Of this process, alone. */
+  instance: string;
   /** Undefined when all is well, else why not. */
   unready: () => string | undefined;
   onDefect: (message: string) => void;
@@ -46,7 +49,7 @@ export function createApp(deps: ServerDeps): Express {
     }),
   );
   app.get('/healthz', (_request, response) => {
-    response.type('text/plain').send('ok\n');
+    response.set(INSTANCE_HEADER, deps.instance).type('text/plain').send('ok\n');
   });
   app.get('/readyz', (_request, response) => {
     const reason = deps.unready();
@@ -91,7 +94,7 @@ export function createApp(deps: ServerDeps): Express {
 export async function listen(deps: ServerDeps, port: number): Promise<{ server: Server; url: string }> {
   const app = createApp(deps);
   const ingest = createIngest(deps.ingest);
-  const server = createServer({ headersTimeout: 10_000, requestTimeout: 120_000, keepAliveTimeout: 65_000 }, (request, response) => {
+  const server = createServer({ headersTimeout: 10_000, requestTimeout: 60_000, keepAliveTimeout: 65_000 }, (request, response) => {
     const { url = '' } = request;
     if (url === HOT_PATH || url.startsWith(`${HOT_PATH}?`)) void ingest(request, response);
     else app(request, response);

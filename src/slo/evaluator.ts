@@ -1,6 +1,6 @@
 /** The evaluator: every 15 s, all SLOs over all windows that end at the last full minute. What it used is what everybody shows. */
 import type { Session } from '../store/engine.ts';
-import { toMinute, type WindowFigures, windowFigures } from './figures.ts';
+import { pendingAttempts, toMinute, type WindowFigures, windowFigures } from './figures.ts';
 import type { Slo } from './openslo.ts';
 import { type SloStatus, sloStatus } from './status.ts';
 
@@ -11,6 +11,8 @@ export interface Evaluation {
   atMs: number;
   figures: Map<string, WindowFigures>;
   statuses: SloStatus[];
+  /** Attempts of users that have started, not ended, and not passed their deadline. */
+  pendingAttempts: number;
 }
 
 export interface Evaluator {
@@ -37,7 +39,7 @@ export function createEvaluator(deps: {
     const atMs = toMinute(deps.now());
     const figures = await windowFigures(deps.session, deps.slos, atMs);
     const statuses = await sloStatus(deps.session, deps.slos, atMs, figures);
-    latest = { atMs, figures, statuses };
+    latest = { atMs, figures, statuses, pendingAttempts: await pendingAttempts(deps.session, deps.now()) };
     deps.onEvaluated?.(latest);
     return latest;
   };

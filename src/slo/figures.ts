@@ -18,6 +18,8 @@ export interface WindowFigures {
 /** Users hit are counted exactly up to here (contract, "Tables"). */
 const MAX_USERS_BAD = 1_000;
 const DAY_MS = 86_400_000;
+/** An attempt lies at the minute of its start, and settles at most this much later (contract: windows of 1 to 60 minutes). */
+const MAX_WINDOW_MINUTES = 61;
 const LONGEST_MS = Math.max(...Object.values(WINDOWS)) * 1_000;
 
 /** The start of the minute of a moment. */
@@ -88,7 +90,7 @@ async function usersBadBySli(session: Session, slos: readonly Slo[], atMs: numbe
       unit === 'attempt'
         ? `SELECT toInt64(settled_at) AS at_ms, user_ref, ${bad.map((predicate, i) => `${predicate} AS bad_${i}`).join(', ')}
            FROM attempt_states FINAL
-           WHERE home >= ${Math.floor(fromMs / 60_000) - 61} AND home < ${Math.ceil(atMs / 60_000)} AND ${isSettledUserAttempt(atMs)}
+           WHERE home >= ${Math.floor(fromMs / 60_000) - MAX_WINDOW_MINUTES} AND home < ${Math.ceil(atMs / 60_000)} AND ${isSettledUserAttempt(atMs)}
              AND settled_at < ${atMs}`
         : `SELECT toUnixTimestamp64Milli(time) AS at_ms, user_ref, ${bad.map((predicate, i) => `${predicate} AS bad_${i}`).join(', ')}
            FROM events FINAL
@@ -102,6 +104,15 @@ async function usersBadBySli(session: Session, slos: readonly Slo[], atMs: numbe
     }
   }
   return result;
+}
+
+/** Attempts of users that wait for their end at `nowMs`. */
+export async function pendingAttempts(session: Session, nowMs: number): Promise<number> {
+  const [row] = await session.rows<{ n: number }>(
+    `SELECT toUInt32(count()) AS n FROM attempt_states FINAL
+     WHERE home >= ${Math.floor(nowMs / 60_000) - MAX_WINDOW_MINUTES} AND dead = 0 AND traffic = '' AND by_clock AND settled_at > ${nowMs}`,
+  );
+  return row?.n ?? 0;
 }
 
 /** Good and total of each minute with traffic in [fromMs, toMs), oldest first. */

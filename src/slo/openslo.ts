@@ -1,6 +1,7 @@
 /** SLO definitions as OpenSLO v1 files (https://github.com/OpenSLO/OpenSLO): the part of the format that Muster reads, checked. */
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseAllDocuments } from 'yaml';
 import { z } from 'zod';
 import { MusterError, systemCode } from '../errors.ts';
@@ -17,7 +18,7 @@ type AlertPolicy = keyof typeof ALERT_POLICIES;
 
 const DAY_SECONDS = 86_400;
 const UNIT_SECONDS = { d: DAY_SECONDS, w: 7 * DAY_SECONDS } as const;
-const SHIPPED = new URL('../../schemas/slos/', import.meta.url);
+const SHIPPED = fileURLToPath(new URL('../../schemas/slos/', import.meta.url));
 
 /** Text that ends up in alert annotations, where `{{` would open a template. */
 const prose = (limit: number) =>
@@ -128,7 +129,7 @@ export function parseSlo(document: unknown, file: string): Slo {
  * @throws MUSTER_BAD_SLO, MUSTER_NO_SUCH_FILE
  */
 export async function loadSlos(paths: readonly string[] = []): Promise<Slo[]> {
-  const files = paths.length === 0 ? await yamlFiles(SHIPPED.pathname) : (await Promise.all(paths.map(yamlFiles))).flat();
+  const files = paths.length === 0 ? await yamlFiles(SHIPPED) : (await Promise.all(paths.map(yamlFiles))).flat();
   const slos: Slo[] = [];
   for (const file of files) slos.push(...parseFile(await readFile(file, 'utf8'), file));
   const names = slos.map(({ name }) => name);

@@ -49,10 +49,13 @@ export function verdictOf(statuses: readonly SloStatus[]): Verdict {
     };
   }
   const few = states.filter(({ state }) => state === 'too_few').map(({ status }) => status.slo);
-  return {
-    headline: 'Nothing fires.',
-    detail: few.length > 0 ? `${listed(few)}: burning, but on too few events to judge.` : 'Every objective is met over its window.',
-  };
+  const silent = states.filter(({ state }) => state === 'no_traffic').map(({ status }) => status.slo);
+  const details = [
+    ...(few.length > 0 ? [`${listed(few)}: burning, but on too few events to judge.`] : []),
+    ...(silent.length > 0 ? [`${listed(silent)}: no data.`] : []),
+  ];
+  const met = silent.length > 0 ? 'Every objective with data is met over its window.' : 'Every objective is met over its window.';
+  return { headline: 'Nothing fires.', detail: [...(few.length > 0 ? [] : [met]), ...details].join(' ') };
 }
 
 function listed(names: readonly string[]): string {

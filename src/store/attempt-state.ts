@@ -187,15 +187,9 @@ export function settle(state: AttemptState, windowMs: number): Settlement {
       : endBy(startedAt + windowMs, earliest.completed, earliest.failed);
   const deadline = startedAt === 0 ? 0 : startedAt + windowMs;
   const settledAt = end ? end.at : deadline;
-  const result = end
-    ? end.result
-    : startedAt === 0
-      ? state.enrolled
-        ? 'pending'
-        : ''
-      : earliest.completed
-        ? 'completed_late'
-        : 'timed_out';
+  // A completion that is not the end came past the deadline: the attempt stays bad, and says that it got there after all.
+  const isLate = startedAt !== 0 && earliest.completed !== undefined && end?.result !== 'completed';
+  const result = isLate ? 'completed_late' : (end?.result ?? (startedAt !== 0 ? 'timed_out' : state.enrolled ? 'pending' : ''));
   const isBad = result !== 'completed' && result !== 'pending' && result !== '';
   return {
     result,
@@ -206,7 +200,7 @@ export function settle(state: AttemptState, windowMs: number): Settlement {
     byClock: !end && startedAt !== 0,
     errorClass: end?.errorClass ?? '',
     errorCode: end?.errorCode ?? '',
-    fault: isBad ? faultOf(end?.errorClass ?? '', result, earliest, deadline || settledAt) : '',
+    fault: isBad ? faultOf(end, earliest, deadline || settledAt) : '',
     durationMs: end && startedAt !== 0 ? end.at - startedAt : null,
     ownError: earliest.own_error !== undefined && earliest.own_error[0] <= Math.max(settledAt, deadline),
     home: Math.floor((settledAt && startedAt ? Math.min(startedAt, settledAt) : startedAt || settledAt || state.first) / 60_000),
@@ -240,10 +234,11 @@ function firstEnd(completed: Mark | undefined, failed: Mark | undefined): End | 
   return failed && failedBy(failed);
 }
 
-function faultOf(errorClass: string, result: string, earliest: AttemptState['earliest'], endsBy: number): Settlement['fault'] {
+function faultOf(end: End | undefined, earliest: AttemptState['earliest'], endsBy: number): Settlement['fault'] {
+  const errorClass = end?.errorClass ?? '';
   if (errorClass === 'provider') return 'provider';
   if (SYSTEM_CLASSES.has(errorClass) || earliest.refused) return 'system';
   const hasLeft = earliest.ux_abandoned !== undefined && earliest.ux_abandoned[0] <= endsBy;
-  if (errorClass === 'client' || errorClass === 'abandoned' || result === 'cancelled' || hasLeft) return 'user';
+  if (errorClass === 'client' || errorClass === 'abandoned' || end?.result === 'cancelled' || hasLeft) return 'user';
   return errorClass === 'policy' ? 'policy' : 'unknown';
 }

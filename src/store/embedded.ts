@@ -2,7 +2,6 @@
 import { type ClickHouseClient, createClient } from '@clickhouse/client';
 import { drainPending } from 'chdb';
 import { createChdbConnection } from 'chdb/connection';
-import { MusterError } from '../errors.ts';
 
 /** A client on the engine in `path`. Every client is a queue of its own; several may share one path, of one path per process. */
 export function embeddedClient(path: string): ClickHouseClient {
@@ -13,15 +12,4 @@ export function embeddedClient(path: string): ClickHouseClient {
 export async function closeEmbedded(clients: readonly ClickHouseClient[]): Promise<void> {
   await Promise.all(clients.map((client) => client.close()));
   await drainPending();
-}
-
-/** Turns the engine's refusal of a locked directory into ours. */
-export function explainOpenError(error: unknown, path: string): unknown {
-  const message = error instanceof Error ? error.message : String(error);
-  if (!/Cannot lock file|already running|CANNOT_OPEN_FILE/.test(message)) return error;
-  return new MusterError(
-    'MUSTER_DATA_IN_USE',
-    `the data in ${path} is used by another process; stop that one, or name another directory with --data`,
-    { cause: error },
-  );
 }

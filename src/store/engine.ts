@@ -2,7 +2,7 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { ClickHouseClient } from '@clickhouse/client';
-import { closeEmbedded, embeddedClient, explainOpenError } from './embedded.ts';
+import { closeEmbedded, embeddedClient } from './embedded.ts';
 
 /** One engine connection is one queue: whoever must not wait for another has a role of its own. */
 export const ROLES = ['load', 'roll', 'read', 'panels'] as const;
@@ -31,12 +31,13 @@ const quoted = (text: string) => `'${text.replaceAll('\\', '\\\\').replaceAll("'
 /**
  * Opens the engine of a data directory.
  * @param options.database ClickHouse database; tests give each run one of its own
- * @throws MUSTER_DATA_IN_USE when another process holds the directory
  */
 export async function openEngine(options: { path: string; scratch: string; database?: string }): Promise<Engine> {
   const database = options.database ?? 'muster';
   if (!/^[a-z][a-z0-9_]*$/.test(database)) throw new Error(`not a database name: ${database}`);
   await mkdir(options.path, { recursive: true, mode: 0o700 });
+  // A crash may have left files behind; nothing in there is needed again.
+  await rm(options.scratch, { recursive: true, force: true });
   await mkdir(options.scratch, { recursive: true, mode: 0o700 });
   const clients = new Map<Role, { client: ClickHouseClient; session: Session }>();
   try {
@@ -48,7 +49,7 @@ export async function openEngine(options: { path: string; scratch: string; datab
     }
   } catch (error) {
     await closeEmbedded([...clients.values()].map(({ client }) => client)).catch(() => {});
-    throw explainOpenError(error, options.path);
+    throw error;
   }
 
   let scratchNumber = 0;

@@ -51,8 +51,17 @@ export interface RollerDeps {
 
 const TSV_KEY = 'k UInt64';
 
-/** Rolls `pending` up at `nowMs` and returns the state that is now on disk. */
-export async function roll(deps: RollerDeps, old: LoaderState, pending: PendingRoll, nowMs: number): Promise<LoaderState> {
+/**
+ * Rolls `pending` up at `nowMs` and returns the state that is now on disk.
+ * @param onBegun told the state that stands on disk while the roll is in work: where to go on from if it fails
+ */
+export async function roll(
+  deps: RollerDeps,
+  old: LoaderState,
+  pending: PendingRoll,
+  nowMs: number,
+  onBegun: (begun: LoaderState) => void = () => {},
+): Promise<LoaderState> {
   const session = deps.engine.session('roll');
   const now = Math.max(nowMs, old.settledUntilMs);
   const version = old.roll + 1;
@@ -83,6 +92,7 @@ export async function roll(deps: RollerDeps, old: LoaderState, pending: PendingR
 
   const begun: LoaderState = { ...old, roll: version, settledUntilMs: now, dirty: [...dirty] };
   if (keys.size > 0 || dirty.size > 0) await writeLoaderState(deps.statePath, begun);
+  onBegun(begun);
   deps.atStep?.('begun');
   if (homes.length > 0) await insertLines(deps.engine, 'homes', 'attempt_homes', 'k, home', 'k UInt64, home UInt32', homes, 'TSV');
   deps.atStep?.('homes');

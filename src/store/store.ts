@@ -5,6 +5,7 @@ import { FILES } from '../names.ts';
 import { type Engine, openEngine, type Session } from './engine.ts';
 import type { EventRow } from './event-row.ts';
 import { type Loader, openLoader } from './loader.ts';
+import { lockDirectory } from './lock.ts';
 import { migrate } from './migrate.ts';
 import type { MinuteSli } from './minutes.ts';
 
@@ -29,9 +30,6 @@ export interface StoreOptions {
   onLoaded?: (rows: readonly EventRow[]) => void;
   /** @default COMPLETION_WINDOW_MS */
   windowMs?: number;
-  /** @default muster */
-  database?: string;
-  atStep?: (step: string) => void;
 }
 
 /**
@@ -40,36 +38,36 @@ export interface StoreOptions {
  */
 export async function openStore(options: StoreOptions): Promise<Store> {
   await mkdir(options.dataDir, { recursive: true, mode: 0o700 });
-  const engine = await openEngine({
-    path: join(options.dataDir, FILES.engine),
-    scratch: join(options.dataDir, 'scratch'),
-    ...(options.database !== undefined && { database: options.database }),
-  });
+  const unlock = lockDirectory(options.dataDir);
+  let engine: Engine | undefined;
   try {
+    engine = await openEngine({ path: join(options.dataDir, FILES.engine), scratch: join(options.dataDir, 'scratch') });
     await migrate(engine.session('load'));
     const loader = await openLoader({
       engine,
-      statePath: join(options.dataDir, options.database ? `${options.database}-${FILES.loaderState}` : FILES.loaderState),
+      statePath: join(options.dataDir, FILES.loaderState),
       quarantineDir: join(options.dataDir, 'quarantine'),
       slis: options.slis,
       windowMs: options.windowMs ?? COMPLETION_WINDOW_MS,
       now: options.now,
       onProblem: options.onProblem,
       ...(options.onLoaded && { onLoaded: options.onLoaded }),
-      ...(options.atStep && { atStep: options.atStep }),
     });
+    const opened = engine;
     return {
-      engine,
+      engine: opened,
       loader,
-      read: engine.session('read'),
-      panels: engine.session('panels'),
+      read: opened.session('read'),
+      panels: opened.session('panels'),
       async close() {
         await loader.stop();
-        await engine.close();
+        await opened.close();
+        unlock();
       },
     };
   } catch (error) {
-    await engine.close().catch(() => {});
+    await engine?.close().catch(() => {});
+    unlock();
     throw error;
   }
 }

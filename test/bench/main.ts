@@ -54,7 +54,7 @@ async function rawEngine(events: readonly Record<string, unknown>[]): Promise<nu
     if (!checked.ok) throw new Error(checked.message);
     const lines = new LineBuffer();
     lines.add(mask(checked.event, { timeMs: checked.timeMs, expiresAtMs: checked.expiresAtMs }, keys).content, Date.now());
-    const cells = JSON.parse(lines.payload().toString()) as unknown[];
+    const cells = JSON.parse(String(lines.payloads()[0]?.bytes)) as unknown[];
     return [JSON.stringify(Object.fromEntries(EVENT_COLUMN_NAMES.map((name, i) => [name, cells[i]])))];
   });
   const files: string[] = [];

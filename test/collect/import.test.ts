@@ -111,6 +111,8 @@ describe('files', () => {
     ['an object with records over many lines', [JSON.stringify({ records: events }, null, 2)]],
     ['an object with data.events', [JSON.stringify({ data: { events } })]],
     ['gzip', [gzipSync(ndjson)]],
+    ['NDJSON with a byte order mark', [`\ufeff${ndjson}`]],
+    ['a JSON array with a byte order mark', [`\ufeff${JSON.stringify(events)}`]],
   ])('%s', async (_form, chunks) => {
     const records = await recordsFrom(...chunks);
     expect(records.map((record) => ('value' in record ? record.value : record))).toEqual(events);
@@ -126,6 +128,16 @@ describe('files', () => {
       rejected: 3,
       errors: [{ line: 2 }, { line: 3, message: 'not valid JSON' }, { line: 4 }],
     });
+  });
+
+  test('one object over many lines is one record', async () => {
+    const [first] = events;
+    expect(await recordsFrom(JSON.stringify(first, null, 2))).toEqual([{ line: 1, value: first }]);
+  });
+
+  test('NDJSON whose first line is broken loses that line alone', async () => {
+    const records = await recordsFrom(`{"id":\n${ndjson}`);
+    expect(records.map((record) => 'value' in record)).toEqual([false, true, true, true]);
   });
 
   test('damaged gzip is an error, not an end', async () => {

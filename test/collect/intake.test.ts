@@ -137,13 +137,15 @@ test('addresses become networks, agents become families', () => {
 test('memory of identities keeps a day through growth, takes back what was not durable, and forgets older hours', () => {
   const known = new KnownIdentities();
   const hour = 3_600_000;
-  for (let i = 1; i <= 100_000; i++) expect(known.note(i, i * 7, 1, NOW)).toBe('new');
-  expect(known.note(5, 35, 1, NOW + 24 * hour)).toBe('duplicate');
-  expect(known.note(6, 42, 2, NOW + 24 * hour)).toBe('conflict');
-  expect(known.note(6, 42, 2, NOW + 24 * hour)).toBe('duplicate');
-  known.forget(7, 49);
-  expect(known.note(7, 49, 1, NOW + 24 * hour)).toBe('new');
-  for (let i = 1; i <= 200_000; i++) known.note(-i >>> 0, i, 1, NOW + 30 * hour);
-  expect(known.note(100, 700, 1, NOW + 30 * hour)).toBe('new');
-  expect(known.note(5, 35, 1, NOW + 30 * hour)).toBe('duplicate');
+  const note = (i: number, content: number, atMs: number) => known.note(Math.imul(i, 0x9e3779b1) >>> 0, i, content, atMs);
+  for (let i = 1; i <= 100_000; i++) expect(note(i, 1, NOW)).toBe('new');
+  for (let i = 1; i <= 100_000; i++) expect(note(i, 1, NOW + 23 * hour)).toBe('duplicate');
+  expect(note(6, 2, NOW + 24 * hour)).toBe('conflict');
+  expect(note(6, 2, NOW + 24 * hour)).toBe('duplicate');
+  expect(note(6, 1, NOW + 24 * hour)).toBe('conflict');
+  known.forget(Math.imul(7, 0x9e3779b1) >>> 0, 7);
+  expect(note(7, 1, NOW + 24 * hour)).toBe('new');
+  for (let i = 100_001; i <= 400_000; i++) note(i, 1, NOW + 50 * hour);
+  expect(note(100, 1, NOW + 50 * hour)).toBe('new');
+  expect(note(400_000, 1, NOW + 50 * hour)).toBe('duplicate');
 });

@@ -98,6 +98,20 @@ describe('refuses', () => {
   });
 });
 
+test('the longest user there may be gets a QR code; half a surrogate pair is refused, and no attempt is left behind', async () => {
+  expect(await call('POST', '/enrollments', { user: '€'.repeat(320), factor_type: 'totp' })).toMatchObject({ status: 201 });
+  expect(await call('POST', '/enrollments', { user: '\ud800x', factor_type: 'totp' })).toMatchObject({
+    status: 400,
+    body: { detail: expect.stringMatching(/^user: /) },
+  });
+});
+
+test('the same Idempotency-Key at the same time gives one enrollment', async () => {
+  const body = { user: 'ivy@example.org', factor_type: 'totp' };
+  const answers = await Promise.all(Array.from({ length: 5 }, () => call('POST', '/enrollments', body, { 'idempotency-key': 'at-once' })));
+  expect(new Set(answers.map(({ status, body: { id } }) => `${status} ${String(id)}`)).size).toBe(1);
+});
+
 test('an Idempotency-Key gives the same answer for the same request, and refuses another one', async () => {
   const body = { user: 'fay@example.org', factor_type: 'totp' };
   const key = { 'idempotency-key': 'key-1' };

@@ -207,6 +207,30 @@ describe('one data directory, one port', () => {
     await removeData(other);
   });
 
+  test('an address left by a process that crashed leads to nobody else', async () => {
+    const [crashed, other] = [await temporaryData(), await temporaryData()];
+    const first = await startMuster(crashed);
+    await first.kill();
+    const second = await startMuster(other, '--port', new URL(first.url).port);
+    try {
+      const record = JSON.stringify(event({ id: 'for-the-crashed-one' }));
+      expect((await runMuster(['import', 'muster', '-', '--data', crashed], { input: record })).stdout).toMatch(/1 accepted/);
+      expect(await (await fetch(`${second.url}/api/loader`)).json()).toMatchObject({ loadedEvents: 0 });
+    } finally {
+      await second.stop();
+      await removeData(crashed);
+      await removeData(other);
+    }
+  });
+
+  test('a command that only reads makes no store where there is none', async () => {
+    const { status, stderr } = await runMuster(['slo', 'status', '--data', '/tmp/no-such-muster']);
+    expect([status, stderr]).toEqual([
+      2,
+      'muster: /tmp/no-such-muster holds no data of Muster; name its directory with --data, or start with muster up\n',
+    ]);
+  });
+
   test('--demo refuses a store with other data', async () => {
     await sleep(2_500);
     await muster.stop();
@@ -222,6 +246,9 @@ describe('one data directory, one port', () => {
       ['slo', 'status', '--at', 'noon'],
       ['import', 'nobody', 'x'],
       ['import', 'okta', '/nowhere/log'],
+      ['import', 'okta', '/tmp'],
+      ['slo', 'status', '--data', '/etc/hostname'],
+      ['simulate', '--seed', '1', '--days', '1', '--rate', '1', '--out', '/nowhere/x'],
       ['simulate', '--seed', 'x', '--days', '1', '--rate', '1', '--out', '/tmp/x'],
       ['nonsense'],
     ]) {

@@ -84,6 +84,8 @@ const INVALID: readonly [title: string, event: unknown, message: RegExp][] = [
     { ...started, attributes: Object.fromEntries(Array.from({ length: 33 }, (_, i) => [`k${i}`, ''])) },
     /^attributes: expected at most 32 entries/,
   ],
+  ['half of a surrogate pair', { ...started, reason: 'a\ud800' }, /^reason: contains half of a surrogate pair/],
+  ['half of a surrogate pair in an attribute', { ...started, attributes: { k: '\udc00' } }, /^attributes: contains half/],
   ['another schema_version', { ...started, schema_version: 2 }, /^schema_version: /],
 ];
 

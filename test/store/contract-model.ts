@@ -98,6 +98,9 @@ function modelAttempt(events: readonly Delivered[], windowMs: number, nowMs: num
     result = 'pending';
     settledMs = null;
   }
+  // A completion after the deadline: bad all the same, but it says so, whatever ended the attempt before.
+  const cause = result;
+  if (deadline !== null && result !== 'completed' && result !== 'pending' && completions.length > 0) result = 'completed_late';
   const errorClass = end?.error_class ?? '';
   const ownErrors = events.filter(
     (event) =>
@@ -116,7 +119,7 @@ function modelAttempt(events: readonly Delivered[], windowMs: number, nowMs: num
     fault:
       result === 'completed' || result === 'pending'
         ? ''
-        : modelFault(errorClass, result, refusals.length > 0, events, deadline ?? settledMs ?? 0),
+        : modelFault(errorClass, cause, refusals.length > 0, events, deadline ?? settledMs ?? 0),
     traffic:
       events
         .map(({ traffic }) => traffic ?? 'user')

@@ -136,6 +136,8 @@ const plan = deliveries.chain((all) =>
         advance: seconds(0, 900),
         what: fc.oneof(fc.constant('roll'), fc.constant('wait'), fc.constantFrom(...STEPS)),
         merges: fc.boolean(),
+        /** Whether the process ends with the crash, or goes on and tries again. */
+        reopens: fc.boolean(),
       }),
       { minLength: 1, maxLength: 30 },
     ),
@@ -186,17 +188,18 @@ async function openRun(name: string) {
       nowMs = Math.max(nowMs, atMs);
       await current.loader.drain(current.log);
     },
-    async crash(step: string, atMs: number, merges: boolean) {
+    async crash(step: string, atMs: number, merges: boolean, reopens: boolean) {
       crashAt = step;
       nowMs = Math.max(nowMs, atMs);
       await current.loader.drain(current.log).catch((error: unknown) => {
         if (!(error instanceof Crash)) throw error;
       });
       crashAt = undefined;
-      await current.loader.stop();
-      await current.log.close();
       // A merge forgets what a row was before: nothing may hang on reading an old version again.
       if (merges) await engine.session('roll').run('OPTIMIZE TABLE attempt_states FINAL');
+      if (!reopens) return;
+      await current.loader.stop();
+      await current.log.close();
       current = await open();
     },
     async close() {
@@ -248,8 +251,8 @@ async function onFreshDatabase(work: (name: string) => Promise<void>): Promise<v
   }
 }
 
-for (const step of STEPS) {
-  test(`a crash after "${step}" leaves no attempt in the minute that it has left, even when parts were merged before the restart`, async () => {
+for (const [step, reopens] of STEPS.flatMap((each) => [[each, true] as const, [each, false] as const])) {
+  test(`a roll that ends after "${step}" and ${reopens ? 'begins again in a new process' : 'is tried again'} leaves no attempt in the minute that it has left`, async () => {
     await onFreshDatabase(async (name) => {
       const event = (type: string, offsetMs: number) =>
         ({ id: type, type, source: 'model', attempt_id: 'a', time: new Date(BASE_MS + offsetMs).toISOString() }) as Event;
@@ -260,7 +263,7 @@ for (const step of STEPS) {
       expect(await storedMinutes()).toContainEqual([`M1|${silent}||`, '0/1']);
 
       await run.accept([event('enrollment.completed', 30_000)]);
-      await run.crash(step, BASE_MS + 2 * WINDOW_MS, true);
+      await run.crash(step, BASE_MS + 2 * WINDOW_MS, true, reopens);
       await run.roll(BASE_MS + 2 * WINDOW_MS);
       await run.close();
       const minutes = await storedMinutes();
@@ -283,7 +286,7 @@ test('any order, repetition, conflict, batching and crash gives the figures of t
           if (!action) continue;
           nowMs += action.advance;
           if (action.what === 'roll') await run.roll(nowMs);
-          else if (action.what !== 'wait') await run.crash(action.what, nowMs, action.merges);
+          else if (action.what !== 'wait') await run.crash(action.what, nowMs, action.merges, action.reopens);
         }
         await run.roll(Math.max(nowMs, END_MS));
         await run.close();

@@ -1,5 +1,5 @@
 /** `muster generate [dashboards|alerts|schemas]` */
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Argument, type Command } from 'commander';
 import { MusterError, systemCode } from '../../errors.ts';
@@ -8,6 +8,7 @@ import { GENERATORS, type GeneratorName } from '../../publish/generate.ts';
 import { loadSlos } from '../../slo/openslo.ts';
 import { type Context, print } from '../context.ts';
 
+const GENERATED_FOLDERS = ['schemas/events', 'schemas/examples', 'alerts/prometheus', 'dashboards'];
 const NAMES = Object.keys(GENERATORS) as GeneratorName[];
 
 export function generateCommand(program: Command, context: Context): void {
@@ -26,7 +27,7 @@ export function generateCommand(program: Command, context: Context): void {
       const slos = await loadSlos(options.slo);
       const links = { baseUrl: options.baseUrl.replace(/\/+$/, '') };
       const files = NAMES.filter((name) => what === undefined || what === name).flatMap((name) => GENERATORS[name](slos, links));
-      const differing = [];
+      const differing: string[] = options.check ? await strays(options.out, files) : [];
       for (const { path, text } of files) {
         const target = join(options.out, path);
         if ((await textOf(target)) === text) continue;
@@ -43,6 +44,14 @@ export function generateCommand(program: Command, context: Context): void {
         options.check ? `${files.length} files are as they would be generated` : `${differing.length} of ${files.length} files written`,
       );
     });
+}
+
+/** Files in folders that only hold generated ones, which nothing generates any more. */
+async function strays(out: string, files: readonly { path: string }[]): Promise<string[]> {
+  const generated = new Set(files.map(({ path }) => path));
+  const folders = GENERATED_FOLDERS.filter((folder) => files.some(({ path }) => path.startsWith(`${folder}/`)));
+  const names = await Promise.all(folders.map((folder) => readdir(join(out, folder)).catch(() => [])));
+  return folders.flatMap((folder, i) => (names[i] ?? []).map((name) => `${folder}/${name}`).filter((path) => !generated.has(path)));
 }
 
 async function textOf(path: string): Promise<string | undefined> {

@@ -14,6 +14,8 @@ import { parseTime } from '../../events/time.ts';
 import { ask, type Context, configOf, print, printJson, progress, throughEither } from '../context.ts';
 
 const RECORDS_PER_BATCH = 2_000;
+/** Without a running process the import loads what it has written whenever so much of it waits. */
+const MAX_WAITING_BYTES = 64 * 1024 * 1024;
 /** A JSON array or object is read whole; NDJSON of any size is streamed. */
 const MAX_JSON_BYTES = 512 * 1024 * 1024;
 
@@ -48,15 +50,18 @@ export function importCommand(program: Command, context: Context): void {
             }),
           ),
         async (services) => {
-          const imported = await importFiles(context, files, total, (records) =>
-            importRecords(services, connector, records, {
+          const imported = await importFiles(context, files, total, async (records) => {
+            const part = await importRecords(services, connector, records, {
               fingerprint: (text) => services.pseudonyms.of('record', text),
               ...(options.defaultTime !== undefined && { defaultTime: options.defaultTime }),
-            }),
-          );
+            });
+            if (services.log.bytes() > MAX_WAITING_BYTES) await services.drain();
+            return part;
+          });
           await services.drain();
           return imported;
         },
+        { mayCreate: true },
       );
       if (options.json) printJson(context, counts);
       else printCounts(context, counts);
@@ -66,6 +71,7 @@ export function importCommand(program: Command, context: Context): void {
 
 type Send = (records: ImportRecord[]) => Promise<ImportCounts>;
 
+/** Takes in files one after the other. When one cannot be read to its end, the counts so far are said with the error. */
 async function importFiles(context: Context, files: readonly string[], totalBytes: number, send: Send): Promise<ImportCounts> {
   const bar = progress(context, 'importing', totalBytes);
   const counts = noCounts();
@@ -79,9 +85,12 @@ async function importFiles(context: Context, files: readonly string[], totalByte
       });
       for await (const batch of batches(recordsOf(counted))) addCounts(counts, await send(batch));
     }
-  } finally {
+  } catch (error) {
     bar.stop();
+    if (counts.read > 0) context.stderr.write(`muster: before the failure below: ${countsText(counts)}\n`);
+    throw error;
   }
+  bar.stop();
   return counts;
 }
 
@@ -97,9 +106,11 @@ async function totalBytes(files: readonly string[]): Promise<number> {
   for (const file of files) {
     if (file === '-') continue;
     try {
-      const { size } = await stat(file);
-      total += size;
+      const entry = await stat(file);
+      if (entry.isDirectory()) throw new MusterError('MUSTER_NO_SUCH_FILE', `${file}: is a directory; name the files in it`);
+      total += entry.size;
     } catch (error) {
+      if (error instanceof MusterError) throw error;
       throw new MusterError('MUSTER_NO_SUCH_FILE', `${file}: ${systemCode(error) === 'ENOENT' ? 'no such file' : 'cannot be read'}`, {
         cause: error,
       });
@@ -108,52 +119,58 @@ async function totalBytes(files: readonly string[]): Promise<number> {
   return total;
 }
 
+/** Records in batches. When reading fails, what was read before is still handed on. */
 async function* batches(records: AsyncIterable<ImportRecord>): AsyncGenerator<ImportRecord[]> {
   let batch: ImportRecord[] = [];
-  for await (const record of records) {
-    batch.push(record);
-    if (batch.length < RECORDS_PER_BATCH) continue;
-    yield batch;
-    batch = [];
+  try {
+    for await (const record of records) {
+      batch.push(record);
+      if (batch.length < RECORDS_PER_BATCH) continue;
+      yield batch;
+      batch = [];
+    }
+  } catch (error) {
+    if (batch.length > 0) yield batch;
+    throw error;
   }
   if (batch.length > 0) yield batch;
 }
 
 /** The records of a file, whichever of the forms it has. */
 export async function* recordsOf(input: AsyncIterable<Buffer>): AsyncGenerator<ImportRecord> {
-  const lines = linesOf(await unpacked(input));
   let number = 0;
-  let isFirst = true;
-  let whole: Buffer[] | undefined;
+  let document: { line: number; text: Buffer }[] | undefined;
   let size = 0;
-  for await (const line of lines) {
+  let isFirst = true;
+  for await (const bytes of linesOf(await unpacked(input))) {
     number += 1;
-    const isBlank = line.toString('latin1').trim() === '';
-    if (!whole && isBlank) continue;
-    if (isFirst && opensDocument(line)) whole = [];
+    const line = number === 1 ? withoutByteOrderMark(bytes) : bytes;
+    if (line.toString('latin1').trim() === '') continue;
+    if (isFirst && opensDocument(line)) document = [];
     isFirst = false;
-    if (!whole) {
+    if (!document) {
       yield { line: number, ...parseLine(line) };
       continue;
     }
     size += line.length + 1;
     if (size > MAX_JSON_BYTES)
       throw new MusterError('MUSTER_BAD_JSON', 'a JSON document of this size is not read whole; convert it to one record a line');
-    whole.push(line);
+    document.push({ line: number, text: line });
   }
-  if (whole) yield* documentRecords(Buffer.concat(whole.flatMap((line) => [line, Buffer.from('\n')])));
+  if (document) yield* documentRecords(document);
 }
 
-/** A first line that is not a whole JSON value, or is an array, begins a document; anything else is NDJSON. */
+const withoutByteOrderMark = (line: Buffer): Buffer => (line[0] === 0xef && line[1] === 0xbb && line[2] === 0xbf ? line.subarray(3) : line);
+
+/** Whether the first line begins a document over many lines: an array, or an object that does not end on it or holds a list of records. */
 function opensDocument(line: Buffer): boolean {
   const text = line.toString('utf8').trimStart();
   if (text.startsWith('[')) return true;
   if (!text.startsWith('{')) return false;
   try {
-    const value = JSON.parse(text) as Record<string, unknown>;
-    return listOf(value) !== undefined;
+    return listOf(JSON.parse(text) as Record<string, unknown>) !== undefined;
   } catch {
-    return text.trim() === '{' || /^\{\s*"[^"]*"\s*:\s*[[{]?\s*$/.test(text);
+    return true;
   }
 }
 
@@ -164,12 +181,17 @@ function listOf(value: Record<string, unknown>): unknown[] | undefined {
   return Array.isArray(list) ? list : undefined;
 }
 
-function* documentRecords(bytes: Buffer): Generator<ImportRecord> {
+/** The records of a document; when the lines are none together, each is taken for a record of its own. */
+function* documentRecords(lines: readonly { line: number; text: Buffer }[]): Generator<ImportRecord> {
   let value: unknown;
   try {
-    value = JSON.parse(bytes.toString('utf8'));
+    value = JSON.parse(lines.map(({ text }) => text.toString('utf8')).join('\n'));
   } catch (error) {
-    throw new MusterError('MUSTER_BAD_JSON', 'the file is neither NDJSON nor one valid JSON array or object', { cause: error });
+    if (lines[0]?.text.toString('utf8').trimStart().startsWith('[')) {
+      throw new MusterError('MUSTER_BAD_JSON', 'the file begins as a JSON array, but is not a valid one', { cause: error });
+    }
+    for (const { line, text } of lines) yield { line, ...parseLine(text) };
+    return;
   }
   const list = Array.isArray(value) ? value : (listOf(value as Record<string, unknown>) ?? [value]);
   for (const [index, element] of list.entries()) yield { line: index + 1, value: element };
@@ -219,12 +241,13 @@ async function* linesOf(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
 
 const SHOWN_ERRORS = 10;
 
+const countsText = (counts: ImportCounts): string =>
+  `${counts.read} read: ${counts.accepted} accepted, ${counts.duplicates} known already` +
+  `${counts.conflicts > 0 ? ` (${counts.conflicts} with another content)` : ''}, ` +
+  `${counts.ignored} ignored (nothing to do with enrollment), ${counts.rejected} rejected`;
+
 function printCounts(context: Context, counts: ImportCounts): void {
-  print(
-    context,
-    `${counts.read} read: ${counts.accepted} accepted, ${counts.duplicates} known already${counts.conflicts > 0 ? ` (${counts.conflicts} with another content)` : ''}, ` +
-      `${counts.ignored} ignored (nothing to do with enrollment), ${counts.rejected} rejected`,
-  );
+  print(context, countsText(counts));
   for (const { line, id, message } of counts.errors.slice(0, SHOWN_ERRORS))
     print(context, `  line ${line}${id === null ? '' : ` (${id})`}: ${message}`);
   if (counts.rejected > SHOWN_ERRORS) print(context, `  and ${counts.rejected - SHOWN_ERRORS} more; --json lists the first 1,000`);

@@ -1,10 +1,10 @@
 /** `muster simulate` */
 
-import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
+import { pipeline } from 'node:stream/promises';
 import type { Command } from 'commander';
-import { MusterError } from '../../errors.ts';
+import { MusterError, systemCode } from '../../errors.ts';
 import { parseTime } from '../../events/time.ts';
 import { FAULTS, parseFault } from '../../lab/faults.ts';
 import { simulate } from '../../lab/simulate.ts';
@@ -51,27 +51,27 @@ export function simulateCommand(program: Command, context: Context): void {
         faults: (options.fault ?? []).map((text) => parseFault(text, endMs)),
       });
       const bar = progress(context, 'simulating', days);
-      const file = createWriteStream(options.out);
-      const failed = once(file, 'error').then(([error]) => {
-        throw new MusterError('MUSTER_BAD_ARGUMENT', `--out ${options.out}: cannot be written (${String((error as Error).message)})`, {
+      let events = 0;
+      async function* text() {
+        for (const { day, events: made } of history) {
+          for (let from = 0; from < made.length; from += 1_000)
+            yield made
+              .slice(from, from + 1_000)
+              .map((event) => `${JSON.stringify(event)}\n`)
+              .join('');
+          events += made.length;
+          bar.update(day + 1);
+        }
+      }
+      try {
+        await pipeline(text, createWriteStream(options.out));
+      } catch (error) {
+        throw new MusterError('MUSTER_BAD_ARGUMENT', `--out ${options.out}: cannot be written (${systemCode(error) ?? 'unknown error'})`, {
           cause: error,
         });
-      });
-      let events = 0;
-      for (const day of history) {
-        for (let from = 0; from < day.events.length; from += 1_000) {
-          const text = day.events
-            .slice(from, from + 1_000)
-            .map((event) => `${JSON.stringify(event)}\n`)
-            .join('');
-          if (!file.write(text)) await Promise.race([once(file, 'drain'), failed]);
-        }
-        events += day.events.length;
-        bar.update(day.day + 1);
+      } finally {
+        bar.stop();
       }
-      file.end();
-      await Promise.race([once(file, 'finish'), failed]);
-      bar.stop();
       await writeFile(`${options.out}.truth.json`, `${JSON.stringify(truth(), null, 2)}\n`);
       print(context, `${events} events in ${options.out}, what is true of them in ${options.out}.truth.json`);
     });

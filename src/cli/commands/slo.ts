@@ -27,6 +27,7 @@ export function sloCommand(program: Command, context: Context): void {
         configOf(context, options),
         (url) => ask<SloStatus[]>(`${url}/api/slos?at=${encodeURIComponent(new Date(atMs).toISOString())}`),
         (services) => sloStatus(services.store.read, services.slos, atMs),
+        { mayCreate: false },
       );
       if (options.json) printJson(context, statuses);
       else for (const status of statuses) print(context, statusText(context, status));
@@ -87,19 +88,22 @@ function statusText(context: Context, status: SloStatus): string {
   const budget =
     status.errorBudgetRemaining === null ? '' : `, ${Math.floor(status.errorBudgetRemaining * 100)} % of the error budget left`;
   const burns = (['5m', '1h', '6h', '3d'] as const).map((name) => `${name} ${times(status.burnRates[name])}`).join('  ');
-  const alerts = status.alerts.filter(({ state }) => state !== 'inactive');
-  const state =
-    alerts.length === 0
-      ? coloured(context, 'green', 'healthy')
-      : alerts
-          .map((alert) => {
-            const text =
-              alert.state === 'firing'
-                ? `${alert.severity} firing since ${alert.since} (pair ${alert.pair})`
-                : `${alert.state} (pair ${alert.pair})`;
-            return coloured(context, alert.state === 'firing' ? (alert.severity === 'page' ? 'red' : 'yellow') : 'gray', text);
-          })
-          .join('; ');
+  return statusLines(context, status, value, budget, burns);
+}
+
+function statusLines(context: Context, status: SloStatus, value: string, budget: string, burns: string): string {
+  const firing = status.alerts
+    .filter(({ state }) => state === 'firing')
+    .map(({ severity, since, pair }) =>
+      coloured(context, severity === 'page' ? 'red' : 'yellow', `${severity} firing since ${since} (pair ${pair})`),
+    );
+  const others = (['too_few', 'no_traffic'] as const).flatMap((state) => {
+    const pairs = status.alerts.filter((alert) => alert.state === state).map(({ pair }) => pair);
+    return pairs.length === 0
+      ? []
+      : [coloured(context, 'gray', `${state === 'too_few' ? 'too few events' : 'no traffic'} (pairs ${pairs.join(', ')})`)];
+  });
+  const state = [...firing, ...others].join('; ') || coloured(context, 'green', 'healthy');
   return `${status.slo.padEnd(20)} ${status.sli.padEnd(4)} ${value} of ${percent(status.objective)} over ${status.window} (${status.good} of ${status.total})${budget}\n${' '.repeat(26)}burn ${burns}   ${state}`;
 }
 

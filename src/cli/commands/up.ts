@@ -1,32 +1,24 @@
 /** `muster up`: everything in one process. */
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { toString as qrToString } from 'qrcode';
-import { type Core, createCore } from '../../core/enrollments.ts';
-import { flushOutbox } from '../../core/outbox.ts';
-import { type CoreStorage, openCoreStorage } from '../../core/storage.ts';
-import { uuidV7 } from '../../core/uuid.ts';
-import { createVault } from '../../core/vault.ts';
+import type { Config } from '../../config.ts';
 import { MusterError } from '../../errors.ts';
-import { liveTraffic } from '../../lab/live-traffic.ts';
-import { seededRandom } from '../../lab/random.ts';
 import { DEFAULT_PORT, FILES } from '../../names.ts';
-import { createEventStream, storedEvents } from '../../serve/event-stream.ts';
-import { createMetrics } from '../../serve/metrics.ts';
-import type { Fill } from '../../serve/overview.ts';
+import { createEventStream, type EventStream, storedEvents } from '../../serve/event-stream.ts';
+import { createMetrics, type Metrics } from '../../serve/metrics.ts';
 import type { Ready } from '../../serve/routes/api.ts';
 import { listen } from '../../serve/server.ts';
-import { createEvaluator } from '../../slo/evaluator.ts';
-import { readOrCreateKey, writeDurably } from '../../store/durable-files.ts';
-import { type Context, coloured, configOf, print, progress, runningAt } from '../context.ts';
-import { demoHistory, fillHistory, openDemo } from '../demo.ts';
+import { createEvaluator, type Evaluator } from '../../slo/evaluator.ts';
+import { writeDurably } from '../../store/durable-files.ts';
+import { type Context, coloured, configOf, print, runningAt } from '../context.ts';
+import { openDemo, runDemo } from '../demo.ts';
+import { openCore, type RunningCore } from '../running-core.ts';
 import { openServices, type Services } from '../services.ts';
 
 const DEMO_DATA = '.muster-demo';
-const OUTBOX_EVERY_MS = 500;
-const EXPIRE_EVERY_MS = 5_000;
 /** Intake refuses while the loader is further behind than this. */
 const MAX_LAG_SECONDS = 10;
 
@@ -44,12 +36,22 @@ export function upCommand(program: Command, context: Context): void {
     .option('--port <n>', `port to listen on (default ${DEFAULT_PORT}, or MUSTER_PORT; 0 for any free one)`)
     .option('--data <dir>', 'data directory (default .muster, or MUSTER_DATA)')
     .addHelpText('after', '\nExample:\n  $ muster up --demo')
-    .action(async (options: Options) => up(context, options));
+    .action(async (options: Options) => {
+      const isDemo = options.demo === true;
+      const config = configOf(context, isDemo && options.data === undefined ? { ...options, data: DEMO_DATA } : options);
+      await up(context, config, isDemo);
+    });
 }
 
-async function up(context: Context, options: Options): Promise<void> {
-  const isDemo = options.demo === true;
-  const config = configOf(context, isDemo && options.data === undefined ? { ...options, data: DEMO_DATA } : options);
+/** What has been opened so far: the server answers with whatever is there. */
+interface Parts {
+  services?: Services;
+  evaluator?: Evaluator;
+  core?: RunningCore;
+  ready?: Ready;
+}
+
+async function up(context: Context, config: Config, isDemo: boolean): Promise<void> {
   const { dataDir } = config;
   const running = await runningAt(dataDir);
   if (running !== undefined) {
@@ -62,206 +64,119 @@ async function up(context: Context, options: Options): Promise<void> {
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
 
   const onProblem = (message: string) => context.stderr.write(`muster: ${message}\n`);
-  const stopping = new AbortController();
+  const instance = randomUUID();
+  const parts: Parts = {};
   const stream = createEventStream();
-  let services: Services | undefined;
-  let ready: Ready | undefined;
-  let core: Core | undefined;
-  let fill: Fill | null = demo ? { done: 0, total: 30 } : null;
-  const metrics = createMetrics({
-    lagSeconds: () => services?.store.loader.lagSeconds() ?? 0,
-    pendingAttempts: async () => {
-      const rows = await services?.store.read.rows<{ n: number }>(
-        `SELECT toUInt32(count()) AS n FROM attempts WHERE result = 'pending' AND traffic = 'user'`,
-      );
-      return rows?.[0]?.n ?? 0;
-    },
+  const metrics = createMetrics({ lagSeconds: () => parts.services?.store.loader.lagSeconds() ?? 0 });
+  const stopping = new AbortController();
+  const stopped = new Promise<void>((stop) => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => stop());
   });
-  let requestFlush = () => {};
+  const demoRun =
+    demo && runDemo({ demo, dataDir, context, signal: stopping.signal, onProblem, tell: (fill) => stream.tell('fill', fill) });
+  const { server, url } = await serve({
+    context,
+    config,
+    parts,
+    stream,
+    metrics,
+    instance,
+    fill: () => demoRun?.fill() ?? null,
+    onProblem,
+  });
+  const background: Promise<unknown>[] = [];
+  try {
+    await open(parts, { context, config, stream, metrics, onProblem });
+    const { services, evaluator } = parts;
+    if (!services || !evaluator) return;
+    await writeDurably(join(dataDir, FILES.address), JSON.stringify({ url, pid: process.pid, instance }));
+    print(context, `Muster is at ${coloured(context, 'bold', url)} (data in ${resolve(dataDir)}). Stop with Ctrl+C.`);
+    if (demoRun) background.push(demoRun.start({ services, url, onFilled: () => evaluator.evaluate() }));
+    await stopped;
+  } finally {
+    delete parts.ready;
+    stopping.abort();
+    stream.close();
+    parts.evaluator?.stop();
+    server.close();
+    server.closeAllConnections();
+    await Promise.allSettled(background);
+    await parts.core?.close();
+    await parts.services?.close();
+    if (parts.services) await rm(join(dataDir, FILES.address), { force: true });
+  }
+}
 
-  const { server, url } = await listen(
+interface Serving {
+  context: Context;
+  config: Config;
+  parts: Parts;
+  stream: EventStream;
+  metrics: Metrics;
+  instance: string;
+  fill: () => { done: number; total: number } | null;
+  onProblem: (message: string) => void;
+}
+
+function serve({ context, config, parts, stream, metrics, instance, fill, onProblem }: Serving) {
+  const hasRoom = () => {
+    const { services } = parts;
+    return services !== undefined && services.log.bytes() < config.maxLogBytes && services.store.loader.lagSeconds() < MAX_LAG_SECONDS;
+  };
+  return listen(
     {
       ingest: {
-        intake: () => services?.intake,
-        hasRoom: () =>
-          services !== undefined && services.log.bytes() < config.maxLogBytes && services.store.loader.lagSeconds() < MAX_LAG_SECONDS,
+        intake: () => parts.services?.intake,
+        hasRoom,
         maxBodyBytes: config.maxBodyBytes,
         observe: metrics.observeIntake,
         onDefect: onProblem,
       },
-      api: { ready: () => ready, stream, fill: () => fill, version: context.version, now: context.now },
+      api: { ready: () => parts.ready, hasRoom, stream, fill, version: context.version, now: context.now },
       core: {
-        core: () => core,
+        core: () => parts.core?.core,
         now: context.now,
-        qrSvg: (text) => qrToString(text, { type: 'svg', margin: 2 }),
-        onAnswered: () => requestFlush(),
+        onAnswered: () => parts.core?.flush(),
         observe: metrics.observeRequest,
         onDefect: onProblem,
       },
       metrics,
-      unready: () => (ready ? undefined : 'the store is still starting'),
+      instance,
+      unready: () => (parts.ready ? undefined : 'the store is still starting'),
       onDefect: onProblem,
     },
     config.port,
   );
-  print(context, `Muster is at ${coloured(context, 'bold', url)} (data in ${resolve(dataDir)})`);
+}
 
-  try {
-    services = await openServices({ config, now: context.now, onProblem, onLoaded: stream.push, onCounted: metrics.countEvents });
-    await writeDurably(join(dataDir, FILES.address), JSON.stringify({ url, pid: process.pid }));
-  } catch (error) {
-    server.closeAllConnections();
-    server.close();
-    stream.close();
-    throw error;
-  }
-  const opened = services;
+/** Opens the parts in order; what is open when one fails is in `parts`, to be closed. */
+async function open(parts: Parts, deps: Pick<Serving, 'context' | 'config' | 'stream' | 'metrics' | 'onProblem'>): Promise<void> {
+  const { context, config, stream, metrics, onProblem } = deps;
+  const services = await openServices({ config, now: context.now, onProblem, onLoaded: stream.push, onCounted: metrics.countEvents });
+  parts.services = services;
+  const { store, log, intake, pseudonyms, slos } = services;
   const evaluator = createEvaluator({
-    session: opened.store.read,
-    slos: opened.slos,
+    session: store.read,
+    slos,
     now: context.now,
     onProblem,
     onEvaluated: (evaluation) => {
-      metrics.show(evaluation, opened.slos);
+      metrics.show(evaluation, slos);
       stream.tell('evaluated', { at: evaluation.atMs });
     },
   });
-  const storage = openCoreStorage(join(dataDir, FILES.core));
-  core = createCore({
-    storage,
-    vault: createVault(await readOrCreateKey(join(dataDir, FILES.vaultKey))),
+  parts.evaluator = evaluator;
+  parts.core = await openCore({
+    dataDir: config.dataDir,
+    intake,
     now: context.now,
     random: randomBytes,
-    newId: () => uuidV7(context.now(), randomBytes),
     deployment: context.version,
+    qrSvg: (text) => qrToString(text, { type: 'svg', margin: 2 }),
+    onProblem,
   });
-  stream.seed(await storedEvents(opened.store.read, context.now()));
-  opened.store.loader.start(opened.log);
+  stream.seed(await storedEvents(store.read, context.now()));
+  store.loader.start(log);
   evaluator.start();
-  ready = { store: opened.store, intake: opened.intake, pseudonyms: opened.pseudonyms, slos: opened.slos, evaluator };
-
-  const background: Promise<unknown>[] = [runCore(core, storage, opened, stopping.signal, onProblem, (flush) => (requestFlush = flush))];
-  if (demo) {
-    background.push(
-      runDemo(context, {
-        services: opened,
-        dataDir,
-        url,
-        demo,
-        signal: stopping.signal,
-        onProblem,
-        onFill: (now) => {
-          fill = now;
-          stream.tell('fill', now);
-        },
-        onFilled: () => evaluator.evaluate(),
-      }),
-    );
-  }
-  print(context, 'Stop with Ctrl+C.');
-
-  await new Promise<void>((stop) => {
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => stop());
-  });
-  ready = undefined;
-  stopping.abort();
-  stream.close();
-  evaluator.stop();
-  server.close();
-  server.closeAllConnections();
-  await Promise.allSettled(background);
-  await flushOutbox(storage, deliverTo(opened)).catch((error: Error) => onProblem(error.message));
-  storage.close();
-  await opened.close();
-  await rm(join(dataDir, FILES.address), { force: true });
-}
-
-/** Hands the core's events to intake. */
-const deliverTo = (services: Services) => async (events: Record<string, unknown>[]) => {
-  await services.intake.accept(
-    events.map((value) => ({ value })),
-    'live',
-  );
-};
-
-/** Empties the core's outbox, soon after each answer and now and then anyway, and expires what has waited too long. */
-async function runCore(
-  core: Core,
-  storage: CoreStorage,
-  services: Services,
-  signal: AbortSignal,
-  onProblem: (message: string) => void,
-  onFlush: (flush: () => void) => void,
-): Promise<void> {
-  let isFlushing = false;
-  const flush = () => {
-    if (isFlushing || signal.aborted) return;
-    isFlushing = true;
-    flushOutbox(storage, deliverTo(services))
-      .catch((error: unknown) =>
-        onProblem(`the core's events wait in its outbox: ${error instanceof Error ? error.message : String(error)}`),
-      )
-      .finally(() => {
-        isFlushing = false;
-      });
-  };
-  onFlush(flush);
-  const flushing = setInterval(flush, OUTBOX_EVERY_MS);
-  const expiring = setInterval(() => core.expireDue(), EXPIRE_EVERY_MS);
-  await new Promise<void>((resolveWait) => signal.addEventListener('abort', () => resolveWait(), { once: true }));
-  clearInterval(flushing);
-  clearInterval(expiring);
-  while (isFlushing) await new Promise((resolveWait) => setTimeout(resolveWait, 10));
-}
-
-interface DemoRun {
-  services: Services;
-  dataDir: string;
-  url: string;
-  demo: Awaited<ReturnType<typeof openDemo>>;
-  signal: AbortSignal;
-  onProblem: (message: string) => void;
-  onFill: (fill: Fill | null) => void;
-  onFilled: () => Promise<unknown>;
-}
-
-/** Fills the history with progress, then lets live traffic begin. */
-async function runDemo(context: Context, run: DemoRun): Promise<void> {
-  const startMs = performance.now();
-  const bar = progress(context, 'history (days)', 30);
-  try {
-    const events = await fillHistory(
-      {
-        services: run.services,
-        dataDir: run.dataDir,
-        signal: run.signal,
-        onProgress: (fill) => {
-          bar.update(fill.done);
-          run.onFill(fill);
-        },
-      },
-      run.demo,
-    );
-    if (run.signal.aborted) return;
-    await run.services.drain();
-    bar.stop();
-    run.onFill(null);
-    await run.onFilled();
-    if (events > 0)
-      print(
-        context,
-        `History is in: ${events} events of 30 days in ${((performance.now() - startMs) / 1_000).toFixed(1)} s. Live traffic enrolls now.`,
-      );
-    await liveTraffic({
-      baseUrl: run.url,
-      random: seededRandom(context.now() % 2 ** 31),
-      now: context.now,
-      history: demoHistory(run.demo),
-      signal: run.signal,
-      onProblem: run.onProblem,
-    });
-  } catch (error) {
-    bar.stop();
-    run.onProblem(`demo: ${error instanceof Error ? error.message : String(error)}`);
-  }
+  parts.ready = { store, intake, pseudonyms, slos, evaluator };
 }

@@ -20,6 +20,6 @@ export const successByProviderRegion: PanelFile = (slos) => {
     span: 12,
     height: 9,
     sql: `SELECT if(provider = '', 'on device', provider) AS provider_name, region, countIf(result = 'completed') / count() AS success, count() AS attempts
-FROM ${SETTLED_ATTEMPTS} GROUP BY provider_name, region ORDER BY provider_name, region`,
+FROM ${SETTLED_ATTEMPTS} AND observed = 'full' GROUP BY provider_name, region ORDER BY provider_name, region`,
   };
 };

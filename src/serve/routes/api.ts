@@ -34,6 +34,8 @@ export interface Ready {
 
 export interface ApiDeps {
   ready: () => Ready | undefined;
+  /** Whether the log and the loader can take more. */
+  hasRoom: () => boolean;
   stream: EventStream;
   fill: () => Fill | null;
   version: string;
@@ -108,6 +110,8 @@ export function apiRoutes(deps: ApiDeps): Router {
 
   router.post('/import/:source', express.json({ limit: MAX_IMPORT_BODY }), async (request, response) => {
     const { intake, pseudonyms } = ready();
+    if (!deps.hasRoom())
+      throw new MusterError('MUSTER_OVERLOADED', 'events come in faster than they can be loaded; send this request again');
     const connector = connectorNamed(CONNECTORS, request.params.source);
     const body = importBody.safeParse(request.body);
     if (!body.success) throw new MusterError('MUSTER_BAD_ARGUMENT', 'expected {"records":[{"line","value"}]}, at most 10,000 records');

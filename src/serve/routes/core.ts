@@ -1,7 +1,7 @@
 /** The HTTP API of the reference core. Every request is reported for the SLIs of the API. */
 import express, { type NextFunction, type Request, type Response, Router } from 'express';
 import type { z } from 'zod';
-import { type Core, type CoreEvent, createSchema, verifySchema } from '../../core/enrollments.ts';
+import { type Core, createSchema, verifySchema } from '../../core/enrollments.ts';
 import { MusterError } from '../../errors.ts';
 import { problemOf } from '../problem.ts';
 
@@ -10,8 +10,6 @@ const MAX_BODY = '16kb';
 export interface CoreRoutesDeps {
   core: () => Core | undefined;
   now: () => number;
-  /** SVG of a QR code. */
-  qrSvg: (text: string) => Promise<string>;
   /** Called after each answer, so that the outbox is emptied soon. */
   onAnswered: () => void;
   observe: (operation: string, seconds: number) => void;
@@ -19,6 +17,8 @@ export interface CoreRoutesDeps {
 }
 
 type Operation = 'start' | 'verify' | 'cancel' | 'other';
+
+type Work = (core: Core, request: Request) => Promise<Answer> | Answer;
 
 interface Answer {
   status: number;
@@ -30,6 +30,8 @@ export function coreRoutes(deps: CoreRoutesDeps): Router {
   const router = Router();
   router.use(express.json({ limit: MAX_BODY }));
 
+  const working = new Map<string, Promise<void>>();
+
   const ready = (): Core => {
     const core = deps.core();
     if (core) return core;
@@ -37,61 +39,80 @@ export function coreRoutes(deps: CoreRoutesDeps): Router {
   };
 
   /** Serves one operation: an answer kept for its Idempotency-Key, or a new one; reported either way. */
-  const serve =
-    (operation: Operation, work: (core: Core, request: Request) => Promise<Answer> | Answer) =>
-    async (request: Request, response: Response) => {
-      const startMs = performance.now();
-      const atMs = deps.now();
-      const answer = await answerOf(operation, work, request);
-      const isProblem = answer.status >= 400;
-      response.status(answer.status).type(isProblem ? 'application/problem+json' : 'application/json');
-      if (answer.status === 503) response.set('retry-after', '1');
-      response.send(JSON.stringify(answer.body));
-      const durationMs = performance.now() - startMs;
-      deps.observe(operation, durationMs / 1_000);
-      if (request.method !== 'GET') reportRequest(operation, request, answer, { atMs, durationMs });
-    };
+  const serve = (operation: Operation, work: Work) => async (request: Request, response: Response) => {
+    const startMs = performance.now();
+    const atMs = deps.now();
+    const answer = await answerOf(operation, work, request);
+    const isProblem = answer.status >= 400;
+    response.status(answer.status).type(isProblem ? 'application/problem+json' : 'application/json');
+    if (answer.status === 503) response.set('retry-after', '1');
+    response.send(JSON.stringify(answer.body));
+    const durationMs = performance.now() - startMs;
+    deps.observe(operation, durationMs / 1_000);
+    if (request.method !== 'GET') reportRequest(operation, request, answer, { atMs, durationMs });
+  };
 
-  const answerOf = async (
-    operation: Operation,
-    work: (core: Core, request: Request) => Promise<Answer> | Answer,
-    request: Request,
-  ): Promise<Answer> => {
+  const answerOf = async (operation: Operation, work: Work, request: Request): Promise<Answer> => {
     try {
       const core = ready();
       const key = request.method === 'POST' ? idempotencyKey(request) : undefined;
-      const fingerprint = `${operation} ${request.path} ${JSON.stringify(request.body ?? null)}`;
-      const kept = key === undefined ? undefined : core.answerFor(key, fingerprint);
-      if (kept) return { status: kept.status, body: JSON.parse(kept.body) as Record<string, unknown> };
-      const answer = await work(core, request);
-      if (key !== undefined) core.keepAnswer(key, fingerprint, answer.status, JSON.stringify(answer.body));
-      return answer;
+      return key === undefined ? await work(core, request) : await onceFor(key, operation, work, core, request);
     } catch (error) {
       const { status, body } = problemOf(error, deps.onDefect);
       return { status, body };
     }
   };
 
+  /** The answer that an Idempotency-Key had before, or a new one that is kept; the same key at the same time waits for its turn. */
+  const onceFor = async (key: string, operation: Operation, work: Work, core: Core, request: Request): Promise<Answer> => {
+    while (working.has(key)) await working.get(key);
+    const fingerprint = `${operation} ${request.path} ${JSON.stringify(request.body ?? null)}`;
+    const kept = core.answerFor(key, fingerprint);
+    if (kept) return { status: kept.status, body: JSON.parse(kept.body) as Record<string, unknown> };
+    const answering = (async () => {
+      const answer = await work(core, request);
+      core.keepAnswer(key, fingerprint, answer.status, JSON.stringify(answer.body));
+      return answer;
+    })();
+    working.set(
+      key,
+      answering.then(
+        () => {},
+        () => {},
+      ),
+    );
+    try {
+      return await answering;
+    } finally {
+      working.delete(key);
+    }
+  };
+
+  /** Reports a request for the SLIs; a start that failed for a reason of our own is an attempt besides. */
   const reportRequest = (operation: Operation, request: Request, answer: Answer, times: { atMs: number; durationMs: number }) => {
     const core = deps.core();
     if (!core) return;
-    const id = typeof request.params.id === 'string' ? request.params.id : String(answer.body.id ?? '');
-    const labels: CoreEvent = core.labelsOf(id) ?? {};
-    core.reportRequest({
-      ...labels,
-      time: new Date(times.atMs).toISOString(),
-      operation,
-      http_status: answer.status,
-      duration_ms: Math.round(times.durationMs * 1_000) / 1_000,
-    });
+    try {
+      const id = typeof request.params.id === 'string' ? request.params.id : String(answer.body.id ?? '');
+      const failed = operation === 'start' && answer.status >= 500 ? { attempt_id: core.reportFailedStart({}) } : {};
+      core.reportRequest({
+        ...core.labelsOf(id),
+        ...failed,
+        time: new Date(times.atMs).toISOString(),
+        operation,
+        http_status: answer.status,
+        duration_ms: Math.round(times.durationMs * 1_000) / 1_000,
+      });
+    } catch (error) {
+      deps.onDefect(`a request of the core could not be reported: ${error instanceof Error ? error.message : String(error)}`);
+    }
     deps.onAnswered();
   };
 
   router.post(
     '/enrollments',
     serve('start', async (core, request) => {
-      const { enrollment, challenge } = core.create(parsed(createSchema, request.body));
-      const qrSvg = await deps.qrSvg(challenge.otpauthUri);
+      const { enrollment, challenge, qrSvg } = await core.create(parsed(createSchema, request.body));
       return {
         status: 201,
         body: { ...enrollment, challenge: { secret: challenge.secret, otpauth_uri: challenge.otpauthUri, qr_svg: qrSvg } },

@@ -1,0 +1,23 @@
+/** One process at a time uses a data directory: a lock of the operating system, taken through SQLite, that ends with the process. */
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { MusterError } from '../errors.ts';
+
+/**
+ * Takes the lock of a directory; call the result to give it back.
+ * @throws MUSTER_DATA_IN_USE
+ */
+export function lockDirectory(directory: string): () => void {
+  const database = new DatabaseSync(join(directory, 'lock'));
+  try {
+    database.exec('PRAGMA busy_timeout = 0; PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
+  } catch (error) {
+    database.close();
+    throw new MusterError(
+      'MUSTER_DATA_IN_USE',
+      `the data in ${directory} is used by another process; stop that one, or name another directory with --data`,
+      { cause: error },
+    );
+  }
+  return () => database.close();
+}
