@@ -63,7 +63,7 @@ export interface Intake {
 
 interface Prepared {
   index: number;
-  identity: Identity;
+  source: string;
   high: number;
   low: number;
   contentHash: number;
@@ -83,6 +83,7 @@ export function createIntake(deps: IntakeDeps): Intake {
     const receivedAtMs = deps.now();
     const bounds = mode === 'live' ? httpBounds(receivedAtMs) : importBounds(receivedAtMs);
     const prepared: Prepared[] = [];
+    const identities: Identity[] = [];
     let index = -1;
     for (const candidate of candidates) {
       index += 1;
@@ -100,14 +101,16 @@ export function createIntake(deps: IntakeDeps): Intake {
       const { content, userRef } = mask(event, { timeMs, expiresAtMs }, deps.pseudonyms);
       const contentHash = lines.add(content, receivedAtMs);
       const identity = { source: event.source, id: event.id, timeMs, userRef };
-      prepared.push({ index, identity, contentHash, ...identityHash(identity) });
+      if (mode === 'import') identities.push(identity);
+      const { high, low } = identityHash(identity);
+      prepared.push({ index, source: event.source, high, low, contentHash });
     }
-    return { prepared, lines, count: index + 1 };
+    return { prepared, identities, lines, count: index + 1 };
   };
 
   /** Teaches memory what only the store still knows, so that an old event sent again counts as a duplicate. */
-  const recall = async (prepared: readonly Prepared[]) => {
-    const found = await deps.lookUp(prepared.map(({ identity }) => identity));
+  const recall = async (prepared: readonly Prepared[], identities: readonly Identity[]) => {
+    const found = await deps.lookUp(identities);
     for (const [i, contentHash] of found.entries()) {
       const { high, low } = prepared[i] as Prepared;
       if (contentHash !== undefined) deps.known.note(high, low, contentHash, deps.now());
@@ -117,8 +120,8 @@ export function createIntake(deps: IntakeDeps): Intake {
   return {
     async accept(candidates, mode) {
       const rejected: Rejection[] = [];
-      const { prepared, lines, count } = await prepare(candidates, mode, rejected);
-      if (mode === 'import' && prepared.length > 0) await recall(prepared);
+      const { prepared, identities, lines, count } = await prepare(candidates, mode, rejected);
+      if (mode === 'import' && prepared.length > 0) await recall(prepared, identities);
       const sightings = new Array<Sighting | 'rejected'>(count).fill('rejected');
       for (const { index, high, low, contentHash } of prepared) {
         sightings[index] = deps.known.note(high, low, contentHash, deps.now());
@@ -154,11 +157,11 @@ function report(
   onCounted: NonNullable<IntakeDeps['onCounted']>,
 ): void {
   const counts = new Map<string, { accepted: number; duplicate: number }>();
-  for (const { index, identity } of prepared) {
-    const entry = counts.get(identity.source) ?? { accepted: 0, duplicate: 0 };
+  for (const { index, source } of prepared) {
+    const entry = counts.get(source) ?? { accepted: 0, duplicate: 0 };
     if (sightings[index] === 'new') entry.accepted += 1;
     else entry.duplicate += 1;
-    counts.set(identity.source, entry);
+    counts.set(source, entry);
   }
   for (const [source, { accepted, duplicate }] of counts) {
     const label = labelOf(source);

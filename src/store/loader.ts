@@ -9,12 +9,14 @@ import { Block, loadRecords } from './load-block.ts';
 import { type LoaderState, readLoaderState, writeLoaderState } from './loader-state.ts';
 import { type LogRecord, scanRecords } from './log-format.ts';
 import { recomputeMinutes } from './minutes.ts';
-import { repeat } from './repeat.ts';
+import { MORE, repeat } from './repeat.ts';
 import { PendingRoll, type RollerDeps, roll } from './roller.ts';
 
 /** The loader waits for the roller when this many events are loaded but not rolled. */
 const MAX_PENDING_EVENTS = 400_000;
 const LOAD_EVERY_MS = 500;
+/** A load of this many events is followed by the next at once: the pause is there to let small blocks grow. */
+const BUSY_EVENTS = 10_000;
 const ROLL_EVERY_MS = 1_500;
 
 /** Who writes the log: closes the segment in work, so that every file it returns is complete. Oldest first. */
@@ -143,7 +145,9 @@ export async function openLoader(deps: LoaderDeps): Promise<Loader> {
       loading.start(async () => {
         if (waiting() >= MAX_PENDING_EVENTS) return;
         const sealedAtMs = deps.now();
+        const before = loadedEvents;
         if (await loadSegments(await source.seal())) loadedUntilMs = sealedAtMs;
+        return loadedEvents - before >= BUSY_EVENTS ? MORE : undefined;
       });
       rolling.start(rollPending);
     },

@@ -1,9 +1,15 @@
+/** Work that may say, by returning {@link MORE}, that there is more to do at once, without the usual pause. */
+export type Work = () => Promise<unknown>;
+
+/** What work returns when it should be done again at once. */
+export const MORE = Symbol('more');
+
 /** Runs one piece of work again and again, never twice at once, and on demand in between. */
 export function repeat(everyMs: number, onProblem: (message: string) => void) {
   let timer: NodeJS.Timeout | undefined;
-  let running: Promise<void> = Promise.resolve();
+  let running: Promise<unknown> = Promise.resolve();
   let isStopped = false;
-  const once = (work: () => Promise<void>): Promise<void> => {
+  const once = (work: Work): Promise<unknown> => {
     const result = running.then(work);
     running = result.catch(() => {});
     return result;
@@ -11,10 +17,10 @@ export function repeat(everyMs: number, onProblem: (message: string) => void) {
   return {
     /** One run now, after the one that may be going on. */
     once,
-    start(work: () => Promise<void>): void {
+    start(work: Work): void {
       const tick = async () => {
-        await once(work).catch((error: unknown) => onProblem(error instanceof Error ? error.message : String(error)));
-        if (!isStopped) timer = setTimeout(tick, everyMs);
+        const result = await once(work).catch((error: unknown) => onProblem(error instanceof Error ? error.message : String(error)));
+        if (!isStopped) timer = setTimeout(tick, result === MORE ? 0 : everyMs);
       };
       timer = setTimeout(tick, 0);
     },
