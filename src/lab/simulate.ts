@@ -2,6 +2,7 @@
  * The simulator: a deterministic history of enrollments with known truth. It shares no code with the SLIs: what it says of its attempts
  * it knows because it made them.
  */
+import { WINDOWS } from '../names.ts';
 import { type Conditions, FAULTS, type ScheduledFault } from './faults.ts';
 import { attemptsPerMinute, somebody } from './population.ts';
 import { type Random, seededRandom } from './random.ts';
@@ -12,16 +13,7 @@ const DAY_MS = 86_400_000;
 const TIME_LIMIT_MS = 600_000;
 const SOURCE = 'enrollment-api';
 const CALM: Conditions = { providerFails: 0.004, storageFails: 0.0015, slowness: 1 };
-const TRUTH_WINDOWS = {
-  '5m': 300,
-  '30m': 1_800,
-  '1h': 3_600,
-  '2h': 7_200,
-  '6h': 21_600,
-  '1d': 86_400,
-  '3d': 259_200,
-  '30d': 2_592_000,
-} as const;
+const TRUTH_WINDOWS = { ...WINDOWS, '30d': 2_592_000 };
 
 export interface Scenario {
   seed: number;
