@@ -33,7 +33,7 @@ export interface ServicesOptions {
   config: Config;
   now?: () => number;
   onProblem: (message: string) => void;
-  onLoaded?: (rows: readonly EventRow[]) => void;
+  onLoaded?: (newest: readonly EventRow[], count: number) => void;
   onCounted?: (source: string, result: 'accepted' | 'duplicate' | 'rejected', count: number) => void;
 }
 

@@ -5,8 +5,6 @@ import { COLUMN, type EventColumn, type EventRow } from '../store/event-row.ts';
 
 /** Browsers at once; one more is refused. */
 const MAX_LISTENERS = 100;
-/** A burst is thinned to this many events a tick. */
-const MAX_EVENTS_PER_PUSH = 40;
 const KEPT_EVENTS = 40;
 /** A browser that reads this far behind is let go; it connects again. */
 const MAX_WAITING_BYTES = 1024 * 1024;
@@ -48,8 +46,8 @@ export async function storedEvents(session: Session, nowMs: number): Promise<Sho
 export interface EventStream {
   /** Starts with events that were there before. */
   seed(events: readonly ShownEvent[]): void;
-  /** Shows rows that were just loaded. */
-  push(rows: readonly EventRow[]): void;
+  /** Shows rows that were just loaded; `count` says how many there were in all. */
+  push(rows: readonly EventRow[], count: number): void;
   /** Tells every page something by name. */
   tell(name: string, data: unknown): void;
   /** The newest events, newest first. */
@@ -76,11 +74,11 @@ export function createEventStream(): EventStream {
     seed(events) {
       newest = [...newest, ...events].slice(0, KEPT_EVENTS);
     },
-    push(rows) {
+    push(rows, count) {
       if (rows.length === 0) return;
-      const events = rows.slice(-MAX_EVENTS_PER_PUSH).map(shown).reverse();
+      const events = rows.map(shown).sort((a, b) => Number(b.time) - Number(a.time));
       newest = [...events, ...newest].sort((a, b) => Number(b.time) - Number(a.time)).slice(0, KEPT_EVENTS);
-      if (listeners.size > 0) write('events', { events, count: rows.length });
+      if (listeners.size > 0) write('events', { events, count });
     },
     tell: write,
     recent: () => newest,

@@ -30,34 +30,39 @@ export class Block {
   }
 }
 
-/**
- * Inserts records and returns their rows. Doing it twice changes nothing.
- * A row that the engine cannot read is found by halving and handed to `setAside`; it never keeps its neighbours out.
- * @throws when the engine refuses for another reason: nothing can be said of the rows then
- */
-export async function loadRecords(
-  engine: Engine,
-  records: readonly LogRecord[],
-  setAside: (line: Buffer) => Promise<void>,
-): Promise<EventRow[]> {
-  return loadLines(engine, Buffer.concat(records.map(({ payload }) => payload)), setAside);
+/** What becomes of the rows of a block. */
+export interface RowHandling {
+  /** Called for each row once it is in `events`, one by one, so that a block's rows are never held together. */
+  onRow: (row: EventRow) => void;
+  /** Keeps a line that the engine cannot read. */
+  setAside: (line: Buffer) => Promise<void>;
 }
 
-async function loadLines(engine: Engine, lines: Buffer, setAside: (line: Buffer) => Promise<void>): Promise<EventRow[]> {
-  if (lines.length === 0) return [];
+/**
+ * Inserts records. Doing it twice changes nothing.
+ * A row that the engine cannot read is found by halving and set aside; it never keeps its neighbours out.
+ * @throws when the engine refuses for another reason: nothing can be said of the rows then
+ */
+export async function loadRecords(engine: Engine, records: readonly LogRecord[], handling: RowHandling): Promise<void> {
+  await loadLines(engine, Buffer.concat(records.map(({ payload }) => payload)), handling);
+}
+
+async function loadLines(engine: Engine, lines: Buffer, handling: RowHandling): Promise<void> {
+  if (lines.length === 0) return;
   try {
     await insert(engine, lines);
-    return parseLines(lines);
+    eachRow(lines, handling.onRow);
+    return;
   } catch (error) {
     if (!isUnreadable(error)) throw error;
   }
   const middle = lineStartNear(lines, lines.length >> 1);
   if (middle === 0) {
-    await setAside(lines);
-    return [];
+    await handling.setAside(lines);
+    return;
   }
-  const first = await loadLines(engine, lines.subarray(0, middle), setAside);
-  return first.concat(await loadLines(engine, lines.subarray(middle), setAside));
+  await loadLines(engine, lines.subarray(0, middle), handling);
+  await loadLines(engine, lines.subarray(middle), handling);
 }
 
 async function insert(engine: Engine, lines: Buffer): Promise<void> {
@@ -86,13 +91,11 @@ function lineStartNear(lines: Buffer, near: number): number {
   return after < lines.length ? after : 0;
 }
 
-function parseLines(lines: Buffer): EventRow[] {
-  const rows: EventRow[] = [];
+function eachRow(lines: Buffer, onRow: (row: EventRow) => void): void {
   for (let from = 0; from < lines.length; ) {
     const found = lines.indexOf(10, from);
     const end = found === -1 ? lines.length : found;
-    rows.push(JSON.parse(lines.toString('utf8', from, end)) as EventRow);
+    onRow(JSON.parse(lines.toString('utf8', from, end)) as EventRow);
     from = end + 1;
   }
-  return rows;
 }

@@ -14,6 +14,8 @@ import { PendingRoll, type RollerDeps, roll } from './roller.ts';
 
 /** The loader waits for the roller when this many events are loaded but not rolled. */
 const MAX_PENDING_EVENTS = 400_000;
+/** Rows of a block that {@link LoaderDeps.onLoaded} sees. */
+const NEWEST_ROWS = 40;
 const LOAD_EVERY_MS = 500;
 /** A load of this many events is followed by the next at once: the pause is there to let small blocks grow. */
 const BUSY_EVENTS = 10_000;
@@ -29,8 +31,8 @@ export interface LoaderDeps extends RollerDeps {
   /** Where damaged parts of the log are kept. */
   quarantineDir: string;
   onProblem: (message: string) => void;
-  /** Called with the rows of each loaded block, after they are in `events`. */
-  onLoaded?: (rows: readonly EventRow[]) => void;
+  /** Told of each loaded block: some of its last rows, and how many it had. */
+  onLoaded?: (newest: readonly EventRow[], count: number) => void;
 }
 
 export interface Loader {
@@ -94,15 +96,23 @@ export async function openLoader(deps: LoaderDeps): Promise<Loader> {
   /** Only once a block is in do its records count as loaded: whatever fails is tried again, and nothing behind it goes ahead. */
   const load = async (block: Block) => {
     if (block.records.length > 0) {
-      const rows = await loadRecords(deps.engine, block.records, async (line) => {
-        unreadableRows += 1;
-        await setAside(`row-${block.lastSequence}-${unreadableRows}`, line, 'a row that the engine cannot read');
+      const newest: EventRow[] = [];
+      let count = 0;
+      await loadRecords(deps.engine, block.records, {
+        onRow: (row) => {
+          pending.add(row);
+          newest[count % NEWEST_ROWS] = row;
+          count += 1;
+        },
+        setAside: async (line) => {
+          unreadableRows += 1;
+          await setAside(`row-${block.lastSequence}-${unreadableRows}`, line, 'a row that the engine cannot read');
+        },
       });
-      for (const row of rows) pending.add(row);
       pending.lastSequence = block.lastSequence;
       loadedSequence = block.lastSequence;
-      loadedEvents += rows.length;
-      deps.onLoaded?.(rows);
+      loadedEvents += count;
+      deps.onLoaded?.(newest, count);
     }
     for (const { path, lastSequence } of block.finished) loaded.set(path, lastSequence);
   };

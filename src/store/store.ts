@@ -27,7 +27,7 @@ export interface StoreOptions {
   slis: readonly MinuteSli[];
   now: () => number;
   onProblem: (message: string) => void;
-  onLoaded?: (rows: readonly EventRow[]) => void;
+  onLoaded?: (newest: readonly EventRow[], count: number) => void;
   /** @default COMPLETION_WINDOW_MS */
   windowMs?: number;
 }
