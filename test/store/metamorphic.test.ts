@@ -21,6 +21,7 @@ import { type Delivered, modelAttempts, modelMinutes } from './contract-model.ts
 const WINDOW_MS = 600_000;
 const BASE_MS = Date.UTC(2026, 9, 31, 23, 40);
 const END_MS = BASE_MS + 3 * 3_600_000;
+const RUNS = Number(process.env.MUSTER_PROPERTY_RUNS ?? 25);
 const STEPS = ['begun', 'homes', 'alive', 'dead', 'minutes'];
 const names = pseudonyms(Buffer.alloc(32, 7));
 
@@ -273,36 +274,40 @@ for (const [step, reopens] of STEPS.flatMap((each) => [[each, true] as const, [e
   });
 }
 
-test('any order, repetition, conflict, batching and crash gives the figures of the contract', async () => {
-  await fc.assert(
-    fc.asyncProperty(plan, async ({ all, order, repeats, batch, actions }) => {
-      await onFreshDatabase(async (name) => {
-        const run = await openRun(name);
-        const sequence = [...order.map((i) => i % all.length), ...repeats].map((i) => (all[i] as Delivery).event);
-        let nowMs = BASE_MS;
-        for (let from = 0, n = 0; from < sequence.length; from += batch, n++) {
-          await run.accept(sequence.slice(from, from + batch));
-          const action = actions[n % actions.length];
-          if (!action) continue;
-          nowMs += action.advance;
-          if (action.what === 'roll') await run.roll(nowMs);
-          else if (action.what !== 'wait') await run.crash(action.what, nowMs, action.merges, action.reopens);
-        }
-        await run.roll(Math.max(nowMs, END_MS));
-        await run.close();
+test(
+  'any order, repetition, conflict, batching and crash gives the figures of the contract',
+  async () => {
+    await fc.assert(
+      fc.asyncProperty(plan, async ({ all, order, repeats, batch, actions }) => {
+        await onFreshDatabase(async (name) => {
+          const run = await openRun(name);
+          const sequence = [...order.map((i) => i % all.length), ...repeats].map((i) => (all[i] as Delivery).event);
+          let nowMs = BASE_MS;
+          for (let from = 0, n = 0; from < sequence.length; from += batch, n++) {
+            await run.accept(sequence.slice(from, from + batch));
+            const action = actions[n % actions.length];
+            if (!action) continue;
+            nowMs += action.advance;
+            if (action.what === 'roll') await run.roll(nowMs);
+            else if (action.what !== 'wait') await run.crash(action.what, nowMs, action.merges, action.reopens);
+          }
+          await run.roll(Math.max(nowMs, END_MS));
+          await run.close();
 
-        const model: Delivered[] = all.map(({ event, timeMs }) => ({
-          ...(event as unknown as Delivered),
-          timeMs,
-          contentHash: new LineBuffer().add(mask(event, { timeMs, expiresAtMs: undefined }, names).content, 0),
-        }));
-        expect(await storedMinutes()).toEqual(modelMinutes(model, WINDOW_MS, Math.max(nowMs, END_MS)));
-        expect(await storedAttempts()).toEqual(modelAttempts(model, WINDOW_MS, Date.now()));
-      });
-    }),
-    {
-      numRuns: Number(process.env.MUSTER_PROPERTY_RUNS ?? 25),
-      ...(process.env.MUSTER_PROPERTY_SEED && { seed: Number(process.env.MUSTER_PROPERTY_SEED) }),
-    },
-  );
-}, 300_000);
+          const model: Delivered[] = all.map(({ event, timeMs }) => ({
+            ...(event as unknown as Delivered),
+            timeMs,
+            contentHash: new LineBuffer().add(mask(event, { timeMs, expiresAtMs: undefined }, names).content, 0),
+          }));
+          expect(await storedMinutes()).toEqual(modelMinutes(model, WINDOW_MS, Math.max(nowMs, END_MS)));
+          expect(await storedAttempts()).toEqual(modelAttempts(model, WINDOW_MS, Date.now()));
+        });
+      }),
+      {
+        numRuns: RUNS,
+        ...(process.env.MUSTER_PROPERTY_SEED && { seed: Number(process.env.MUSTER_PROPERTY_SEED) }),
+      },
+    );
+  },
+  60_000 + RUNS * 10_000,
+);
