@@ -26,7 +26,7 @@ if (node === undefined) {
   // The same process goes on as Muster: signals and exit status need no middleman.
   process.execve(node, [node, ...parameters], environment);
 } else {
-  const child = spawn(node, parameters, { stdio: 'inherit', env: environment });
+  const child = spawn(node, parameters, { stdio: 'inherit', env: { ...environment, MUSTER_LAUNCHER: String(process.pid) } });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   child.on('error', (error) => {
     console.error(`muster: cannot start ${node}: ${error.message}`);

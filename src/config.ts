@@ -1,4 +1,5 @@
 /** The configuration: one schema, parsed once from the environment and the command line. */
+import { delimiter } from 'node:path';
 import { z } from 'zod';
 import { MusterError } from './errors.ts';
 import { DEFAULT_PORT } from './names.ts';
@@ -7,7 +8,14 @@ const schema = z.strictObject({
   /** Directory of everything Muster keeps. @default .muster, or MUSTER_DATA */
   dataDir: z.string().min(1).default('.muster'),
   /** Port of intake, API and web UI. @default 8686, or MUSTER_PORT */
-  port: z.coerce.number().int().min(0).max(65_535).default(DEFAULT_PORT),
+  port: z.coerce
+    .number('expected a number from 0 to 65535')
+    .int('expected a whole number')
+    .min(0, 'expected a number from 0 to 65535')
+    .max(65_535, 'expected a number from 0 to 65535')
+    .default(DEFAULT_PORT),
+  /** OpenSLO files and folders that are computed. @default those that ship, or MUSTER_SLO (separated as in PATH) */
+  slo: z.preprocess((value) => (typeof value === 'string' ? value.split(delimiter) : value), z.array(z.string().min(1)).default([])),
   /** Largest accepted request body in bytes, after decompression too. @default 16 MiB */
   maxBodyBytes: z.coerce
     .number()
@@ -27,11 +35,12 @@ export type Config = Readonly<z.infer<typeof schema>>;
 const VARIABLES = {
   dataDir: 'MUSTER_DATA',
   port: 'MUSTER_PORT',
+  slo: 'MUSTER_SLO',
   maxBodyBytes: 'MUSTER_MAX_BODY_BYTES',
   maxLogBytes: 'MUSTER_MAX_LOG_BYTES',
 } as const satisfies Record<keyof Config, string>;
 
-const OPTIONS: Partial<Record<keyof Config, string>> = { dataDir: '--data', port: '--port' };
+const OPTIONS: Partial<Record<keyof Config, string>> = { dataDir: '--data', port: '--port', slo: '--slo' };
 
 /**
  * Parses the configuration: what the command line says wins over the environment, that over the defaults.

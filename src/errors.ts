@@ -11,7 +11,7 @@ interface Kind {
 }
 
 export const ERRORS = {
-  MUSTER_BAD_ARGUMENT: { status: 400, exit: 2, retryable: false, meaning: 'An option or argument is not what the command takes.' },
+  MUSTER_BAD_ARGUMENT: { status: 400, exit: 2, retryable: false, meaning: 'An option, argument or field is not what is taken here.' },
   MUSTER_BAD_JSON: { status: 400, exit: 2, retryable: false, meaning: 'The body or file is not valid JSON.' },
   MUSTER_INVALID_EVENTS: { status: 400, exit: 2, retryable: false, meaning: 'None of the events is valid.' },
   MUSTER_BAD_SLO: { status: 400, exit: 2, retryable: false, meaning: 'An SLO file does not follow the OpenSLO form that Muster reads.' },

@@ -52,8 +52,8 @@ export function progress(context: Context, label: string, total: number): Progre
 }
 
 /** The configuration that a command's options and the environment give. */
-export function configOf(context: Context, options: { data?: string; port?: string }): Config {
-  return parseConfig(context.environment, { dataDir: options.data, port: options.port });
+export function configOf(context: Context, options: { data?: string; port?: string; slo?: string[] }): Config {
+  return parseConfig(context.environment, { dataDir: options.data, port: options.port, slo: options.slo });
 }
 
 /** Base URL of the process that runs on a data directory, or undefined. A process that only listens where another did is not it. */

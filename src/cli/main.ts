@@ -45,6 +45,14 @@ const FILE_PROBLEMS: Readonly<Record<string, string>> = {
   EROFS: 'cannot be written: the file system is read-only',
 };
 
+// Started by a launcher that could not become this process: when it is killed, this one must not stay behind.
+const launcher = Number(process.env.MUSTER_LAUNCHER ?? 0);
+if (launcher > 0) {
+  setInterval(() => {
+    if (process.ppid !== launcher) process.kill(process.pid, 'SIGTERM');
+  }, 1_000).unref();
+}
+
 // A reader that goes away, as `head` does, is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0);

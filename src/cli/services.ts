@@ -69,7 +69,7 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
       lookUp: (identities) => lookUpIdentities(store.engine, identities),
       ...(options.onCounted && { onCounted: options.onCounted }),
     });
-    const slos = await loadSlos();
+    const slos = await loadSlos(options.config.slo);
     return {
       store,
       log,

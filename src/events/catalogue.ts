@@ -22,7 +22,7 @@ const id = z
   });
 const dateTime = z
   .string()
-  .regex(RFC3339_PATTERN, 'expected an RFC 3339 date-time with offset, such as 2026-03-01T09:30:00Z')
+  .regex(RFC3339_PATTERN, { error: 'expected an RFC 3339 date-time with offset, such as 2026-03-01T09:30:00Z', abort: true })
   .refine((text) => parseTime(text) !== undefined, 'names a date or time that does not exist');
 const label = z.string().max(64);
 const text = z.string().max(128);

@@ -12,6 +12,7 @@ const HOUR_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 const TIME_LIMIT_MS = 600_000;
 const SOURCE = 'enrollment-api';
+const FACTORS_REMOVED_PER_DAY = 12;
 const CALM: Conditions = { providerFails: 0.004, storageFails: 0.0015, slowness: 1 };
 const TRUTH_WINDOWS = { ...WINDOWS, '30d': 2_592_000 };
 
@@ -71,7 +72,10 @@ export function simulate(scenario: Scenario): { days: Generator<SimulatedDay>; t
     for (let day = 0; day < scenario.days; day++) {
       const day0 = startMs + day * DAY_MS;
       const random = seededRandom(scenario.seed, day + 1);
-      const made: SimulatedEvent[] = deployEvents(deploys, day0, random).concat(incidentEvents(scenario, day0, random));
+      const made: SimulatedEvent[] = deployEvents(deploys, day0, random).concat(
+        incidentEvents(scenario, day0, random),
+        factorEvents(scenario, day0),
+      );
       for (let minute = 0; minute < 1_440; minute++) {
         const at = day0 + minute * MINUTE_MS;
         const count = random.poisson(attemptsPerMinute(at, { startMs, endMs: scenario.endMs, perDay: scenario.perDay }));
@@ -178,6 +182,26 @@ function incidentEvents(scenario: Scenario, day0: number, random: Random): Simul
       ({ time }) => Date.parse(time) >= day0 && Date.parse(time) < day0 + DAY_MS,
     ),
   );
+}
+
+/** A few factors a day are taken away: most by their owners, some by the help desk. */
+function factorEvents(scenario: Scenario, day0: number): SimulatedEvent[] {
+  const random = seededRandom(scenario.seed, day0 / DAY_MS, FACTORS_REMOVED_PER_DAY);
+  return Array.from({ length: random.poisson(FACTORS_REMOVED_PER_DAY) }, () => {
+    const atMs = day0 + random.integer(DAY_MS);
+    const { user, region, factor_type } = somebody(random);
+    const isHelpDesk = random.chance(0.3);
+    return {
+      id: random.uuid(atMs),
+      type: isHelpDesk ? 'factor.reset' : 'factor.revoked',
+      time: iso(atMs),
+      source: SOURCE,
+      user,
+      region,
+      factor_type,
+      ...(isHelpDesk && { actor: `helpdesk-${1 + random.integer(4)}@example.org`, reason: 'device lost' }),
+    };
+  });
 }
 
 /** One person's way through the enrollment, as events, and what the simulator knows of it. */

@@ -110,6 +110,11 @@ describe('files', () => {
     ['an object with Records', [JSON.stringify({ Records: events })]],
     ['an object with records over many lines', [JSON.stringify({ records: events }, null, 2)]],
     ['an object with data.events', [JSON.stringify({ data: { events } })]],
+    ['an object with items, as Google answers', [JSON.stringify({ kind: 'admin#reports#activities', items: events })]],
+    [
+      'an object with a list in its response, as Duo answers',
+      [JSON.stringify({ stat: 'OK', response: { authlogs: events, metadata: {} } })],
+    ],
     ['gzip', [gzipSync(ndjson)]],
     ['NDJSON with a byte order mark', [`\ufeff${ndjson}`]],
     ['a JSON array with a byte order mark', [`\ufeff${JSON.stringify(events)}`]],

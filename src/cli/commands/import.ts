@@ -37,10 +37,11 @@ export function importCommand(program: Command, context: Context): void {
           `--default-time ${options.defaultTime.slice(0, 60)}: expected RFC 3339, such as 2026-03-01T09:30:00Z`,
         );
       }
+      const config = configOf(context, options);
       const total = await totalBytes(files);
       const counts = await throughEither(
         context,
-        configOf(context, options),
+        config,
         (url) =>
           importFiles(context, files, total, (records) =>
             ask<ImportCounts>(`${url}/api/import/${connector.name}`, {
@@ -64,7 +65,7 @@ export function importCommand(program: Command, context: Context): void {
         { mayCreate: true },
       );
       if (options.json) printJson(context, counts);
-      else printCounts(context, counts);
+      else printCounts(context, config.dataDir, counts);
       if (counts.read === 0 || counts.rejected === counts.read) process.exitCode = 2;
     });
 }
@@ -168,18 +169,21 @@ function opensDocument(line: Buffer): boolean {
   if (text.startsWith('[')) return true;
   if (!text.startsWith('{')) return false;
   try {
-    return listOf(JSON.parse(text) as Record<string, unknown>) !== undefined;
+    const value: unknown = JSON.parse(text);
+    return isObject(value) && listOf(value) !== undefined;
   } catch {
     return true;
   }
 }
 
-/** Elements of the lists under which products ship records: `Records`, `records`, `data.events`. */
+/** Elements of the lists under which products ship records: `Records`, `records`, `items`, `data.events`, `response` or a list in it. */
 function listOf(value: Record<string, unknown>): unknown[] | undefined {
-  const data = value.data as Record<string, unknown> | undefined;
-  const list = value.Records ?? value.records ?? (typeof data === 'object' && data !== null ? data.events : undefined);
-  return Array.isArray(list) ? list : undefined;
+  const data = isObject(value.data) ? value.data.events : undefined;
+  const response = isObject(value.response) ? Object.values(value.response).find(Array.isArray) : value.response;
+  return [value.Records, value.records, value.items, data, response].find((list): list is unknown[] => Array.isArray(list));
 }
+
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** The records of a document; when the lines are none together, each is taken for a record of its own. */
 function* documentRecords(lines: readonly { line: number; text: Buffer }[]): Generator<ImportRecord> {
@@ -193,7 +197,7 @@ function* documentRecords(lines: readonly { line: number; text: Buffer }[]): Gen
     for (const { line, text } of lines) yield { line, ...parseLine(text) };
     return;
   }
-  const list = Array.isArray(value) ? value : (listOf(value as Record<string, unknown>) ?? [value]);
+  const list = Array.isArray(value) ? value : ((isObject(value) ? listOf(value) : undefined) ?? [value]);
   for (const [index, element] of list.entries()) yield { line: index + 1, value: element };
 }
 
@@ -246,8 +250,8 @@ const countsText = (counts: ImportCounts): string =>
   `${counts.conflicts > 0 ? ` (${counts.conflicts} with another content)` : ''}, ` +
   `${counts.ignored} ignored (nothing to do with enrollment), ${counts.rejected} rejected`;
 
-function printCounts(context: Context, counts: ImportCounts): void {
-  print(context, countsText(counts));
+function printCounts(context: Context, dataDir: string, counts: ImportCounts): void {
+  print(context, `${countsText(counts)} (data in ${dataDir})`);
   for (const { line, id, message } of counts.errors.slice(0, SHOWN_ERRORS))
     print(context, `  line ${line}${id === null ? '' : ` (${id})`}: ${message}`);
   if (counts.rejected > SHOWN_ERRORS) print(context, `  and ${counts.rejected - SHOWN_ERRORS} more; --json lists the first 1,000`);

@@ -6,9 +6,11 @@ import { pipeline } from 'node:stream/promises';
 import type { Command } from 'commander';
 import { MusterError, systemCode } from '../../errors.ts';
 import { parseTime } from '../../events/time.ts';
-import { FAULTS, parseFault } from '../../lab/faults.ts';
+import { FAULTS, parseFault, type ScheduledFault } from '../../lab/faults.ts';
 import { simulate } from '../../lab/simulate.ts';
 import { type Context, print, progress } from '../context.ts';
+
+const DAY_MS = 86_400_000;
 
 interface Options {
   seed: string;
@@ -48,7 +50,7 @@ export function simulateCommand(program: Command, context: Context): void {
         days,
         perDay: wholeNumber('--rate', options.rate, 1, 10_000_000),
         endMs,
-        faults: (options.fault ?? []).map((text) => parseFault(text, endMs)),
+        faults: (options.fault ?? []).map((text) => within(parseFault(text, endMs), text, endMs - days * DAY_MS, endMs)),
       });
       const bar = progress(context, 'simulating', days);
       let events = 0;
@@ -75,6 +77,13 @@ export function simulateCommand(program: Command, context: Context): void {
       await writeFile(`${options.out}.truth.json`, `${JSON.stringify(truth(), null, 2)}\n`);
       print(context, `${events} events in ${options.out}, what is true of them in ${options.out}.truth.json`);
     });
+}
+
+/** A fault of the history. @throws MUSTER_BAD_ARGUMENT when it lies outside, where nobody would meet it */
+function within(fault: ScheduledFault, text: string, startMs: number, endMs: number): ScheduledFault {
+  if (fault.startMs >= startMs && fault.endMs <= endMs) return fault;
+  const range = `${new Date(startMs).toISOString()} to ${new Date(endMs).toISOString()}`;
+  throw new MusterError('MUSTER_BAD_ARGUMENT', `--fault ${text.slice(0, 80)}: lies outside the history, which is from ${range}`);
 }
 
 function wholeNumber(option: string, text: string, from: number, to: number): number {

@@ -26,6 +26,7 @@ interface Options {
   demo?: boolean;
   port?: string;
   data?: string;
+  slo?: string[];
 }
 
 export function upCommand(program: Command, context: Context): void {
@@ -35,6 +36,7 @@ export function upCommand(program: Command, context: Context): void {
     .option('--demo', `with thirty days of simulated history and live traffic (data in ${DEMO_DATA} unless --data is given)`)
     .option('--port <n>', `port to listen on (default ${DEFAULT_PORT}, or MUSTER_PORT; 0 for any free one)`)
     .option('--data <dir>', 'data directory (default .muster, or MUSTER_DATA)')
+    .option('--slo <path...>', 'OpenSLO files or folders to compute (default: those that ship, or MUSTER_SLO)')
     .addHelpText('after', '\nExample:\n  $ muster up --demo')
     .action(async (options: Options) => {
       const isDemo = options.demo === true;

@@ -5,6 +5,7 @@ import { attemptsInFlight } from './attempts-in-flight.ts';
 import { budgetRemaining } from './budget-remaining.ts';
 import { burnRate } from './burn-rate.ts';
 import { changes } from './changes.ts';
+import { factorChanges } from './factor-changes.ts';
 import { failedAttempts } from './failed-attempts.ts';
 import type { PanelFile } from './panel.ts';
 import { providerHealth } from './provider-health.ts';
@@ -26,4 +27,5 @@ export const PANELS: readonly PanelFile[] = [
   providerHealth,
   apiLatency,
   failedAttempts,
+  factorChanges,
 ];
