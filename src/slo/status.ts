@@ -10,6 +10,8 @@ import { firingSince, LOOK_BACK_MS } from './since.ts';
 export interface SloAlert {
   severity: Severity;
   pair: string;
+  longWindow: WindowName;
+  shortWindow: WindowName;
   state: AlertState;
   /** RFC 3339; null unless firing. */
   since: string | null;
@@ -74,6 +76,8 @@ async function statusOf(session: Session, slo: Slo, figure: WindowFigures, at: n
     alerts: states.map(({ pair, state }) => ({
       severity: pair.severity,
       pair: pair.name,
+      longWindow: pair.long,
+      shortWindow: pair.short,
       state,
       since: state === 'firing' ? new Date(firingSince(pair, minutes, slo.objective, at)).toISOString() : null,
     })),

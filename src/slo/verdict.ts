@@ -30,13 +30,9 @@ export function verdictOf(statuses: readonly SloStatus[]): Verdict {
   const tickets = states.filter(({ state }) => state === 'ticket');
   const [worst] = paging.length > 0 ? paging : tickets;
   if (worst) {
-    const one = worst.status;
     const names = (paging.length > 0 ? paging : tickets).map(({ status }) => status.slo);
     const verb = paging.length > 0 ? (names.length === 1 ? 'pages' : 'page') : names.length === 1 ? 'has a ticket' : 'have a ticket';
-    return {
-      headline: `${listed(names)} ${verb}.`,
-      detail: `${one.title}: ${one.total - one.good} of ${one.total} were bad over ${one.window}.`,
-    };
+    return { headline: `${listed(names)} ${verb}.`, detail: burnSentence(worst.status) };
   }
   if (statuses.every(({ total }) => total === 0)) {
     return { headline: 'No events yet.', detail: 'Send the first to POST /v1/events, or import a log with muster import.' };
@@ -56,6 +52,17 @@ export function verdictOf(statuses: readonly SloStatus[]): Verdict {
   ];
   const met = silent.length > 0 ? 'Every objective with data is met over its window.' : 'Every objective is met over its window.';
   return { headline: 'Nothing fires.', detail: [...(few.length > 0 ? [] : [met]), ...details].join(' ') };
+}
+
+/** What burns, how fast, since when, and what is left. */
+function burnSentence(status: SloStatus): string {
+  const { since, pair } = stateOf(status);
+  const alert = status.alerts.find((each) => each.state === 'firing' && each.pair === pair);
+  const burn = alert ? status.burnRates[alert.longWindow] : null;
+  const speed = alert && burn !== null ? ` ${Number(burn.toPrecision(3))}× as fast as allowed over ${alert.longWindow}` : '';
+  const when = since === null ? '' : `, since ${since.slice(11, 16)} UTC on ${since.slice(0, 10)}`;
+  const left = Math.floor((status.errorBudgetRemaining ?? 0) * 100);
+  return `${status.title} burns its error budget${speed}${when}; ${left < 0 ? 'none of it is left' : `${left} % of it is left`} over ${status.window}.`;
 }
 
 function listed(names: readonly string[]): string {
