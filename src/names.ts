@@ -14,9 +14,6 @@ export const METRICS = {
 
 export const ALERTS = { errorBudgetBurn: 'EnrollmentErrorBudgetBurn' } as const;
 
-/** The service that every alert names: what Muster watches, not Muster itself. */
-export const SERVICE = 'mfa-enrollment';
-
 /** Look-back windows of burn rates, in seconds, shortest first. */
 export const WINDOWS = {
   '5m': 300,

@@ -18,7 +18,6 @@ export const LABELS = [
   'environment',
   'user_ref',
 ] as const;
-export type Label = (typeof LABELS)[number];
 
 /** A moment and what stood there: compared by time (milliseconds since 1970), then part by part. */
 export type Mark = readonly [time: number, ...parts: (string | number)[]];

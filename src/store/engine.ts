@@ -19,7 +19,6 @@ export interface Session {
 }
 
 export interface Engine {
-  readonly database: string;
   session(role: Role): Session;
   /** Writes rows to a scratch file and hands its `file(…)` expression to `use`; the file is gone afterwards. */
   withFile<T>(name: string, lines: string | Buffer, format: string, structure: string, use: (file: string) => Promise<T>): Promise<T>;
@@ -54,7 +53,6 @@ export async function openEngine(options: { path: string; scratch: string; datab
 
   let scratchNumber = 0;
   return {
-    database,
     session(role) {
       const entry = clients.get(role);
       if (!entry) throw new Error(`no such role: ${role}`);

@@ -13,7 +13,7 @@ const schema = z.object({
   settledUntilMs: z.number().nonnegative(),
   /** Minutes that the roll in work may have left half done. */
   dirty: z.array(z.number().int()),
-  /** Digest of the SLI definitions and the completion window that the minutes were computed with. */
+  /** The SLI definitions that the minutes were computed with, as JSON. */
   definitions: z.string().default(''),
 });
 export type LoaderState = z.infer<typeof schema>;

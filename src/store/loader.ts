@@ -180,7 +180,7 @@ export async function openLoader(deps: LoaderDeps): Promise<Loader> {
 
 /** New or changed SLI definitions count for the past too: all minutes are computed anew. */
 async function recomputeIfRedefined(deps: LoaderDeps, state: LoaderState): Promise<LoaderState> {
-  const definitions = JSON.stringify([deps.slis.map(({ id, unit, total, good, dimensions }) => [id, unit, total, good, dimensions])]);
+  const definitions = JSON.stringify(deps.slis.map(({ id, unit, total, good, dimensions }) => [id, unit, total, good, dimensions]));
   if (state.definitions === definitions) return state;
   const session = deps.engine.session('roll');
   const minutes = await session.rows<{ minute: number }>(

@@ -9,8 +9,8 @@ import { lockDirectory } from './lock.ts';
 import { migrate } from './migrate.ts';
 import type { MinuteSli } from './minutes.ts';
 
-/** Completion window of an attempt unless configured otherwise (contract, "Attempts"): 10 minutes. */
-export const COMPLETION_WINDOW_MS = 600_000;
+/** Completion window of an attempt (contract, "Attempts"): 10 minutes. */
+const COMPLETION_WINDOW_MS = 600_000;
 
 export interface Store {
   readonly engine: Engine;
@@ -28,8 +28,6 @@ export interface StoreOptions {
   now: () => number;
   onProblem: (message: string) => void;
   onLoaded?: (newest: readonly EventRow[], count: number) => void;
-  /** @default COMPLETION_WINDOW_MS */
-  windowMs?: number;
 }
 
 /**
@@ -48,7 +46,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       statePath: join(options.dataDir, FILES.loaderState),
       quarantineDir: join(options.dataDir, 'quarantine'),
       slis: options.slis,
-      windowMs: options.windowMs ?? COMPLETION_WINDOW_MS,
+      windowMs: COMPLETION_WINDOW_MS,
       now: options.now,
       onProblem: options.onProblem,
       ...(options.onLoaded && { onLoaded: options.onLoaded }),
