@@ -5,6 +5,12 @@ export const METRICS = {
   sloObjectiveRatio: 'muster_slo_objective_ratio',
   sloBurnRate: 'muster_slo_burn_rate',
   sloErrorBudgetRemaining: 'muster_slo_error_budget_remaining_ratio',
+  sloCoverageRatio: 'muster_slo_coverage_ratio',
+  sloMaintenance: 'muster_slo_maintenance',
+  sloAlertState: 'muster_slo_alert_state',
+  alertActive: 'muster_alert_active',
+  sliEvents: 'muster_sli_events_total',
+  findingsOpen: 'muster_findings_open',
   pendingAttempts: 'muster_pending_attempts',
   apiRequestDuration: 'muster_api_request_duration_seconds',
   collectorEvents: 'muster_collector_events_total',
@@ -12,20 +18,17 @@ export const METRICS = {
   collectorLag: 'muster_collector_lag_seconds',
 } as const;
 
-export const ALERTS = { errorBudgetBurn: 'EnrollmentErrorBudgetBurn' } as const;
-
-/** Look-back windows of burn rates, in seconds, shortest first. */
-export const WINDOWS = {
-  '5m': 300,
-  '30m': 1_800,
-  '1h': 3_600,
-  '2h': 7_200,
-  '6h': 21_600,
-  '1d': 86_400,
-  '3d': 259_200,
+export const ALERTS = {
+  errorBudgetBurn: 'EnrollmentErrorBudgetBurn',
+  providerOutage: 'EnrollmentProviderOutage',
+  massLockout: 'EnrollmentMassLockout',
+  trafficStopped: 'EnrollmentTrafficStopped',
+  rollbackAdvised: 'EnrollmentRollbackAdvised',
+  telemetryStale: 'EnrollmentTelemetryStale',
 } as const;
-export type WindowName = keyof typeof WINDOWS;
-export const WINDOW_NAMES = Object.keys(WINDOWS) as WindowName[];
+
+/** Look-back windows that every SLO has, shortest first; pairs of one's own may add others. */
+export const WINDOW_NAMES = ['5m', '30m', '1h', '2h', '6h', '1d', '3d'] as const;
 
 /** Splits that `sli_minutes` keeps beside the whole (dimension ''). */
 export const DIMENSIONS = ['region', 'provider', 'factor_type', 'deployment', 'client_version', 'segment'] as const;
@@ -40,6 +43,7 @@ export const FILES = {
   loaderState: 'loader-state.json',
   core: 'core.sqlite',
   demo: 'demo.json',
+  alive: 'alive',
 } as const;
 
 /** Names the process that answers, so that nobody takes another one for it. */

@@ -7,6 +7,7 @@ import { styleText } from 'node:util';
 import { SingleBar } from 'cli-progress';
 import { type Config, parseConfig } from '../config.ts';
 import { MusterError, systemCode } from '../errors.ts';
+import { parseTime } from '../events/time.ts';
 import { FILES, INSTANCE_HEADER } from '../names.ts';
 import { openServices, type Services } from './services.ts';
 
@@ -54,6 +55,18 @@ export function progress(context: Context, label: string, total: number): Progre
 /** The configuration that a command's options and the environment give. */
 export function configOf(context: Context, options: { data?: string; port?: string; slo?: string[] }): Config {
   return parseConfig(context.environment, { dataDir: options.data, port: options.port, slo: options.slo });
+}
+
+/**
+ * A moment given as an option, in milliseconds since 1970; undefined when it was not.
+ * @throws MUSTER_BAD_ARGUMENT naming the option
+ */
+export function timeOption(name: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const ms = parseTime(text);
+  if (ms === undefined)
+    throw new MusterError('MUSTER_BAD_ARGUMENT', `${name} ${text.slice(0, 60)}: expected RFC 3339, such as 2026-03-01T09:30:00Z`);
+  return ms;
 }
 
 /** Base URL of the process that runs on a data directory, or undefined. A process that only listens where another did is not it. */

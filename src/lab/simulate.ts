@@ -2,7 +2,8 @@
  * The simulator: a deterministic history of enrollments with known truth. It shares no code with the SLIs: what it says of its attempts
  * it knows because it made them.
  */
-import { WINDOWS } from '../names.ts';
+import { WINDOW_NAMES } from '../names.ts';
+import { windowSeconds } from '../slo/windows.ts';
 import { type Conditions, FAULTS, type ScheduledFault } from './faults.ts';
 import { attemptsPerMinute, somebody } from './population.ts';
 import { type Random, seededRandom } from './random.ts';
@@ -13,8 +14,11 @@ const DAY_MS = 86_400_000;
 const TIME_LIMIT_MS = 600_000;
 const SOURCE = 'enrollment-api';
 const FACTORS_REMOVED_PER_DAY = 12;
+const RECOVERIES_PER_DAY = 24;
+const TICKETS_PER_DAY = 4;
+const BLOCKED_PER_DAY = 9;
 const CALM: Conditions = { providerFails: 0.004, storageFails: 0.0015, slowness: 1 };
-const TRUTH_WINDOWS = { ...WINDOWS, '30d': 2_592_000 };
+const TRUTH_WINDOWS = [...WINDOW_NAMES, '30d'];
 
 export interface Scenario {
   seed: number;
@@ -75,6 +79,8 @@ export function simulate(scenario: Scenario): { days: Generator<SimulatedDay>; t
       const made: SimulatedEvent[] = deployEvents(deploys, day0, random).concat(
         incidentEvents(scenario, day0, random),
         factorEvents(scenario, day0),
+        recoveryEvents(scenario, day0),
+        deskEvents(scenario, day0),
       );
       for (let minute = 0; minute < 1_440; minute++) {
         const at = day0 + minute * MINUTE_MS;
@@ -100,8 +106,8 @@ export function simulate(scenario: Scenario): { days: Generator<SimulatedDay>; t
     attempts,
     events,
     windows: Object.fromEntries(
-      Object.entries(TRUTH_WINDOWS).map(([name, seconds]) => {
-        const within = known.filter(({ atMs }) => atMs >= scenario.endMs - seconds * 1_000 && atMs < scenario.endMs);
+      TRUTH_WINDOWS.map((name) => {
+        const within = known.filter(({ atMs }) => atMs >= scenario.endMs - windowSeconds(name) * 1_000 && atMs < scenario.endMs);
         const count = (key: 'm1' | 'm2' | 'm6'): [number, number] => [
           within.filter((each) => each[key] === true).length,
           within.filter((each) => each[key] !== undefined).length,
@@ -204,6 +210,54 @@ function factorEvents(scenario: Scenario, day0: number): SimulatedEvent[] {
   });
 }
 
+/** People who lost their device: most help themselves within the hour, some need a person, a few fail or give up. */
+function recoveryEvents(scenario: Scenario, day0: number): SimulatedEvent[] {
+  const random = seededRandom(scenario.seed, day0 / DAY_MS, RECOVERIES_PER_DAY);
+  return Array.from({ length: random.poisson(RECOVERIES_PER_DAY) }, () => {
+    const startMs = day0 + random.integer(DAY_MS);
+    const { user, region } = somebody(random);
+    const base = { recovery_id: random.uuid(startMs), user, region, channel: 'recovery', method: 'code' };
+    const event = (type: string, atMs: number, extra: object = {}): SimulatedEvent => ({
+      id: random.uuid(atMs),
+      type,
+      time: iso(atMs),
+      source: SOURCE,
+      ...base,
+      ...extra,
+    });
+    const endMs = startMs + Math.round(random.logNormal(18 * MINUTE_MS, 1.1));
+    const isAssisted = random.chance(0.02);
+    const end = random.chance(0.015)
+      ? [event('recovery.failed', endMs, { outcome: 'failure', error_class: 'client' })]
+      : [event('recovery.completed', endMs, { outcome: 'success', ...(isAssisted && { assisted: true, method: 'admin' }) })];
+    return [event('recovery.started', startMs), ...(random.chance(0.004) ? [] : end)];
+  })
+    .flat()
+    .filter(({ time }) => Date.parse(time) < scenario.endMs);
+}
+
+/** What the help desk and the front door see: tickets, more of them while something is broken, and strangers turned away. */
+function deskEvents(scenario: Scenario, day0: number): SimulatedEvent[] {
+  const random = seededRandom(scenario.seed, day0 / DAY_MS, TICKETS_PER_DAY + BLOCKED_PER_DAY);
+  const at = (fromMs: number, toMs: number) => fromMs + random.integer(Math.max(1, toMs - fromMs));
+  const event = (type: string, source: string, atMs: number, extra: object = {}): SimulatedEvent => {
+    const { user, region } = somebody(random);
+    return { id: random.uuid(atMs), type, time: iso(atMs), source, user, region, ...extra };
+  };
+  const ofFaults = scenario.faults.flatMap(({ startMs, endMs }) => {
+    const from = Math.max(startMs, day0);
+    const to = Math.min(endMs + HOUR_MS, day0 + DAY_MS);
+    return from < to ? Array.from({ length: random.poisson((to - from) / (10 * MINUTE_MS)) }, () => at(from, to)) : [];
+  });
+  const usual = Array.from({ length: random.poisson(TICKETS_PER_DAY * (scenario.perDay / 1_770)) }, () => at(day0, day0 + DAY_MS));
+  return [
+    ...[...usual, ...ofFaults].map((atMs) => event('ticket.opened', 'help-desk', atMs, { reason: 'cannot enroll' })),
+    ...Array.from({ length: random.poisson(BLOCKED_PER_DAY) }, () =>
+      event('access.blocked', SOURCE, at(day0, day0 + DAY_MS), { reason: 'ip_reputation', risk_score: 0.9 }),
+    ),
+  ].filter(({ time }) => Date.parse(time) < scenario.endMs);
+}
+
 /** One person's way through the enrollment, as events, and what the simulator knows of it. */
 function oneAttempt(startMs: number, random: Random, scenario: Scenario, deploys: readonly Deploy[]) {
   const person = somebody(random);
@@ -232,6 +286,12 @@ function oneAttempt(startMs: number, random: Random, scenario: Scenario, deploys
   const settle = (result: string) => {
     const isGood = result === 'completed';
     const settledMs = result === 'timed_out' ? startMs + TIME_LIMIT_MS : nowMs;
+    // The clean-up ends what was left open, a little after its time.
+    const sweptMs = startMs + TIME_LIMIT_MS + 5_000 + random.integer(55_000);
+    if (result === 'timed_out' && sweptMs < scenario.endMs) {
+      nowMs = sweptMs;
+      emit('enrollment.expired');
+    }
     known.push({ atMs: settledMs, m1: isGood, ...(isGood && { m2: nowMs - startMs <= 60_000 }) });
     return { events, known, result, settledMs };
   };
@@ -249,12 +309,17 @@ function oneAttempt(startMs: number, random: Random, scenario: Scenario, deploys
     const isLost = random.chance(conditions.providerFails);
     const cost = person.factor_type === 'sms' ? { cost: 0.042, cost_currency: 'EUR' } : {};
     emit('provider.request', { outcome: isLost ? 'failure' : 'success', duration_ms: nowMs - startMs, ...cost });
-    if (isLost && random.chance(0.6)) {
+    const isRescued = isLost && random.chance(0.15);
+    if (isRescued) {
+      nowMs += 5_000;
+      emit('provider.fallback', { reason: 'delivery failed' });
+      emit('provider.request', { outcome: 'success', duration_ms: 240, provider: `${person.factor_type}-standby` });
+    } else if (isLost && random.chance(0.6)) {
       nowMs += 30_000;
       emit('enrollment.failed', { outcome: 'failure', error_class: 'provider', error_code: 'undelivered' });
       return settle('failed');
     }
-    if (isLost) return settle('timed_out');
+    if (isLost && !isRescued) return settle('timed_out');
   }
   emit('enrollment.challenge_issued');
   nowMs += Math.round(Math.min(random.logNormal(21_000, 0.55), 420_000));

@@ -1,11 +1,13 @@
 /** `/metrics`: the evaluator's counts, the collector's, and the process's own. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import { METRICS, WINDOW_NAMES } from '../names.ts';
+import { METRICS } from '../names.ts';
+import type { AlertState } from '../slo/alert-state.ts';
 import type { Evaluation } from '../slo/evaluator.ts';
 import type { Slo } from '../slo/openslo.ts';
 
 /** Gauges of the default set whose names break the naming rules of Prometheus; `promtool check metrics` refuses them. */
 const MISNAMED = ['nodejs_active_handles_total', 'nodejs_active_requests_total', 'nodejs_active_resources_total'];
+const ALERT_STATES = ['inactive', 'firing', 'too_few', 'no_traffic', 'frozen', 'maintenance'] as const satisfies AlertState[];
 const LATENCY_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 export interface Metrics {
@@ -40,6 +42,25 @@ export function createMetrics(deps: { lagSeconds: () => number }): Metrics {
     name: METRICS.sloErrorBudgetRemaining,
     help: 'Share of the error budget left over the window of the SLO.',
     labelNames: ['slo'],
+    registers,
+  });
+  const coverage = new Gauge({
+    name: METRICS.sloCoverageRatio,
+    help: 'Share of the minutes of a window in which the collector worked.',
+    labelNames: ['slo', 'window'],
+    registers,
+  });
+  const maintenance = new Gauge({ name: METRICS.sloMaintenance, help: '1 while maintenance lasts.', labelNames: ['slo'], registers });
+  const alertState = new Gauge({
+    name: METRICS.sloAlertState,
+    help: '1 for the state that a window pair is in.',
+    labelNames: ['slo', 'pair', 'severity', 'state'],
+    registers,
+  });
+  const sliEvents = new Counter({
+    name: METRICS.sliEvents,
+    help: 'Good and bad ones since the process started, as first settled.',
+    labelNames: ['slo', 'outcome'],
     registers,
   });
   const collected = new Counter({
@@ -81,18 +102,24 @@ export function createMetrics(deps: { lagSeconds: () => number }): Metrics {
       burn.reset();
       budget.reset();
       for (const slo of slos) {
-        const figure = evaluation.figures.get(slo.name);
+        const figure = evaluation.figures.bySlo.get(slo.name);
         const status = evaluation.statuses.find((each) => each.slo === slo.name);
         if (!figure || !status) continue;
-        objective.set({ slo: slo.name }, slo.objective);
+        if (slo.objective !== null) objective.set({ slo: slo.name }, slo.objective);
         if (status.errorBudgetRemaining !== null) budget.set({ slo: slo.name }, status.errorBudgetRemaining);
-        for (const window of WINDOW_NAMES) {
-          const { good, total } = figure.windows[window];
-          const outcomes = { good, bad: total - good, users_bad: figure.usersBad[window] };
+        maintenance.set({ slo: slo.name }, Number(figure.isMaintenance));
+        for (const [window, { good, total, usersBad }] of figure.windows) {
+          const outcomes = { good, bad: total - good, users_bad: usersBad };
           for (const [outcome, count] of Object.entries(outcomes)) windowEvents.set({ slo: slo.name, window, outcome }, count);
-          const rate = status.burnRates[window];
+          const rate = status.burnRates[window] ?? null;
           if (rate !== null) burn.set({ slo: slo.name, window }, rate);
+          coverage.set({ slo: slo.name, window }, evaluation.figures.coverage.get(window) ?? 1);
         }
+        for (const { pair, severity, state } of status.alerts) {
+          for (const each of ALERT_STATES) alertState.set({ slo: slo.name, pair, severity, state: each }, Number(each === state));
+        }
+        const settled = evaluation.settled.get(slo.sli.id) ?? { good: 0, bad: 0 };
+        for (const outcome of ['good', 'bad'] as const) sliEvents.inc({ slo: slo.name, outcome }, settled[outcome]);
       }
     },
     countEvents: (source, result, count) => collected.inc({ source, result }, count),

@@ -68,7 +68,7 @@ export async function overviewOf(
     verdict: verdictOf(evaluation.statuses),
     slos: slos.flatMap((slo) => {
       const status = evaluation.statuses.find((each) => each.slo === slo.name);
-      const figure = evaluation.figures.get(slo.name);
+      const figure = evaluation.figures.bySlo.get(slo.name);
       if (!status || !figure) return [];
       const { state, since } = stateOf(status);
       return [
@@ -77,7 +77,7 @@ export async function overviewOf(
           meaning: slo.sli.meaning,
           state,
           since,
-          budgetYesterday: errorBudgetRemaining(figure.wholeYesterday, slo.objective),
+          budgetYesterday: slo.objective === null ? null : errorBudgetRemaining(figure.wholeYesterday, slo.objective),
           daily: daily.get(slo.sli.id) ?? [],
         },
       ];

@@ -1,4 +1,4 @@
-/** Burn rates, evidence and the state of a pair. Pure: counts in, values out. */
+/** Burn rates and evidence. Pure: counts in, values out. */
 import type { Pair } from './pairs.ts';
 
 export interface Counts {
@@ -6,14 +6,19 @@ export interface Counts {
   total: number;
 }
 
+/** Counts of a window, and how many different users are among the bad. */
+export interface WindowCounts extends Counts {
+  usersBad: number;
+}
+
 /** At least this many bad ones in the long window… */
 export const MIN_BAD = 5;
 /** …from at least this many different users. */
 export const MIN_USERS = 3;
+/** Slices have no users: so many of them must count. */
+export const MIN_SLICES = 10;
 /** One-sided 99 %: the lower bound must lie above what the objective allows. */
 export const WILSON_Z = 2.33;
-
-export type AlertState = 'inactive' | 'firing' | 'too_few' | 'no_traffic';
 
 /** Bad of total, or null without events: no data is not "no errors". */
 export function errorRatio({ good, total }: Counts): number | null {
@@ -33,32 +38,30 @@ export function errorBudgetRemaining(counts: Counts, objective: number): number 
 }
 
 /**
- * Lower bound of the Wilson score interval for `bad` of `total`.
+ * The Wilson score interval for `bad` of `total`; 0 to 1 without any.
  * Wilson, E. B. (1927), "Probable inference, the law of succession, and statistical inference", JASA 22.
  */
-export function wilsonLowerBound(bad: number, total: number, z: number): number {
-  if (total === 0) return 0;
+export function wilsonInterval(bad: number, total: number, z: number): { lower: number; upper: number } {
+  if (total === 0) return { lower: 0, upper: 1 };
   const ratio = bad / total;
   const z2 = z * z;
   const centre = ratio + z2 / (2 * total);
   const spread = z * Math.sqrt((ratio * (1 - ratio) + z2 / (4 * total)) / total);
-  return Math.max(0, (centre - spread) / (1 + z2 / total));
+  const scale = 1 + z2 / total;
+  return { lower: Math.max(0, (centre - spread) / scale), upper: Math.min(1, (centre + spread) / scale) };
 }
 
+/** Lower bound of the Wilson score interval; 0 without any. */
+export const wilsonLowerBound = (bad: number, total: number, z: number): number => wilsonInterval(bad, total, z).lower;
+
 /** Whether the bad ones of the long window are enough to wake somebody. */
-export function hasEvidence(long: Counts, usersBad: number, objective: number): boolean {
+export function hasEvidence(long: WindowCounts, objective: number, isSliced = false): boolean {
   const bad = long.total - long.good;
-  return bad >= MIN_BAD && usersBad >= MIN_USERS && wilsonLowerBound(bad, long.total, WILSON_Z) > 1 - objective;
+  const isEnough = isSliced ? long.total >= MIN_SLICES : long.usersBad >= MIN_USERS;
+  return bad >= MIN_BAD && isEnough && wilsonLowerBound(bad, long.total, WILSON_Z) > 1 - objective;
 }
 
 /** Whether both windows burn above the pair's fitted factor. */
 export function isBurning(pair: Pair, long: Counts, short: Counts, objective: number): boolean {
   return (burnRate(long, objective) ?? 0) > pair.fittedFactor && (burnRate(short, objective) ?? 0) > pair.fittedFactor;
-}
-
-/** State of a pair from the counts of its windows alone. */
-export function pairState(pair: Pair, counts: { long: Counts; short: Counts; usersBad: number }, objective: number): AlertState {
-  if (counts.long.total === 0) return 'no_traffic';
-  if (!isBurning(pair, counts.long, counts.short, objective)) return 'inactive';
-  return hasEvidence(counts.long, counts.usersBad, objective) ? 'firing' : 'too_few';
 }

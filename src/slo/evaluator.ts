@@ -1,16 +1,24 @@
-/** The evaluator: every 15 s, all SLOs over all windows that end at the last full minute. What it used is what everybody shows. */
-import type { Session } from '../store/engine.ts';
-import { pendingAttempts, toMinute, type WindowFigures, windowFigures } from './figures.ts';
-import type { Slo } from './openslo.ts';
-import { type SloStatus, sloStatus } from './status.ts';
+/**
+ * The evaluator: every 15 s, all SLOs over all windows that end at the last full minute. What it used and decided is written down,
+ * and is what everybody shows. It goes on from where the last process stopped.
+ */
+import type { Engine } from '../store/engine.ts';
+import { readAlertStates, writeAlertInputs, writeAlertStates } from './alert-log.ts';
+import { nextState } from './alert-state.ts';
+import type { Counts } from './burn.ts';
+import { type Figures, figuresAt, pendingAttempts, toMinute, totalCounts } from './figures.ts';
+import { judgedOf, type Slo } from './openslo.ts';
+import { type Memories, pairKey, type SloStatus, statesAt, statusesOf } from './status.ts';
 
 const EVERY_MS = 15_000;
 
 export interface Evaluation {
   /** End of the windows, in milliseconds since 1970. */
   atMs: number;
-  figures: Map<string, WindowFigures>;
+  figures: Figures;
   statuses: SloStatus[];
+  /** Settled since the evaluation before, by SLI: one that turns good later is not counted again. */
+  settled: Map<string, { good: number; bad: number }>;
   /** Attempts of users that have started, not ended, and not passed their deadline. */
   pendingAttempts: number;
 }
@@ -21,27 +29,52 @@ export interface Evaluator {
   /** Evaluates now. */
   evaluate(): Promise<Evaluation>;
   start(): void;
-  stop(): void;
+  /** Ends it, after the evaluation that may be going on. */
+  stop(): Promise<void>;
+}
+
+export interface EvaluatorDeps {
+  engine: Engine;
+  slos: readonly Slo[];
+  now: () => number;
+  onEvaluated?: (evaluation: Evaluation) => Promise<void> | void;
+  onProblem: (message: string) => void;
 }
 
 /** The evaluator of these SLOs. */
-export function createEvaluator(deps: {
-  session: Session;
-  slos: readonly Slo[];
-  now: () => number;
-  onEvaluated?: (evaluation: Evaluation) => void;
-  onProblem: (message: string) => void;
-}): Evaluator {
+export function createEvaluator(deps: EvaluatorDeps): Evaluator {
+  const { engine, slos, now } = deps;
   let latest: Evaluation | undefined;
+  let memories: Memories | undefined;
+  let totalsBefore: Map<string, Counts> | undefined;
+  let running: Promise<unknown> = Promise.resolve();
   let timer: NodeJS.Timeout | undefined;
   let isStopped = false;
-  const evaluate = async () => {
-    const atMs = toMinute(deps.now());
-    const figures = await windowFigures(deps.session, deps.slos, atMs);
-    const statuses = await sloStatus(deps.session, deps.slos, atMs, figures);
-    latest = { atMs, figures, statuses, pendingAttempts: await pendingAttempts(deps.session, deps.now()) };
-    deps.onEvaluated?.(latest);
+
+  const evaluateNow = async (): Promise<Evaluation> => {
+    // A clock that jumps back must not take back what was decided: the evaluator waits until time has caught up.
+    const atMs = Math.max(latest?.atMs ?? 0, toMinute(now()));
+    memories ??= await rememberedStates(engine, slos, atMs);
+    const figures = await figuresAt(engine, slos, atMs);
+    memories = nextStates(slos, figures, memories);
+    const totals = await totalCounts(engine.session('read'));
+    latest = {
+      atMs,
+      figures,
+      statuses: statusesOf(slos, figures, memories),
+      settled: settledSince(totalsBefore, totals),
+      pendingAttempts: await pendingAttempts(engine.session('read'), now()),
+    };
+    totalsBefore = totals;
+    await writeAlertInputs(engine, slos, figures, now());
+    await writeAlertStates(engine, slos, memories, atMs, now());
+    await deps.onEvaluated?.(latest);
     return latest;
+  };
+  const evaluate = () => {
+    const result = running.then(evaluateNow);
+    running = result.catch(() => {});
+    return result;
   };
   return {
     latest: () => latest,
@@ -56,9 +89,61 @@ export function createEvaluator(deps: {
       };
       tick();
     },
-    stop() {
+    async stop() {
       isStopped = true;
       clearTimeout(timer);
+      await running;
     },
   };
+}
+
+/**
+ * What was added between two totals, as monotone counters need it: of as many as the total grew by, as many good as the good did.
+ * A late completion that turns a bad one good moves no total, and is not counted again.
+ */
+export function settledSince(
+  before: Map<string, Counts> | undefined,
+  now: Map<string, Counts>,
+): Map<string, { good: number; bad: number }> {
+  return new Map(
+    [...now].map(([sli, { good, total }]) => {
+      const old = before === undefined ? { good, total } : (before.get(sli) ?? { good: 0, total: 0 });
+      const added = Math.max(0, total - old.total);
+      const addedGood = Math.min(added, Math.max(0, good - old.good));
+      return [sli, { good: addedGood, bad: added - addedGood }];
+    }),
+  );
+}
+
+/** What the last process decided; what it never did, as it would have been. */
+async function rememberedStates(engine: Engine, slos: readonly Slo[], atMs: number): Promise<Memories> {
+  const stored = await readAlertStates(engine, atMs);
+  const isKnown = (slo: Slo) => slo.pairs.every(({ name }) => stored.has(pairKey(slo.name, name)));
+  const computed = await statesAt(
+    engine,
+    slos.filter((slo) => !isKnown(slo)),
+    atMs,
+  );
+  return new Map([...computed, ...stored]);
+}
+
+function nextStates(slos: readonly Slo[], { atMs, bySlo, coverage }: Figures, before: Memories): Memories {
+  const after: Memories = new Map();
+  for (const slo of slos) {
+    const figure = bySlo.get(slo.name);
+    for (const pair of slo.pairs) {
+      const long = figure?.windows.get(pair.long);
+      const short = figure?.windows.get(pair.short);
+      if (!figure || !long || !short) continue;
+      const inputs = {
+        long,
+        short,
+        coverage: Math.min(coverage.get(pair.long) ?? 1, coverage.get(pair.short) ?? 1),
+        isMaintenance: figure.isMaintenance,
+      };
+      const key = pairKey(slo.name, pair.name);
+      after.set(key, nextState(pair, before.get(key), inputs, judgedOf(slo), atMs));
+    }
+  }
+  return after;
 }

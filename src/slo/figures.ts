@@ -1,135 +1,222 @@
-/** Where SLOs meet the store: counts per window, users hit, and the minutes behind them. */
-import { WINDOW_NAMES, WINDOWS, type WindowName } from '../names.ts';
-import type { Session } from '../store/engine.ts';
-import { IS_USER_REQUEST, isSettledUserAttempt } from '../store/minutes.ts';
-import type { Counts } from './burn.ts';
+/** Where SLOs meet the store: counts per window, users hit, coverage, and the minutes behind them. */
+import { WINDOW_NAMES } from '../names.ts';
+import type { Engine, Session } from '../store/engine.ts';
+import { type MaintenanceWindow, maintenanceIn } from '../store/maintenance.ts';
+import { MAX_USERS_BAD } from '../store/minutes.ts';
+import type { Counts, WindowCounts } from './burn.ts';
 import type { Slo } from './openslo.ts';
+import { elapsedAt } from './period.ts';
+import { type Interval, pieces, windowSeconds, without } from './windows.ts';
 
 export interface WindowFigures {
-  /** Counts over the SLO's own window. */
+  /** Counts over what has passed of the SLO's own period. */
   whole: Counts;
   /** The same a day earlier. */
   wholeYesterday: Counts;
-  windows: Record<WindowName, Counts>;
-  /** Different users among the bad: exact to 1,000, then 1,000; a bad one without a user counts as one. */
-  usersBad: Record<WindowName, number>;
+  /** By the name of the window: the usual ones and those of the SLO's pairs. */
+  windows: Map<string, WindowCounts>;
+  /** Whether maintenance lasts now. */
+  isMaintenance: boolean;
+  /** What is counted beside over the period, by name: `all` traffic of M1, `provider` errors of M5. */
+  beside: Record<string, Counts>;
+  /** Minutes of the period that maintenance takes out of the figures. */
+  excludedMinutes: number;
 }
 
-/** Users hit are counted exactly up to here (contract, "Tables"). */
-const MAX_USERS_BAD = 1_000;
+export interface Figures {
+  atMs: number;
+  /** By the name of the SLO. */
+  bySlo: Map<string, WindowFigures>;
+  /** Share of the minutes in which the collector worked, by window. */
+  coverage: Map<string, number>;
+}
+
 const DAY_MS = 86_400_000;
-/** An attempt lies at the minute of its start, and settles at most this much later (contract: windows of 1 to 60 minutes). */
-const MAX_WINDOW_MINUTES = 61;
-const LONGEST_MS = Math.max(...Object.values(WINDOWS)) * 1_000;
+const MINUTE_MS = 60_000;
 
 /** The start of the minute of a moment. */
-export const toMinute = (ms: number): number => Math.floor(ms / 60_000) * 60_000;
+export const toMinute = (ms: number): number => Math.floor(ms / MINUTE_MS) * MINUTE_MS;
 
-/** Figures of each SLO for the half-open windows that end at `atMs` (a full minute), by SLO name. */
-export async function windowFigures(session: Session, slos: readonly Slo[], atMs: number): Promise<Map<string, WindowFigures>> {
-  const counts = await countsBySli(session, slos, atMs);
-  const users = await usersBadBySli(session, slos, atMs);
+/** Names of an SLO's windows, shortest first. */
+export function windowsOf(slo: Slo): string[] {
+  const names = new Set<string>([...WINDOW_NAMES, ...slo.pairs.flatMap(({ long, short }) => [long, short])]);
+  return [...names].sort((a, b) => windowSeconds(a) - windowSeconds(b));
+}
+
+/** The figures of all SLOs for the half-open windows that end at `atMs` (a full minute), in one pass over minutes and hours. */
+export async function figuresAt(engine: Engine, slos: readonly Slo[], atMs: number): Promise<Figures> {
+  const session = engine.session('read');
+  const longest = Math.max(...slos.map(({ period }) => atMs - elapsedAt(period, atMs - DAY_MS).fromMs), 3 * DAY_MS);
+  const planned = await maintenanceIn(engine, atMs - longest, atMs + MINUTE_MS);
+  const bySlo = new Map<string, WindowFigures>();
+  // SLOs with the same holes in their time are read together.
+  const groups = Map.groupBy(slos, (slo) => JSON.stringify(holesOf(slo, planned)));
+  for (const group of groups.values()) {
+    const holes = holesOf(group[0] as Slo, planned);
+    for (const [name, figures] of await groupFigures(session, group, holes, atMs)) bySlo.set(name, figures);
+  }
+  const names = [...new Set(slos.flatMap(windowsOf))];
+  return { atMs, bySlo, coverage: await coverageOf(session, names, atMs) };
+}
+
+function holesOf(slo: Slo, planned: readonly MaintenanceWindow[]): Interval[] {
+  return planned
+    .filter((window) => window.slo === '*' || window.slo === slo.name)
+    .map(({ startMs, endMs }) => ({ fromMs: toMinute(startMs), toMs: Math.ceil(endMs / MINUTE_MS) * MINUTE_MS }));
+}
+
+interface Asked {
+  name: string;
+  parts: Interval[];
+}
+
+async function groupFigures(
+  session: Session,
+  slos: readonly Slo[],
+  holes: readonly Interval[],
+  atMs: number,
+): Promise<Map<string, WindowFigures>> {
+  const windows: Asked[] = [...new Set(slos.flatMap(windowsOf))].map((name) => ({
+    name,
+    parts: without({ fromMs: atMs - windowSeconds(name) * 1_000, toMs: atMs }, holes),
+  }));
+  const periods: Asked[] = slos.flatMap((slo) => [
+    { name: `now ${slo.period.text}`, parts: without(elapsedAt(slo.period, atMs), holes) },
+    { name: `yesterday ${slo.period.text}`, parts: without(elapsedAt(slo.period, atMs - DAY_MS), holes) },
+  ]);
+  const distinct = [...new Map(periods.map((period) => [JSON.stringify(period.parts), period])).values()];
+  const slis = [...new Set(slos.map(({ sli }) => sli.id))];
+  const counters = [...new Set(slos.flatMap(({ sli }) => [sli.id, ...sli.counters.map(({ id }) => id)]))];
+  const counts = await countsIn(session, counters, [...windows, ...distinct]);
+  const users = await usersIn(session, slis, windows);
   return new Map(
     slos.map((slo) => {
-      const row = counts.get(slo.sli.id) ?? {};
-      const pick = (name: string): Counts => ({ good: Number(row[`good_${name}`] ?? 0), total: Number(row[`total_${name}`] ?? 0) });
-      const hit = users.get(slo.sli.id) ?? {};
+      const of = (parts: readonly Interval[], id = slo.sli.id): Counts =>
+        counts.get(id)?.get(JSON.stringify(parts)) ?? { good: 0, total: 0 };
+      const elapsed = elapsedAt(slo.period, atMs);
+      const parts = without(elapsed, holes);
+      const kept = parts.reduce((sum, part) => sum + part.toMs - part.fromMs, 0);
       return [
         slo.name,
         {
-          whole: pick(`w${slo.windowSeconds}`),
-          wholeYesterday: pick(`y${slo.windowSeconds}`),
-          windows: Object.fromEntries(WINDOW_NAMES.map((name) => [name, pick(name)])) as WindowFigures['windows'],
-          usersBad: Object.fromEntries(
-            WINDOW_NAMES.map((name) => [name, Math.min(Number(hit[name] ?? 0), MAX_USERS_BAD)]),
-          ) as WindowFigures['usersBad'],
+          whole: of(parts),
+          wholeYesterday: of(without(elapsedAt(slo.period, atMs - DAY_MS), holes)),
+          windows: new Map(
+            windows.map((window) => [window.name, { ...of(window.parts), usersBad: users.get(slo.sli.id)?.get(window.name) ?? 0 }]),
+          ),
+          beside: Object.fromEntries(
+            slo.sli.counters.flatMap(({ id }) => (id.includes(':') ? [[id.slice(id.indexOf(':') + 1), of(parts, id)]] : [])),
+          ),
+          isMaintenance: holes.some(({ fromMs, toMs }) => fromMs <= atMs && atMs < toMs),
+          excludedMinutes: (elapsed.toMs - elapsed.fromMs - kept) / MINUTE_MS,
         },
       ];
     }),
   );
 }
 
-type Row = Record<string, number | string>;
+const within = (column: string, intervals: readonly Interval[]): string =>
+  intervals.length === 0
+    ? '0'
+    : `(${intervals.map(({ fromMs, toMs }) => `${column} >= ${fromMs / 1_000} AND ${column} < ${toMs / 1_000}`).join(' OR ')})`;
 
-async function countsBySli(session: Session, slos: readonly Slo[], atMs: number): Promise<Map<string, Row>> {
-  const at = atMs / 1_000;
-  const periods = [...new Set(slos.map(({ windowSeconds }) => windowSeconds))];
-  const ranges: [name: string, from: number, to: number][] = [
-    ...WINDOW_NAMES.map((name): [string, number, number] => [name, at - WINDOWS[name], at]),
-    ...periods.map((seconds): [string, number, number] => [`w${seconds}`, at - seconds, at]),
-    ...periods.map((seconds): [string, number, number] => [`y${seconds}`, at - seconds - DAY_MS / 1_000, at - DAY_MS / 1_000]),
-  ];
-  const columns = ranges.flatMap(([name, from, to]) =>
-    (['good', 'total'] as const).map(
-      (column) => `sumIf(${column}, minute >= toDateTime(${from}, 'UTC') AND minute < toDateTime(${to}, 'UTC')) AS ${column}_${name}`,
-    ),
-  );
-  const earliest = Math.min(...ranges.map(([, from]) => from));
-  const rows = await session.rows<Row & { sli: string }>(
-    `SELECT sli, ${columns.join(', ')} FROM minutes FINAL
-     WHERE dimension = '' AND minute >= toDateTime(${earliest}, 'UTC') AND minute < toDateTime(${at}, 'UTC') GROUP BY sli`,
-  );
-  return new Map(rows.map((row) => [row.sli, row]));
+const withinTime = (intervals: readonly Interval[]): string =>
+  intervals.length === 0
+    ? '0'
+    : `(${intervals.map(({ fromMs, toMs }) => `minute >= toDateTime(${fromMs / 1_000}, 'UTC') AND minute < toDateTime(${toMs / 1_000}, 'UTC')`).join(' OR ')})`;
+
+/** What each asked-for time reads of hours and of minutes, and the condition that picks it. */
+function reading(asked: readonly Asked[]) {
+  const all = asked.map(({ parts }) => parts.map(pieces));
+  const hours = all.map((parts) => parts.flatMap((part) => part.hours));
+  const minutes = all.map((parts) => parts.flatMap((part) => part.minutes));
+  return {
+    hours: joined(hours.flat()),
+    minutes: joined(minutes.flat()),
+    conditions: asked.map((_, i) => `((is_hour AND ${within('t', hours[i] ?? [])}) OR (NOT is_hour AND ${within('t', minutes[i] ?? [])}))`),
+  };
 }
 
-async function usersBadBySli(session: Session, slos: readonly Slo[], atMs: number): Promise<Map<string, Row>> {
-  const result = new Map<string, Row>();
-  const slis = [...new Set(slos.map(({ sli }) => sli))];
-  for (const unit of ['attempt', 'request'] as const) {
-    const wanted = slis.filter((sli) => sli.unit === unit);
-    if (wanted.length === 0) continue;
-    const bad = wanted.map((sli) => `((${sli.total}) AND NOT (${sli.good}))`);
-    const columns = wanted.flatMap((_, i) =>
-      WINDOW_NAMES.map((name) => {
-        const isIn = `bad_${i} AND at_ms >= ${atMs - WINDOWS[name] * 1_000}`;
-        return `uniqExactIf(user_ref, user_ref != '' AND ${isIn}) + countIf(user_ref = '' AND ${isIn}) AS u_${i}_${name}`;
-      }),
-    );
-    const fromMs = atMs - LONGEST_MS;
-    const source =
-      unit === 'attempt'
-        ? `SELECT toInt64(settled_at) AS at_ms, user_ref, ${bad.map((predicate, i) => `${predicate} AS bad_${i}`).join(', ')}
-           FROM attempt_states FINAL
-           WHERE home >= ${Math.floor(fromMs / 60_000) - MAX_WINDOW_MINUTES} AND home < ${Math.ceil(atMs / 60_000)} AND ${isSettledUserAttempt(atMs)}
-             AND settled_at < ${atMs}`
-        : `SELECT toUnixTimestamp64Milli(time) AS at_ms, user_ref, ${bad.map((predicate, i) => `${predicate} AS bad_${i}`).join(', ')}
-           FROM events FINAL
-           WHERE toStartOfTenMinutes(time) >= toStartOfTenMinutes(fromUnixTimestamp64Milli(${fromMs}, 'UTC'))
-             AND time < fromUnixTimestamp64Milli(${atMs}, 'UTC') AND ${IS_USER_REQUEST}`;
-    const [row] = await session.rows<Row>(
-      `SELECT ${columns.join(', ')} FROM (${source}) WHERE ${wanted.map((_, i) => `bad_${i}`).join(' OR ')}`,
-    );
-    for (const [i, sli] of wanted.entries()) {
-      result.set(sli.id, Object.fromEntries(WINDOW_NAMES.map((name) => [name, row?.[`u_${i}_${name}`] ?? 0])));
-    }
+/** Overlapping and touching intervals made one. */
+function joined(intervals: readonly Interval[]): Interval[] {
+  const result: Interval[] = [];
+  for (const { fromMs, toMs } of [...intervals].sort((a, b) => a.fromMs - b.fromMs)) {
+    const last = result.at(-1);
+    if (last && fromMs <= last.toMs) last.toMs = Math.max(last.toMs, toMs);
+    else result.push({ fromMs, toMs });
   }
   return result;
+}
+
+/** SQL that sums good and total over each asked-for time, by SLI, or by SLI, dimension and value. */
+export function countsSql(slis: readonly string[], asked: readonly Asked[], by: 'whole' | 'split' = 'whole'): string {
+  const { hours, minutes, conditions } = reading(asked);
+  const names = slis.map((id) => `'${id}'`).join(', ');
+  const keys = by === 'whole' ? 'sli' : 'sli, dimension, value';
+  const rows = (table: string, isHour: 0 | 1, intervals: readonly Interval[]) =>
+    `SELECT ${keys}, toUInt32(minute) AS t, toUInt8(${isHour}) AS is_hour, good, total FROM ${table} FINAL
+     WHERE sli IN (${names}) AND ${by === 'whole' ? `dimension = ''` : '1'} AND ${withinTime(intervals)}`;
+  const columns = conditions.flatMap((_, i) => [`sumIf(good, c_${i}) AS good_${i}`, `sumIf(total, c_${i}) AS total_${i}`]);
+  return `SELECT ${keys}, ${columns.join(', ')} FROM (
+      SELECT ${keys}, good, total, ${conditions.map((condition, i) => `${condition} AS c_${i}`).join(', ')}
+      FROM (${rows('minutes', 0, minutes)} UNION ALL ${rows('hours', 1, hours)})
+    ) GROUP BY ${keys}`;
+}
+
+/** Counts by SLI, then by the intervals (as JSON) that were asked for. */
+async function countsIn(session: Session, slis: readonly string[], asked: readonly Asked[]): Promise<Map<string, Map<string, Counts>>> {
+  const rows = await session.rows<Record<string, string | number> & { sli: string }>(countsSql(slis, asked));
+  return new Map(
+    rows.map((row) => [
+      row.sli,
+      new Map(asked.map(({ parts }, i) => [JSON.stringify(parts), { good: Number(row[`good_${i}`]), total: Number(row[`total_${i}`]) }])),
+    ]),
+  );
+}
+
+/** Different users among the bad by SLI and window, at most {@link MAX_USERS_BAD}. */
+async function usersIn(session: Session, slis: readonly string[], asked: readonly Asked[]): Promise<Map<string, Map<string, number>>> {
+  const { hours, minutes, conditions } = reading(asked);
+  const names = slis.map((id) => `'${id}'`).join(', ');
+  const rows = await session.rows<Record<string, string | number> & { sli: string }>(
+    `SELECT sli, ${asked.map((_, i) => `least(${MAX_USERS_BAD}, uniqExactArrayIf(users, c_${i}) + sumIf(anonymous, c_${i})) AS users_${i}`).join(', ')} FROM (
+       SELECT sli, users, anonymous, ${conditions.map((condition, i) => `${condition} AS c_${i}`).join(', ')} FROM (
+         SELECT sli, users, anonymous, toUInt32(minute) AS t, span = 60 AS is_hour FROM bad_users FINAL
+         WHERE sli IN (${names}) AND ((span = 1 AND ${withinTime(minutes)}) OR (span = 60 AND ${withinTime(hours)})))
+     ) GROUP BY sli`,
+  );
+  return new Map(rows.map((row) => [row.sli, new Map(asked.map(({ name }, i) => [name, Number(row[`users_${i}`])]))]));
+}
+
+/** Share of the minutes of each window that the collector covered. */
+async function coverageOf(session: Session, names: readonly string[], atMs: number): Promise<Map<string, number>> {
+  const longest = Math.max(...names.map(windowSeconds));
+  const [row] = await session.rows<Record<string, number>>(
+    `SELECT ${names.map((name, i) => `countIf(minute >= toDateTime(${atMs / 1_000 - windowSeconds(name)}, 'UTC')) AS missing_${i}`).join(', ')}
+     FROM coverage FINAL WHERE covered = 0 AND minute >= toDateTime(${atMs / 1_000 - longest}, 'UTC') AND minute < toDateTime(${atMs / 1_000}, 'UTC')`,
+  );
+  return new Map(names.map((name, i) => [name, 1 - Number(row?.[`missing_${i}`] ?? 0) / (windowSeconds(name) / 60)]));
+}
+
+/** Good and total of everything that is kept, by SLI. */
+export async function totalCounts(session: Session): Promise<Map<string, Counts>> {
+  const rows = await session.rows<{ sli: string; good_all: string; total_all: string }>(
+    `SELECT sli, sum(good) AS good_all, sum(total) AS total_all FROM hours FINAL WHERE dimension = '' GROUP BY sli`,
+  );
+  return new Map(rows.map(({ sli, good_all, total_all }) => [sli, { good: Number(good_all), total: Number(total_all) }]));
 }
 
 /** Attempts of users that wait for their end at `nowMs`. */
 export async function pendingAttempts(session: Session, nowMs: number): Promise<number> {
   const [row] = await session.rows<{ n: number }>(
     `SELECT toUInt32(count()) AS n FROM attempt_states FINAL
-     WHERE home >= ${Math.floor(nowMs / 60_000) - MAX_WINDOW_MINUTES} AND dead = 0 AND traffic = '' AND by_clock AND settled_at > ${nowMs}`,
+     WHERE home >= ${Math.floor(nowMs / MINUTE_MS) - MAX_WINDOW_MINUTES} AND dead = 0 AND traffic = '' AND by_clock AND settled_at > ${nowMs}`,
   );
   return row?.n ?? 0;
 }
 
-/** Good and total of each minute with traffic in [fromMs, toMs), oldest first. */
-export async function minuteSeries(
-  session: Session,
-  sli: string,
-  fromMs: number,
-  toMs: number,
-): Promise<{ minuteMs: number; good: number; total: number }[]> {
-  const rows = await session.rows<{ at: number; good: number; total: number }>(
-    `SELECT toUnixTimestamp(minute) AS at, toUInt32(good) AS good, toUInt32(total) AS total FROM sli_minutes
-     WHERE sli = {sli: String} AND dimension = '' AND minute >= toDateTime(${fromMs / 1_000}, 'UTC') AND minute < toDateTime(${toMs / 1_000}, 'UTC')
-     ORDER BY minute`,
-    { sli },
-  );
-  return rows.map(({ at, good, total }) => ({ minuteMs: at * 1_000, good, total }));
-}
+/** An attempt lies at the minute of its start, and settles at most this much later (contract: windows of 1 to 60 minutes). */
+const MAX_WINDOW_MINUTES = 61;
 
 /** Good and total of each of the last `days` days that end at `atMs`, oldest first; days without traffic are 0 of 0. */
 export async function dailyCounts(session: Session, atMs: number, days: number): Promise<Map<string, Counts[]>> {

@@ -1,18 +1,13 @@
 /** Multi-window burn-rate pairs: data, with the factor computed and fitted to what an error ratio can reach. */
-import { WINDOWS, type WindowName } from '../names.ts';
+import { windowSeconds } from './windows.ts';
 
 export type Severity = 'page' | 'ticket';
 
-interface PairSpec {
-  severity: Severity;
-  /** Share of the period's error budget that burns in the long window when the pair fires. */
-  budgetShare: number;
-  long: WindowName;
-  short: WindowName;
-}
+/** A pair as it is asked for: by the share of the budget that burns in its long window, or by its factor. */
+export type PairSpec = { severity: Severity; long: string; short: string } & ({ budgetShare: number } | { factor: number });
 
 /** Google, "The Site Reliability Workbook", chapter 5, table 5-8, and a second ticket pair for slow burns. */
-const PAIRS: readonly PairSpec[] = [
+const WORKBOOK_PAIRS: readonly PairSpec[] = [
   { severity: 'page', budgetShare: 0.02, long: '1h', short: '5m' },
   { severity: 'page', budgetShare: 0.05, long: '6h', short: '30m' },
   { severity: 'ticket', budgetShare: 0.1, long: '1d', short: '2h' },
@@ -24,10 +19,15 @@ const LEAST_FACTOR = { page: 6, ticket: 1 } as const satisfies Record<Severity, 
 /** A pair must fire by the time half of its long window is lost, at any objective. */
 const REACHABLE_ERROR_RATIO = 0.5;
 
-export interface Pair extends PairSpec {
-  /** `1` to `4`, as alerts name it. */
+export interface Pair {
+  /** `1` to `4` for the Workbook's, as alerts name it. */
   name: string;
-  /** Burn rate above which the Workbook's pair fires: budget share × period / long window. */
+  severity: Severity;
+  long: string;
+  short: string;
+  /** Share of the period's error budget that burns in the long window when the pair fires. */
+  budgetShare: number;
+  /** Burn rate above which the pair as asked for fires: budget share × period / long window. */
   factor: number;
   /** The factor used: min(factor, 0.5 / (1 − objective)). */
   fittedFactor: number;
@@ -39,29 +39,47 @@ export interface Pair extends PairSpec {
 }
 
 /**
- * The pairs of an SLO.
+ * The pairs of an SLO: those of the Workbook for the severities that its alert policies ask for, then its own.
  * @param objective ratio, such as 0.98
  * @param periodSeconds length of the SLO's window
- * @param severities which severities the SLO's alert policies ask for
  */
-export function pairsFor(objective: number, periodSeconds: number, severities: readonly Severity[]): Pair[] {
+export function pairsFor(objective: number, periodSeconds: number, severities: readonly Severity[], own: readonly PairSpec[] = []): Pair[] {
+  const workbook = WORKBOOK_PAIRS.map((spec, index) => ({ spec, name: String(index + 1) })).filter(({ spec }) =>
+    severities.includes(spec.severity),
+  );
+  const firstOwn = workbook.length > 0 ? WORKBOOK_PAIRS.length + 1 : 1;
+  const ours = own.map((spec, index) => ({ spec, name: String(firstOwn + index) }));
+  return [...workbook, ...ours].map(({ spec, name }) => fitted(spec, name, objective, periodSeconds));
+}
+
+function fitted(spec: PairSpec, name: string, objective: number, periodSeconds: number): Pair {
   const allowed = 1 - objective;
-  return PAIRS.map((spec, index) => {
-    const longSeconds = WINDOWS[spec.long];
-    const factor = Math.max((spec.budgetShare * periodSeconds) / longSeconds, LEAST_FACTOR[spec.severity]);
-    const fittedFactor = Math.min(factor, REACHABLE_ERROR_RATIO / allowed);
-    return {
-      ...spec,
-      name: String(index + 1),
-      budgetShare: (factor * longSeconds) / periodSeconds,
-      factor,
-      fittedFactor,
-      isFitted: fittedFactor < factor,
-      fittedBudgetShare: (fittedFactor * longSeconds) / periodSeconds,
-      outageFiresAfterSeconds: fittedFactor * allowed * longSeconds,
-    };
-  }).filter(({ severity }) => severities.includes(severity));
+  const longSeconds = windowSeconds(spec.long);
+  const factor = 'factor' in spec ? spec.factor : Math.max((spec.budgetShare * periodSeconds) / longSeconds, LEAST_FACTOR[spec.severity]);
+  const fittedFactor = Math.min(factor, REACHABLE_ERROR_RATIO / allowed);
+  return {
+    name,
+    severity: spec.severity,
+    long: spec.long,
+    short: spec.short,
+    budgetShare: (factor * longSeconds) / periodSeconds,
+    factor,
+    fittedFactor,
+    isFitted: fittedFactor < factor,
+    fittedBudgetShare: (fittedFactor * longSeconds) / periodSeconds,
+    outageFiresAfterSeconds: fittedFactor * allowed * longSeconds,
+  };
 }
 
 /** The same in whole minutes, as an evaluation each minute sees it. */
 export const outageMinutes = (pair: Pair): number => Math.ceil(Number((pair.outageFiresAfterSeconds / 60).toFixed(6)));
+
+/** Labels of a burn-rate alert, the same for whoever sends it. */
+export const burnLabels = (slo: { name: string; service: string }, pair: Pair): Record<string, string> => ({
+  slo: slo.name,
+  service: slo.service,
+  severity: pair.severity,
+  pair: pair.name,
+  long_window: pair.long,
+  short_window: pair.short,
+});

@@ -1,5 +1,5 @@
 /** The answer of the Overview as one plain sentence, and what stands behind it. */
-import type { AlertState } from './burn.ts';
+import type { AlertState } from './alert-state.ts';
 import type { Severity } from './pairs.ts';
 import type { SloStatus } from './status.ts';
 
@@ -13,9 +13,12 @@ export function stateOf(status: SloStatus): { state: SloState; since: string | n
     const [first] = firing(severity).sort((a, b) => ((a.since ?? '') < (b.since ?? '') ? -1 : 1));
     if (first) return { state: severity, since: first.since, pair: first.pair };
   }
-  if (status.total === 0) return { state: 'no_traffic', since: null, pair: null };
-  const few = status.alerts.find(({ state }) => state === 'too_few');
-  return few ? { state: 'too_few', since: null, pair: few.pair } : { state: 'healthy', since: null, pair: null };
+  if (status.kind === 'count') return { state: 'healthy', since: null, pair: null };
+  for (const state of ['maintenance', 'frozen', 'too_few'] as const) {
+    const alert = status.alerts.find((each) => each.state === state);
+    if (alert) return { state, since: alert.since, pair: alert.pair };
+  }
+  return { state: status.total === 0 ? 'no_traffic' : 'healthy', since: null, pair: null };
 }
 
 export interface Verdict {
@@ -46,19 +49,23 @@ export function verdictOf(statuses: readonly SloStatus[]): Verdict {
   }
   const few = states.filter(({ state }) => state === 'too_few').map(({ status }) => status.slo);
   const silent = states.filter(({ state }) => state === 'no_traffic').map(({ status }) => status.slo);
+  const frozen = states.filter(({ state }) => state === 'frozen').map(({ status }) => status.slo);
+  const planned = states.filter(({ state }) => state === 'maintenance').map(({ status }) => status.slo);
   const details = [
     ...(few.length > 0 ? [`${listed(few)}: burning, but on too few events to judge.`] : []),
+    ...(frozen.length > 0 ? [`${listed(frozen)}: frozen, the collector saw too little to judge by.`] : []),
+    ...(planned.length > 0 ? [`${listed(planned)}: in maintenance.`] : []),
     ...(silent.length > 0 ? [`${listed(silent)}: no data.`] : []),
   ];
   const met = silent.length > 0 ? 'Every objective with data is met over its window.' : 'Every objective is met over its window.';
-  return { headline: 'Nothing fires.', detail: [...(few.length > 0 ? [] : [met]), ...details].join(' ') };
+  return { headline: 'Nothing fires.', detail: [...(few.length + frozen.length > 0 ? [] : [met]), ...details].join(' ') };
 }
 
 /** What burns, how fast, since when, and what is left. */
 function burnSentence(status: SloStatus): string {
   const { since, pair } = stateOf(status);
   const alert = status.alerts.find((each) => each.state === 'firing' && each.pair === pair);
-  const burn = alert ? status.burnRates[alert.longWindow] : null;
+  const burn = alert ? (status.burnRates[alert.longWindow] ?? null) : null;
   const speed = alert && burn !== null ? ` ${Number(burn.toPrecision(3))}× as fast as allowed over ${alert.longWindow}` : '';
   const when = since === null ? '' : `, since ${since.slice(11, 16)} UTC on ${since.slice(0, 10)}`;
   const left = Math.floor((status.errorBudgetRemaining ?? 0) * 100);

@@ -19,6 +19,11 @@ export const STATE_COLUMNS = [
   'provider_final',
   'settled_at',
   'by_clock',
+  'started_at',
+  'overdue_from',
+  'overdue_until',
+  'denied_at_risk',
+  'assisted',
 ] as const;
 
 export type StateRow = Record<(typeof STATE_COLUMNS)[number], string> & {
@@ -27,6 +32,9 @@ export type StateRow = Record<(typeof STATE_COLUMNS)[number], string> & {
   home: number;
   first: number;
   settled_at: number;
+  started_at: number;
+  overdue_from: number;
+  overdue_until: number;
 };
 
 const ROW_COLUMNS = {
@@ -56,6 +64,10 @@ const ROW_COLUMNS = {
   fault: 'String',
   duration_ms: 'Nullable(Int64)',
   own_error: 'UInt8',
+  overdue_from: 'UInt32',
+  overdue_until: 'UInt32',
+  denied_at_risk: 'UInt8',
+  assisted: 'UInt8',
 } as const;
 
 export const ROW_STRUCTURE = Object.entries(ROW_COLUMNS)
@@ -106,6 +118,10 @@ export function toRow(k: string, state: AttemptState, result: Settlement, roll: 
     result.fault,
     result.durationMs,
     Number(result.ownError),
+    result.overdueFrom,
+    result.overdueUntil,
+    Number(state.deniedAtRisk),
+    Number(state.assisted),
   ]);
 }
 
@@ -137,6 +153,8 @@ export function fromRow(row: StateRow): AttemptState {
     enrolled: Number(row.enrolled) === 1,
     providerRequested: Number(row.provider_requested) === 1,
     providerFellBack: Number(row.provider_fell_back) === 1,
+    deniedAtRisk: Number(row.denied_at_risk) === 1,
+    assisted: Number(row.assisted) === 1,
     traffic: row.traffic,
   };
 }

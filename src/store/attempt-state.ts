@@ -1,6 +1,6 @@
 /**
- * The state of an attempt: nothing but minima and maxima over its events, so that order, repetition and batching cannot matter.
- * `join` of any two parts of the deliveries is the state of both; `settle` reads the contract's rules off it.
+ * The state of an attempt or a recovery: nothing but minima and maxima over its events, so that order, repetition and batching cannot
+ * matter. `join` of any two parts of the deliveries is the state of both; `settle` reads the contract's rules off it.
  */
 import { COLUMN, type EventRow } from './event-row.ts';
 
@@ -34,17 +34,59 @@ export interface AttemptState {
   earliest: { [K in Earliest]?: Mark };
   /** The latest provider, then the greater. */
   providerFinal?: Mark;
-  /** Whether there is any `enrollment.*` event. */
+  /** Whether there is any event of its lifecycle (`enrollment.*`, or start and end of a recovery). */
   enrolled: boolean;
   providerRequested: boolean;
   providerFellBack: boolean;
+  /** Whether any event of it was denied with a high risk. */
+  deniedAtRisk: boolean;
+  /** Whether a person of the support helped, by any event. */
+  assisted: boolean;
   /** The greatest value other than `user`, or ''. */
   traffic: string;
 }
 
 /** Of several ends at one instant, failed comes before expired before cancelled. */
-const FAILURE_RANK: Readonly<Record<string, number>> = { 'enrollment.failed': 0, 'enrollment.expired': 1, 'enrollment.cancelled': 2 };
+const ATTEMPT_FAILURES: Readonly<Record<string, number>> = { 'enrollment.failed': 0, 'enrollment.expired': 1, 'enrollment.cancelled': 2 };
+/** A denial at this risk counts as an unauthorised attempt (contract, SLI M9). */
+const HIGH_RISK = 0.8;
 const FAILURE_RESULT = ['failed', 'expired', 'cancelled'] as const;
+
+/** Which events make something that starts, ends and settles. */
+export interface Lifecycle {
+  readonly started: string;
+  readonly completed: string;
+  /** Types that end it badly, and their order at one instant. */
+  readonly failures: Readonly<Record<string, number>>;
+  readonly isStep: (type: string) => boolean;
+  /** The one that an event concerns. */
+  readonly nameOf: (row: EventRow) => AttemptName | undefined;
+  /** Whether a start that the API refused or failed is one too. */
+  readonly hasRefusals: boolean;
+}
+
+/** An attempt: `(source, attempt_id)`. */
+export const ATTEMPT: Lifecycle = {
+  started: 'enrollment.started',
+  completed: 'enrollment.completed',
+  failures: ATTEMPT_FAILURES,
+  isStep: (type) => type.startsWith('enrollment.'),
+  nameOf: attemptOf,
+  hasRefusals: true,
+};
+
+/** A recovery: `(source, recovery_id)`. */
+export const RECOVERY: Lifecycle = {
+  started: 'recovery.started',
+  completed: 'recovery.completed',
+  failures: { 'recovery.failed': 0 },
+  isStep: (type) => type === 'recovery.started' || type === 'recovery.completed' || type === 'recovery.failed',
+  nameOf: (row) => {
+    const recoveryId = row[COLUMN.recovery_id] as string;
+    return recoveryId === '' ? undefined : { source: row[COLUMN.source] as string, attemptId: recoveryId };
+  },
+  hasRefusals: false,
+};
 
 function compare(a: Mark, b: Mark): number {
   for (let i = 0; i < a.length; i++) {
@@ -59,7 +101,7 @@ function compare(a: Mark, b: Mark): number {
  * Takes an event into the state of its attempt, which is changed in place, or begins one.
  * The same as joining the event's own state, without making it: most events say nothing new.
  */
-export function absorb(state: AttemptState | undefined, row: EventRow, name: AttemptName): AttemptState {
+export function absorb(state: AttemptState | undefined, row: EventRow, name: AttemptName, lifecycle: Lifecycle): AttemptState {
   const text = (index: number) => row[index] as string;
   const type = text(COLUMN.type);
   const time = row[COLUMN.time] as number;
@@ -70,6 +112,8 @@ export function absorb(state: AttemptState | undefined, row: EventRow, name: Att
     enrolled: false,
     providerRequested: false,
     providerFellBack: false,
+    deniedAtRisk: false,
+    assisted: false,
     traffic: '',
   };
   const { earliest } = into;
@@ -84,12 +128,12 @@ export function absorb(state: AttemptState | undefined, row: EventRow, name: Att
   const status = row[COLUMN.http_status] as number | null;
   const errorClass = text(COLUMN.error_class);
   const errorCode = text(COLUMN.error_code);
-  if (type === 'enrollment.started') keep('started');
-  else if (type === 'enrollment.completed') keep('completed', errorClass, errorCode);
+  if (type === lifecycle.started) keep('started');
+  else if (type === lifecycle.completed) keep('completed', errorClass, errorCode);
   else if (type === 'ux.abandoned') keep('ux_abandoned');
-  const rank = FAILURE_RANK[type];
+  const rank = lifecycle.failures[type];
   if (rank !== undefined) keep('failed', rank, errorClass, errorCode);
-  if (isRefusedStart(row)) keep('refused', errorClass, errorCode);
+  if (lifecycle.hasRefusals && isRefusedStart(row)) keep('refused', errorClass, errorCode);
   const isServerError = type === 'api.request' && status !== null && status >= 500;
   if (isServerError || errorClass === 'internal' || errorClass === 'storage') keep('own_error');
   const expiresAt = row[COLUMN.expires_at] as number | null;
@@ -101,9 +145,12 @@ export function absorb(state: AttemptState | undefined, row: EventRow, name: Att
 
   const provider = text(COLUMN.provider);
   if (provider !== '') into.providerFinal = later(into.providerFinal, [time, provider]);
-  into.enrolled ||= type.startsWith('enrollment.');
+  into.enrolled ||= lifecycle.isStep(type);
   into.providerRequested ||= type === 'provider.request';
   into.providerFellBack ||= type === 'provider.fallback';
+  const risk = row[COLUMN.risk_score] as number | null;
+  into.deniedAtRisk ||= row[COLUMN.outcome] === 'denied' && risk !== null && risk >= HIGH_RISK;
+  into.assisted ||= row[COLUMN.assisted] === true;
   const traffic = text(COLUMN.traffic);
   if (traffic !== 'user' && traffic > into.traffic) into.traffic = traffic;
   return into;
@@ -115,7 +162,7 @@ export interface AttemptName {
 }
 
 /** The attempt that an event concerns: its own, the one that a refused start makes, or none. */
-export function attemptOf(row: EventRow): AttemptName | undefined {
+function attemptOf(row: EventRow): AttemptName | undefined {
   const source = row[COLUMN.source] as string;
   const attemptId = row[COLUMN.attempt_id] as string;
   if (attemptId !== '') return { source, attemptId };
@@ -148,6 +195,8 @@ export function join(a: AttemptState, b: AttemptState): AttemptState {
     enrolled: a.enrolled || b.enrolled,
     providerRequested: a.providerRequested || b.providerRequested,
     providerFellBack: a.providerFellBack || b.providerFellBack,
+    deniedAtRisk: a.deniedAtRisk || b.deniedAtRisk,
+    assisted: a.assisted || b.assisted,
     traffic: a.traffic > b.traffic ? a.traffic : b.traffic,
   };
 }
@@ -168,9 +217,21 @@ export interface Settlement {
   durationMs: number | null;
   /** Hit by an error of our own up to the later of settling and deadline (SLI M5). */
   ownError: boolean;
+  /**
+   * Minutes (since 1970) at whose end it waits past its TTL: from the first up to, not including, the second; both 0 when it never does.
+   * An attempt that is still open is overdue until seven days after its start, unless an end comes in.
+   */
+  overdueFrom: number;
+  overdueUntil: number;
   /** Minute (since 1970) of the start or the settlement, whichever is first: where the attempt's row lies. */
   home: number;
 }
+
+const DAY_MS = 86_400_000;
+/** An attempt that names no TTL is overdue a day after its start (contract, SLI M3). */
+const DEFAULT_TTL_MS = DAY_MS;
+/** No TTL is longer, and nothing is overdue beyond it. */
+const MAX_TTL_MS = 7 * DAY_MS;
 
 const SYSTEM_CLASSES = new Set(['internal', 'storage', 'rate_limit', 'duplicate', 'validation', 'attestation']);
 
@@ -202,8 +263,25 @@ export function settle(state: AttemptState, windowMs: number): Settlement {
     fault: isBad ? faultOf(end, earliest, deadline || settledAt) : '',
     durationMs: end && startedAt !== 0 ? end.at - startedAt : null,
     ownError: earliest.own_error !== undefined && earliest.own_error[0] <= Math.max(settledAt, deadline),
+    ...overdue(startedAt, isRefusal, earliest),
     home: Math.floor((settledAt && startedAt ? Math.min(startedAt, settledAt) : startedAt || settledAt || state.first) / 60_000),
   };
+}
+
+/** When an attempt waits past its TTL (contract, SLI M3): from the TTL until its first end, or seven days after its start. */
+function overdue(
+  startedAt: number,
+  isRefusal: boolean,
+  earliest: AttemptState['earliest'],
+): Pick<Settlement, 'overdueFrom' | 'overdueUntil'> {
+  const never = { overdueFrom: 0, overdueUntil: 0 };
+  if (startedAt === 0 || isRefusal) return never;
+  const ttl = earliest.expires === undefined ? startedAt + DEFAULT_TTL_MS : Number(earliest.expires[1]);
+  const from = Math.max(startedAt, Math.min(ttl, startedAt + MAX_TTL_MS));
+  const until = Math.min(earliest.completed?.[0] ?? Infinity, earliest.failed?.[0] ?? Infinity, startedAt + MAX_TTL_MS);
+  const minuteEndingAt = (ms: number) => Math.ceil(ms / 60_000) - 1;
+  const [first, end] = [minuteEndingAt(from), minuteEndingAt(until)];
+  return first < end ? { overdueFrom: first, overdueUntil: end } : never;
 }
 
 interface End {

@@ -5,7 +5,7 @@ import type { ClickHouseClient } from '@clickhouse/client';
 import { closeEmbedded, embeddedClient } from './embedded.ts';
 
 /** One engine connection is one queue: whoever must not wait for another has a role of its own. */
-export const ROLES = ['load', 'roll', 'read', 'panels'] as const;
+export const ROLES = ['load', 'roll', 'read', 'panels', 'evaluate'] as const;
 export type Role = (typeof ROLES)[number];
 
 type Parameters = Record<string, string | number | boolean>;

@@ -13,17 +13,26 @@ const schema = z.object({
   settledUntilMs: z.number().nonnegative(),
   /** Minutes that the roll in work may have left half done. */
   dirty: z.array(z.number().int()),
+  /** Ranges of minutes whose slices it may have left half done. */
+  dirtyRanges: z.array(z.tuple([z.number().int(), z.number().int()]).readonly()).default([]),
+  /** What the rows of attempts hold: a store that was rolled with less is rolled again, whole. */
+  layout: z.number().int().default(1),
   /** The SLI definitions that the minutes were computed with, as JSON. */
   definitions: z.string().default(''),
 });
 export type LoaderState = z.infer<typeof schema>;
+
+/** Changes when attempts or recoveries hold something more of their events. */
+export const LAYOUT = 2;
 
 /** Reads the state, or that of an empty store. */
 export async function readLoaderState(path: string): Promise<LoaderState> {
   try {
     return schema.parse(JSON.parse(await readFile(path, 'utf8')));
   } catch (error) {
-    if (systemCode(error) === 'ENOENT') return { cursor: 0, roll: 0, settledUntilMs: 0, dirty: [], definitions: '' };
+    if (systemCode(error) === 'ENOENT') {
+      return { cursor: 0, roll: 0, settledUntilMs: 0, dirty: [], dirtyRanges: [], layout: LAYOUT, definitions: '' };
+    }
     throw error;
   }
 }

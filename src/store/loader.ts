@@ -6,9 +6,9 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { EventRow } from './event-row.ts';
 import { Block, loadRecords } from './load-block.ts';
-import { type LoaderState, readLoaderState, writeLoaderState } from './loader-state.ts';
+import { readLoaderState } from './loader-state.ts';
 import { type LogRecord, scanRecords } from './log-format.ts';
-import { recomputeMinutes } from './minutes.ts';
+import { bringUpToDate } from './rebuild.ts';
 import { MORE, repeat } from './repeat.ts';
 import { PendingRoll, type RollerDeps, roll } from './roller.ts';
 
@@ -49,8 +49,8 @@ export interface Loader {
 /** The loader of a store; `slis` says what its roller counts. */
 export async function openLoader(deps: LoaderDeps): Promise<Loader> {
   let state = await readLoaderState(deps.statePath);
-  state = await recomputeIfRedefined(deps, state);
-  let pending = new PendingRoll();
+  state = await bringUpToDate(deps, state);
+  let pending = new PendingRoll(deps.slis);
   /** Segments that are in `events` whole, with their last sequence. */
   const loaded = new Map<string, number>();
   const damaged = new Set<string>();
@@ -127,7 +127,7 @@ export async function openLoader(deps: LoaderDeps): Promise<Loader> {
   /** Rolls what is pending; on failure it stays pending, with what came in meanwhile. */
   const rollPending = async () => {
     const batch = pending;
-    pending = new PendingRoll();
+    pending = new PendingRoll(deps.slis);
     eventsInRoll = batch.events;
     try {
       // What a failed roll had in work must stay known to the next one, as it would after a restart.
@@ -176,26 +176,4 @@ export async function openLoader(deps: LoaderDeps): Promise<Loader> {
       await rolling.stop();
     },
   };
-}
-
-/** New or changed SLI definitions count for the past too: all minutes are computed anew. */
-async function recomputeIfRedefined(deps: LoaderDeps, state: LoaderState): Promise<LoaderState> {
-  const definitions = JSON.stringify(deps.slis.map(({ id, unit, total, good, dimensions }) => [id, unit, total, good, dimensions]));
-  if (state.definitions === definitions) return state;
-  const session = deps.engine.session('roll');
-  const minutes = await session.rows<{ minute: number }>(
-    `SELECT DISTINCT toUInt32(intDiv(settled_at, 60000)) AS minute FROM attempt_states WHERE settled_at > 0
-     UNION DISTINCT SELECT DISTINCT toUInt32(intDiv(toUnixTimestamp(time), 60)) FROM events WHERE type = 'api.request'`,
-  );
-  const byDay = Map.groupBy(minutes, ({ minute }) => Math.floor(minute / 1_440));
-  const next = { ...state, roll: state.roll + 1, definitions };
-  for (const day of byDay.values()) {
-    await recomputeMinutes(
-      { ...deps, session },
-      day.map(({ minute }) => minute),
-      { roll: next.roll, nowMs: state.settledUntilMs },
-    );
-  }
-  await writeLoaderState(deps.statePath, next);
-  return next;
 }

@@ -1,87 +1,208 @@
-/** `minutes`: good and total of each SLI by the minute of settlement, recomputed whole for the minutes that changed. */
-import type { Dimension } from '../names.ts';
+/** `minutes` and what follows from them (`hours`, `bad_users`): recomputed whole for the minutes that changed, never added to. */
 import type { Engine, Session } from './engine.ts';
+import { mergedRanges, type Range } from './ranges.ts';
+import { type Counter, dimensionsOf, type StoredSli, UNITS, type Unit } from './sli-counter.ts';
 
-/** What of an SLI the store needs: which rows count, and which of those are good, as predicates in SQL. */
-export interface MinuteSli {
-  /** The SLI's id, such as `M1`. */
-  readonly id: string;
-  /** `attempt`: settled attempts, columns of `attempt_states`. `request`: `api.request` events, columns of `events`. */
-  readonly unit: 'attempt' | 'request';
-  readonly total: string;
-  readonly good: string;
-  readonly dimensions: readonly Dimension[];
+/** Users hit are counted exactly up to here (contract, "Tables"). */
+export const MAX_USERS_BAD = 1_000;
+
+export interface MinutesDeps {
+  engine: Engine;
+  session: Session;
+  slis: readonly StoredSli[];
+  /** Completion window of an attempt in milliseconds. */
+  windowMs: number;
 }
 
-/** Settled attempts of users, as predicates over `attempt_states`. A waiting attempt counts once its deadline has passed. */
-export const isSettledUserAttempt = (nowMs: number): string =>
-  `dead = 0 AND traffic = '' AND settled_at > 0 AND (by_clock = 0 OR settled_at <= ${nowMs})`;
+export interface Version {
+  roll: number;
+  nowMs: number;
+}
 
-/** Requests of users, as a predicate over `events`. */
-export const IS_USER_REQUEST = `type = 'api.request' AND traffic IN ('', 'user')`;
+/** A recovery that was begun settles within three days (contract, SLI M4). */
+export const RECOVERY_WINDOW_MS = 72 * 3_600_000;
+
+/** Compiling expressions to machine code takes longer than these short queries run. */
+export const INSERT_SETTINGS =
+  'SETTINGS compile_expressions = 0, compile_aggregate_expressions = 0, compile_sort_description = 0, max_threads = 1, max_insert_threads = 1, max_partitions_per_insert_block = 0';
 
 /**
  * Replaces the rows of the given minutes (since 1970) by what the attempts and events say at `nowMs`.
  * Rows that no longer hold anything become 0 of 0. Repeating it changes nothing.
+ * @param units whose rows changed; the others are left as they are
  */
 export async function recomputeMinutes(
-  deps: { engine: Engine; session: Session; slis: readonly MinuteSli[]; windowMs: number },
+  deps: MinutesDeps,
   minutes: Iterable<number>,
-  options: { roll: number; nowMs: number },
+  version: Version,
+  units: readonly Unit[] = UNITS,
 ): Promise<void> {
   const dirty = [...new Set(minutes)].sort((a, b) => a - b);
-  if (dirty.length === 0 || deps.slis.length === 0) return;
-  const reach = Math.ceil(deps.windowMs / 60_000);
-  const homes = new Set<number>();
-  for (const minute of dirty) for (let back = 0; back <= reach; back++) homes.add(minute - back);
+  const counters = deps.slis.flatMap((sli) => sli.counters).filter(({ unit }) => units.includes(unit));
+  if (dirty.length === 0 || counters.length === 0) return;
+  await withNumbers(deps.engine, dirty, async (dirtyMinutes) => {
+    const sources = sourcesOf({ dirty, dirtyMinutes, windowMs: deps.windowMs, nowMs: version.nowMs });
+    const byUnit = [...Map.groupBy(counters, ({ unit }) => unit)];
+    await deps.session.run(minutesInsert(byUnit, sources, counters, dirtyMinutes, version.roll));
+    await deps.session.run(usersInsert(byUnit, sources, dirtyMinutes, version.roll));
+  });
+  await recomputeHours(deps, dirty, version.roll);
+}
 
-  await deps.engine.withFile('dirty', dirty.join('\n'), 'TSV', 'minute UInt32', (dirtyFile) =>
-    deps.engine.withFile('homes', [...homes].join('\n'), 'TSV', 'home UInt32', async (homesFile) => {
-      const isDirty = (expression: string) => `${expression} IN (SELECT minute FROM ${dirtyFile})`;
-      const isAtHome = `home IN (SELECT home FROM ${homesFile})`;
-      const settledMinute = 'intDiv(settled_at, 60000)';
-      const sources = {
-        attempt: `SELECT ${settledMinute} AS at, * FROM attempt_states FINAL
-          WHERE ${isAtHome} AND ${isDirty(settledMinute)} AND ${isSettledUserAttempt(options.nowMs)}
-            AND (home, k) IN (SELECT home, k FROM attempt_states WHERE ${isAtHome} AND ${isDirty(settledMinute)})`,
-        request: `SELECT intDiv(toUnixTimestamp(time), 60) AS at, * FROM events FINAL
-          WHERE toStartOfTenMinutes(time) IN (SELECT toStartOfTenMinutes(toDateTime(minute * 60, 'UTC')) FROM ${dirtyFile})
-            AND ${isDirty('intDiv(toUnixTimestamp(time), 60)')} AND ${IS_USER_REQUEST}`,
-      };
-      const counted = (['attempt', 'request'] as const).flatMap((unit) => {
-        const slis = deps.slis.filter((sli) => sli.unit === unit);
-        return slis.length === 0 ? [] : [countUnit(sources[unit], slis)];
-      });
-      const names = deps.slis.map(({ id }) => `'${id}'`).join(', ');
-      await deps.session.run(`
-        INSERT INTO minutes (sli, dimension, minute, value, good, total, roll)
-        SELECT sli, dimension, at * 60, value, sum(good), sum(total), ${options.roll} FROM (
-          ${counted.join(' UNION ALL ')}
-          UNION ALL
-          SELECT sli, dimension, intDiv(toUnixTimestamp(minute), 60) AS at, value, 0 AS good, 0 AS total FROM minutes AS known FINAL
-          WHERE sli IN (${names}) AND minute IN (SELECT toDateTime(minute * 60, 'UTC') FROM ${dirtyFile}) AND known.total > 0
-        ) GROUP BY sli, dimension, at, value
-        SETTINGS max_threads = 1, max_insert_threads = 1, max_partitions_per_insert_block = 0`);
-    }),
-  );
+/** Longer lists go through a file: the text of a query is limited. */
+const MAX_IN_TEXT = 100;
+
+/** Hands `use` what stands after `IN` for these numbers. */
+async function withNumbers<T>(engine: Engine, numbers: readonly number[], use: (list: string) => Promise<T>): Promise<T> {
+  if (numbers.length <= MAX_IN_TEXT) return use(`(${numbers.join(', ')})`);
+  return engine.withFile('numbers', numbers.join('\n'), 'TSV', 'n UInt32', (file) => use(`(SELECT n FROM ${file})`));
+}
+
+/** Where rows that settle in these minutes may lie: at their start or settlement, whichever is first, which is at most a window earlier. */
+function homesOf(minutes: readonly number[], windowMs: number): string {
+  const reach = Math.ceil(windowMs / 60_000);
+  const ranges = mergedRanges(minutes.map((minute) => [minute - reach, minute]));
+  // Too many ranges for the text of a query: their hull reads more than is needed, and finds the same.
+  const asked = ranges.length <= MAX_IN_TEXT ? ranges : [[(minutes[0] as number) - reach, minutes.at(-1) as number] as const];
+  return `(${asked.map(([first, last]) => `home BETWEEN ${Math.max(0, first)} AND ${last}`).join(' OR ')})`;
+}
+
+type Sources = Record<Unit, (types: readonly string[]) => string>;
+
+/** The rows that may count in the dirty minutes, by unit, with the minute since 1970 in which they do as `at`. */
+function sourcesOf(of: { dirty: readonly number[]; dirtyMinutes: string; windowMs: number; nowMs: number }): Sources {
+  const isDirty = (expression: string) => `${expression} IN ${of.dirtyMinutes}`;
+  const settledMinute = 'intDiv(settled_at, 60000)';
+  const startMinute = 'intDiv(started_at, 60000)';
+  const rows = (table: string, minute: string, isAtHome: string, condition: string) =>
+    `SELECT ${minute} AS at, * FROM ${table} FINAL
+     WHERE ${isAtHome} AND ${isDirty(minute)} AND dead = 0 AND ${condition}
+       AND (home, k) IN (SELECT home, k FROM ${table} WHERE ${isAtHome} AND ${isDirty(minute)})`;
+  // A waiting attempt counts once its deadline has passed.
+  const isSettled = `settled_at > 0 AND (by_clock = 0 OR settled_at <= ${of.nowMs})`;
+  return {
+    attempt: () => rows('attempt_states', settledMinute, homesOf(of.dirty, of.windowMs), isSettled),
+    recovery: () => rows('recovery_states', settledMinute, homesOf(of.dirty, RECOVERY_WINDOW_MS), isSettled),
+    start: () =>
+      rows(
+        'attempt_states',
+        startMinute,
+        `(${isDirty('home')} OR home IN (SELECT home FROM skewed_starts WHERE ${isDirty('minute')}))`,
+        'started_at > 0',
+      ),
+    event: (types) => `SELECT intDiv(toUnixTimestamp(time), 60) AS at, * FROM events FINAL
+      WHERE ${tenMinutesOf(of.dirty)}
+        AND ${isDirty('intDiv(toUnixTimestamp(time), 60)')} AND type IN (${types.map((type) => `'${type}'`).join(', ')})`,
+  };
+}
+
+/** The ten minutes by which events lie that hold these minutes; the hull of many. */
+function tenMinutesOf(minutes: readonly number[]): string {
+  const starts = [...new Set(minutes.map((minute) => Math.floor(minute / 10) * 600))];
+  const time = (seconds: number) => `toDateTime(${seconds}, 'UTC')`;
+  return starts.length <= MAX_IN_TEXT
+    ? `toStartOfTenMinutes(time) IN (${starts.map(time).join(', ')})`
+    : `toStartOfTenMinutes(time) BETWEEN ${time(starts[0] ?? 0)} AND ${time(starts.at(-1) ?? 0)}`;
+}
+
+type ByUnit = [Unit, Counter[]][];
+
+const typesOf = (counters: readonly Counter[]): string[] => [
+  ...new Set(counters.flatMap((counter) => (counter.unit === 'event' ? counter.types : []))),
+];
+
+/** Whether a row counts for a counter at all. */
+function countsFor(counter: Counter): string {
+  const users = counter.traffic === 'any' ? '1' : `traffic IN ('', 'user')`;
+  const types = counter.unit === 'event' ? `type IN (${counter.types.map((type) => `'${type}'`).join(', ')})` : '1';
+  return `(${users} AND ${types} AND (${counter.total}))`;
+}
+
+function minutesInsert(byUnit: ByUnit, sources: Sources, counters: readonly Counter[], dirtyMinutes: string, roll: number): string {
+  const names = [...new Set(counters.map(({ id }) => `'${id}'`))].join(', ');
+  return `
+    INSERT INTO minutes (sli, dimension, minute, value, good, total, roll)
+    SELECT sli, dimension, at * 60, value, sum(good), sum(total), ${roll} FROM (
+      ${byUnit.map(([unit, of]) => countUnit(sources[unit](typesOf(of)), of)).join(' UNION ALL ')}
+      UNION ALL
+      SELECT sli, dimension, intDiv(toUnixTimestamp(known.minute), 60) AS at, value, 0 AS good, 0 AS total FROM minutes AS known FINAL
+      WHERE sli IN (${names}) AND intDiv(toUnixTimestamp(known.minute), 60) IN ${dirtyMinutes} AND known.total > 0
+    ) GROUP BY sli, dimension, at, value ${INSERT_SETTINGS}`;
 }
 
 /** Combinations of labels are counted first and expanded into dimensions after: far fewer rows to expand. */
-function countUnit(source: string, slis: readonly MinuteSli[]): string {
-  const dimensions = [...new Set(slis.flatMap((sli) => sli.dimensions))];
-  const counts = slis.flatMap((sli, i) => [
-    `toUInt64(countIf((${sli.total}) AND (${sli.good}))) AS good_${i}`,
-    `toUInt64(countIf(${sli.total})) AS total_${i}`,
+function countUnit(source: string, counters: readonly Counter[]): string {
+  const dimensions = [...new Set(counters.flatMap(dimensionsOf))];
+  const counts = counters.flatMap((counter, i) => [
+    `toUInt64(countIf(${countsFor(counter)} AND (${counter.good}))) AS good_${i}`,
+    `toUInt64(countIf(${countsFor(counter)})) AS total_${i}`,
   ]);
   const labels = dimensions.map((name) => `toString(ifNull(toString(${name}), '')) AS label_${name}`);
-  const splits = slis.map((sli, i) => {
-    const pairs = [`('', '')`, ...sli.dimensions.map((name) => `('${name}', label_${name})`)];
-    return `('${sli.id}', [${pairs.join(', ')}], good_${i}, total_${i})`;
+  const splits = counters.map((counter, i) => {
+    const pairs = [`('', '')`, ...dimensionsOf(counter).map((name) => `('${name}', label_${name})`)];
+    return `('${counter.id}', [${pairs.join(', ')}], good_${i}, total_${i})`;
   });
   return `
     SELECT sli, split.1 AS dimension, at, split.2 AS value, sum(counted_good) AS good, sum(counted_total) AS total FROM (
       SELECT at, arrayJoin([${splits.join(', ')}]) AS counted, counted.1 AS sli, arrayJoin(counted.2) AS split,
         counted.3 AS counted_good, counted.4 AS counted_total
-      FROM (SELECT at, ${[...labels, ...counts].join(', ')} FROM (${source}) GROUP BY at, ${dimensions.map((name) => `label_${name}`).join(', ') || 'at'})
+      FROM (SELECT at, ${[...labels, ...counts].join(', ')} FROM (${source}) GROUP BY at, ${dimensions.map((name) => `label_${name}`).join(', ')})
     ) WHERE counted_total > 0 GROUP BY sli, dimension, at, value`;
+}
+
+/** Users are told apart by 64 bits of their reference; a thousand of them are enough to know. */
+function usersInsert(byUnit: ByUnit, sources: Sources, dirtyMinutes: string, roll: number): string {
+  const units = byUnit.flatMap(([unit, all]) => {
+    const counters = all.filter(({ id }) => !id.includes(':'));
+    if (counters.length === 0) return [];
+    const bad = counters.map((counter) => `(${countsFor(counter)} AND NOT ifNull(${counter.good}, 0))`);
+    const hit = counters.map(
+      ({ id }, i) =>
+        `('${id}', groupUniqArrayIf(${MAX_USERS_BAD})(sipHash64(user_ref), bad_${i} AND user_ref != ''), countIf(bad_${i} AND user_ref = ''))`,
+    );
+    return [
+      `SELECT at, hit.1 AS sli, hit.2 AS users, hit.3 AS anonymous FROM (
+         SELECT at, arrayJoin([${hit.join(', ')}]) AS hit FROM (
+           SELECT at, user_ref, ${bad.map((predicate, i) => `${predicate} AS bad_${i}`).join(', ')} FROM (${sources[unit](typesOf(all))})
+         ) WHERE ${bad.map((_, i) => `bad_${i}`).join(' OR ')} GROUP BY at
+       ) WHERE notEmpty(users) OR anonymous > 0`,
+    ];
+  });
+  const names = byUnit.flatMap(([, all]) => all.map(({ id }) => `'${id}'`)).join(', ');
+  return `
+    INSERT INTO bad_users (sli, span, minute, users, anonymous, roll)
+    SELECT sli, 1, at * 60, groupUniqArrayArray(${MAX_USERS_BAD})(users), sum(anonymous), ${roll} FROM (
+      ${units.join(' UNION ALL ')}
+      UNION ALL
+      SELECT intDiv(toUnixTimestamp(known.minute), 60) AS at, sli, emptyArrayUInt64() AS users, toUInt64(0) AS anonymous FROM bad_users AS known FINAL
+      WHERE sli IN (${names}) AND span = 1 AND intDiv(toUnixTimestamp(known.minute), 60) IN ${dirtyMinutes} AND (notEmpty(known.users) OR known.anonymous > 0)
+    ) GROUP BY sli, at ${INSERT_SETTINGS}`;
+}
+
+/** The hours of the given minutes (since 1970), summed anew from their minutes. */
+async function recomputeHours(deps: MinutesDeps, minutes: readonly number[], roll: number): Promise<void> {
+  const slis = deps.slis.flatMap(({ counters }) => counters.map(({ id }) => id));
+  for (const range of hourRanges(minutes)) {
+    await sumHours(deps.session, slis, range, roll);
+    await deps.session.run(`
+      INSERT INTO bad_users (sli, span, minute, users, anonymous, roll)
+      SELECT sli, 60, toStartOfHour(minute) AS hour, groupUniqArrayArray(${MAX_USERS_BAD})(users), sum(anonymous), ${roll}
+      FROM bad_users FINAL WHERE span = 1 AND ${isWithin(range)} GROUP BY sli, hour ${INSERT_SETTINGS}`);
+  }
+}
+
+/** Hours (as minutes since 1970, both ends included) that hold these minutes, near ones together. */
+export function hourRanges(minutes: Iterable<number>): Range[] {
+  const hours = [...new Set([...minutes].map((minute) => Math.floor(minute / 60)))];
+  return mergedRanges(hours.map((hour) => [hour, hour])).map(([first, last]) => [first * 60, last * 60 + 59]);
+}
+
+const isWithin = ([first, last]: Range) => `minute >= toDateTime(${first * 60}, 'UTC') AND minute <= toDateTime(${last * 60}, 'UTC')`;
+
+/** Replaces the hours of some SLIs and counters by the sum of their minutes. */
+export async function sumHours(session: Session, slis: readonly string[], range: Range, roll: number): Promise<void> {
+  await session.run(`
+    INSERT INTO hours (sli, dimension, minute, value, good, total, roll)
+    SELECT sli, dimension, toStartOfHour(minute) AS hour, value, sum(good), sum(total), ${roll} FROM minutes FINAL
+    WHERE sli IN (${[...new Set(slis)].map((id) => `'${id}'`).join(', ')}) AND ${isWithin(range)} GROUP BY sli, dimension, hour, value ${INSERT_SETTINGS}`);
 }

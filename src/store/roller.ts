@@ -1,39 +1,62 @@
 /**
- * The roll: takes loaded events into attempts and minutes, and lets silence settle by the clock.
+ * The roll: takes loaded events into attempts, recoveries and minutes, and lets silence settle by the clock.
  * No step minds being repeated: a crash anywhere is repaired by rolling the same records again.
  */
+import { DIMENSIONS } from '../names.ts';
 import { attemptKey, fromRow, ROW_COLUMN_NAMES, ROW_STRUCTURE, STATE_COLUMNS, type StateRow, toRow } from './attempt-row.ts';
-import { type AttemptState, absorb, attemptOf, join, settle } from './attempt-state.ts';
+import { ATTEMPT, type AttemptState, absorb, join, type Lifecycle, RECOVERY, type Settlement, settle } from './attempt-state.ts';
 import type { Engine } from './engine.ts';
 import { COLUMN, type EventRow } from './event-row.ts';
 import { type LoaderState, writeLoaderState } from './loader-state.ts';
-import { type MinuteSli, recomputeMinutes } from './minutes.ts';
+import { RECOVERY_WINDOW_MS, recomputeMinutes } from './minutes.ts';
+import { mergedRanges, type Range } from './ranges.ts';
+import { countedTypes, type StoredSli, UNITS } from './sli-counter.ts';
+import { longestReach, recomputeSlices } from './slices.ts';
+
+/** What settles, and the tables that hold it. */
+const KINDS = {
+  attempt: { lifecycle: ATTEMPT, table: 'attempt_states', homes: 'attempt_homes' },
+  recovery: { lifecycle: RECOVERY, table: 'recovery_states', homes: 'recovery_homes' },
+} as const satisfies Record<string, { lifecycle: Lifecycle; table: string; homes: string }>;
+type KindName = keyof typeof KINDS;
+const KIND_NAMES = Object.keys(KINDS) as KindName[];
 
 /** Events that are in `events` and wait for their roll. */
 export class PendingRoll {
-  readonly states = new Map<string, AttemptState>();
-  readonly requestMinutes = new Set<number>();
+  readonly states: Record<KindName, Map<string, AttemptState>> = { attempt: new Map(), recovery: new Map() };
+  readonly eventMinutes = new Set<number>();
   lastSequence = 0;
   events = 0;
+  private readonly countedTypes: ReadonlySet<string>;
+
+  constructor(slis: readonly StoredSli[]) {
+    this.countedTypes = countedTypes(slis);
+  }
 
   add(row: EventRow): void {
     this.events += 1;
-    if (row[COLUMN.type] === 'api.request') this.requestMinutes.add(Math.floor((row[COLUMN.time] as number) / 60_000));
-    const name = attemptOf(row);
-    if (!name) return;
-    const key = `${name.source}\0${name.attemptId}`;
-    const known = this.states.get(key);
-    const state = absorb(known, row, name);
-    if (!known) this.states.set(key, state);
+    if (this.countedTypes.has(row[COLUMN.type] as string)) this.eventMinutes.add(Math.floor((row[COLUMN.time] as number) / 60_000));
+    for (const kind of KIND_NAMES) {
+      const { lifecycle } = KINDS[kind];
+      const name = lifecycle.nameOf(row);
+      if (!name) continue;
+      const key = `${name.source}\0${name.attemptId}`;
+      const known = this.states[kind].get(key);
+      const state = absorb(known, row, name, lifecycle);
+      if (!known) this.states[kind].set(key, state);
+    }
   }
 
   /** Takes in what another still has to roll, as after a roll that failed. */
   absorb(other: PendingRoll): void {
-    for (const [name, state] of other.states) {
-      const known = this.states.get(name);
-      this.states.set(name, known ? join(known, state) : state);
+    for (const kind of KIND_NAMES) {
+      const mine = this.states[kind];
+      for (const [name, state] of other.states[kind]) {
+        const known = mine.get(name);
+        mine.set(name, known ? join(known, state) : state);
+      }
     }
-    for (const minute of other.requestMinutes) this.requestMinutes.add(minute);
+    for (const minute of other.eventMinutes) this.eventMinutes.add(minute);
     this.lastSequence = Math.max(this.lastSequence, other.lastSequence);
     this.events += other.events;
   }
@@ -42,7 +65,7 @@ export class PendingRoll {
 export interface RollerDeps {
   engine: Engine;
   statePath: string;
-  slis: readonly MinuteSli[];
+  slis: readonly StoredSli[];
   /** Completion window of an attempt in milliseconds. */
   windowMs: number;
   /** Called between the steps of a roll; a test makes it throw to crash there. */
@@ -65,74 +88,118 @@ export async function roll(
   const session = deps.engine.session('roll');
   const now = Math.max(nowMs, old.settledUntilMs);
   const version = old.roll + 1;
-  const dirty = new Set(old.dirty);
-  for (const minute of pending.requestMinutes) dirty.add(minute);
+  const changes = new Changes(now, old);
+  for (const minute of pending.eventMinutes) changes.minute(minute);
 
-  const keys = new Map<string, AttemptState>();
-  for (const state of pending.states.values()) keys.set(attemptKey(state.source, state.attemptId), state);
-  const stored = await storedRows(deps.engine, [...keys.keys()]);
-
-  const alive: string[] = [];
-  const dead: string[] = [];
-  const homes: string[] = [];
-  for (const [k, fresh] of keys) {
-    const rows = stored.get(k) ?? [];
-    const state = rows.reduce((joined, row) => join(joined, fromRow(row)), fresh);
-    const result = settle(state, deps.windowMs);
-    const counted = rows.filter((row) => Number(row.settled_at) > 0);
-    for (const row of counted) addIfPast(dirty, Number(row.settled_at), Number(row.by_clock) === 1, now);
-    if (result.settledAt > 0) addIfPast(dirty, result.settledAt, result.byClock, now);
-    alive.push(toRow(k, state, result, version));
-    homes.push(`${k}\t${result.home}`);
-    for (const home of new Set(rows.map((row) => Number(row.home)))) {
-      if (home !== result.home) dead.push(toRow(k, state, result, version, { deadAt: home }));
+  const rows: Record<KindName, Rows> = { attempt: new Rows(), recovery: new Rows() };
+  for (const kind of KIND_NAMES) {
+    const windowMs = kind === 'attempt' ? deps.windowMs : RECOVERY_WINDOW_MS;
+    const keys = new Map<string, AttemptState>();
+    for (const state of pending.states[kind].values()) keys.set(attemptKey(state.source, state.attemptId), state);
+    const stored = await storedRows(deps.engine, kind, [...keys.keys()]);
+    for (const [k, fresh] of keys) {
+      const known = stored.get(k) ?? [];
+      const state = known.reduce((joined, row) => join(joined, fromRow(row)), fresh);
+      const result = settle(state, windowMs);
+      rows[kind].add(k, state, result, known, version);
+      for (const row of known) changes.settled(Number(row.settled_at), Number(row.by_clock) === 1);
+      changes.settled(result.settledAt, result.byClock);
+      if (kind === 'attempt') changes.started(result, known);
     }
+    const due = await minutesDue(deps.engine, kind, windowMs, old.settledUntilMs, now);
+    for (const minute of due) changes.minute(minute);
+    if (kind === 'recovery') changes.hasRecoveries = keys.size + due.length > 0;
   }
-  for (const minute of await minutesDue(deps, old.settledUntilMs, now)) dirty.add(minute);
+  changes.clock(old.settledUntilMs, deps.slis);
 
-  const begun: LoaderState = { ...old, roll: version, settledUntilMs: now, dirty: [...dirty] };
-  if (keys.size > 0 || dirty.size > 0) await writeLoaderState(deps.statePath, begun);
+  const dirty = changes.minutes;
+  const ranges = mergedRanges(changes.ranges);
+  const hasWork = KIND_NAMES.some((kind) => !rows[kind].isEmpty) || dirty.size > 0 || ranges.some(([first, last]) => last > first);
+  const begun: LoaderState = { ...old, roll: version, settledUntilMs: now, dirty: [...dirty], dirtyRanges: ranges };
+  if (hasWork) await writeLoaderState(deps.statePath, begun);
   onBegun(begun);
   deps.atStep?.('begun');
-  if (homes.length > 0) await insertLines(deps.engine, 'homes', 'attempt_homes', 'k, home', 'k UInt64, home UInt32', homes, 'TSV');
+  for (const kind of KIND_NAMES) await rows[kind].insertHomes(deps.engine, kind);
   deps.atStep?.('homes');
   // The new row before the dead one: whatever a crash leaves, the whole state is in some row.
-  for (const [step, lines] of [
-    ['alive', alive],
-    ['dead', dead],
-  ] as const) {
-    if (lines.length > 0) {
-      await insertLines(deps.engine, step, 'attempt_states', ROW_COLUMN_NAMES, ROW_STRUCTURE, lines, 'JSONCompactEachRow');
-    }
+  for (const step of ['alive', 'dead'] as const) {
+    for (const kind of KIND_NAMES) await rows[kind].insertStates(deps.engine, kind, step);
     deps.atStep?.(step);
   }
-  await recomputeMinutes({ ...deps, session }, dirty, { roll: version, nowMs: now });
+  // What a roll that failed left half done may be of any unit.
+  const units = old.dirty.length > 0 ? UNITS : UNITS.filter((unit) => unit !== 'recovery' || changes.hasRecoveries);
+  await recomputeMinutes({ ...deps, session }, dirty, { roll: version, nowMs: now }, units);
   deps.atStep?.('minutes');
+  await recomputeSlices({ ...deps, session }, { minutes: dirty, ranges }, { roll: version, nowMs: now });
+  deps.atStep?.('slices');
 
-  const done: LoaderState = { ...begun, cursor: Math.max(old.cursor, pending.lastSequence), dirty: [] };
-  if (keys.size > 0 || dirty.size > 0 || done.cursor !== old.cursor) await writeLoaderState(deps.statePath, done);
+  const done: LoaderState = { ...begun, cursor: Math.max(old.cursor, pending.lastSequence), dirty: [], dirtyRanges: [] };
+  if (hasWork || done.cursor !== old.cursor) await writeLoaderState(deps.statePath, done);
   return done;
 }
 
-function addIfPast(dirty: Set<number>, settledAt: number, byClock: boolean, nowMs: number): void {
-  if (!byClock || settledAt <= nowMs) dirty.add(Math.floor(settledAt / 60_000));
+/** What a roll has to compute anew. */
+class Changes {
+  readonly minutes: Set<number>;
+  /** Recoveries are rare, and looking for them in minutes without any takes time. */
+  hasRecoveries = false;
+  /** Minutes in which the backlog changed, or that have ended since. */
+  readonly ranges: Range[] = [];
+  private readonly now: number;
+
+  constructor(now: number, old: LoaderState) {
+    this.now = now;
+    this.minutes = new Set(old.dirty);
+    for (const range of old.dirtyRanges) this.ranges.push(range);
+  }
+
+  minute(minute: number): void {
+    this.minutes.add(minute);
+  }
+
+  settled(settledAt: number, byClock: boolean): void {
+    if (settledAt > 0 && (!byClock || settledAt <= this.now)) this.minutes.add(Math.floor(settledAt / 60_000));
+  }
+
+  /** Starts that came, went or moved, and times of being overdue that did. */
+  started(result: Settlement, known: readonly StateRow[]): void {
+    const versions = [
+      { startedAt: result.startedAt, overdueFrom: result.overdueFrom, overdueUntil: result.overdueUntil },
+      ...known.map((row) => ({
+        startedAt: Number(row.started_at),
+        overdueFrom: Number(row.overdue_from),
+        overdueUntil: Number(row.overdue_until),
+      })),
+    ];
+    for (const { startedAt, overdueFrom, overdueUntil } of versions) {
+      if (startedAt > 0) this.minutes.add(Math.floor(startedAt / 60_000));
+      if (overdueUntil > overdueFrom && overdueFrom * 60_000 < this.now) this.ranges.push([overdueFrom, overdueUntil - 1]);
+    }
+  }
+
+  /** Slices that end as time goes by; where nothing happens for longer than they reach back, none counts. */
+  clock(settledUntilMs: number, slis: readonly StoredSli[]): void {
+    if (settledUntilMs === 0) return;
+    const first = Math.floor(settledUntilMs / 60_000);
+    this.ranges.push([first, Math.min(Math.floor(this.now / 60_000), first + longestReach(slis))]);
+  }
 }
 
 /** All rows that any version of these attempts has, dead ones too: their join is right whatever a crash left. */
-async function storedRows(engine: Engine, keys: readonly string[]): Promise<Map<string, StateRow[]>> {
+async function storedRows(engine: Engine, kind: KindName, keys: readonly string[]): Promise<Map<string, StateRow[]>> {
   const found = new Map<string, StateRow[]>();
   if (keys.length === 0) return found;
   const session = engine.session('roll');
   const rows = await engine.withFile('keys', keys.join('\n'), 'TSV', TSV_KEY, async (file) => {
     const homes = await session.rows<{ k: string; home: number }>(
-      `SELECT DISTINCT k, home FROM attempt_homes WHERE k IN (SELECT k FROM ${file})
+      `SELECT DISTINCT k, home FROM ${KINDS[kind].homes} WHERE k IN (SELECT k FROM ${file})
        SETTINGS output_format_json_quote_64bit_integers = 1`,
     );
     if (homes.length === 0) return [];
     const lines = homes.map(({ k, home }) => `${home}\t${k}`).join('\n');
     return engine.withFile('rows', lines, 'TSV', 'home UInt32, k UInt64', (known) =>
       session.rows<StateRow>(
-        `SELECT ${STATE_COLUMNS.join(', ')} FROM attempt_states WHERE (home, k) IN (SELECT home, k FROM ${known})
+        `SELECT ${STATE_COLUMNS.join(', ')} FROM ${KINDS[kind].table} WHERE (home, k) IN (SELECT home, k FROM ${known})
          SETTINGS output_format_json_quote_64bit_integers = 1`,
       ),
     );
@@ -142,27 +209,78 @@ async function storedRows(engine: Engine, keys: readonly string[]): Promise<Map<
 }
 
 /** Minutes in which waiting attempts settled by the clock since the last roll. */
-async function minutesDue(deps: RollerDeps, fromMs: number, toMs: number): Promise<number[]> {
+async function minutesDue(engine: Engine, kind: KindName, windowMs: number, fromMs: number, toMs: number): Promise<number[]> {
   if (toMs <= fromMs) return [];
-  const firstHome = Math.floor((fromMs - deps.windowMs) / 60_000);
-  const rows = await deps.engine.session('roll').rows<{ minute: number }>(
-    `SELECT DISTINCT toUInt32(intDiv(settled_at, 60000)) AS minute FROM attempt_states
+  const firstHome = Math.floor((fromMs - windowMs) / 60_000);
+  const rows = await engine.session('roll').rows<{ minute: number }>(
+    `SELECT DISTINCT toUInt32(intDiv(settled_at, 60000)) AS minute FROM ${KINDS[kind].table}
      WHERE home >= ${Math.max(0, firstHome)} AND home <= ${Math.floor(toMs / 60_000)}
        AND by_clock AND settled_at > ${fromMs} AND settled_at <= ${toMs}`,
   );
   return rows.map(({ minute }) => minute);
 }
 
+const BACKLOG_COLUMNS = ['overdue_from', 'k', 'overdue_until', ...DIMENSIONS, 'roll', 'dead'] as const;
+const BACKLOG_STRUCTURE = BACKLOG_COLUMNS.map(
+  (name) =>
+    `${name} ${{ overdue_from: 'UInt32', k: 'UInt64', overdue_until: 'UInt32', roll: 'UInt64', dead: 'UInt8' }[name as string] ?? 'String'}`,
+).join(', ');
+
+/** Rows of one kind that a roll writes. */
+class Rows {
+  private readonly homes: string[] = [];
+  private readonly skewed: string[] = [];
+  private readonly alive: string[] = [];
+  private readonly dead: string[] = [];
+  private readonly backlog: string[] = [];
+
+  get isEmpty(): boolean {
+    return this.alive.length === 0;
+  }
+
+  add(k: string, state: AttemptState, result: Settlement, known: readonly StateRow[], roll: number): void {
+    this.alive.push(toRow(k, state, result, roll));
+    this.homes.push(`${k}\t${result.home}`);
+    const startMinute = Math.floor(result.startedAt / 60_000);
+    if (result.startedAt > 0 && startMinute !== result.home) this.skewed.push(`${startMinute}\t${result.home}`);
+    for (const home of new Set(known.map((row) => Number(row.home)))) {
+      if (home !== result.home) this.dead.push(toRow(k, state, result, roll, { deadAt: home }));
+    }
+    const waits = state.traffic === '' && result.overdueFrom < result.overdueUntil;
+    const labels = DIMENSIONS.map((name) => state.earliest[name]?.[1] ?? '');
+    const entry = (from: number, until: number, dead: 0 | 1) => JSON.stringify([from, k, until, ...labels, roll, dead]);
+    if (waits) this.backlog.push(entry(result.overdueFrom, result.overdueUntil, 0));
+    const before = new Set(
+      known.filter((row) => Number(row.overdue_from) < Number(row.overdue_until)).map((row) => Number(row.overdue_from)),
+    );
+    for (const from of before) {
+      if (!waits || from !== result.overdueFrom) this.backlog.push(entry(from, from, 1));
+    }
+  }
+
+  /** Where rows may be is known before they are there. */
+  async insertHomes(engine: Engine, kind: KindName): Promise<void> {
+    await insertLines(engine, KINDS[kind].homes, 'k, home', 'k UInt64, home UInt32', this.homes, 'TSV');
+    if (kind === 'attempt') await insertLines(engine, 'skewed_starts', 'minute, home', 'minute UInt32, home UInt32', this.skewed, 'TSV');
+  }
+
+  async insertStates(engine: Engine, kind: KindName, step: 'alive' | 'dead'): Promise<void> {
+    await insertLines(engine, KINDS[kind].table, ROW_COLUMN_NAMES, ROW_STRUCTURE, this[step], 'JSONCompactEachRow');
+    if (kind === 'attempt' && step === 'alive')
+      await insertLines(engine, 'backlog', BACKLOG_COLUMNS.join(', '), BACKLOG_STRUCTURE, this.backlog, 'JSONCompactEachRow');
+  }
+}
+
 async function insertLines(
   engine: Engine,
-  name: string,
   table: string,
   columns: string,
   structure: string,
   lines: readonly string[],
   format: string,
 ): Promise<void> {
-  await engine.withFile(name, lines.join('\n'), format, structure, (file) =>
+  if (lines.length === 0) return;
+  await engine.withFile(table, lines.join('\n'), format, structure, (file) =>
     engine
       .session('roll')
       .run(

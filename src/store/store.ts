@@ -7,7 +7,7 @@ import type { EventRow } from './event-row.ts';
 import { type Loader, openLoader } from './loader.ts';
 import { lockDirectory } from './lock.ts';
 import { migrate } from './migrate.ts';
-import type { MinuteSli } from './minutes.ts';
+import type { StoredSli } from './sli-counter.ts';
 
 /** Completion window of an attempt (contract, "Attempts"): 10 minutes. */
 const COMPLETION_WINDOW_MS = 600_000;
@@ -24,7 +24,7 @@ export interface Store {
 
 export interface StoreOptions {
   dataDir: string;
-  slis: readonly MinuteSli[];
+  slis: readonly StoredSli[];
   now: () => number;
   onProblem: (message: string) => void;
   onLoaded?: (newest: readonly EventRow[], count: number) => void;

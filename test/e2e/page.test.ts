@@ -62,13 +62,13 @@ describe.runIf(have('chromium'))('the Overview', () => {
     await page.locator('.chart canvas').waitFor();
     const overview = (await (await fetch(`${muster.url}/api/overview`)).json()) as {
       verdict: { headline: string };
-      slos: { slo: string; errorBudgetRemaining: number }[];
+      slos: { slo: string; errorBudgetRemaining: number | null }[];
     };
     expect(await page.getByRole('heading', { level: 1 }).textContent()).toBe(overview.verdict.headline);
     for (const { slo, errorBudgetRemaining } of overview.slos) {
       const row = page.getByRole('row').filter({ hasText: slo });
       expect((await row.textContent())?.replaceAll('\u00a0', ' ')).toContain(
-        `${Math.floor(errorBudgetRemaining * 100)} %`.replace('-', '−'),
+        errorBudgetRemaining === null ? 'counted' : `${Math.floor(errorBudgetRemaining * 100)} %`.replace('-', '−'),
       );
     }
     await page.close();

@@ -44,7 +44,7 @@ describe.runIf(have('promtool'))('Prometheus', () => {
 
   test('promtool accepts the rules, lint included', async () => {
     const { stdout } = await promtool('check', 'rules', '--lint=all', '--lint-fatal', 'muster-slo.rules.yaml');
-    expect(stdout).toMatch(/SUCCESS: 29 rules found/);
+    expect(stdout).toMatch(/SUCCESS: 49 rules found/);
   });
 
   test('the generated unit tests pass: each pair fires when it should, and in no other minute', async () => {
@@ -65,14 +65,22 @@ describe.runIf(have('promtool'))('Prometheus', () => {
       /and max by \(slo\) \(muster_slo_window_events\{slo="enrollment-success",window="1h",outcome="users_bad"\}\) >= 3\n/,
       '\n',
     ],
+    ['coverage', /and max by \(slo\) \(muster_slo_coverage_ratio\{slo="enrollment-success",window="[^"]*"\}\) >= 0\.9\n/g, '\n'],
+    ['maintenance', /and max by \(slo\) \(muster_slo_maintenance\{slo="enrollment-success"\}\) == 0\n/g, '\n'],
+    ['what the evaluator holds', /state="firing"\}\) == 1/g, 'state="firing"}) == 2'],
   ])('without the condition on %s they fail', async (_name, pattern, replacement) => {
-    const rules = fileAt('alerts/prometheus/muster-slo.rules.yaml');
+    const one = slos.filter(({ name }) => name === 'enrollment-success');
+    const alerts = GENERATORS.alerts(one, LINKS);
+    const rules = alerts.find(({ path }) => path.endsWith('.rules.yaml'))?.text ?? '';
+    const tests = alerts.find(({ path }) => path.endsWith('.test.yaml'))?.text ?? '';
+    await writeFile(join(folder, 'alerts/prometheus/muster-slo.test.yaml'), tests);
     const broken = rules.replace(pattern, replacement);
     expect(broken).not.toBe(rules);
     const path = join(folder, 'alerts/prometheus/muster-slo.rules.yaml');
     await writeFile(path, broken);
     await expect(promtool('test', 'rules', 'muster-slo.test.yaml')).rejects.toMatchObject({ code: 1 });
     await writeFile(path, rules);
+    expect((await promtool('test', 'rules', 'muster-slo.test.yaml')).stdout).toContain('SUCCESS');
   });
 });
 

@@ -1,8 +1,9 @@
 /** The arithmetic against figures worked out by hand, not against the code's own output. */
 import { describe, expect, test } from 'vitest';
-import { burnRate, errorBudgetRemaining, hasEvidence, pairState, wilsonLowerBound } from '../../src/slo/burn.ts';
+import { type AlertState, nextState } from '../../src/slo/alert-state.ts';
+import { burnRate, errorBudgetRemaining, hasEvidence, type WindowCounts, wilsonLowerBound } from '../../src/slo/burn.ts';
+import { type History, walk } from '../../src/slo/history.ts';
 import { type Pair, pairsFor } from '../../src/slo/pairs.ts';
-import { firingSince } from '../../src/slo/since.ts';
 
 const DAY = 86_400;
 const both = ['page', 'ticket'] as const;
@@ -83,46 +84,97 @@ describe('evidence', () => {
 
   test('five bad ones of three users are enough, four or two users are not', () => {
     const five = { good: 5, total: 10 };
-    expect(hasEvidence(five, 3, 0.98)).toBe(true);
-    expect(hasEvidence(five, 2, 0.98)).toBe(false);
-    expect(hasEvidence({ good: 0, total: 4 }, 4, 0.98)).toBe(false);
+    expect(hasEvidence({ ...five, usersBad: 3 }, 0.98)).toBe(true);
+    expect(hasEvidence({ ...five, usersBad: 2 }, 0.98)).toBe(false);
+    expect(hasEvidence({ good: 0, total: 4, usersBad: 4 }, 0.98)).toBe(false);
+  });
+
+  test('slices have no users: five bad of ten are enough, five of nine are not', () => {
+    expect(hasEvidence({ good: 5, total: 10, usersBad: 0 }, 0.99, true)).toBe(true);
+    expect(hasEvidence({ good: 4, total: 9, usersBad: 0 }, 0.99, true)).toBe(false);
   });
 
   test('many bad ones that could still be what the objective allows are not enough', () => {
     // 25 of 1,000 at 98 %: 2.5 % seen, but the lower bound is 1.6 %.
     expect(wilsonLowerBound(25, 1_000, 2.33)).toBeLessThan(0.02);
-    expect(hasEvidence({ good: 975, total: 1_000 }, 25, 0.98)).toBe(false);
-    expect(hasEvidence({ good: 960, total: 1_000 }, 25, 0.98)).toBe(true);
+    expect(hasEvidence({ good: 975, total: 1_000, usersBad: 25 }, 0.98)).toBe(false);
+    expect(hasEvidence({ good: 960, total: 1_000, usersBad: 25 }, 0.98)).toBe(true);
   });
 });
 
 describe('state of a pair', () => {
   const [pair] = pairsFor(0.98, 30 * DAY, both) as [Pair];
+  const judged = { objective: 0.98, isSliced: false };
+  const AT = Date.UTC(2026, 2, 1, 12);
+  const counts = (good: number, total: number, usersBad = 3): WindowCounts => ({ good, total, usersBad });
   // 14.4 × 2 % = 28.8 %: 29 of 100 burn above it, 28 do not.
-  const above = { good: 71, total: 100 };
-  const below = { good: 72, total: 100 };
+  const above = counts(71, 100);
+  const below = counts(72, 100);
+  const none = counts(0, 0, 0);
+  const inputs = (long: WindowCounts, short: WindowCounts, more: { coverage?: number; isMaintenance?: boolean } = {}) => ({
+    long,
+    short,
+    coverage: 1,
+    isMaintenance: false,
+    ...more,
+  });
+  const firing = { state: 'firing' as const, sinceMs: AT - 3_600_000, quietSinceMs: null };
 
   test.each([
-    ['fires when both windows burn and the evidence holds', above, above, 3, 'firing'],
-    ['does not fire on the long window alone', above, below, 3, 'inactive'],
-    ['does not fire on the short window alone', below, above, 3, 'inactive'],
-    ['does not fire while the short window has no traffic', above, { good: 0, total: 0 }, 3, 'inactive'],
-    ['says too few, rather than nothing, when the evidence is missing', above, above, 2, 'too_few'],
-    ['says too few for three failures at night', { good: 0, total: 3 }, { good: 0, total: 1 }, 3, 'too_few'],
-    ['says no traffic when there is none', { good: 0, total: 0 }, { good: 0, total: 0 }, 0, 'no_traffic'],
-  ] as const)('%s', (_name, long, short, usersBad, expected) => {
-    expect(pairState(pair, { long, short, usersBad }, 0.98)).toBe(expected);
+    ['fires when both windows burn and the evidence holds', inputs(above, above), 'firing'],
+    ['does not fire on the long window alone', inputs(above, below), 'inactive'],
+    ['does not fire on the short window alone', inputs(below, above), 'inactive'],
+    ['does not fire while the short window has no traffic', inputs(above, none), 'inactive'],
+    ['says too few, rather than nothing, when the evidence is missing', inputs(counts(71, 100, 2), above), 'too_few'],
+    ['says too few for three failures at night', inputs(counts(0, 3), counts(0, 1)), 'too_few'],
+    ['says no traffic when there is none', inputs(none, none), 'no_traffic'],
+    ['does not open while the collector saw too little', inputs(above, above, { coverage: 0.89 }), 'frozen'],
+    ['does not open in maintenance', inputs(above, above, { isMaintenance: true }), 'maintenance'],
+  ] as const)('%s', (_name, given, expected) => {
+    expect(nextState(pair, undefined, given, judged, AT).state).toBe(expected);
   });
-});
 
-test('since when a pair fires is the first minute of the unbroken run', () => {
-  const [pair] = pairsFor(0.98, 30 * DAY, both) as [Pair];
-  const at = Date.UTC(2026, 2, 1, 12);
-  // Ten attempts a minute; all fail from 11:30 on. 28.8 % of the last 600 are bad once 18 minutes (180 attempts) have failed,
-  // and the five-minute window burned long before: it fires from 11:48 on.
-  const minutes = Array.from({ length: 600 }, (_, i) => {
-    const minuteMs = at - (600 - i) * 60_000;
-    return { minuteMs, good: minuteMs >= at - 30 * 60_000 ? 0 : 10, total: 10 };
+  test.each([
+    ['resolves when the short window has traffic and burns below the factor', inputs(above, below), 'inactive'],
+    ['goes on while the short window burns, though the long one no longer does', inputs(below, above), 'firing'],
+    ['goes on though the evidence has left the window', inputs(counts(0, 2), counts(0, 1)), 'firing'],
+    ['holds without traffic', inputs(none, none), 'firing'],
+    ['holds while frozen, even if what was seen looks well', inputs(below, counts(100, 100), { coverage: 0.5 }), 'firing'],
+    ['is muted by maintenance', inputs(above, above, { isMaintenance: true }), 'maintenance'],
+  ] as const)('having fired, it %s', (_name, given, expected) => {
+    const next = nextState(pair, firing, given, judged, AT);
+    expect(next.state).toBe(expected);
+    if (expected === 'firing') expect(next.sinceMs).toBe(firing.sinceMs);
   });
-  expect(new Date(firingSince(pair, minutes, 0.98, at)).toISOString()).toBe('2026-03-01T11:48:00.000Z');
+
+  test('holds for six hours without traffic, then says that there is none', () => {
+    let memory = nextState(pair, firing, inputs(above, none), judged, AT);
+    const states: AlertState[] = [];
+    for (let minute = 1; minute <= 361; minute++) {
+      memory = nextState(pair, memory, inputs(none, none), judged, AT + minute * 60_000);
+      states.push(memory.state);
+    }
+    expect(states.lastIndexOf('firing')).toBe(358);
+    expect(states.slice(359)).toEqual(['no_traffic', 'no_traffic']);
+  });
+
+  test('since when a pair fires is the first minute of the unbroken run', () => {
+    // Ten attempts a minute; all fail from 11:30 on. 28.8 % of the last 600 are bad once 18 minutes (180 attempts) have failed,
+    // and the five-minute window burned long before: it fires from 11:48 on.
+    const length = 600;
+    const history: History = {
+      fromMs: AT - length * 60_000,
+      good: new Float64Array(length),
+      total: new Float64Array(length),
+      users: new Map(),
+    };
+    for (let i = 0; i < length; i++) {
+      const isBad = i >= length - 30;
+      history.total[i] = 10;
+      history.good[i] = isBad ? 0 : 10;
+      if (isBad) history.users.set(i, { users: [i], anonymous: 9 });
+    }
+    const memory = walk(pair, judged, history, { fromMs: history.fromMs, uncovered: new Uint8Array(length), maintenance: [], slo: 'any' });
+    expect(memory).toMatchObject({ state: 'firing', sinceMs: Date.UTC(2026, 2, 1, 11, 48) });
+  });
 });

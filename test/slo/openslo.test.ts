@@ -8,20 +8,28 @@ const good = parse(await readFile(new URL('../../schemas/slos/enrollment-success
 
 test('one SLO ships per SLI, with the objectives of the contract', async () => {
   const slos = await loadSlos();
-  expect(slos.map(({ sli, objective, window }) => [sli.id, objective, window])).toEqual([
+  expect(slos.map(({ sli, objective, period }) => [sli.id, objective, period.text])).toEqual([
     ['M1', 0.98, '30d'],
+    ['M1S', 0.995, '30d'],
+    ['A1', 0.999, '30d'],
     ['M2', 0.95, '30d'],
+    ['M3', 0.99, '30d'],
+    ['M4', 0.95, '30d'],
+    ['M5', 0.995, '30d'],
     ['M6', 0.95, '30d'],
+    ['M7', 0.99, '30d'],
+    ['M8', 0.95, '30d'],
+    ['M9', null, '30d'],
+    ['M10', null, '1Q'],
   ]);
   expect(slos.map(({ sli }) => sli)).toEqual(SLIS);
 });
 
-test('only M1 pages; M2 and M6 are tickets', async () => {
-  expect((await loadSlos()).map(({ pairs }) => pairs.map(({ severity }) => severity))).toEqual([
-    ['page', 'page', 'ticket', 'ticket'],
-    ['ticket', 'ticket'],
-    ['ticket', 'ticket'],
-  ]);
+test('M1, M1S, A1 and M5 page, M9 and M10 are only reported, the others are tickets', async () => {
+  const severities = Object.fromEntries((await loadSlos()).map(({ sli, pairs }) => [sli.id, pairs.map(({ severity }) => severity)]));
+  for (const sli of ['M1', 'M1S', 'A1', 'M5']) expect(severities[sli]).toEqual(['page', 'page', 'ticket', 'ticket']);
+  for (const sli of ['M2', 'M3', 'M4', 'M6', 'M7', 'M8']) expect(severities[sli]).toEqual(['ticket', 'ticket']);
+  for (const sli of ['M9', 'M10']) expect(severities[sli]).toEqual([]);
 });
 
 /** Changes one field of a good document, by its path. */
@@ -52,7 +60,12 @@ describe('refuses, naming file, field and what is expected:', () => {
     ['another version of OpenSLO', 'apiVersion', 'openslo/v2alpha', /apiVersion/],
     ['a name with spaces', 'metadata.name', 'Enrollment success', /metadata\.name: expected lower-case/],
     ['a template in the title', 'metadata.displayName', '{{ .Labels }}', /metadata\.displayName: must not contain/],
-    ['an unknown alert policy', 'spec.alertPolicies', ['call-me'], /alertPolicies\.0/],
+    ['an objective of 100', 'spec.objectives.0.target', 100, /objectives\.0\.target: expected a ratio below 1/],
+    ['a window of 0 days', 'spec.timeWindow.0.duration', '0d', /timeWindow\.0\.duration: expected days or weeks/],
+    ['a window of 0 minutes', 'spec.timeWindow.0.duration', '0m', /timeWindow\.0\.duration: expected days or weeks/],
+    ['a window that its longest pair does not fit into', 'spec.timeWindow.0.duration', '2d', /2d is shorter than the window 3d of pair 4/],
+    ['slices of what has none', 'spec.budgetingMethod', 'Timeslices', /budgetingMethod: expected Occurrences for M1/],
+    ['an unknown alert policy', 'spec.alertPolicies', ['call-me'], /alertPolicies: no policy is called call-me; there are burn-rate-page/],
     ['no objectives', 'spec.objectives', undefined, /spec\.objectives/],
   ])('%s', (_title, path, value, message) => {
     expect(() => parseSlo(changed(path, value), 'mine.yaml')).toThrow(message);

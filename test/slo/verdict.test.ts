@@ -16,7 +16,12 @@ const healthy: SloStatus = {
   total: 1_000,
   sliValue: 0.99,
   errorBudgetRemaining: 0.5,
+  interval: null,
   burnRates: { '5m': 1, '30m': 1, '1h': 1, '2h': 1, '6h': 1, '1d': 1, '3d': 1 },
+  windows: {},
+  coverage: {},
+  beside: {},
+  excludedMinutes: 0,
   alerts: [page, ticket],
 };
 const latency: SloStatus = { ...healthy, slo: 'api-latency', sli: 'M6', title: 'API latency' };

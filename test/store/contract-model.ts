@@ -1,5 +1,5 @@
 /**
- * The contract's rules of attempts and of M1, M2 and M6, on plain arrays, written from the contract alone: another pair of eyes
+ * The contract's rules of attempts, recoveries and SLIs, on plain arrays, written from the contract alone: another pair of eyes
  * for the store. It sorts and filters lists where the store joins states, and shares no code with it.
  */
 
@@ -9,6 +9,11 @@ export interface Delivered {
   type: string;
   timeMs: number;
   attempt_id?: string;
+  recovery_id?: string;
+  outcome?: string;
+  risk_score?: number;
+  assisted?: boolean;
+  expires_at?: string;
   user?: string;
   traffic?: string;
   region?: string;
@@ -37,6 +42,11 @@ export interface ModelAttempt {
   providerFinal: string;
   deployment: string;
   ownError: boolean;
+  providerRequested: boolean;
+  providerFellBack: boolean;
+  deniedAtRisk: boolean;
+  /** When it waits past its TTL, half-open; null when it never does. */
+  overdue: { fromMs: number; untilMs: number } | null;
 }
 
 const isRefusal = (event: Delivered) =>
@@ -135,7 +145,23 @@ function modelAttempt(events: readonly Delivered[], windowMs: number, nowMs: num
         .at(-1)?.provider ?? '',
     deployment: firstLabel(events, 'deployment'),
     ownError: ownErrors.some(({ timeMs }) => timeMs <= ownErrorsUntil),
+    providerRequested: events.some(({ type }) => type === 'provider.request'),
+    providerFellBack: events.some(({ type }) => type === 'provider.fallback'),
+    deniedAtRisk: events.some(({ outcome, risk_score }) => outcome === 'denied' && (risk_score ?? 0) >= 0.8),
+    overdue: isEnrollment && startedMs !== null ? modelOverdue(events, startedMs) : null,
   };
+}
+
+const DAY_MS = 86_400_000;
+
+function modelOverdue(events: readonly Delivered[], startedMs: number): ModelAttempt['overdue'] {
+  const [first] = events
+    .flatMap(({ timeMs, expires_at }) => (expires_at === undefined ? [] : [{ timeMs, ttl: Date.parse(expires_at) }]))
+    .sort((a, b) => a.timeMs - b.timeMs || a.ttl - b.ttl);
+  const fromMs = Math.max(startedMs, Math.min(first ? first.ttl : startedMs + DAY_MS, startedMs + 7 * DAY_MS));
+  const ends = events.filter(({ type }) => type === 'enrollment.completed' || ENDS.includes(type)).map(({ timeMs }) => timeMs);
+  const untilMs = Math.min(...ends, startedMs + 7 * DAY_MS);
+  return fromMs < untilMs ? { fromMs, untilMs } : null;
 }
 
 function modelFault(errorClass: string, result: string, wasRefused: boolean, events: readonly Delivered[], until: number): string {
@@ -161,23 +187,78 @@ function firstLabel(events: readonly Delivered[], label: 'region' | 'provider' |
   return events.filter((event) => event[label]).sort(byTimeThen((event) => [event[label] ?? '']))[0]?.[label] ?? '';
 }
 
+type Labels = Record<'region' | 'provider' | 'deployment', string>;
+const labelsOf = (of: Labels): Labels => ({ region: of.region, provider: of.provider, deployment: of.deployment });
+const isOfUser = (event: Delivered) => (event.traffic ?? 'user') === 'user';
+
+interface ModelRecovery extends Labels {
+  settledMs: number;
+  isGood: boolean;
+  traffic: string;
+}
+
+const RECOVERY_MS = 72 * 3_600_000;
+
+/** Recoveries that have settled at `nowMs`. */
+function modelRecoveries(delivered: readonly Delivered[], nowMs: number): ModelRecovery[] {
+  const groups = Map.groupBy(
+    delivered.filter(({ recovery_id }) => recovery_id !== undefined),
+    ({ source, recovery_id }) => `${source}/${recovery_id}`,
+  );
+  return [...groups.values()].flatMap((events) => {
+    const times = (type: string) =>
+      events
+        .filter((event) => event.type === type)
+        .map(({ timeMs }) => timeMs)
+        .sort((a, b) => a - b);
+    const [started] = times('recovery.started');
+    const until = started === undefined ? Infinity : started + RECOVERY_MS;
+    const [completed] = times('recovery.completed').filter((timeMs) => timeMs <= until);
+    const [failed] = times('recovery.failed').filter((timeMs) => timeMs <= until);
+    const isCompleted = completed !== undefined && (started !== undefined || failed === undefined || completed <= failed);
+    const settledMs = isCompleted ? completed : (failed ?? (started === undefined ? undefined : until <= nowMs ? until : undefined));
+    if (settledMs === undefined) return [];
+    return [
+      {
+        settledMs,
+        isGood: isCompleted && !events.some(({ assisted }) => assisted),
+        traffic: events.map(({ traffic }) => traffic ?? 'user').filter((traffic) => traffic !== 'user')[0] ?? 'user',
+        region: firstLabel(events, 'region'),
+        provider: firstLabel(events, 'provider'),
+        deployment: firstLabel(events, 'deployment'),
+      },
+    ];
+  });
+}
+
 /** `sli|minute|dimension|value` → `good/total`, for the whole and for region, provider and deployment. */
 export function modelMinutes(delivered: readonly Delivered[], windowMs: number, nowMs: number): Map<string, string> {
   const counts = new Map<string, [number, number]>();
-  const count = (sli: string, atMs: number, labels: Record<string, string>, isGood: boolean) => {
-    const minute = Math.floor(atMs / 60_000);
-    for (const [dimension, value] of [['', ''], ...Object.entries(labels)]) {
-      const key = `${sli}|${minute}|${dimension}|${value}`;
-      const [good, total] = counts.get(key) ?? [0, 0];
-      counts.set(key, [good + Number(isGood), total + 1]);
-    }
+  const add = (sli: string, minute: number, dimension: string, value: string, isGood: boolean) => {
+    const key = `${sli}|${minute}|${dimension}|${value}`;
+    const [good, total] = counts.get(key) ?? [0, 0];
+    counts.set(key, [good + Number(isGood), total + 1]);
   };
-  for (const attempt of modelAttempts(delivered, windowMs, nowMs).values()) {
-    if (attempt.settledMs === null || attempt.traffic !== 'user' || attempt.observed !== 'full') continue;
-    const labels = { region: attempt.region, provider: attempt.provider, deployment: attempt.deployment };
+  const count = (sli: string, atMs: number, labels: Labels, isGood: boolean) => {
+    for (const [dimension, value] of [['', ''], ...Object.entries(labels)] as [string, string][])
+      add(sli, Math.floor(atMs / 60_000), dimension, value, isGood);
+  };
+  const attempts = [...modelAttempts(delivered, windowMs, nowMs).values()].filter(({ traffic }) => traffic === 'user');
+  for (const attempt of attempts) {
+    if (attempt.settledMs === null) continue;
+    const labels = labelsOf(attempt);
     const isCompleted = attempt.result === 'completed';
-    count('M1', attempt.settledMs, labels, isCompleted);
-    if (isCompleted && (attempt.durationMs ?? -1) >= 0) count('M2', attempt.settledMs, labels, (attempt.durationMs ?? 0) <= 60_000);
+    const at = attempt.settledMs;
+    count('M5', at, labels, !attempt.ownError);
+    if (attempt.providerRequested) count('M7', at, labels, !attempt.providerFellBack);
+    if (attempt.deniedAtRisk) count('M9', at, labels, false);
+    if (attempt.observed !== 'full') continue;
+    count('M1', at, labels, isCompleted);
+    if (attempt.fault !== 'user' && attempt.fault !== 'policy') count('M1S', at, labels, isCompleted);
+    if (isCompleted && (attempt.durationMs ?? -1) >= 0) count('M2', at, labels, (attempt.durationMs ?? 0) <= 60_000);
+  }
+  for (const recovery of modelRecoveries(delivered, nowMs)) {
+    if (recovery.traffic === 'user') count('M4', recovery.settledMs, labelsOf(recovery), recovery.isGood);
   }
   const winners = new Map<string, Delivered>();
   for (const event of delivered) {
@@ -185,16 +266,52 @@ export function modelMinutes(delivered: readonly Delivered[], windowMs: number, 
     const known = winners.get(identity);
     if (!known || event.contentHash > known.contentHash) winners.set(identity, event);
   }
-  for (const event of winners.values()) {
-    if (
-      event.type !== 'api.request' ||
-      (event.traffic ?? 'user') !== 'user' ||
-      event.http_status === undefined ||
-      event.duration_ms === undefined
-    )
-      continue;
-    const labels = { region: event.region ?? '', provider: event.provider ?? '', deployment: event.deployment ?? '' };
-    count('M6', event.timeMs, labels, event.http_status < 500 && event.duration_ms < 500);
+  const events = [...winners.values()].filter(isOfUser);
+  const eventLabels = (event: Delivered): Labels => ({
+    region: event.region ?? '',
+    provider: event.provider ?? '',
+    deployment: event.deployment ?? '',
+  });
+  for (const event of events) {
+    const labels = eventLabels(event);
+    if (event.type === 'access.blocked') count('M9', event.timeMs, labels, false);
+    if (event.type === 'deploy.rolled_back') count('M10', event.timeMs, labels, false);
+    if (event.type !== 'api.request' || event.http_status === undefined) continue;
+    count('A1', event.timeMs, labels, event.http_status < 500 && event.http_status !== 429);
+    if (event.duration_ms !== undefined) count('M6', event.timeMs, labels, event.http_status < 500 && event.duration_ms < 500);
+  }
+
+  const splits = (labels: Labels) => [['', ''], ...Object.entries(labels)] as [string, string][];
+  const groups = <T>(items: readonly T[], labels: (item: T) => Labels) =>
+    [
+      ...Map.groupBy(
+        items.flatMap((item) => splits(labels(item)).map((split) => ({ item, split }))),
+        ({ split }) => split.join('|'),
+      ),
+    ].map(([key, of]) => ({ split: key.split('|') as [string, string], items: of.map(({ item }) => item) }));
+  const started = attempts.filter(({ observed }) => observed === 'full');
+  for (const { split, items } of groups(started, labelsOf)) {
+    const starts = items.map(({ startedMs }) => startedMs ?? 0);
+    for (let minute = Math.floor(Math.min(...starts) / 60_000); (minute + 1) * 60_000 <= nowMs; minute++) {
+      const end = (minute + 1) * 60_000;
+      const recent = starts.filter((start) => start < end && start >= end - DAY_MS).length;
+      const overdue = items.filter((attempt) => attempt.overdue && attempt.overdue.fromMs <= end && end < attempt.overdue.untilMs).length;
+      if (recent > 0) add('M3', minute, ...split, overdue / recent < 0.01);
+    }
+  }
+  const completed = attempts.filter(({ result, settledMs }) => result === 'completed' && settledMs !== null);
+  const tickets = events.filter(({ type }) => type === 'ticket.opened');
+  const ticketGroups = groups(tickets, eventLabels);
+  for (const { split, items } of groups(completed, labelsOf)) {
+    const ends = items.map(({ settledMs }) => settledMs ?? 0);
+    const opened = ticketGroups.find((group) => group.split.join('|') === split.join('|'))?.items ?? [];
+    for (let hour = Math.floor(Math.min(...ends) / 3_600_000); (hour + 1) * 3_600_000 <= nowMs; hour++) {
+      const end = (hour + 1) * 3_600_000;
+      const isInWeek = (timeMs: number) => timeMs < end && timeMs >= end - 7 * DAY_MS;
+      const done = ends.filter(isInWeek).length;
+      const rate = (opened.filter(({ timeMs }) => isInWeek(timeMs)).length / done) * 1_000;
+      if (done > 0) add('M8', hour * 60, ...split, rate < 5);
+    }
   }
   return new Map([...counts].map(([key, [good, total]]) => [key, `${good}/${total}`]));
 }

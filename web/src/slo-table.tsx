@@ -9,10 +9,12 @@ const WORDS: Record<SloState, string> = {
   ticket: 'Ticket',
   too_few: 'Too few events',
   no_traffic: 'No data',
+  frozen: 'Frozen',
+  maintenance: 'Maintenance',
   healthy: 'Healthy',
 };
 /** Order of the status language: the worst first. */
-const ORDER: SloState[] = ['page', 'ticket', 'too_few', 'no_traffic', 'healthy'];
+const ORDER: SloState[] = ['page', 'ticket', 'too_few', 'no_traffic', 'frozen', 'maintenance', 'healthy'];
 const SECONDS_PER_DAY = 86_400;
 
 export function SloTable({ slos, now }: { slos: readonly OverviewSlo[]; now: number }) {
@@ -57,9 +59,9 @@ function summary(slos: readonly OverviewSlo[], state: SloState): string[] {
 }
 
 function SloRow({ slo, now }: { slo: OverviewSlo; now: number }) {
-  const windowSeconds = Number.parseInt(slo.window, 10) * SECONDS_PER_DAY * (slo.window.endsWith('w') ? 7 : 1);
+  const windowSeconds = windowDays(slo.window) * SECONDS_PER_DAY;
   const rate = (window: '5m' | '1h' | '6h') => {
-    const value = slo.burnRates[window];
+    const value = slo.burnRates[window] ?? null;
     const isAbove = slo.state === 'page' && value !== null && value > 1;
     return <span className={isAbove ? 'over' : 'quiet'}>{burn(value)}</span>;
   };
@@ -72,15 +74,17 @@ function SloRow({ slo, now }: { slo: OverviewSlo; now: number }) {
         </span>
       </td>
       <td className="name">
-        <strong>{slo.slo}</strong>
+        <strong>
+          <a href={`/slos/${slo.slo}`}>{slo.slo}</a>
+        </strong>
         <small>
           {slo.sli} · {slo.meaning}
         </small>
       </td>
-      <td className="right desk" title={`${count(slo.good)} good of ${count(slo.total)}`}>
-        <strong>{slo.sliValue === null ? '–' : share(slo.good, slo.total)}</strong>
+      <td className="right desk" title={slo.good === null ? undefined : `${count(slo.good)} good of ${count(slo.total)}`}>
+        <strong>{slo.good === null ? count(slo.total) : slo.sliValue === null ? '–' : share(slo.good, slo.total)}</strong>
         <small>
-          of {objective(slo.objective)} · {slo.window}
+          {slo.objective === null ? 'counted' : `of ${objective(slo.objective)}`} · {slo.window}
         </small>
       </td>
       <td className="budget">
@@ -93,11 +97,17 @@ function SloRow({ slo, now }: { slo: OverviewSlo; now: number }) {
         <Sparkbar slo={slo} />
       </td>
       <td className="forecast">
-        {forecast(slo.errorBudgetRemaining, slo.burnRates['6h'], windowSeconds)}
+        {slo.objective === null ? '–' : forecast(slo.errorBudgetRemaining, slo.burnRates['6h'] ?? null, windowSeconds)}
         {slo.since !== null && <small>since {moment(slo.since, now)}</small>}
       </td>
     </tr>
   );
+}
+
+/** Days of a window as it is written, such as `30d`, `4w` or `1Q`. */
+function windowDays(window: string): number {
+  const days = { d: 1, w: 7, M: 30, Q: 90, Y: 365 }[window.at(-1) as 'd'];
+  return Number.parseInt(window, 10) * days;
 }
 
 /** The fill is what is left, the notch where it stood a day ago. Grey until 10 %, then amber; hatched once overspent. */
@@ -128,6 +138,7 @@ const LINE = HEIGHT / 2;
 
 /** Thirty days of error ratio against what the objective allows: grey under it, amber over, red over twice. */
 function Sparkbar({ slo }: { slo: OverviewSlo }) {
+  if (slo.objective === null) return <span className="quiet">–</span>;
   const allowed = 1 - slo.objective;
   const days = slo.daily.map(({ good, total }) => (total === 0 ? null : (total - good) / total / allowed));
   const over = days.filter((day) => day !== null && day > 1).length;

@@ -12,6 +12,7 @@ import { createMetrics, type Metrics } from '../../serve/metrics.ts';
 import type { Ready } from '../../serve/routes/api.ts';
 import { listen } from '../../serve/server.ts';
 import { createEvaluator, type Evaluator } from '../../slo/evaluator.ts';
+import { type Coverage, recordCoverage } from '../../store/coverage.ts';
 import { writeDurably } from '../../store/durable-files.ts';
 import { type Context, coloured, configOf, print, runningAt } from '../context.ts';
 import { openDemo, runDemo } from '../demo.ts';
@@ -49,6 +50,7 @@ export function upCommand(program: Command, context: Context): void {
 interface Parts {
   services?: Services;
   evaluator?: Evaluator;
+  coverage?: Coverage;
   core?: RunningCore;
   ready?: Ready;
 }
@@ -99,7 +101,8 @@ async function up(context: Context, config: Config, isDemo: boolean): Promise<vo
     delete parts.ready;
     stopping.abort();
     stream.close();
-    parts.evaluator?.stop();
+    await parts.evaluator?.stop();
+    await parts.coverage?.stop();
     server.close();
     server.closeAllConnections();
     await Promise.allSettled(background);
@@ -158,7 +161,7 @@ async function open(parts: Parts, deps: Pick<Serving, 'context' | 'config' | 'st
   parts.services = services;
   const { store, log, intake, pseudonyms, slos } = services;
   const evaluator = createEvaluator({
-    session: store.read,
+    engine: store.engine,
     slos,
     now: context.now,
     onProblem,
@@ -178,6 +181,14 @@ async function open(parts: Parts, deps: Pick<Serving, 'context' | 'config' | 'st
     onProblem,
   });
   stream.seed(await storedEvents(store.read, context.now()));
+  parts.coverage = recordCoverage({
+    session: store.engine.session('evaluate'),
+    alivePath: join(config.dataDir, FILES.alive),
+    now: context.now,
+    lagSeconds: store.loader.lagSeconds,
+    onProblem,
+  });
+  await parts.coverage.start();
   store.loader.start(log);
   evaluator.start();
   parts.ready = { store, intake, pseudonyms, slos, evaluator };

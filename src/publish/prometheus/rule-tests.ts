@@ -1,15 +1,15 @@
 /** promtool unit tests for the generated rules: when each alert fires, when it stays silent, and what no data does. */
 import { stringify } from 'yaml';
-import { ALERTS, METRICS, type WindowName } from '../../names.ts';
+import { ALERTS, METRICS } from '../../names.ts';
 import { MIN_BAD, MIN_USERS } from '../../slo/burn.ts';
-import type { Slo } from '../../slo/openslo.ts';
+import { judgedOf, type Slo } from '../../slo/openslo.ts';
 import type { Pair } from '../../slo/pairs.ts';
 import { GENERATED_NOTE, type GeneratedFile } from '../generated.ts';
 import { burnAlert, EVALUATION_SECONDS, type Links, RULES_FILE } from './rules.ts';
 
-/** Each phase of a test lasts this many minutes: quiet, burning, quiet again. */
-const PHASE_MINUTES = 5;
-const TOTAL = 10_000;
+/** Each phase of a test lasts this many minutes: quiet, as the case says, quiet again. */
+const PHASE_MINUTES = 4;
+const TOTAL = 1_000_000;
 
 interface WindowCounts {
   good: number;
@@ -18,70 +18,129 @@ interface WindowCounts {
 }
 
 const HEALTHY: WindowCounts = { good: TOTAL, bad: 0, usersBad: 0 };
+const SILENT: WindowCounts = { good: 0, bad: 0, usersBad: 0 };
 
 interface Case {
   name: string;
   long: WindowCounts;
   short: WindowCounts;
   fires: boolean;
+  coverage?: number;
+  isMaintenance?: boolean;
+  /** Whether the evaluator was firing already. */
+  isHeld?: boolean;
 }
 
 /** Burning counts, and each way in which one condition alone is missing. */
 function casesOf(slo: Slo, pair: Pair): Case[] {
-  const limit = pair.fittedFactor * (1 - slo.objective);
+  const { objective, isSliced } = judgedOf(slo);
+  const limit = pair.fittedFactor * (1 - objective);
   const bad = Math.ceil(TOTAL * Math.min(1, limit * 1.2));
   const burning: WindowCounts = { good: TOTAL - bad, bad, usersBad: 50 };
   const below = Math.floor(TOTAL * limit * 0.9);
+  const long = burning;
+  const short = burning;
   return [
-    { name: 'both windows burn', long: burning, short: burning, fires: true },
-    {
-      name: 'the long window burns below the factor',
-      long: { good: TOTAL - below, bad: below, usersBad: 50 },
-      short: burning,
-      fires: false,
-    },
-    { name: 'the short window has recovered', long: burning, short: HEALTHY, fires: false },
-    { name: 'the short window has no traffic', long: burning, short: { good: 0, bad: 0, usersBad: 0 }, fires: false },
-    { name: 'too few users are hit', long: { ...burning, usersBad: MIN_USERS - 1 }, short: burning, fires: false },
+    { name: 'both windows burn', long, short, fires: true },
+    { name: 'the long window burns below the factor', long: { good: TOTAL - below, bad: below, usersBad: 50 }, short, fires: false },
+    { name: 'the short window has recovered', long, short: HEALTHY, fires: false },
+    { name: 'the short window has no traffic', long, short: SILENT, fires: false },
+    ...(isSliced ? [] : [{ name: 'too few users are hit', long: { ...burning, usersBad: MIN_USERS - 1 }, short, fires: false }]),
     {
       name: 'too few failures',
       long: { good: 0, bad: MIN_BAD - 1, usersBad: MIN_BAD - 1 },
       short: { good: 0, bad: 1, usersBad: 1 },
       fires: false,
     },
+    { name: 'the collector saw too little', long, short, coverage: 0.89, fires: false },
+    { name: 'maintenance lasts', long, short, isMaintenance: true, fires: false },
+    { name: 'it fired, and traffic stops', long, short: SILENT, isHeld: true, fires: true },
+    { name: 'it fired, and the collector stops', long, short: HEALTHY, coverage: 0.5, isHeld: true, fires: true },
+    { name: 'it fired, and the flow works again', long, short: HEALTHY, isHeld: true, fires: false },
   ];
 }
 
-function inputSeries(slo: Slo, window: WindowName, counts: WindowCounts) {
-  const values = { good: counts.good, bad: counts.bad, users_bad: counts.usersBad };
-  const quiet = { good: HEALTHY.good, bad: HEALTHY.bad, users_bad: HEALTHY.usersBad };
-  return (Object.keys(values) as (keyof typeof values)[]).map((outcome) => ({
-    series: `${METRICS.sloWindowEvents}{slo="${slo.name}",window="${window}",outcome="${outcome}"}`,
-    values: `${quiet[outcome]}x${PHASE_MINUTES - 1} ${values[outcome]}x${PHASE_MINUTES - 1} ${quiet[outcome]}x${PHASE_MINUTES - 1}`,
-  }));
+/** A value before, during and after. */
+const phases = (quiet: number, during: number) => [quiet, during, quiet].map((value) => `${value}x${PHASE_MINUTES - 1}`).join(' ');
+
+function inputSeries(slo: Slo, pair: Pair, test: Case) {
+  const windows = [
+    [pair.long, test.long],
+    [pair.short, test.short],
+  ] as const;
+  const coverage = test.coverage ?? 1;
+  return [
+    ...windows.flatMap(([window, counts]) => {
+      const outcomes = { good: [HEALTHY.good, counts.good], bad: [0, counts.bad], users_bad: [0, counts.usersBad] } as const;
+      return Object.entries(outcomes).map(([outcome, [quiet, during]]) => ({
+        series: `${METRICS.sloWindowEvents}{slo="${slo.name}",window="${window}",outcome="${outcome}"}`,
+        values: phases(quiet, during),
+      }));
+    }),
+    ...windows.map(([window]) => ({
+      series: `${METRICS.sloCoverageRatio}{slo="${slo.name}",window="${window}"}`,
+      values: phases(1, coverage),
+    })),
+    { series: `${METRICS.sloMaintenance}{slo="${slo.name}"}`, values: phases(0, Number(test.isMaintenance ?? false)) },
+    {
+      series: `${METRICS.sloAlertState}{slo="${slo.name}",pair="${pair.name}",severity="${pair.severity}",state="firing"}`,
+      values: phases(0, Number(test.isHeld ?? false)),
+    },
+  ];
 }
 
-function testOf(slo: Slo, pair: Pair, test: Case, links: Links) {
+interface Subject {
+  slo: Slo;
+  pair: Pair;
+}
+
+/** Pairs whose windows do not meet are tested together: many rules in few runs. */
+function apart(slos: readonly Slo[]): Subject[][] {
+  const groups: { windows: Set<string>; subjects: Subject[] }[] = [];
+  for (const slo of slos) {
+    for (const pair of slo.pairs) {
+      const windows = [pair.long, pair.short].map((window) => `${slo.name} ${window}`);
+      let group = groups.find((each) => windows.every((window) => !each.windows.has(window)));
+      if (!group) {
+        group = { windows: new Set(), subjects: [] };
+        groups.push(group);
+      }
+      for (const window of windows) group.windows.add(window);
+      group.subjects.push({ slo, pair });
+    }
+  }
+  return groups.map(({ subjects }) => subjects);
+}
+
+function firedOf({ slo, pair }: Subject, test: Case, links: Links) {
   const rule = burnAlert(slo, pair, links);
-  const burn = test.long.bad / (test.long.good + test.long.bad) / (1 - slo.objective);
-  const fired = {
-    exp_labels: rule.labels,
-    exp_annotations: { ...rule.annotations, summary: (rule.annotations.summary ?? '').replace(/\{\{.*\}\}/, burn.toFixed(1)) },
-  };
-  return {
-    name: `${slo.name}, pair ${pair.name} (${pair.severity}, ${pair.long} and ${pair.short}): ${test.name}`,
-    interval: '1m',
-    input_series: [...inputSeries(slo, pair.long, test.long), ...inputSeries(slo, pair.short, test.short)],
-    alert_rule_test: Array.from({ length: 3 * PHASE_MINUTES }, (_, minute) => {
-      const isBurning = test.fires && minute >= PHASE_MINUTES && minute < 2 * PHASE_MINUTES;
-      return { eval_time: `${minute}m`, alertname: ALERTS.errorBudgetBurn, exp_alerts: isBurning ? [fired] : [] };
-    }),
-  };
+  const burn = test.long.bad / (test.long.good + test.long.bad) / (1 - judgedOf(slo).objective);
+  const summary = (rule.annotations.summary ?? '').replace(/\{\{.*\}\}/, burn.toFixed(1));
+  return { exp_labels: rule.labels, exp_annotations: { ...rule.annotations, summary } };
+}
+
+function testsOf(subjects: readonly Subject[], links: Links) {
+  const cases = subjects.flatMap((subject) => casesOf(subject.slo, subject.pair).map((test) => ({ subject, test })));
+  return [...Map.groupBy(cases, ({ test }) => test.name)].map(([name, of]) => {
+    const series = new Map(
+      of.flatMap(({ subject, test }) => inputSeries(subject.slo, subject.pair, test)).map((each) => [each.series, each]),
+    );
+    const fired = of.filter(({ test }) => test.fires).map(({ subject, test }) => firedOf(subject, test, links));
+    return {
+      name: `${name} (pairs ${[...new Set(of.map(({ subject }) => subject.pair.name))].join(', ')} of ${new Set(of.map(({ subject }) => subject.slo.name)).size} SLOs)`,
+      interval: '1m',
+      input_series: [...series.values()],
+      alert_rule_test: Array.from({ length: 3 * PHASE_MINUTES }, (_, minute) => {
+        const isMiddle = minute >= PHASE_MINUTES && minute < 2 * PHASE_MINUTES;
+        return { eval_time: `${minute}m`, alertname: ALERTS.errorBudgetBurn, exp_alerts: isMiddle ? fired : [] };
+      }),
+    };
+  });
 }
 
 /** The tests of {@link prometheusRules}, minute by minute. */
 export function prometheusRuleTests(slos: readonly Slo[], links: Links): GeneratedFile {
-  const tests = slos.flatMap((slo) => slo.pairs.flatMap((pair) => casesOf(slo, pair).map((test) => testOf(slo, pair, test, links))));
+  const tests = apart(slos).flatMap((subjects) => testsOf(subjects, links));
   const silent = {
     name: 'nothing is scraped',
     interval: '1m',

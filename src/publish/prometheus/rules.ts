@@ -1,9 +1,10 @@
 /** Prometheus rules over the window gauges of `/metrics`: the evaluator's counts, decided on by expressions of Prometheus's own. */
 import { stringify } from 'yaml';
-import { ALERTS, METRICS, WINDOW_NAMES, type WindowName } from '../../names.ts';
-import { MIN_BAD, MIN_USERS, WILSON_Z } from '../../slo/burn.ts';
-import type { Slo } from '../../slo/openslo.ts';
-import { outageMinutes, type Pair } from '../../slo/pairs.ts';
+import { ALERTS, METRICS, WINDOW_NAMES } from '../../names.ts';
+import { MIN_COVERAGE } from '../../slo/alert-state.ts';
+import { MIN_BAD, MIN_SLICES, MIN_USERS, WILSON_Z } from '../../slo/burn.ts';
+import { judgedOf, type Slo } from '../../slo/openslo.ts';
+import { burnLabels, outageMinutes, type Pair } from '../../slo/pairs.ts';
 import { GENERATED_NOTE, type GeneratedFile } from '../generated.ts';
 
 /** How often Prometheus evaluates the rules; the evaluator's counts are renewed as often. */
@@ -26,19 +27,20 @@ export interface AlertingRule {
   annotations: Record<string, string>;
 }
 
-const events = (window: WindowName, outcome: 'good' | 'bad' | 'users_bad') =>
+const events = (window: string, outcome: 'good' | 'bad' | 'users_bad') =>
   `max by (slo) (${METRICS.sloWindowEvents}{window="${window}",outcome="${outcome}"})`;
 
 const recorded = {
-  total: (window: WindowName) => `slo:sli_events:total${window}`,
-  errorRatio: (window: WindowName) => `slo:sli_error:ratio_rate${window}`,
-  lowerBound: (window: WindowName) => `slo:sli_error:wilson_lower${window}`,
+  total: (window: string) => `slo:sli_events:total${window}`,
+  errorRatio: (window: string) => `slo:sli_error:ratio_rate${window}`,
+  lowerBound: (window: string) => `slo:sli_error:wilson_lower${window}`,
 };
 
 /** Total, error ratio and its Wilson lower bound per window; none where the window saw no traffic. */
-function recordingRules(): RecordingRule[] {
+function recordingRules(slos: readonly Slo[]): RecordingRule[] {
   const z2 = WILSON_Z * WILSON_Z;
-  return WINDOW_NAMES.flatMap((window) => {
+  const windows = new Set<string>([...WINDOW_NAMES, ...slos.flatMap(({ pairs }) => pairs.flatMap(({ long, short }) => [long, short]))]);
+  return [...windows].flatMap((window) => {
     const ratio = recorded.errorRatio(window);
     const total = recorded.total(window);
     return [
@@ -52,37 +54,45 @@ function recordingRules(): RecordingRule[] {
   });
 }
 
-/** One alert per SLO and window pair: both windows above the fitted factor, and the evidence holds. */
+/**
+ * One alert per SLO and window pair. It opens when both windows burn above the fitted factor, the evidence holds, the collector covered
+ * the windows and no maintenance lasts; it stays while the evaluator holds it and the short window does not show that the flow works.
+ */
 export function burnAlert(slo: Slo, pair: Pair, links: Links): AlertingRule {
+  const { objective, isSliced } = judgedOf(slo);
   const of = (name: string) => `${name}{slo="${slo.name}"}`;
-  const burnsIn = (window: WindowName) => `${of(recorded.errorRatio(window))} / (1 - ${slo.objective}) > ${pair.fittedFactor}`;
-  const count = (outcome: 'bad' | 'users_bad') =>
-    `max by (slo) (${METRICS.sloWindowEvents}{slo="${slo.name}",window="${pair.long}",outcome="${outcome}"})`;
+  const burn = (window: string) => `${of(recorded.errorRatio(window))} / (1 - ${objective})`;
+  const gauge = (metric: string, labels = '') => `max by (slo) (${metric}{slo="${slo.name}"${labels}})`;
+  const count = (outcome: 'bad' | 'users_bad') => gauge(METRICS.sloWindowEvents, `,window="${pair.long}",outcome="${outcome}"`);
+  const covered = [pair.long, pair.short].map((window) => `${gauge(METRICS.sloCoverageRatio, `,window="${window}"`)} >= ${MIN_COVERAGE}`);
+  const works = `${gauge(METRICS.sloMaintenance)} == 0`;
+  const opens = [
+    `${burn(pair.long)} > ${pair.fittedFactor}`,
+    `and ${burn(pair.short)} > ${pair.fittedFactor}`,
+    `and ${count('bad')} >= ${MIN_BAD}`,
+    isSliced ? `and ${of(recorded.total(pair.long))} >= ${MIN_SLICES}` : `and ${count('users_bad')} >= ${MIN_USERS}`,
+    `and ${of(recorded.lowerBound(pair.long))} > (1 - ${objective})`,
+    ...covered.map((each) => `and ${each}`),
+    `and ${works}`,
+  ];
+  const firing = gauge(METRICS.sloAlertState, `,pair="${pair.name}",state="firing"`);
+  const holds = [
+    `(${burn(pair.long)} and ${firing} == 1 or ${firing} == 1)`,
+    `unless (${burn(pair.short)} < ${pair.fittedFactor} and ${covered.join(' and ')})`,
+    `and ${works}`,
+  ];
   const fit = pair.isFitted
     ? `; the factor ${number(pair.factor)} was fitted to ${number(pair.fittedFactor)}, since an error ratio cannot exceed 1`
     : '';
   return {
     alert: ALERTS.errorBudgetBurn,
-    expr: [
-      burnsIn(pair.long),
-      `and ${burnsIn(pair.short)}`,
-      `and ${count('bad')} >= ${MIN_BAD}`,
-      `and ${count('users_bad')} >= ${MIN_USERS}`,
-      `and ${of(recorded.lowerBound(pair.long))} > (1 - ${slo.objective})`,
-    ].join('\n'),
-    labels: {
-      slo: slo.name,
-      service: slo.service,
-      severity: pair.severity,
-      pair: pair.name,
-      long_window: pair.long,
-      short_window: pair.short,
-    },
+    expr: `(\n${opens.join('\n')}\n)\nor\n(\n${holds.join('\n')}\n)`,
+    labels: burnLabels(slo, pair),
     annotations: {
       summary: `${slo.title} burns its error budget {{ $value | printf "%.1f" }} times as fast as allowed`,
-      description: `Over ${pair.long} and ${pair.short} the error ratio of ${slo.name} (${slo.sli.id}, ${slo.sli.meaning}) is more than ${number(pair.fittedFactor)} times what the objective of ${percent(slo.objective)} allows; a total outage fires this after ${outageMinutes(pair)} min${fit}.`,
+      description: `Over ${pair.long} and ${pair.short} the error ratio of ${slo.name} (${slo.sli.id}, ${slo.sli.meaning}) is more than ${number(pair.fittedFactor)} times what the objective of ${percent(objective)} allows; a total outage fires this after ${outageMinutes(pair)} min${fit}.`,
       runbook_url: `${links.baseUrl}/runbooks/error-budget-burn`,
-      dashboard_url: `${links.baseUrl}/overview`,
+      dashboard_url: `${links.baseUrl}/slos/${slo.name}`,
     },
   };
 }
@@ -96,6 +106,6 @@ export const RULES_FILE = 'muster-slo.rules.yaml';
 export function prometheusRules(slos: readonly Slo[], links: Links): GeneratedFile {
   const alerts = slos.flatMap((slo) => slo.pairs.map((pair) => burnAlert(slo, pair, links)));
   // One group: its rules run in order, so that an alert decides on ratios of the same moment.
-  const groups = [{ name: 'muster-slo', interval: `${EVALUATION_SECONDS}s`, rules: [...recordingRules(), ...alerts] }];
+  const groups = [{ name: 'muster-slo', interval: `${EVALUATION_SECONDS}s`, rules: [...recordingRules(slos), ...alerts] }];
   return { path: `alerts/prometheus/${RULES_FILE}`, text: `# ${GENERATED_NOTE}\n${stringify({ groups }, { lineWidth: 0 })}` };
 }

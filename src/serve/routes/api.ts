@@ -12,7 +12,7 @@ import { expandMacros } from '../../publish/grafana/macros.ts';
 import { PANELS } from '../../publish/panels/index.ts';
 import type { Evaluator } from '../../slo/evaluator.ts';
 import type { Slo } from '../../slo/openslo.ts';
-import { sloStatus } from '../../slo/status.ts';
+import { sloReport } from '../../slo/report.ts';
 import type { Store } from '../../store/store.ts';
 import type { EventStream } from '../event-stream.ts';
 import { type Fill, overviewOf } from '../overview.ts';
@@ -69,8 +69,11 @@ export function apiRoutes(deps: ApiDeps): Router {
   });
 
   router.get('/slos', async (request, response) => {
-    const { store, slos } = ready();
-    response.json(await sloStatus(store.read, slos, momentOf(request.query.at, deps.now())));
+    const { store, slos, evaluator } = ready();
+    const reports = await sloReport(store.engine, slos, momentOf(request.query.at, deps.now()));
+    // Without a moment asked for, the states are those that the evaluator is in: what it held, it holds here too.
+    const evaluated = request.query.at === undefined ? evaluator.latest()?.statuses : undefined;
+    response.json(reports.map((report) => ({ ...report, ...evaluated?.find(({ slo }) => slo === report.slo) })));
   });
 
   router.get('/loader', (_request, response) => {

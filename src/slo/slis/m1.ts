@@ -1,9 +1,12 @@
-import { DIMENSIONS } from '../../names.ts';
+import type { Counter } from '../../store/sli-counter.ts';
 import type { Sli } from './sli.ts';
+
+const counter: Counter = { id: 'M1', unit: 'attempt', total: `observed = 'full'`, good: `result = 'completed'` };
 
 /**
  * M1, enrollment success rate: of the attempts that settled, how many completed in time, whatever the reason.
  * Unit: attempts with an observed start, in the minute of their settlement. Source: contract, "SLIs".
+ * `M1:all` counts bots, synthetic and internal traffic too, to be shown beside.
  *
  * Example: five attempts settle in an hour, one completed after 20 s, one at the deadline exactly, one failed, one was silent
  * for ten minutes, one completed a minute late. Good 2, total 5, M1 = 40 %.
@@ -13,8 +16,5 @@ export const m1: Sli = {
   title: 'Enrollment success',
   meaning: 'settled and completed',
   kind: 'ratio',
-  unit: 'attempt',
-  total: `observed = 'full'`,
-  good: `result = 'completed'`,
-  dimensions: DIMENSIONS,
+  counters: [counter, { ...counter, id: 'M1:all', traffic: 'any' }],
 };

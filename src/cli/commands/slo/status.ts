@@ -1,0 +1,108 @@
+/** `muster slo status` */
+import type { Command } from 'commander';
+import { type SloReport, sloReport } from '../../../slo/report.ts';
+import type { SloAlert } from '../../../slo/status.ts';
+import { stateOf } from '../../../slo/verdict.ts';
+import { ask, type Colour, type Context, coloured, configOf, print, printJson, throughEither, timeOption } from '../../context.ts';
+import { budgetText, burnText, countText, momentText, objectiveText, percentText, sparkline } from '../../figures.ts';
+
+export function statusCommand(slo: Command, context: Context): void {
+  slo
+    .command('status')
+    .description('Objective, budget, burn rates and alerts of every SLO.')
+    .option('--at <time>', 'as of this moment, by event time (RFC 3339; default now)')
+    .option('--data <dir>', 'data directory (default .muster, or MUSTER_DATA)')
+    .option('--slo <path...>', 'OpenSLO files or folders (default: those of the running process, or those that ship)')
+    .option('--json', 'print as JSON, unrounded')
+    .addHelpText('after', '\nExample:\n  $ muster slo status --at 2026-11-24T12:00:00Z --json')
+    .action(async (options: { at?: string; data?: string; slo?: string[]; json?: boolean }) => {
+      const atMs = timeOption('--at', options.at) ?? context.now();
+      const reports = await throughEither(
+        context,
+        configOf(context, options),
+        (url) =>
+          ask<SloReport[]>(`${url}/api/slos?${options.at === undefined ? '' : `at=${encodeURIComponent(new Date(atMs).toISOString())}`}`),
+        (services) => sloReport(services.store.engine, services.slos, atMs),
+        { mayCreate: false },
+      );
+      if (options.json) printJson(context, reports);
+      else for (const report of reports) print(context, statusText(context, report));
+    });
+}
+
+const WORDS = {
+  page: 'Paging',
+  ticket: 'Ticket',
+  too_few: 'Too few events',
+  no_traffic: 'No data',
+  frozen: 'Frozen',
+  maintenance: 'Maintenance',
+  healthy: 'Healthy',
+} as const;
+const COLOURS: Partial<Record<keyof typeof WORDS, Colour>> = { page: 'red', ticket: 'yellow', healthy: 'green' };
+
+/** Three lines that fit 100 columns: what is met, in which state, how fast it burns; and what to do, if anything. */
+function statusText(context: Context, report: SloReport): string {
+  const { state, pair } = stateOf(report);
+  const alert = report.alerts.find((each) => each.pair === pair);
+  const word = coloured(context, COLOURS[state] ?? 'gray', WORDS[state]);
+  const name = `${report.slo.padEnd(22)} ${report.sli.padEnd(4)}`;
+  const days = sparkline(report.daily.map(dailyBar(report)));
+  if (report.kind === 'count') {
+    return `${name} ${countText(report.total)} over ${report.window}${besideText(report)}\n  ${days}`;
+  }
+  const next = nextStep(report, state);
+  return [
+    `${name} ${valueText(report)}`,
+    `  ${word}${alert && state !== 'healthy' ? `: ${reasonText(report, alert, state)}` : ''}${budgetLine(report)}`,
+    `  ${days}  burn ${['5m', '1h', '6h', '1d', '3d'].map((window) => `${window} ${burnText(report.burnRates[window])}`).join('  ')}`,
+    ...(next ? [coloured(context, 'gray', `  next: ${next}`)] : []),
+  ].join('\n');
+}
+
+function valueText({ sliValue, objective, good, total, interval, window }: SloReport): string {
+  const goal = objective === null ? '' : ` of ${objectiveText(objective)}`;
+  if (sliValue === null) return `no data${goal} over ${window}`;
+  const range = interval ? ` (${percentText(interval.lower).replace(' %', '')}–${percentText(interval.upper)})` : '';
+  return `${percentText(sliValue)}${goal} over ${window}, ${countText(good ?? 0)} of ${countText(total)}${range}`;
+}
+
+function budgetLine({ errorBudgetRemaining, total, good, objective }: SloReport): string {
+  if (errorBudgetRemaining === null || objective === null) return '';
+  const allowed = Math.floor(total * (1 - objective) + 1e-9);
+  return ` · budget left ${budgetText(errorBudgetRemaining)} (${countText(total - (good ?? 0))} bad of ${countText(allowed)} allowed)`;
+}
+
+function reasonText(report: SloReport, alert: SloAlert, state: keyof typeof WORDS): string {
+  const since = alert.since === null ? '' : `since ${momentText(alert.since)}`;
+  const counts = report.windows[alert.longWindow];
+  const bad = counts ? `${countText(counts.total - counts.good)} bad of ${countText(counts.total)} in ${alert.longWindow}` : '';
+  if (state === 'page' || state === 'ticket' || state === 'too_few') return `${bad}, ${since} (pair ${alert.pair})`;
+  if (state === 'frozen') return `${since}, ${percentText(report.coverage[alert.longWindow] ?? 1)} of ${alert.longWindow} covered`;
+  return since;
+}
+
+/** What a reader would do next. */
+function nextStep(report: SloReport, state: keyof typeof WORDS): string | undefined {
+  const firing = report.alerts.find((alert) => alert.state === 'firing');
+  if (firing?.since) return `muster explain --slo ${report.slo} --from ${firing.since.slice(0, 16)}:00Z`;
+  if (state === 'frozen') return 'see that the collector runs and keeps up: /metrics, muster_collector_lag_seconds';
+  if (report.errorBudgetRemaining !== null && report.errorBudgetRemaining < 0) return `muster gate --slo ${report.slo} holds deploys back`;
+  return undefined;
+}
+
+/** Of the beside counts those that a reader asks for. */
+function besideText({ sli, beside, total }: SloReport): string {
+  const deploys = beside.deploys?.total ?? 0;
+  return sli === 'M10' && deploys > 0 ? `, ${(total / deploys).toFixed(3)} per deploy of ${countText(deploys)}` : '';
+}
+
+/** Height of a day's bar: how much of what the objective allows was not used; of a count, its share of the largest day. */
+function dailyBar(report: SloReport) {
+  const largest = Math.max(1, ...report.daily.map(({ total }) => total));
+  return ({ good, total }: { good: number; total: number }): number | null => {
+    if (total === 0) return null;
+    if (report.kind === 'count') return total / largest;
+    return report.objective === null ? null : 1 - (total - good) / total / (2 * (1 - report.objective));
+  };
+}

@@ -1,0 +1,87 @@
+/** What the evaluator used and decided, as tables: one truth for every back end, and its memory over a restart. */
+import type { Engine } from '../store/engine.ts';
+import type { AlertState } from './alert-state.ts';
+import type { Figures } from './figures.ts';
+import type { Slo } from './openslo.ts';
+import { type Memories, pairKey } from './status.ts';
+
+/** States older than this say nothing about now. */
+const REMEMBERED_MS = 7 * 86_400_000;
+const INPUTS =
+  'at UInt32, slo String, window String, good UInt64, bad UInt64, users_bad UInt32, coverage Float64, objective Nullable(Float64), maintenance UInt8, evaluated_at UInt64';
+const STATES =
+  'at UInt32, slo String, pair String, severity String, state String, since UInt32, quiet_since Nullable(UInt32), evaluated_at UInt64';
+
+export async function writeAlertInputs(engine: Engine, slos: readonly Slo[], figures: Figures, nowMs: number): Promise<void> {
+  const lines = slos.flatMap((slo) => {
+    const figure = figures.bySlo.get(slo.name);
+    return [...(figure?.windows ?? [])].map(([window, { good, total, usersBad }]) =>
+      JSON.stringify([
+        figures.atMs / 1_000,
+        slo.name,
+        window,
+        good,
+        total - good,
+        usersBad,
+        figures.coverage.get(window) ?? 1,
+        slo.objective,
+        Number(figure?.isMaintenance),
+        nowMs,
+      ]),
+    );
+  });
+  await insert(
+    engine,
+    'alert_inputs_log',
+    INPUTS,
+    `toDateTime(at, 'UTC'), slo, window, good, bad, users_bad, coverage, objective, maintenance, fromUnixTimestamp64Milli(toInt64(evaluated_at), 'UTC')`,
+    lines,
+  );
+}
+
+export async function writeAlertStates(
+  engine: Engine,
+  slos: readonly Slo[],
+  memories: Memories,
+  atMs: number,
+  nowMs: number,
+): Promise<void> {
+  const seconds = (ms: number) => Math.floor(ms / 1_000);
+  const lines = slos.flatMap((slo) =>
+    slo.pairs.flatMap((pair) => {
+      const memory = memories.get(pairKey(slo.name, pair.name));
+      if (!memory) return [];
+      const { state, sinceMs, quietSinceMs } = memory;
+      const quiet = quietSinceMs === null ? null : seconds(quietSinceMs);
+      return [JSON.stringify([seconds(atMs), slo.name, pair.name, pair.severity, state, seconds(sinceMs), quiet, nowMs])];
+    }),
+  );
+  await insert(
+    engine,
+    'alert_states_log',
+    STATES,
+    `toDateTime(at, 'UTC'), slo, pair, severity, state, toDateTime(since, 'UTC'), toDateTime(quiet_since, 'UTC'), fromUnixTimestamp64Milli(toInt64(evaluated_at), 'UTC')`,
+    lines,
+  );
+}
+
+/** The last state of each pair up to `atMs`. */
+export async function readAlertStates(engine: Engine, atMs: number): Promise<Memories> {
+  const rows = await engine.session('read').rows<{ slo: string; pair: string; last: [AlertState, number, number | null] }>(
+    `SELECT slo, pair, argMax(tuple(state, toUnixTimestamp(since), toUnixTimestamp(quiet_since)), tuple(at, evaluated_at)) AS last FROM alert_states_log
+     WHERE at <= toDateTime(${atMs / 1_000}, 'UTC') AND at > toDateTime(${(atMs - REMEMBERED_MS) / 1_000}, 'UTC') GROUP BY slo, pair`,
+  );
+  return new Map(
+    rows.map(({ slo, pair, last: [state, since, quiet] }) => [
+      pairKey(slo, pair),
+      { state, sinceMs: since * 1_000, quietSinceMs: quiet === null ? null : quiet * 1_000 },
+    ]),
+  );
+}
+
+async function insert(engine: Engine, table: string, structure: string, columns: string, lines: readonly string[]): Promise<void> {
+  if (lines.length === 0) return;
+  await engine.withFile(table, lines.join('\n'), 'JSONCompactEachRow', structure, (file) =>
+    engine.session('evaluate').run(`INSERT INTO ${table} SELECT ${columns} FROM ${file}`),
+  );
+}

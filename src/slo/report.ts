@@ -1,0 +1,20 @@
+/** Statuses with the days behind them and what to do next: what people read. */
+import type { Engine } from '../store/engine.ts';
+import type { Counts } from './burn.ts';
+import { dailyCounts, toMinute } from './figures.ts';
+import type { Slo } from './openslo.ts';
+import { type SloStatus, sloStatus } from './status.ts';
+
+const DAYS = 30;
+
+export interface SloReport extends SloStatus {
+  /** Good and total per day, oldest first, the last one ending at the moment asked for. */
+  daily: Counts[];
+}
+
+/** The status of SLOs at a moment, with the last thirty days. */
+export async function sloReport(engine: Engine, slos: readonly Slo[], atMs: number): Promise<SloReport[]> {
+  const statuses = await sloStatus(engine, slos, atMs);
+  const daily = await dailyCounts(engine.session('read'), toMinute(atMs), DAYS);
+  return statuses.map((status) => ({ ...status, daily: daily.get(status.sli) ?? [] }));
+}

@@ -1,0 +1,39 @@
+/** Maintenance windows and exclusions: times that count in no budget, with the reason and who said so. */
+import { randomUUID } from 'node:crypto';
+import type { Engine } from './engine.ts';
+
+export interface MaintenanceWindow {
+  id: string;
+  /** Name of an SLO, or `*` for all. */
+  slo: string;
+  startMs: number;
+  endMs: number;
+  reason: string;
+  actorRef: string;
+}
+
+const STRUCTURE = 'id String, slo String, start UInt32, end UInt32, reason String, actor_ref String, version UInt64, dead UInt8';
+
+/** Writes a window down, or takes it away when `isDead`. */
+export async function writeMaintenance(engine: Engine, window: MaintenanceWindow, nowMs: number, isDead = false): Promise<void> {
+  const { id, slo, startMs, endMs, reason, actorRef } = window;
+  const line = JSON.stringify([id, slo, startMs / 1_000, endMs / 1_000, reason, actorRef, nowMs, Number(isDead)]);
+  await engine.withFile('maintenance', line, 'JSONCompactEachRow', STRUCTURE, (file) =>
+    engine
+      .session('roll')
+      .run(
+        `INSERT INTO maintenance_log SELECT id, slo, toDateTime(start, 'UTC'), toDateTime(end, 'UTC'), reason, actor_ref, version, dead FROM ${file}`,
+      ),
+  );
+}
+
+export const newMaintenanceId = (): string => randomUUID();
+
+/** The windows that reach into a time, oldest first. */
+export async function maintenanceIn(engine: Engine, fromMs: number, toMs: number): Promise<MaintenanceWindow[]> {
+  const rows = await engine.session('read').rows<{ id: string; slo: string; s: number; e: number; reason: string; actor_ref: string }>(
+    `SELECT id, slo, toUnixTimestamp(start) AS s, toUnixTimestamp(end) AS e, reason, actor_ref FROM maintenance
+     WHERE e > ${Math.floor(fromMs / 1_000)} AND s < ${Math.ceil(toMs / 1_000)} ORDER BY s, id`,
+  );
+  return rows.map(({ s, e, actor_ref, ...row }) => ({ ...row, startMs: s * 1_000, endMs: e * 1_000, actorRef: actor_ref }));
+}

@@ -1,0 +1,64 @@
+/** Brings attempts and minutes of an older store up to what this version knows: new rules count for the past too. */
+import { EVENT_COLUMN_NAMES, type EventRow } from './event-row.ts';
+import { LAYOUT, type LoaderState, writeLoaderState } from './loader-state.ts';
+import { recomputeMinutes } from './minutes.ts';
+import { PendingRoll, type RollerDeps, roll } from './roller.ts';
+import { recomputeSlices } from './slices.ts';
+
+const DAY_MINUTES = 1_440;
+const MILLISECONDS = new Set<string>(['time', 'received_at', 'expires_at']);
+
+/** @returns the state that is now on disk */
+export async function bringUpToDate(deps: RollerDeps & { now: () => number }, state: LoaderState): Promise<LoaderState> {
+  const rolled = state.layout === LAYOUT ? state : await rollAgain(deps, state);
+  return recomputeIfRedefined(deps, rolled);
+}
+
+/** Rolls every stored event once more, a day at a time. Rows join what they held, so nothing that only they know is lost. */
+async function rollAgain(deps: RollerDeps & { now: () => number }, old: LoaderState): Promise<LoaderState> {
+  const session = deps.engine.session('roll');
+  const days = await session.rows<{ day: number }>(
+    'SELECT DISTINCT toUInt32(intDiv(toUnixTimestamp(time), 86400)) AS day FROM events ORDER BY day',
+  );
+  const columns = EVENT_COLUMN_NAMES.map((name) => (MILLISECONDS.has(name) ? `toUnixTimestamp64Milli(${name})` : name)).join(', ');
+  let state = old;
+  for (const { day } of days) {
+    const rows = await session.rows<{ row: EventRow }>(
+      `SELECT tuple(${columns}) AS row FROM events FINAL
+       WHERE toStartOfTenMinutes(time) >= toDateTime(${day * 86_400}, 'UTC') AND toStartOfTenMinutes(time) < toDateTime(${(day + 1) * 86_400}, 'UTC')
+       SETTINGS output_format_json_named_tuples_as_objects = 0, output_format_json_quote_64bit_integers = 0`,
+    );
+    const pending = new PendingRoll(deps.slis);
+    for (const { row } of rows) pending.add(row);
+    state = await roll(deps, state, pending, deps.now());
+  }
+  const done = { ...state, layout: LAYOUT };
+  await writeLoaderState(deps.statePath, done);
+  return done;
+}
+
+async function recomputeIfRedefined(deps: RollerDeps, state: LoaderState): Promise<LoaderState> {
+  const definitions = JSON.stringify(deps.slis.map(({ id, counters, slices }) => [id, counters, slices]));
+  if (state.definitions === definitions) return state;
+  const session = deps.engine.session('roll');
+  const minutes = await session.rows<{ minute: number }>(
+    `SELECT DISTINCT arrayJoin([toUInt32(intDiv(settled_at, 60000)), toUInt32(intDiv(started_at, 60000))]) AS minute FROM attempt_states
+     UNION DISTINCT SELECT DISTINCT toUInt32(intDiv(settled_at, 60000)) FROM recovery_states
+     UNION DISTINCT SELECT DISTINCT toUInt32(intDiv(toUnixTimestamp(time), 60)) FROM events`,
+  );
+  const byDay = [...Map.groupBy(minutes, ({ minute }) => Math.floor(minute / DAY_MINUTES))].sort(([a], [b]) => a - b);
+  const next = { ...state, roll: state.roll + 1, definitions };
+  const version = { roll: next.roll, nowMs: state.settledUntilMs };
+  for (const [day, of] of byDay) {
+    if (day > 0)
+      await recomputeMinutes(
+        { ...deps, session },
+        of.map(({ minute }) => minute),
+        version,
+      );
+  }
+  const ranges = byDay.filter(([day]) => day > 0).map(([day]): [number, number] => [day * DAY_MINUTES, (day + 8) * DAY_MINUTES]);
+  await recomputeSlices({ ...deps, session }, { minutes: [], ranges }, version);
+  await writeLoaderState(deps.statePath, next);
+  return next;
+}
