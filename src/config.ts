@@ -4,6 +4,12 @@ import { z } from 'zod';
 import { MusterError } from './errors.ts';
 import { DEFAULT_PORT } from './names.ts';
 
+const url = z
+  .string()
+  .trim()
+  .refine((text) => /^https?:\/\//.test(text) && URL.canParse(text), 'expected a URL, such as http://127.0.0.1:9093')
+  .transform((text) => text.replace(/\/+$/, ''));
+
 const schema = z.strictObject({
   /** Directory of everything Muster keeps. @default .muster, or MUSTER_DATA */
   dataDir: z.string().min(1).default('.muster'),
@@ -16,6 +22,21 @@ const schema = z.strictObject({
     .default(DEFAULT_PORT),
   /** OpenSLO files and folders that are computed. @default those that ship, or MUSTER_SLO (separated as in PATH) */
   slo: z.preprocess((value) => (typeof value === 'string' ? value.split(delimiter) : value), z.array(z.string().min(1)).default([])),
+  /** Where people reach Muster: for links in alerts. @default http://localhost:8686 */
+  baseUrl: url.default(`http://localhost:${DEFAULT_PORT}`),
+  /** YAML file with thresholds of the alerts beside the burn rates. @default none: the defaults */
+  alerts: z.string().min(1).optional(),
+  /** Alertmanagers that are told of alerts, separated by commas. @default none */
+  alertmanagerUrls: z.preprocess((value) => (typeof value === 'string' ? value.split(',') : value), z.array(url).default([])),
+  /** Web hook that is told of alerts. @default none */
+  webhookUrl: url.optional(),
+  /** Its secret, `whsec_` and 24 to 64 bytes in base64. */
+  webhookSecret: z
+    .string()
+    .regex(/^whsec_[A-Za-z0-9+/]{32,88}={0,2}$/, 'expected whsec_ and 24 to 64 bytes in base64')
+    .optional(),
+  /** Dead-man's switch that is called with the evaluations. @default none */
+  heartbeatUrl: url.optional(),
   /** Largest accepted request body in bytes, after decompression too. @default 16 MiB */
   maxBodyBytes: z.coerce
     .number()
@@ -36,6 +57,12 @@ const VARIABLES = {
   dataDir: 'MUSTER_DATA',
   port: 'MUSTER_PORT',
   slo: 'MUSTER_SLO',
+  baseUrl: 'MUSTER_BASE_URL',
+  alerts: 'MUSTER_ALERTS',
+  alertmanagerUrls: 'MUSTER_ALERTMANAGER_URL',
+  webhookUrl: 'MUSTER_WEBHOOK_URL',
+  webhookSecret: 'MUSTER_WEBHOOK_SECRET',
+  heartbeatUrl: 'MUSTER_HEARTBEAT_URL',
   maxBodyBytes: 'MUSTER_MAX_BODY_BYTES',
   maxLogBytes: 'MUSTER_MAX_LOG_BYTES',
 } as const satisfies Record<keyof Config, string>;
@@ -53,7 +80,14 @@ export function parseConfig(environment: NodeJS.ProcessEnv, flags: { [K in keyof
     if (value !== undefined && value !== '') given[key] = value;
   }
   const result = schema.safeParse(given);
-  if (result.success) return Object.freeze(result.data);
+  if (result.success) {
+    if (result.data.webhookUrl !== undefined && result.data.webhookSecret === undefined)
+      throw new MusterError(
+        'MUSTER_BAD_ARGUMENT',
+        `${VARIABLES.webhookUrl}: needs ${VARIABLES.webhookSecret}, by which the receiver knows Muster`,
+      );
+    return Object.freeze(result.data);
+  }
   const issue = result.error.issues[0];
   const key = String(issue?.path[0]) as keyof Config;
   const name = flags[key] !== undefined ? OPTIONS[key] : VARIABLES[key];

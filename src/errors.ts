@@ -51,6 +51,8 @@ export const ERRORS = {
   MUSTER_DATA_NOT_DEMO: { status: 409, exit: 2, retryable: false, meaning: 'The data directory holds other than demo data.' },
   MUSTER_PORT_IN_USE: { status: 409, exit: 1, retryable: true, meaning: 'Another program listens on the port.' },
   MUSTER_GENERATED_DIFFERS: { status: 409, exit: 1, retryable: false, meaning: 'Generated files differ from what would be written now.' },
+  MUSTER_GATE_CLOSED: { status: 409, exit: 1, retryable: true, meaning: 'The error-budget policy holds a deploy back.' },
+  MUSTER_ROUTE_FAILED: { status: 502, exit: 1, retryable: true, meaning: 'A route for alerts did not take what was sent.' },
   MUSTER_GATEWAY: { status: 502, exit: 1, retryable: true, meaning: 'The running Muster process did not answer as expected.' },
   MUSTER_INTERNAL: { status: 500, exit: 1, retryable: false, meaning: 'A defect in Muster. The log names the request by its id.' },
 } as const satisfies Record<string, Kind>;

@@ -44,6 +44,7 @@ export const FILES = {
   core: 'core.sqlite',
   demo: 'demo.json',
   alive: 'alive',
+  told: 'webhook-told.json',
 } as const;
 
 /** Names the process that answers, so that nobody takes another one for it. */

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { styleText } from 'node:util';
 import { SingleBar } from 'cli-progress';
 import { type Config, parseConfig } from '../config.ts';
-import { MusterError, systemCode } from '../errors.ts';
+import { ERRORS, type ErrorCode, MusterError, systemCode } from '../errors.ts';
 import { parseTime } from '../events/time.ts';
 import { FILES, INSTANCE_HEADER } from '../names.ts';
 import { openServices, type Services } from './services.ts';
@@ -53,7 +53,10 @@ export function progress(context: Context, label: string, total: number): Progre
 }
 
 /** The configuration that a command's options and the environment give. */
-export function configOf(context: Context, options: { data?: string; port?: string; slo?: string[] }): Config {
+export function configOf(
+  context: Context,
+  options: { data?: string | undefined; port?: string | undefined; slo?: string[] | undefined },
+): Config {
   return parseConfig(context.environment, { dataDir: options.data, port: options.port, slo: options.slo });
 }
 
@@ -68,6 +71,15 @@ export function timeOption(name: string, text: string | undefined): number | und
     throw new MusterError('MUSTER_BAD_ARGUMENT', `${name} ${text.slice(0, 60)}: expected RFC 3339, such as 2026-03-01T09:30:00Z`);
   return ms;
 }
+
+/** The same of an option that must be there. */
+export function neededTime(name: string, text: string): number {
+  return timeOption(name, text) as number;
+}
+
+/** Moments as a query string. */
+export const momentParameters = (moments: Record<string, number>): string =>
+  new URLSearchParams(Object.entries(moments).map(([name, ms]): [string, string] => [name, new Date(ms).toISOString()])).toString();
 
 /** Base URL of the process that runs on a data directory, or undefined. A process that only listens where another did is not it. */
 export async function runningAt(dataDir: string): Promise<string | undefined> {
@@ -97,6 +109,10 @@ export async function ask<T>(url: string, init?: RequestInit): Promise<T> {
       await sleep(1_000);
       continue;
     }
+    const code = typeof body === 'object' && body !== null && 'code' in body ? String(body.code) : '';
+    // What is wrong with the request is said as if there were no other process.
+    if (code in ERRORS && response.status < 500 && typeof body === 'object' && body !== null && 'detail' in body)
+      throw new MusterError(code as ErrorCode, String(body.detail));
     const detail = typeof body === 'object' && body !== null && 'detail' in body ? String(body.detail) : `status ${response.status}`;
     throw new MusterError('MUSTER_GATEWAY', `the running Muster process refused: ${detail}`);
   }

@@ -1,12 +1,16 @@
 /** How figures are written in a terminal: never rounded across their own limit, always with what they stand on. */
 
 /** A ratio as percent: three significant digits of what is missing to 100, at most four decimals, cut rather than rounded up. */
-export function percentText(ratio: number): string {
-  const missing = 100 - ratio * 100;
-  const decimals = missing <= 0 || missing >= 100 ? 0 : Math.min(4, Math.max(0, 2 - Math.floor(Math.log10(missing))));
+export function percentText(ratio: number, decimals = decimalsOf(ratio)): string {
   const scale = 10 ** decimals;
   const cut = ratio === 1 ? 100 : Math.min(100 - 1 / scale, Math.floor(ratio * 100 * scale + 1e-9) / scale);
   return `${cut.toFixed(ratio === 1 ? 0 : decimals)} %`;
+}
+
+/** Decimals that a ratio is written with. */
+export function decimalsOf(ratio: number): number {
+  const missing = 100 - ratio * 100;
+  return missing <= 0 || missing >= 100 ? 0 : Math.min(4, Math.max(0, 2 - Math.floor(Math.log10(missing))));
 }
 
 /** As it was written: 98 %, 99.95 %. */

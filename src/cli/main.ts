@@ -2,6 +2,10 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { MusterError, systemCode } from '../errors.ts';
+import { alertCommand } from './commands/alert.ts';
+import { explainCommand } from './commands/explain.ts';
+import { findingsCommand } from './commands/findings.ts';
+import { gateCommand } from './commands/gate.ts';
 import { generateCommand } from './commands/generate.ts';
 import { importCommand } from './commands/import.ts';
 import { simulateCommand } from './commands/simulate.ts';
@@ -10,7 +14,17 @@ import { upCommand } from './commands/up.ts';
 import type { Context } from './context.ts';
 
 /** The registry of commands: one file each, one line here. */
-const COMMANDS = [upCommand, importCommand, sloCommand, generateCommand, simulateCommand];
+const COMMANDS = [
+  upCommand,
+  importCommand,
+  sloCommand,
+  explainCommand,
+  gateCommand,
+  findingsCommand,
+  alertCommand,
+  generateCommand,
+  simulateCommand,
+];
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
 

@@ -6,6 +6,7 @@ import { type LogWriter, openLogWriter } from '../collect/log-writer.ts';
 import { openPseudonyms, type Pseudonyms } from '../collect/pseudonyms.ts';
 import type { Config } from '../config.ts';
 import { FILES } from '../names.ts';
+import { loadThresholds, type Thresholds } from '../slo/alerts/thresholds.ts';
 import { loadSlos, type Slo } from '../slo/openslo.ts';
 import { SLIS } from '../slo/slis/index.ts';
 import type { EventRow } from '../store/event-row.ts';
@@ -23,6 +24,7 @@ export interface Services {
   intake: Intake;
   pseudonyms: Pseudonyms;
   slos: Slo[];
+  thresholds: Thresholds;
   now: () => number;
   /** Loads and rolls up everything acknowledged so far. */
   drain(): Promise<void>;
@@ -44,6 +46,9 @@ export interface ServicesOptions {
 export async function openServices(options: ServicesOptions): Promise<Services> {
   const now = options.now ?? Date.now;
   const { dataDir } = options.config;
+  // What people wrote is checked before anything is opened.
+  const slos = await loadSlos(options.config.slo);
+  const thresholds = await loadThresholds(options.config.alerts);
   const store = await openStore({
     dataDir,
     slis: SLIS,
@@ -69,13 +74,13 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
       lookUp: (identities) => lookUpIdentities(store.engine, identities),
       ...(options.onCounted && { onCounted: options.onCounted }),
     });
-    const slos = await loadSlos(options.config.slo);
     return {
       store,
       log,
       intake,
       pseudonyms,
       slos,
+      thresholds,
       now,
       drain: () => store.loader.drain(log),
       async close() {

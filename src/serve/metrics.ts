@@ -2,6 +2,8 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { METRICS } from '../names.ts';
 import type { AlertState } from '../slo/alert-state.ts';
+import type { ActiveAlert } from '../slo/alert-watch.ts';
+import { BESIDE_ALERTS } from '../slo/alerts/index.ts';
 import type { Evaluation } from '../slo/evaluator.ts';
 import type { Slo } from '../slo/openslo.ts';
 
@@ -14,6 +16,8 @@ export interface Metrics {
   registry: Registry;
   /** Shows the counts of an evaluation. */
   show(evaluation: Evaluation, slos: readonly Slo[]): void;
+  /** Shows the alerts beside the burn rates that fire. */
+  showAlerts(active: readonly ActiveAlert[]): void;
   countEvents(source: string, result: 'accepted' | 'duplicate' | 'rejected', count: number): void;
   observeIntake(seconds: number): void;
   observeRequest(operation: string, seconds: number): void;
@@ -55,6 +59,18 @@ export function createMetrics(deps: { lagSeconds: () => number }): Metrics {
     name: METRICS.sloAlertState,
     help: '1 for the state that a window pair is in.',
     labelNames: ['slo', 'pair', 'severity', 'state'],
+    registers,
+  });
+  const alertActive = new Gauge({
+    name: METRICS.alertActive,
+    help: '1 while an alert beside the burn rates fires.',
+    labelNames: ['alert', 'severity', 'service', 'provider', 'region', 'deployment'],
+    registers,
+  });
+  const findings = new Gauge({
+    name: METRICS.findingsOpen,
+    help: 'Open findings.',
+    labelNames: ['detector', 'severity'],
     registers,
   });
   const sliEvents = new Counter({
@@ -120,6 +136,18 @@ export function createMetrics(deps: { lagSeconds: () => number }): Metrics {
         }
         const settled = evaluation.settled.get(slo.sli.id) ?? { good: 0, bad: 0 };
         for (const outcome of ['good', 'bad'] as const) sliEvents.inc({ slo: slo.name, outcome }, settled[outcome]);
+      }
+    },
+    showAlerts(active) {
+      alertActive.reset();
+      for (const { alert, severity, service, provider, region, deployment } of active)
+        alertActive.set({ alert, severity, service, provider, region, deployment }, 1);
+      findings.reset();
+      for (const detector of BESIDE_ALERTS.map((each) => each.detector))
+        for (const severity of ['page', 'ticket']) findings.set({ detector, severity }, 0);
+      for (const { alert, severity } of active) {
+        const detector = BESIDE_ALERTS.find(({ name }) => name === alert)?.detector ?? alert;
+        findings.inc({ detector, severity });
       }
     },
     countEvents: (source, result, count) => collected.inc({ source, result }, count),

@@ -273,6 +273,16 @@ export async function loadSlos(paths: readonly string[] = []): Promise<Slo[]> {
   return slos.sort((a, b) => SLIS.indexOf(a.sli) - SLIS.indexOf(b.sli) || (a.name < b.name ? -1 : 1));
 }
 
+/** The SLO of a name. @throws MUSTER_NOT_FOUND naming those that there are */
+export function sloNamed(slos: readonly Slo[], name: string): Slo {
+  const slo = slos.find((each) => each.name === name);
+  if (slo) return slo;
+  throw new MusterError(
+    'MUSTER_NOT_FOUND',
+    `no SLO is called ${JSON.stringify(name.slice(0, 64))}; there are ${slos.map((each) => each.name).join(', ')}`,
+  );
+}
+
 const isPolicy = ({ document }: { document: unknown }): boolean =>
   typeof document === 'object' && document !== null && 'kind' in document && document.kind === 'AlertPolicy';
 

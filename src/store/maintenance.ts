@@ -17,7 +17,7 @@ const STRUCTURE = 'id String, slo String, start UInt32, end UInt32, reason Strin
 /** Writes a window down, or takes it away when `isDead`. */
 export async function writeMaintenance(engine: Engine, window: MaintenanceWindow, nowMs: number, isDead = false): Promise<void> {
   const { id, slo, startMs, endMs, reason, actorRef } = window;
-  const line = JSON.stringify([id, slo, startMs / 1_000, endMs / 1_000, reason, actorRef, nowMs, Number(isDead)]);
+  const line = JSON.stringify([id, slo, Math.floor(startMs / 1_000), Math.ceil(endMs / 1_000), reason, actorRef, nowMs, Number(isDead)]);
   await engine.withFile('maintenance', line, 'JSONCompactEachRow', STRUCTURE, (file) =>
     engine
       .session('roll')

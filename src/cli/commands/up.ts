@@ -7,11 +7,15 @@ import { toString as qrToString } from 'qrcode';
 import type { Config } from '../../config.ts';
 import { MusterError } from '../../errors.ts';
 import { DEFAULT_PORT, FILES } from '../../names.ts';
+import { alertSenders, heartbeats } from '../../publish/notify/senders.ts';
 import { createEventStream, type EventStream, storedEvents } from '../../serve/event-stream.ts';
 import { createMetrics, type Metrics } from '../../serve/metrics.ts';
-import type { Ready } from '../../serve/routes/api.ts';
+import type { Ready } from '../../serve/ready.ts';
 import { listen } from '../../serve/server.ts';
+import { createAlertWatch } from '../../slo/alert-watch.ts';
+import { BESIDE_ALERTS } from '../../slo/alerts/index.ts';
 import { createEvaluator, type Evaluator } from '../../slo/evaluator.ts';
+import { createNotifier, sendAll, testRoutes } from '../../slo/notifications.ts';
 import { type Coverage, recordCoverage } from '../../store/coverage.ts';
 import { writeDurably } from '../../store/durable-files.ts';
 import { type Context, coloured, configOf, print, runningAt } from '../context.ts';
@@ -137,7 +141,15 @@ function serve({ context, config, parts, stream, metrics, instance, fill, onProb
         observe: metrics.observeIntake,
         onDefect: onProblem,
       },
-      api: { ready: () => parts.ready, hasRoom, stream, fill, version: context.version, now: context.now },
+      api: {
+        ready: () => parts.ready,
+        hasRoom,
+        stream,
+        fill,
+        version: context.version,
+        now: context.now,
+        testAlerts: () => testAlerts(config, context, parts),
+      },
       core: {
         core: () => parts.core?.core,
         now: context.now,
@@ -154,20 +166,35 @@ function serve({ context, config, parts, stream, metrics, instance, fill, onProb
   );
 }
 
+/** Through every route that is configured. */
+function testAlerts(config: Config, context: Context, parts: Parts) {
+  const service = parts.services?.slos[0]?.service ?? 'mfa-enrollment';
+  return testRoutes(alertSenders(config, context.now), service, config.baseUrl, context.now());
+}
+
 /** Opens the parts in order; what is open when one fails is in `parts`, to be closed. */
 async function open(parts: Parts, deps: Pick<Serving, 'context' | 'config' | 'stream' | 'metrics' | 'onProblem'>): Promise<void> {
   const { context, config, stream, metrics, onProblem } = deps;
   const services = await openServices({ config, now: context.now, onProblem, onLoaded: stream.push, onCounted: metrics.countEvents });
   parts.services = services;
-  const { store, log, intake, pseudonyms, slos } = services;
+  const { store, log, intake, pseudonyms, slos, thresholds } = services;
+  const { engine } = store;
+  const { now } = context;
+  const watch = createAlertWatch({ engine, slos, alerts: BESIDE_ALERTS, thresholds, now, onProblem });
+  const notifier = createNotifier({ engine, slos, senders: alertSenders(config, now), baseUrl: config.baseUrl, now, onProblem });
+  const pulse = heartbeats(config, now);
   const evaluator = createEvaluator({
-    engine: store.engine,
+    engine,
     slos,
-    now: context.now,
+    now,
     onProblem,
-    onEvaluated: (evaluation) => {
+    onEvaluated: async (evaluation) => {
       metrics.show(evaluation, slos);
+      const active = await watch.look(evaluation);
+      metrics.showAlerts(active);
       stream.tell('evaluated', { at: evaluation.atMs });
+      await notifier.tell(evaluation, active);
+      await sendAll(pulse, [], onProblem);
     },
   });
   parts.evaluator = evaluator;
@@ -191,5 +218,5 @@ async function open(parts: Parts, deps: Pick<Serving, 'context' | 'config' | 'st
   await parts.coverage.start();
   store.loader.start(log);
   evaluator.start();
-  parts.ready = { store, intake, pseudonyms, slos, evaluator };
+  parts.ready = { store, intake, pseudonyms, slos, evaluator, watch };
 }

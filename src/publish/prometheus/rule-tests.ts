@@ -1,11 +1,13 @@
 /** promtool unit tests for the generated rules: when each alert fires, when it stays silent, and what no data does. */
 import { stringify } from 'yaml';
 import { ALERTS, METRICS } from '../../names.ts';
+import type { Alert } from '../../slo/alerts/alert.ts';
+import { BESIDE_ALERTS } from '../../slo/alerts/index.ts';
 import { MIN_BAD, MIN_USERS } from '../../slo/burn.ts';
 import { judgedOf, type Slo } from '../../slo/openslo.ts';
 import type { Pair } from '../../slo/pairs.ts';
 import { GENERATED_NOTE, type GeneratedFile } from '../generated.ts';
-import { burnAlert, EVALUATION_SECONDS, type Links, RULES_FILE } from './rules.ts';
+import { besideAlert, burnAlert, EVALUATION_SECONDS, type Links, RULES_FILE } from './rules.ts';
 
 /** Each phase of a test lasts this many minutes: quiet, as the case says, quiet again. */
 const PHASE_MINUTES = 4;
@@ -138,16 +140,37 @@ function testsOf(subjects: readonly Subject[], links: Links) {
   });
 }
 
+function besideTest(alert: Alert, links: Links) {
+  const labels = { severity: 'page', service: 'mfa-enrollment', region: 'eu-west' };
+  const rule = besideAlert(alert, links);
+  const summary = `${alert.name} of mfa-enrollment, region eu-west`;
+  const series = Object.entries({ alert: alert.name, ...labels, provider: '', deployment: '' }).map(
+    ([name, value]) => `${name}="${value}"`,
+  );
+  return {
+    name: `${alert.name} fires while the evaluator says so`,
+    interval: '1m',
+    // Before and after, the series is not there at all.
+    input_series: [{ series: `${METRICS.alertActive}{${series.join(',')}}`, values: '_ _ 1 1 stale' }],
+    alert_rule_test: Array.from({ length: 6 }, (_, minute) => ({
+      eval_time: `${minute}m`,
+      alertname: alert.name,
+      exp_alerts: minute === 2 || minute === 3 ? [{ exp_labels: labels, exp_annotations: { ...rule.annotations, summary } }] : [],
+    })),
+  };
+}
+
 /** The tests of {@link prometheusRules}, minute by minute. */
 export function prometheusRuleTests(slos: readonly Slo[], links: Links): GeneratedFile {
   const tests = apart(slos).flatMap((subjects) => testsOf(subjects, links));
+  const beside = BESIDE_ALERTS.map((alert) => besideTest(alert, links));
   const silent = {
     name: 'nothing is scraped',
     interval: '1m',
     input_series: [],
     alert_rule_test: [{ eval_time: '30m', alertname: ALERTS.errorBudgetBurn, exp_alerts: [] }],
   };
-  const file = { rule_files: [RULES_FILE], evaluation_interval: `${EVALUATION_SECONDS}s`, tests: [...tests, silent] };
+  const file = { rule_files: [RULES_FILE], evaluation_interval: `${EVALUATION_SECONDS}s`, tests: [...tests, ...beside, silent] };
   return {
     path: `alerts/prometheus/${RULES_FILE.replace('.rules.', '.test.')}`,
     text: `# ${GENERATED_NOTE}\n${stringify(file, { lineWidth: 0, aliasDuplicateObjects: false })}`,

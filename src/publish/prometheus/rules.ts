@@ -2,7 +2,10 @@
 import { stringify } from 'yaml';
 import { ALERTS, METRICS, WINDOW_NAMES } from '../../names.ts';
 import { MIN_COVERAGE } from '../../slo/alert-state.ts';
+import type { Alert } from '../../slo/alerts/alert.ts';
+import { BESIDE_ALERTS } from '../../slo/alerts/index.ts';
 import { MIN_BAD, MIN_SLICES, MIN_USERS, WILSON_Z } from '../../slo/burn.ts';
+import { runbookOf } from '../../slo/notifications.ts';
 import { judgedOf, type Slo } from '../../slo/openslo.ts';
 import { burnLabels, outageMinutes, type Pair } from '../../slo/pairs.ts';
 import { GENERATED_NOTE, type GeneratedFile } from '../generated.ts';
@@ -97,6 +100,22 @@ export function burnAlert(slo: Slo, pair: Pair, links: Links): AlertingRule {
   };
 }
 
+/** The alerts beside the burn rates: decided by the evaluator, seen by Prometheus. */
+export function besideAlert(alert: Alert, links: Links): AlertingRule {
+  return {
+    alert: alert.name,
+    expr: `max by (severity, service, provider, region, deployment) (${METRICS.alertActive}{alert="${alert.name}"}) == 1`,
+    // Severity, service and place come with the series.
+    labels: {},
+    annotations: {
+      summary: `${alert.name} of {{ $labels.service }}{{ with $labels.provider }}, provider {{ . }}{{ end }}{{ with $labels.region }}, region {{ . }}{{ end }}{{ with $labels.deployment }}, deployment {{ . }}{{ end }}`,
+      description: alert.meaning,
+      runbook_url: `${links.baseUrl}/runbooks/${runbookOf(alert.name)}`,
+      dashboard_url: `${links.baseUrl}/overview`,
+    },
+  };
+}
+
 const number = (value: number) => String(Number(value.toPrecision(3)));
 const percent = (ratio: number) => `${Number((ratio * 100).toPrecision(6))} %`;
 
@@ -106,6 +125,9 @@ export const RULES_FILE = 'muster-slo.rules.yaml';
 export function prometheusRules(slos: readonly Slo[], links: Links): GeneratedFile {
   const alerts = slos.flatMap((slo) => slo.pairs.map((pair) => burnAlert(slo, pair, links)));
   // One group: its rules run in order, so that an alert decides on ratios of the same moment.
-  const groups = [{ name: 'muster-slo', interval: `${EVALUATION_SECONDS}s`, rules: [...recordingRules(slos), ...alerts] }];
+  const groups = [
+    { name: 'muster-slo', interval: `${EVALUATION_SECONDS}s`, rules: [...recordingRules(slos), ...alerts] },
+    { name: 'muster-alerts', interval: `${EVALUATION_SECONDS}s`, rules: BESIDE_ALERTS.map((alert) => besideAlert(alert, links)) },
+  ];
   return { path: `alerts/prometheus/${RULES_FILE}`, text: `# ${GENERATED_NOTE}\n${stringify({ groups }, { lineWidth: 0 })}` };
 }

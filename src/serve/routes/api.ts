@@ -4,33 +4,22 @@ import { z } from 'zod';
 import { connectorNamed } from '../../collect/connectors/connector.ts';
 import { CONNECTORS } from '../../collect/connectors/index.ts';
 import { type ImportRecord, importRecords } from '../../collect/import.ts';
-import type { Intake } from '../../collect/intake.ts';
-import type { Pseudonyms } from '../../collect/pseudonyms.ts';
 import { MusterError } from '../../errors.ts';
-import { parseTime } from '../../events/time.ts';
 import { expandMacros } from '../../publish/grafana/macros.ts';
 import { PANELS } from '../../publish/panels/index.ts';
-import type { Evaluator } from '../../slo/evaluator.ts';
-import type { Slo } from '../../slo/openslo.ts';
+import type { TestedRoute } from '../../slo/notifications.ts';
 import { sloReport } from '../../slo/report.ts';
-import type { Store } from '../../store/store.ts';
 import type { EventStream } from '../event-stream.ts';
+import { momentOf } from '../moments.ts';
 import { type Fill, overviewOf } from '../overview.ts';
+import type { Ready } from '../ready.ts';
+import { sloRoutes } from './slo.ts';
 
 const MAX_IMPORT_BODY = '600mb';
 /** A panel's query ends after this. */
 const PANEL_SECONDS = 10;
 /** Buckets across a panel. */
 const PANEL_BUCKETS = 96;
-
-/** What answers once the store is open. */
-export interface Ready {
-  store: Store;
-  intake: Intake;
-  pseudonyms: Pseudonyms;
-  slos: Slo[];
-  evaluator: Evaluator;
-}
 
 export interface ApiDeps {
   ready: () => Ready | undefined;
@@ -40,6 +29,8 @@ export interface ApiDeps {
   fill: () => Fill | null;
   version: string;
   now: () => number;
+  /** Sends a marked page and a marked ticket through every route. */
+  testAlerts: () => Promise<TestedRoute[]>;
 }
 
 const importBody = z.object({
@@ -74,6 +65,13 @@ export function apiRoutes(deps: ApiDeps): Router {
     // Without a moment asked for, the states are those that the evaluator is in: what it held, it holds here too.
     const evaluated = request.query.at === undefined ? evaluator.latest()?.statuses : undefined;
     response.json(reports.map((report) => ({ ...report, ...evaluated?.find(({ slo }) => slo === report.slo) })));
+  });
+
+  router.use(sloRoutes(ready, deps.now));
+
+  router.post('/alerts/test', async (_request, response) => {
+    ready();
+    response.json(await deps.testAlerts());
   });
 
   router.get('/loader', (_request, response) => {
@@ -130,12 +128,4 @@ export function apiRoutes(deps: ApiDeps): Router {
     throw new MusterError('MUSTER_NOT_FOUND', 'no such route');
   });
   return router;
-}
-
-/** A moment of the query string. @throws MUSTER_BAD_ARGUMENT */
-function momentOf(value: unknown, otherwise: number): number {
-  if (value === undefined) return otherwise;
-  const ms = typeof value === 'string' ? parseTime(value) : undefined;
-  if (ms === undefined) throw new MusterError('MUSTER_BAD_ARGUMENT', 'expected a time as RFC 3339, such as 2026-03-01T09:30:00Z');
-  return ms;
 }

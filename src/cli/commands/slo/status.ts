@@ -4,7 +4,7 @@ import { type SloReport, sloReport } from '../../../slo/report.ts';
 import type { SloAlert } from '../../../slo/status.ts';
 import { stateOf } from '../../../slo/verdict.ts';
 import { ask, type Colour, type Context, coloured, configOf, print, printJson, throughEither, timeOption } from '../../context.ts';
-import { budgetText, burnText, countText, momentText, objectiveText, percentText, sparkline } from '../../figures.ts';
+import { budgetText, burnText, countText, decimalsOf, momentText, objectiveText, percentText, sparkline } from '../../figures.ts';
 
 export function statusCommand(slo: Command, context: Context): void {
   slo
@@ -63,7 +63,8 @@ function statusText(context: Context, report: SloReport): string {
 function valueText({ sliValue, objective, good, total, interval, window }: SloReport): string {
   const goal = objective === null ? '' : ` of ${objectiveText(objective)}`;
   if (sliValue === null) return `no data${goal} over ${window}`;
-  const range = interval ? ` (${percentText(interval.lower).replace(' %', '')}–${percentText(interval.upper)})` : '';
+  const decimals = Math.max(1, decimalsOf(sliValue));
+  const range = interval ? ` (${percentText(interval.lower, decimals).replace(' %', '')}–${percentText(interval.upper, decimals)})` : '';
   return `${percentText(sliValue)}${goal} over ${window}, ${countText(good ?? 0)} of ${countText(total)}${range}`;
 }
 
@@ -91,9 +92,15 @@ function nextStep(report: SloReport, state: keyof typeof WORDS): string | undefi
   return undefined;
 }
 
-/** Of the beside counts those that a reader asks for. */
-function besideText({ sli, beside, total }: SloReport): string {
+/** What a count comes to per deploy, or per day and against the time before. */
+function besideText({ sli, beside, total, daily }: SloReport): string {
   const deploys = beside.deploys?.total ?? 0;
+  if (sli !== 'M10') {
+    const week = (days: typeof daily) => days.reduce((sum, day) => sum + day.total, 0) / 7;
+    const [last, before] = [week(daily.slice(-7)), week(daily.slice(-14, -7))];
+    const trend = last > before * 1.1 ? 'rising' : last < before * 0.9 ? 'falling' : 'steady';
+    return `, ${last.toFixed(1)} a day in the last week, ${before.toFixed(1)} in the week before: ${trend}`;
+  }
   return sli === 'M10' && deploys > 0 ? `, ${(total / deploys).toFixed(3)} per deploy of ${countText(deploys)}` : '';
 }
 

@@ -1,0 +1,87 @@
+/** `muster explain`: what accounts for the failures. */
+import type { Command } from 'commander';
+import { type Explanation, explain } from '../../slo/explain.ts';
+import { sloNamed } from '../../slo/openslo.ts';
+import {
+  ask,
+  type Context,
+  coloured,
+  configOf,
+  momentParameters,
+  neededTime,
+  print,
+  printJson,
+  throughEither,
+  timeOption,
+} from '../context.ts';
+import { countText } from '../figures.ts';
+
+interface Options {
+  slo: string;
+  from: string;
+  to?: string;
+  baselineFrom?: string;
+  baselineTo?: string;
+  data?: string;
+  json?: boolean;
+  limit: string;
+}
+
+export function explainCommand(program: Command, context: Context): void {
+  program
+    .command('explain')
+    .description('Ranks dimension values, and pairs of them, by their failures beyond a baseline.')
+    .requiredOption('--slo <name>', 'the SLO whose failures are to be explained')
+    .requiredOption('--from <time>', 'from this moment on (RFC 3339)')
+    .option('--to <time>', 'up to this moment (default now)')
+    .option('--baseline-from <time>', 'compare with a time that begins here (default: the same length of time before)')
+    .option('--baseline-to <time>', 'and ends here (default: --from)')
+    .option('--limit <n>', 'rows to print', '15')
+    .option('--data <dir>', 'data directory (default .muster, or MUSTER_DATA)')
+    .option('--json', 'print as JSON, all of it')
+    .addHelpText('after', '\nExample:\n  $ muster explain --slo enrollment-success --from 2026-11-24T12:00:00Z --to 2026-11-24T13:00:00Z')
+    .action(async (options: Options) => {
+      const fromMs = neededTime('--from', options.from);
+      const toMs = timeOption('--to', options.to) ?? context.now();
+      const baselineToMs = timeOption('--baseline-to', options.baselineTo) ?? fromMs;
+      const baselineFromMs = timeOption('--baseline-from', options.baselineFrom) ?? baselineToMs - (toMs - fromMs);
+      const rows = await throughEither(
+        context,
+        configOf(context, { data: options.data }),
+        (url) =>
+          ask<Explanation[]>(
+            `${url}/api/slos/${encodeURIComponent(options.slo)}/explain?${momentParameters({ from: fromMs, to: toMs, baseline_from: baselineFromMs, baseline_to: baselineToMs })}`,
+          ),
+        (services) =>
+          explain(
+            services.store.engine,
+            sloNamed(services.slos, options.slo).sli,
+            { fromMs, toMs },
+            { fromMs: baselineFromMs, toMs: baselineToMs },
+          ),
+        { mayCreate: false },
+      );
+      if (options.json) printJson(context, rows);
+      else printTable(context, rows, Number(options.limit) || 15);
+    });
+}
+
+function printTable(context: Context, rows: readonly Explanation[], limit: number): void {
+  if (rows.length === 0) {
+    print(context, 'Nothing failed beyond what the baseline makes expect.');
+    return;
+  }
+  print(context, `${'excess'.padStart(8)} ${'share'.padStart(6)}  ${'failed'.padEnd(16)} where`);
+  for (const row of rows.slice(0, limit)) {
+    const names = row.dimension.split(',');
+    const values = row.value.split(',');
+    const where = names.map((name, i) => `${name}=${values[i]}`).join(' and ');
+    const excess = row.excess >= 100 ? countText(Math.round(row.excess)) : row.excess.toFixed(1);
+    const share = `${Math.round(row.excessShare * 100)} %`;
+    const failed = `${countText(row.bad)} of ${countText(row.total)}`;
+    const line = `${excess.padStart(8)} ${share.padStart(6)}  ${failed.padEnd(16)} ${where}`;
+    print(context, row.isSignificant ? line : coloured(context, 'gray', `${line} (not significant)`));
+  }
+  const [example] = rows[0]?.examples ?? [];
+  if (example) print(context, `\nFor example: ${rows[0]?.examples.join(', ')}`);
+}

@@ -1,0 +1,65 @@
+/** `muster slo suggest` */
+import type { Command } from 'commander';
+import { MusterError } from '../../../errors.ts';
+import { loadPast, type Suggestion, suggest } from '../../../slo/backtest.ts';
+import { toMinute } from '../../../slo/figures.ts';
+import { sloNamed } from '../../../slo/openslo.ts';
+import { ask, type Context, configOf, momentParameters, print, printJson, throughEither } from '../../context.ts';
+import { budgetText, objectiveText, percentText } from '../../figures.ts';
+
+export function suggestCommand(slo: Command, context: Context): void {
+  slo
+    .command('suggest')
+    .description('The strictest objective that the past would have met with room to spare, by a backtest of each.')
+    .option('--slo <name...>', 'only these SLOs')
+    .option('--days <n>', 'how far to look back', '30')
+    .option('--data <dir>', 'data directory (default .muster, or MUSTER_DATA)')
+    .option('--json', 'print as JSON')
+    .addHelpText('after', '\nExample:\n  $ muster slo suggest --slo enrollment-success')
+    .action(async (options: { slo?: string[]; days: string; data?: string; json?: boolean }) => {
+      const days = Number(options.days);
+      if (!(Number.isInteger(days) && days >= 1 && days <= 366))
+        throw new MusterError('MUSTER_BAD_ARGUMENT', '--days: expected a whole number from 1 to 366');
+      const toMs = toMinute(context.now());
+      const fromMs = toMs - days * 86_400_000;
+      const suggestions = await throughEither(
+        context,
+        configOf(context, { data: options.data }),
+        async (url) => {
+          const names =
+            options.slo ??
+            (await ask<{ slo: string; objective: number | null }[]>(`${url}/api/slos`)).flatMap((each) =>
+              each.objective === null ? [] : [each.slo],
+            );
+          const all: Suggestion[] = [];
+          for (const name of names)
+            all.push(
+              await ask<Suggestion>(`${url}/api/slos/${encodeURIComponent(name)}/suggest?${momentParameters({ from: fromMs, to: toMs })}`),
+            );
+          return all;
+        },
+        async ({ store, slos }) => {
+          const wanted = options.slo ? options.slo.map((name) => sloNamed(slos, name)) : slos.filter(({ objective }) => objective !== null);
+          const all: Suggestion[] = [];
+          for (const each of wanted) all.push(suggest(each, await loadPast(store.engine, each, fromMs, toMs)));
+          return all;
+        },
+        { mayCreate: false },
+      );
+      if (options.json) printJson(context, suggestions);
+      else for (const suggestion of suggestions) print(context, suggestionText(suggestion));
+    });
+}
+
+function suggestionText({ slo, current, suggested, value, candidates }: Suggestion): string {
+  if (value === null) return `${slo}: nothing was counted, so nothing can be suggested`;
+  const advice =
+    suggested === null
+      ? 'none of the usual objectives leaves room'
+      : `${objectiveText(suggested)} ${suggested === current ? 'as it is' : `instead of ${current === null ? 'none' : objectiveText(current)}`}`;
+  const rows = candidates.map(
+    ({ objective, pages, tickets, budgetLeft }) =>
+      `  ${objectiveText(objective).padStart(8)} ${String(pages).padStart(5)} ${String(tickets).padStart(8)}   ${budgetLeft === null ? '–' : budgetText(budgetLeft).padStart(8)}${objective === suggested ? '  ←' : ''}`,
+  );
+  return [`${slo}: ${percentText(value)} was good; suggested: ${advice}`, '  objective pages  tickets  budget left', ...rows].join('\n');
+}

@@ -1,0 +1,20 @@
+/** Calls a dead-man's switch with every evaluation: when the calls stop, somebody else says so. */
+import type { Sender } from '../../slo/notifications.ts';
+
+const TIMEOUT_MS = 10_000;
+const EVERY_MS = 55_000;
+
+export function heartbeatSender(url: string, now: () => number): Sender {
+  let lastMs = 0;
+  return {
+    name: `heartbeat at ${new URL(url).host}`,
+    endsByTime: false,
+    async send() {
+      if (now() - lastMs < EVERY_MS) return;
+      const response = await fetch(url, { method: 'POST', signal: AbortSignal.timeout(TIMEOUT_MS) });
+      await response.body?.cancel();
+      if (!response.ok) throw new Error(`answered ${response.status}`);
+      lastMs = now();
+    },
+  };
+}

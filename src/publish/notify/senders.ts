@@ -1,0 +1,22 @@
+/** The senders that a configuration asks for. */
+import { join } from 'node:path';
+import type { Config } from '../../config.ts';
+import { FILES } from '../../names.ts';
+import type { Sender } from '../../slo/notifications.ts';
+import { alertmanagerSender } from './alertmanager.ts';
+import { heartbeatSender } from './heartbeat.ts';
+import { webhookSender } from './webhook.ts';
+
+/** Where alerts go. */
+export function alertSenders(config: Config, now: () => number): Sender[] {
+  return [
+    ...config.alertmanagerUrls.map((url) => alertmanagerSender(url, now, `${config.baseUrl}/overview`)),
+    ...(config.webhookUrl === undefined || config.webhookSecret === undefined
+      ? []
+      : [webhookSender({ url: config.webhookUrl, secret: config.webhookSecret, statePath: join(config.dataDir, FILES.told), now })]),
+  ];
+}
+
+/** Who is called while all is well. */
+export const heartbeats = (config: Config, now: () => number): Sender[] =>
+  config.heartbeatUrl === undefined ? [] : [heartbeatSender(config.heartbeatUrl, now)];

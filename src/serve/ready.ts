@@ -1,0 +1,16 @@
+import type { Intake } from '../collect/intake.ts';
+import type { Pseudonyms } from '../collect/pseudonyms.ts';
+import type { AlertWatch } from '../slo/alert-watch.ts';
+import type { Evaluator } from '../slo/evaluator.ts';
+import type { Slo } from '../slo/openslo.ts';
+import type { Store } from '../store/store.ts';
+
+/** What answers once the store is open. */
+export interface Ready {
+  store: Store;
+  intake: Intake;
+  pseudonyms: Pseudonyms;
+  slos: Slo[];
+  evaluator: Evaluator;
+  watch: AlertWatch;
+}

@@ -1,0 +1,50 @@
+/** Findings: what was found, since when, by what evidence. Raised by anyone; a row is replaced whole. */
+import type { Engine } from './engine.ts';
+
+export interface Finding {
+  id: string;
+  kind: 'operational' | 'security';
+  detector: string;
+  severity: string;
+  startMs: number;
+  /** Null while it is open. */
+  endMs: number | null;
+  dimensions: Record<string, string>;
+  evidence: Record<string, unknown>;
+  /** ATT&CK techniques. */
+  attack: readonly string[];
+  status: 'open' | 'resolved';
+}
+
+const STRUCTURE =
+  'id String, kind String, detector String, severity String, start Int64, end Nullable(Int64), dimensions Map(String, String), evidence String, attack Array(String), status String, version UInt64';
+
+/** Writes findings down, each in place of what stood under its id. */
+export async function writeFindings(engine: Engine, findings: readonly Finding[], nowMs: number): Promise<void> {
+  if (findings.length === 0) return;
+  const lines = findings.map(({ id, kind, detector, severity, startMs, endMs, dimensions, evidence, attack, status }) =>
+    JSON.stringify([id, kind, detector, severity, startMs, endMs, dimensions, JSON.stringify(evidence), attack, status, nowMs]),
+  );
+  await engine.withFile('findings', lines.join('\n'), 'JSONCompactEachRow', STRUCTURE, (file) =>
+    engine.session('evaluate').run(
+      `INSERT INTO findings_log SELECT id, kind, detector, severity, fromUnixTimestamp64Milli(start, 'UTC'), fromUnixTimestamp64Milli(end, 'UTC'),
+         dimensions, evidence, attack, status, version FROM ${file}`,
+    ),
+  );
+}
+
+/** Findings that began at or after `sinceMs`, or that are open, newest first, at most `limit`. */
+export async function findingsSince(engine: Engine, sinceMs: number, limit = 1_000): Promise<Finding[]> {
+  const rows = await engine
+    .session('read')
+    .rows<Omit<Finding, 'startMs' | 'endMs' | 'evidence'> & { start_ms: string; end_ms: string | null; evidence: string }>(
+      `SELECT id, kind, detector, severity, toUnixTimestamp64Milli(start) AS start_ms, toUnixTimestamp64Milli(end) AS end_ms, dimensions, evidence, attack, status
+     FROM findings WHERE status = 'open' OR start >= fromUnixTimestamp64Milli(${Math.floor(sinceMs)}, 'UTC') ORDER BY start DESC, id LIMIT ${limit}`,
+    );
+  return rows.map(({ start_ms, end_ms, evidence, ...row }) => ({
+    ...row,
+    startMs: Number(start_ms),
+    endMs: end_ms === null ? null : Number(end_ms),
+    evidence: JSON.parse(evidence) as Record<string, unknown>,
+  }));
+}
