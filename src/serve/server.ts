@@ -18,7 +18,7 @@ const HOT_PATH = '/v1/events';
 const WEB = fileURLToPath(new URL('../../web/dist/', import.meta.url));
 const RUNBOOKS = fileURLToPath(new URL('../../alerts/runbooks/', import.meta.url));
 /** Pages of the web UI; each is the one document. */
-const PAGES = ['/', '/overview'];
+const PAGES = ['/', '/overview', '/slos', '/slos/:name'];
 
 export interface ServerDeps {
   ingest: IngestDeps;

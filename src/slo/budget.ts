@@ -29,6 +29,10 @@ export interface Forecast {
 
 export interface SloDetail {
   slo: string;
+  title: string;
+  description: string;
+  service: string;
+  isSliced: boolean;
   pairs: Pair[];
   period: { from: string; to: string };
   /** Budget left at the end of each step of the period, with a fixed denominator: all that was counted in it. */
@@ -64,6 +68,10 @@ export async function sloDetail(engine: Engine, slo: Slo, atMs: number): Promise
   );
   return {
     slo: slo.name,
+    title: slo.title,
+    description: slo.description,
+    service: slo.service,
+    isSliced: slo.sli.slices !== undefined,
     pairs: slo.pairs,
     period: { from: iso(fromMs), to: iso(toMs) },
     burnDown: slo.objective === null ? [] : burnDown(past, objective),
@@ -217,16 +225,34 @@ async function deploysIn(engine: Engine, fromMs: number, toMs: number): Promise<
   return rows.map(({ ms, ...row }) => ({ at: iso(Number(ms)), ...row }));
 }
 
+interface SettledRun {
+  pair: string;
+  severity: string;
+  startMs: number;
+  endMs: number;
+}
+
+/** The last alert; a page rather than a ticket that fired in the same days. */
+function lastIncident(runs: readonly SettledRun[]): SettledRun | undefined {
+  const byEnd = runs.toSorted((a, b) => a.endMs - b.endMs);
+  const last = byEnd.at(-1);
+  if (!last) return undefined;
+  return byEnd.findLast(({ severity, endMs }) => severity === 'page' && endMs > last.startMs - DAY_MS) ?? last;
+}
+
 /** Why it failed: over the alert that fires now, or the last one, or else the last day. */
 async function explanationOf(
   engine: Engine,
   slo: Slo,
-  settled: readonly { startMs: number; endMs: number }[],
+  settled: readonly SettledRun[],
   atMs: number,
 ): Promise<Explanation[]> {
   if (slo.sli.kind !== 'ratio') return [];
-  const last = settled.toSorted((a, b) => a.endMs - b.endMs).at(-1);
-  const when = last ? { fromMs: last.startMs - 30 * MINUTE_MS, toMs: last.endMs } : { fromMs: atMs - DAY_MS, toMs: atMs };
+  const last = lastIncident(settled);
+  const long = slo.pairs.find(({ name }) => name === last?.pair)?.long;
+  // What fired an alert lies in its long window; a ticket's would reach back into times that were well.
+  const backMs = Math.min(long === undefined ? 0 : windowSeconds(long) * 1_000, 6 * HOUR_MS);
+  const when = last ? { fromMs: last.startMs - backMs, toMs: last.endMs } : { fromMs: atMs - DAY_MS, toMs: atMs };
   const lengthMs = when.toMs - when.fromMs;
   return (await explain(engine, slo.sli, when, { fromMs: when.fromMs - lengthMs, toMs: when.fromMs })).slice(0, 12);
 }

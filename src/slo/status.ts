@@ -1,7 +1,7 @@
 /** The status of SLOs at a moment, as `muster slo status`, the API and the page show it. */
 import type { Engine } from '../store/engine.ts';
 import type { AlertState, PairMemory } from './alert-state.ts';
-import { burnRate, type Counts, errorBudgetRemaining, wilsonInterval } from './burn.ts';
+import { burnRate, type Counts, errorBudgetRemaining, type WindowCounts, wilsonInterval } from './burn.ts';
 import { type Figures, figuresAt, toMinute, type WindowFigures, windowsOf } from './figures.ts';
 import { loadCircumstances, loadHistory, walk, withoutMaintenance } from './history.ts';
 import { judgedOf, type Slo } from './openslo.ts';
@@ -34,7 +34,7 @@ export interface SloStatus {
   errorBudgetRemaining: number | null;
   burnRates: Record<string, number | null>;
   /** Counts behind the burn rates. */
-  windows: Record<string, Counts>;
+  windows: Record<string, WindowCounts>;
   coverage: Record<string, number>;
   /** Counted beside over the period: `all` traffic of M1, `provider` errors of M5. */
   beside: Record<string, Counts>;
@@ -89,7 +89,7 @@ function statusOf(slo: Slo, figure: WindowFigures, figures: Figures, memories: M
   const { objective } = slo;
   const isCount = slo.sli.kind === 'count';
   const names = windowsOf(slo);
-  const counts = (name: string): Counts => windows.get(name) ?? { good: 0, total: 0 };
+  const counts = (name: string): WindowCounts => windows.get(name) ?? { good: 0, total: 0, usersBad: 0 };
   const isMeaningful = (name: string) => objective !== null && windowSeconds(name) >= (slo.sli.slices?.minutes ?? 0) * 60;
   return {
     slo: slo.name,
@@ -106,7 +106,7 @@ function statusOf(slo: Slo, figure: WindowFigures, figures: Figures, memories: M
     burnRates: Object.fromEntries(
       names.map((name) => [name, objective !== null && isMeaningful(name) ? burnRate(counts(name), objective) : null]),
     ),
-    windows: Object.fromEntries(names.map((name) => [name, { good: counts(name).good, total: counts(name).total }])),
+    windows: Object.fromEntries(names.map((name) => [name, counts(name)])),
     coverage: Object.fromEntries(names.map((name) => [name, figures.coverage.get(name) ?? 1])),
     beside: figure.beside,
     excludedMinutes: figure.excludedMinutes,

@@ -114,15 +114,32 @@ describe.runIf(have('chromium'))('the Overview', () => {
     await page.close();
   });
 
-  test.each([
-    ['dark', 1440],
-    ['light', 1440],
-    ['dark', 390],
-    ['light', 390],
-  ] as const)('%s at %i: nothing sticks out, no accessibility violation, no error in the console', async (theme, width) => {
-    const { page, problems } = await open(`/overview?theme=${theme}`, width);
-    await page.locator('.chart canvas').waitFor();
-    await page.locator('.matrix td').first().waitFor();
+  test('leads from the list to one SLO: what its alerts stand on, when they fired, and why', async () => {
+    const { page, problems } = await open('/slos', 1440);
+    await page.getByRole('link', { name: 'enrollment-success' }).click();
+    await page.getByRole('heading', { level: 1, name: /enrollment-success/ }).waitFor();
+    const pairs = page.getByRole('region', { name: 'Burn rates against their thresholds' });
+    expect(await pairs.getByRole('row').count()).toBe(5);
+    await pairs.getByText('1h and 5m').waitFor();
+    // Both faults of the demo's history fired.
+    await page.getByRole('region', { name: 'Alert history' }).getByText('Page').first().waitFor();
+    await page.getByRole('region', { name: 'Where it fails' }).getByRole('row').first().waitFor();
+    await page.getByRole('region', { name: 'Backtest' }).getByText('now', { exact: false }).first().waitFor();
+    expect(await page.locator('.chart canvas').count()).toBe(2);
+    expect(problems).toEqual([]);
+    await page.close();
+  });
+
+  test.each(
+    (['/overview', '/slos', '/slos/enrollment-success', '/slos/rollbacks'] as const).flatMap((path) =>
+      (['dark', 'light'] as const).flatMap((theme) => [1440, 390].map((width) => [path, theme, width] as const)),
+    ),
+  )('%s, %s at %i: nothing sticks out, no accessibility violation, no error in the console', async (path, theme, width) => {
+    const { page, problems } = await open(`${path}?theme=${theme}`, width);
+    if (path === '/overview') {
+      await page.locator('.chart canvas').waitFor();
+      await page.locator('.matrix td').first().waitFor();
+    } else await page.locator(path === '/slos' ? '.slos tbody tr' : '.facts').first().waitFor();
     expect(await page.evaluate('document.documentElement.dataset.theme')).toBe(theme);
     expect(await page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth')).toBe(0);
     const violations = await page.evaluate(`axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] })
@@ -130,7 +147,7 @@ describe.runIf(have('chromium'))('the Overview', () => {
     expect(violations).toEqual([]);
     expect(problems).toEqual([]);
     if (process.env.MUSTER_SCREENSHOT)
-      await page.screenshot({ path: join(process.env.MUSTER_SCREENSHOT, `overview-${theme}-${width}.png`), fullPage: width < 1000 });
+      await page.screenshot({ path: join(process.env.MUSTER_SCREENSHOT, `${path.slice(1).replaceAll('/', '-')}-${theme}-${width}.png`), fullPage: width < 1000 });
     await page.close();
   });
 });

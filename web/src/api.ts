@@ -2,8 +2,10 @@
 
 import type { ShownEvent } from '../../src/serve/event-stream.ts';
 import type { Overview, OverviewSlo } from '../../src/serve/overview.ts';
+import type { Suggestion } from '../../src/slo/backtest.ts';
+import type { SloDetail } from '../../src/slo/budget.ts';
 
-export type { Overview, OverviewSlo, ShownEvent };
+export type { Overview, OverviewSlo, ShownEvent, SloDetail, Suggestion };
 export type SloState = OverviewSlo['state'];
 
 export interface PanelData {

@@ -1,4 +1,4 @@
-/** The shell and its one page so far, the Overview: the answer first, then what stands behind it. */
+/** The shell and its pages: the answer first, then what stands behind it. */
 import { useEffect, useState } from 'react';
 import type { Overview } from './api.ts';
 import { AttemptsChart } from './attempts-chart.tsx';
@@ -6,11 +6,27 @@ import { Changes } from './changes.tsx';
 import { EventList } from './event-list.tsx';
 import { duration, zone } from './format.ts';
 import { Icon } from './icons.tsx';
+import { SloPage } from './slo-page.tsx';
 import { SloTable } from './slo-table.tsx';
 import { SuccessMatrix } from './success-matrix.tsx';
 import { type Live, useLive } from './use-live.ts';
+import { Waiting } from './waiting.tsx';
+
+/** The pages, by their path. */
+const PAGES = {
+  overview: { path: '/overview', title: 'Overview' },
+  slos: { path: '/slos', title: 'SLOs' },
+} as const;
+type PageName = keyof typeof PAGES;
+
+/** Which page the address names, and of which SLO. */
+function addressed(): { page: PageName; slo: string | undefined } {
+  const [, first, second] = location.pathname.split('/');
+  return { page: first === 'slos' ? 'slos' : 'overview', slo: second ? decodeURIComponent(second) : undefined };
+}
 
 export function App() {
+  const { page, slo } = addressed();
   const [isPaused, setPaused] = useState(false);
   const [theme, setTheme] = useState(document.documentElement.dataset.theme ?? 'dark');
   const live = useLive(isPaused);
@@ -27,10 +43,18 @@ export function App() {
         Skip to the content
       </a>
       <div className="shell">
-        <Rail overview={live.overview} now={now} />
+        <Rail overview={live.overview} now={now} page={page} />
         <div>
           <header className="top">
-            <b>Overview</b>
+            <b>
+              {slo === undefined ? (
+                PAGES[page].title
+              ) : (
+                <>
+                  <a href={PAGES.slos.path}>SLOs</a> / {slo}
+                </>
+              )}
+            </b>
             <span className={`live ${live.isConnected && !isPaused ? '' : 'off'}`}>
               <i />
               {isPaused ? 'Paused' : live.isConnected ? 'Live' : 'Not connected'}
@@ -42,7 +66,13 @@ export function App() {
             </button>
           </header>
           <main id="main">
-            <Content live={live} now={now} theme={theme} isPaused={isPaused} onPause={() => setPaused(!isPaused)} />
+            {slo !== undefined ? (
+              <SloPage name={slo} live={live} now={now} theme={theme} />
+            ) : page === 'slos' ? (
+              <SloList live={live} now={now} />
+            ) : (
+              <Content live={live} now={now} theme={theme} isPaused={isPaused} onPause={() => setPaused(!isPaused)} />
+            )}
           </main>
         </div>
       </div>
@@ -50,7 +80,7 @@ export function App() {
   );
 }
 
-function Rail({ overview, now }: { overview: Overview | undefined; now: number }) {
+function Rail({ overview, now, page }: { overview: Overview | undefined; now: number; page: PageName }) {
   const age = overview?.newestEvent ? duration(Math.max(0, (now - Date.parse(overview.newestEvent)) / 1_000)) : '–';
   return (
     <aside className="rail">
@@ -60,10 +90,12 @@ function Rail({ overview, now }: { overview: Overview | undefined; now: number }
       </a>
       <nav className="nav" aria-label="Pages">
         <p className="nav-title">Operate</p>
-        <a href="/overview" aria-current="page">
-          <Icon name="overview" />
-          Overview
-        </a>
+        {(Object.keys(PAGES) as PageName[]).map((name) => (
+          <a key={name} href={PAGES[name].path} aria-current={name === page ? 'page' : undefined}>
+            <Icon name={name} />
+            {PAGES[name].title}
+          </a>
+        ))}
       </nav>
       <dl>
         <div>
@@ -93,16 +125,7 @@ function Content({
   onPause: () => void;
 }) {
   const { overview, problem, events, evaluation } = live;
-  if (!overview) {
-    return (
-      <>
-        <div className="verdict">
-          <h1>{problem ? 'Muster is starting.' : 'Loading.'}</h1>
-        </div>
-        <p className="note">{problem ?? 'Asking for the figures.'}</p>
-      </>
-    );
-  }
+  if (!overview) return <Waiting problem={problem} />;
   return (
     <>
       <div className="verdict">
@@ -148,6 +171,22 @@ function FirstEvent() {
         <pre tabIndex={0}>{command}</pre>
       </div>
     </section>
+  );
+}
+
+/** All SLOs with budget and state. */
+function SloList({ live, now }: { live: Live; now: number }) {
+  if (!live.overview) return <Waiting problem={live.problem} />;
+  return (
+    <>
+      <div className="verdict">
+        <div aria-live="polite">
+          <h1>{live.overview.verdict.headline}</h1>
+          <p>{live.overview.verdict.detail}</p>
+        </div>
+      </div>
+      <SloTable slos={live.overview.slos} now={now} />
+    </>
   );
 }
 

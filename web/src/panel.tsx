@@ -46,6 +46,16 @@ export function Panel({ title, scope, className, data, tools, children }: PanelP
   );
 }
 
+/** A box that scrolls sideways when its table is too wide, by keyboard too (WCAG 2.1.1). */
+export function Scroll({ label, children }: { label: string; children: ReactNode }) {
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: a box that scrolls must be reachable by keyboard (WCAG 2.1.1).
+    <section className="scroll" tabIndex={0} aria-label={label}>
+      {children}
+    </section>
+  );
+}
+
 function PlainTable({ data }: { data: PanelData }) {
   const columns = Object.keys(data.rows[0] ?? {});
   return (

@@ -4,7 +4,7 @@ import { budget, burn, count, forecast, moment, objective, share } from './forma
 import { Icon } from './icons.tsx';
 import { Panel } from './panel.tsx';
 
-const WORDS: Record<SloState, string> = {
+export const WORDS: Record<SloState, string> = {
   page: 'Paging',
   ticket: 'Ticket',
   too_few: 'Too few events',

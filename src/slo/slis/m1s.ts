@@ -11,7 +11,7 @@ import type { Sli } from './sli.ts';
 export const m1s: Sli = {
   id: 'M1S',
   title: 'System success',
-  meaning: 'completed, of those neither given up nor refused by policy',
+  meaning: 'completed, user and policy aside',
   kind: 'ratio',
   counters: [
     {
