@@ -3,7 +3,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 
 /** Program and the Debian package that brings it. */
-const PROGRAMS = { promtool: 'prometheus', chromium: 'chromium', python3: 'python3' };
+const PROGRAMS = { promtool: 'prometheus', 'prometheus-alertmanager': 'prometheus-alertmanager', chromium: 'chromium', python3: 'python3' };
 
 const isMissing = (program) => spawnSync('sh', ['-c', `command -v ${program}`]).status !== 0;
 const missing = Object.keys(PROGRAMS).filter(isMissing);

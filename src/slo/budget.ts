@@ -79,7 +79,7 @@ export async function sloDetail(engine: Engine, slo: Slo, atMs: number): Promise
     burn: slo.pairs.map((pair) => ({ pair: pair.name, points: burnPoints(slo, pair, past) })),
     history: [...settled, ...alerted]
       .sort((a, b) => b.startMs - a.startMs)
-      .map(({ startMs, endMs, ...run }) => ({ ...run, start: iso(startMs), end: iso(endMs) })),
+      .map(({ pair, severity, by, startMs, endMs }) => ({ pair, severity, by, start: iso(startMs), end: iso(endMs) })),
     restated: await restatements(engine, slo, past, alerted),
     deploys: await deploysIn(engine, fromMs, at),
     maintenance: maintenance.map(shownMaintenance),
@@ -172,17 +172,19 @@ function burnPoints(slo: Slo, pair: Pair, past: Past): SloDetail['burn'][number]
 
 /** Times in which the evaluator said that pairs fire. */
 async function alertedRuns(engine: Engine, slo: Slo, fromMs: number, toMs: number) {
-  const rows = await engine.session('read').rows<{ pair: string; severity: string; started: number; ended: number }>(
-    `SELECT pair, severity, toUnixTimestamp(since) AS started, toUnixTimestamp(max(at)) AS ended FROM alert_states
+  const rows = await engine.session('read').rows<{ pair: string; severity: string; started: number; first: number; ended: number }>(
+    `SELECT pair, severity, toUnixTimestamp(since) AS started, toUnixTimestamp(min(at)) AS first, toUnixTimestamp(max(at)) AS ended FROM alert_states
      WHERE slo = {slo: String} AND state = 'firing' AND at > toDateTime(${fromMs / 1_000}, 'UTC') AND at <= toDateTime(${toMs / 1_000}, 'UTC')
      GROUP BY pair, severity, since ORDER BY since`,
     { slo: slo.name },
   );
-  return rows.map(({ pair, severity, started, ended }) => ({
+  return rows.map(({ pair, severity, started, first, ended }) => ({
     pair,
     severity,
     startMs: started * 1_000,
     endMs: ended * 1_000 + MINUTE_MS,
+    /** The first evaluation that said so. */
+    firstMs: first * 1_000,
     by: 'alerted' as const,
   }));
 }
@@ -192,27 +194,27 @@ async function restatements(
   engine: Engine,
   slo: Slo,
   past: Past,
-  alerted: readonly { pair: string; startMs: number }[],
+  alerted: readonly { pair: string; firstMs: number }[],
 ): Promise<SloDetail['restated']> {
-  const starts = alerted.slice(-10).filter(({ startMs }) => startMs >= past.fromMs);
+  const starts = alerted.slice(-10);
   if (starts.length === 0) return [];
   const rows = await engine.session('read').rows<{ at_s: number; window: string; good: string; bad: string }>(
     `SELECT toUnixTimestamp(at) AS at_s, window, good, bad FROM alert_inputs
-     WHERE slo = {slo: String} AND at IN (${starts.map(({ startMs }) => `toDateTime(${startMs / 1_000}, 'UTC')`).join(', ')})`,
+     WHERE slo = {slo: String} AND at IN (${starts.map(({ firstMs }) => `toDateTime(${firstMs / 1_000}, 'UTC')`).join(', ')})`,
     { slo: slo.name },
   );
-  return starts.flatMap(({ pair, startMs }) => {
+  return starts.flatMap(({ pair, firstMs }) => {
     const window = slo.pairs.find(({ name }) => name === pair)?.long;
-    const used = rows.find((row) => row.at_s * 1_000 === startMs && row.window === window);
+    const used = rows.find((row) => row.at_s * 1_000 === firstMs && row.window === window);
     if (window === undefined || !used) return [];
-    const end = Math.round((startMs - past.history.fromMs) / MINUTE_MS);
+    const end = Math.round((firstMs - past.history.fromMs) / MINUTE_MS);
     const settled: Counts = { good: 0, total: 0 };
     for (let i = Math.max(0, end - windowSeconds(window) / 60); i < end; i++) {
       settled.good += past.history.good[i] ?? 0;
       settled.total += past.history.total[i] ?? 0;
     }
     const alertedCounts = { good: Number(used.good), total: Number(used.good) + Number(used.bad) };
-    return [{ at: iso(startMs), pair, window, alerted: alertedCounts, settled }];
+    return [{ at: iso(firstMs), pair, window, alerted: alertedCounts, settled }];
   });
 }
 
@@ -241,12 +243,7 @@ function lastIncident(runs: readonly SettledRun[]): SettledRun | undefined {
 }
 
 /** Why it failed: over the alert that fires now, or the last one, or else the last day. */
-async function explanationOf(
-  engine: Engine,
-  slo: Slo,
-  settled: readonly SettledRun[],
-  atMs: number,
-): Promise<Explanation[]> {
+async function explanationOf(engine: Engine, slo: Slo, settled: readonly SettledRun[], atMs: number): Promise<Explanation[]> {
   if (slo.sli.kind !== 'ratio') return [];
   const last = lastIncident(settled);
   const long = slo.pairs.find(({ name }) => name === last?.pair)?.long;

@@ -64,10 +64,10 @@ export async function explain(engine: Engine, sli: Sli, when: Interval, baseline
   return all.filter((each) => each.excess > 0 && saysMore(each, singles)).sort(byExcess);
 }
 
-/** Values that account for as much (to 2 % of all) are ranked by how much they stand out: the provider before the factor that it carries. */
+/** Values that account for about as much (to a tenth of all) are ranked by how much they stand out: the provider before the factor that it carries. */
 const byExcess = (a: Explanation, b: Explanation): number =>
   Number(b.isSignificant) - Number(a.isSignificant) ||
-  Math.round(b.excessShare * 50) - Math.round(a.excessShare * 50) ||
+  Math.round(b.excessShare * 10) - Math.round(a.excessShare * 10) ||
   b.z - a.z ||
   (a.dimension < b.dimension ? -1 : 1);
 

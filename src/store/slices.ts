@@ -51,6 +51,7 @@ export async function recomputeSlices(
 const time = (minute: number) => `toDateTime(${minute * 60}, 'UTC')`;
 
 /**
+ * A slice's row stands at its last minute, so that a window counts it once it has ended.
  * Sums run from one change to the next: what comes in or falls out of a sum, and attempts that become overdue or end, are changes at
  * the first slice whose end sees them. Between two changes all slices are alike.
  */
@@ -80,7 +81,7 @@ function slicesInsert(id: string, slices: Slices, [first, last]: Range, roll: nu
   const running = [...names, 'overdue'].map((name) => `sum(sum(d_${name})) OVER running AS ${name}`).join(', ');
   return `
     INSERT INTO minutes (sli, dimension, minute, value, good, total, roll)
-    SELECT '${id}', dimension, toDateTime(slice * 60, 'UTC') AS minute, value, max(is_good), max(is_counted), ${roll} FROM (
+    SELECT '${id}', dimension, toDateTime((slice + ${length - 1}) * 60, 'UTC') AS minute, value, max(is_good), max(is_counted), ${roll} FROM (
       SELECT dimension, value, arrayJoin(range(toUInt32(at), toUInt32(next), ${length})) AS slice, toUInt64(1) AS is_counted, toUInt64(${slices.good}) AS is_good
       FROM (
         SELECT dimension, value, at, leadInFrame(at, 1, ${last + length}) OVER (PARTITION BY dimension, value ORDER BY at ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS next, ${running}
@@ -88,8 +89,8 @@ function slicesInsert(id: string, slices: Slices, [first, last]: Range, roll: nu
         WINDOW running AS (PARTITION BY dimension, value ORDER BY at ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
       ) WHERE ${slices.counted}
       UNION ALL
-      SELECT dimension, value, toUInt32(intDiv(toUnixTimestamp(minute), 60)) AS slice, toUInt64(0) AS is_counted, toUInt64(0) AS is_good FROM minutes FINAL
-      WHERE sli = '${id}' AND minute >= ${time(first)} AND minute <= ${time(last)} AND total > 0
+      SELECT dimension, value, toUInt32(intDiv(toUnixTimestamp(minute), 60) - ${length - 1}) AS slice, toUInt64(0) AS is_counted, toUInt64(0) AS is_good FROM minutes FINAL
+      WHERE sli = '${id}' AND minute >= ${time(first)} AND minute < ${time(last + length)} AND total > 0
     ) GROUP BY dimension, slice, value
     ${INSERT_SETTINGS}`;
 }

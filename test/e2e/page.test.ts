@@ -139,7 +139,11 @@ describe.runIf(have('chromium'))('the Overview', () => {
     if (path === '/overview') {
       await page.locator('.chart canvas').waitFor();
       await page.locator('.matrix td').first().waitFor();
-    } else await page.locator(path === '/slos' ? '.slos tbody tr' : '.facts').first().waitFor();
+    } else
+      await page
+        .locator(path === '/slos' ? '.slos tbody tr' : '.facts')
+        .first()
+        .waitFor();
     expect(await page.evaluate('document.documentElement.dataset.theme')).toBe(theme);
     expect(await page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth')).toBe(0);
     const violations = await page.evaluate(`axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] })
@@ -147,7 +151,10 @@ describe.runIf(have('chromium'))('the Overview', () => {
     expect(violations).toEqual([]);
     expect(problems).toEqual([]);
     if (process.env.MUSTER_SCREENSHOT)
-      await page.screenshot({ path: join(process.env.MUSTER_SCREENSHOT, `${path.slice(1).replaceAll('/', '-')}-${theme}-${width}.png`), fullPage: width < 1000 });
+      await page.screenshot({
+        path: join(process.env.MUSTER_SCREENSHOT, `${path.slice(1).replaceAll('/', '-')}-${theme}-${width}.png`),
+        fullPage: width < 1000,
+      });
     await page.close();
   });
 });

@@ -310,7 +310,7 @@ export function modelMinutes(delivered: readonly Delivered[], windowMs: number, 
       const isInWeek = (timeMs: number) => timeMs < end && timeMs >= end - 7 * DAY_MS;
       const done = ends.filter(isInWeek).length;
       const rate = (opened.filter(({ timeMs }) => isInWeek(timeMs)).length / done) * 1_000;
-      if (done > 0) add('M8', hour * 60, ...split, rate < 5);
+      if (done > 0) add('M8', hour * 60 + 59, ...split, rate < 5);
     }
   }
   return new Map([...counts].map(([key, [good, total]]) => [key, `${good}/${total}`]));

@@ -20,6 +20,7 @@ const shared = fileURLToPath(new URL('../../../shared/', import.meta.url));
 
 const FOUND = {
   promtool: onPath('promtool'),
+  'prometheus-alertmanager': onPath('prometheus-alertmanager'),
   chromium: onPath('chromium'),
   python3: onPath('python3'),
   /** Real payloads and other people's test data, beside the repository; none of it is committed. */

@@ -41,7 +41,7 @@ const WORDS = {
 } as const;
 const COLOURS: Partial<Record<keyof typeof WORDS, Colour>> = { page: 'red', ticket: 'yellow', healthy: 'green' };
 
-/** Three lines that fit 100 columns: what is met, in which state, how fast it burns; and what to do, if anything. */
+/** Lines that fit 100 columns: what is met, in which state and why, how fast it burns; and what to do, if anything. */
 function statusText(context: Context, report: SloReport): string {
   const { state, pair } = stateOf(report);
   const alert = report.alerts.find((each) => each.pair === pair);
@@ -54,7 +54,8 @@ function statusText(context: Context, report: SloReport): string {
   const next = nextStep(report, state);
   return [
     `${name} ${valueText(report)}`,
-    `  ${word}${alert && state !== 'healthy' ? `: ${reasonText(report, alert, state)}` : ''}${budgetLine(report)}`,
+    `  ${word}${budgetLine(report)}`,
+    ...(alert && state !== 'healthy' ? [`  ${reasonText(report, alert, state)}`] : []),
     `  ${days}  burn ${['5m', '1h', '6h', '1d', '3d'].map((window) => `${window} ${burnText(report.burnRates[window])}`).join('  ')}`,
     ...(next ? [coloured(context, 'gray', `  next: ${next}`)] : []),
   ].join('\n');

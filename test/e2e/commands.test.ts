@@ -1,0 +1,150 @@
+/** The commands about SLOs, as a user types them: without a running process, and the same answers from one. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parseFault } from '../../src/lab/faults.ts';
+import { simulate } from '../../src/lab/simulate.ts';
+import { type Running, removeData, runMuster, startMuster, temporaryData } from '../support/process.ts';
+
+const END = Math.floor(Date.now() / 60_000) * 60_000 - 3_600_000;
+const iso = (ms: number) => new Date(ms).toISOString();
+let data: string;
+let muster: Running | undefined;
+
+beforeAll(async () => {
+  data = await temporaryData();
+  const faults = [parseFault('provider_outage@-14h+3h', END), parseFault('migration_break@-5h+90m', END)];
+  const { days } = simulate({ seed: 3, days: 2, perDay: 4_000, endMs: END, faults });
+  const file = join(data, 'history.ndjson');
+  await writeFile(file, [...days].flatMap((day) => day.events.map((event) => JSON.stringify(event))).join('\n'));
+  const imported = await runMuster(['import', 'muster', file, '--data', data]);
+  expect(imported.status).toBe(0);
+});
+afterAll(async () => {
+  await muster?.stop();
+  await removeData(data);
+});
+
+const OUTAGE = ['--from', iso(END - 14 * 3_600_000), '--to', iso(END - 11 * 3_600_000)];
+const range = ['--from', iso(END - 86_400_000), '--to', iso(END)];
+
+describe.each(['without a running process', 'through a running process'])('%s', (how) => {
+  beforeAll(async () => {
+    if (how.startsWith('through')) muster = await startMuster(data);
+  });
+  const run = (...parameters: string[]) => runMuster([...parameters, '--data', data]);
+  const json = async <T>(...parameters: string[]) => JSON.parse((await run(...parameters, '--json')).stdout) as T;
+
+  test('slo status fits 100 columns and says what to do next; --json is the contract of the twelve', async () => {
+    const { stdout, stderr, status } = await run('slo', 'status', '--at', iso(END - 4 * 3_600_000));
+    expect([status, stderr]).toEqual([0, '']);
+    expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(100);
+    expect(stdout).toMatch(/Paging · budget left −\d+ %.*\n {2}\d+ bad of [\d,]+ in 1h, since .* UTC \(pair 1\)\n/);
+    expect(stdout).toMatch(/next: muster explain --slo enrollment-success --from/);
+    const statuses = await json<Record<string, unknown>[]>('slo', 'status', '--at', iso(END - 4 * 3_600_000));
+    expect(statuses.map(({ sli }) => sli)).toEqual(['M1', 'M1S', 'A1', 'M2', 'M3', 'M4', 'M5', 'M6', 'M7', 'M8', 'M9', 'M10']);
+    for (const each of statuses) {
+      expect(Object.keys(each)).toEqual(
+        expect.arrayContaining([
+          'slo',
+          'sli',
+          'kind',
+          'objective',
+          'window',
+          'good',
+          'total',
+          'sliValue',
+          'errorBudgetRemaining',
+          'burnRates',
+          'alerts',
+        ]),
+      );
+    }
+  });
+
+  test('explain names the provider that failed', async () => {
+    const [first] = await json<{ dimension: string; value: string; bad: number; total: number; excess: number; excessShare: number }[]>(
+      'explain',
+      '--slo',
+      'enrollment-success',
+      ...OUTAGE,
+    );
+    expect([first?.dimension, first?.value]).toEqual(['provider', 'sms-aurora']);
+    expect(Number(first?.excessShare)).toBeGreaterThan(0.8);
+    expect((await run('explain', '--slo', 'enrollment-success', ...OUTAGE)).stdout).toMatch(/provider=sms-aurora\n/);
+  });
+
+  test('backtest has the page of the outage, and its cost', async () => {
+    const { episodes, budgetSpent, slo, objective } = await json<{
+      slo: string;
+      objective: number;
+      budgetSpent: number;
+      episodes: { severity: string; start: string; end: string; budgetSpent: number }[];
+    }>('slo', 'backtest', '--slo', 'enrollment-success', ...range);
+    expect([slo, objective]).toEqual(['enrollment-success', 0.98]);
+    const pages = episodes.filter(({ severity }) => severity === 'page');
+    expect(pages.length).toBeGreaterThanOrEqual(1);
+    expect(Date.parse(String(pages[0]?.start))).toBeGreaterThan(END - 5 * 3_600_000);
+    expect(pages[0]?.budgetSpent).toBeGreaterThan(0);
+    expect(budgetSpent).toBeGreaterThan(1);
+    expect(
+      (await json<{ episodes: unknown[] }>('slo', 'backtest', '--slo', 'enrollment-success', ...range, '--objective', '0.5')).episodes,
+    ).toEqual([]);
+  });
+
+  test('gate is closed where the budget is spent, with exit status 1, and open where it is not', async () => {
+    const closed = await run('gate', '--slo', 'enrollment-success');
+    expect(closed.status).toBe(1);
+    expect(closed.stdout).toMatch(/^closed enrollment-success: no error budget is left over 30d/);
+    expect(closed.stderr).toBe('muster: the gate is closed by enrollment-success\n');
+    const open = await run('gate', '--slo', 'rollbacks', 'pending-backlog');
+    expect([open.status, open.stderr]).toEqual([0, '']);
+  });
+
+  test('suggest, list, findings and maintenance answer', async () => {
+    expect(await json<{ slo: string; candidates: unknown[] }[]>('slo', 'suggest', '--slo', 'api-latency')).toMatchObject([
+      { slo: 'api-latency' },
+    ]);
+    expect(await json<unknown[]>('findings')).toEqual([]);
+    const added = await json<{ id: string; slo: string; reason: string }>(
+      'slo',
+      'maintenance',
+      'add',
+      '--from',
+      iso(END),
+      '--to',
+      iso(END + 60_000),
+      '--reason',
+      'test',
+      '--actor',
+      'me',
+    );
+    expect(added).toMatchObject({ slo: '*', reason: 'test' });
+    expect(await json<{ id: string }[]>('slo', 'maintenance', 'list')).toMatchObject([{ id: added.id }]);
+    expect((await run('slo', 'maintenance', 'remove', added.id)).status).toBe(0);
+    expect(await json<unknown[]>('slo', 'maintenance', 'list')).toEqual([]);
+  });
+
+  test.each([
+    ['an unknown SLO', ['explain', '--slo', 'nobody', ...OUTAGE], /no SLO is called "nobody"; there are enrollment-success/],
+    ['a wrong time', ['explain', '--slo', 'enrollment-success', '--from', 'yesterday'], /--from yesterday: expected RFC 3339/],
+    ['a count', ['explain', '--slo', 'rollbacks', ...OUTAGE], /M10 is not a ratio/],
+    ['an objective of 1', ['slo', 'backtest', '--slo', 'api-latency', ...range, '--objective', '1'], /--objective: expected a ratio/],
+    [
+      'from after to',
+      ['slo', 'backtest', '--slo', 'api-latency', '--from', iso(END), '--to', iso(END - 60_000)],
+      /--from must be before --to/,
+    ],
+    [
+      'maintenance that ends before it starts',
+      ['slo', 'maintenance', 'add', '--from', iso(END), '--to', iso(END - 60_000), '--reason', 'x'],
+      /end of maintenance must come after/,
+    ],
+    ['a route that is not configured', ['alert', 'test'], /no route is configured/],
+  ])('%s is one clear sentence and exit status 2', async (_name, parameters, message) => {
+    const { status, stderr } = await run(...parameters);
+    expect(stderr).toMatch(message);
+    expect(stderr.trim().split('\n')).toHaveLength(1);
+    expect(status).toBe(2);
+  });
+});

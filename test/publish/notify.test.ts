@@ -1,0 +1,259 @@
+/** Notifications: to a real Alertmanager that tells a web hook once, and to a web hook of our own, signed. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { alertmanagerSender } from '../../src/publish/notify/alertmanager.ts';
+import { heartbeatSender } from '../../src/publish/notify/heartbeat.ts';
+import { signed, webhookSender } from '../../src/publish/notify/webhook.ts';
+import { burnAlert } from '../../src/publish/prometheus/rules.ts';
+import { createEvaluator } from '../../src/slo/evaluator.ts';
+import { createNotifier, type Notification, type Sender, sendAll, testRoutes } from '../../src/slo/notifications.ts';
+import { have, pathOf } from '../support/counterparts.ts';
+import { type TestServices, takeIn, testServices } from '../support/store.ts';
+
+interface Received {
+  headers: IncomingMessage['headers'];
+  body: string;
+}
+
+/** A server that keeps what it gets, and answers as it is told to. */
+async function receiver(): Promise<{ url: string; received: Received[]; answer: (status: number) => void; close: () => void }> {
+  const received: Received[] = [];
+  let status = 200;
+  const server: Server = createServer(async (request, response) => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    if (status < 300) received.push({ headers: request.headers, body: Buffer.concat(chunks).toString() });
+    response.writeHead(status).end();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`,
+    received,
+    answer: (next) => {
+      status = next;
+    },
+    close: () => server.close(),
+  };
+}
+
+const labels = {
+  alertname: 'EnrollmentErrorBudgetBurn',
+  slo: 'enrollment-success',
+  service: 'mfa-enrollment',
+  severity: 'page',
+  pair: '1',
+};
+const firing = (startsAtMs: number): Notification => ({ labels, annotations: { summary: 'burns' }, startsAtMs, endsAtMs: null });
+
+describe('web hook', () => {
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'muster-hook-'));
+  });
+  afterAll(async () => {
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  test('is signed as the example of the Standard Webhooks specification', () => {
+    // Vector of the specification's reference libraries.
+    const key = Buffer.from('MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw', 'base64');
+    expect(signed(key, 'msg_p5jXN8AQM9LWM0D4loKWxJek', 1_614_265_330, '{"test": 2432232314}')['webhook-signature']).toBe(
+      'v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=',
+    );
+  });
+
+  test('tells a beginning and an end once each, also over a restart, and tries again what was refused', async () => {
+    const hook = await receiver();
+    let now = Date.now();
+    const open = () =>
+      webhookSender({
+        url: hook.url,
+        secret: `whsec_${Buffer.alloc(24, 7).toString('base64')}`,
+        statePath: join(folder, 'told.json'),
+        now: () => now,
+      });
+    const alert = firing(now);
+    hook.answer(503);
+    await expect(open().send([alert])).rejects.toThrow(/answered 503/);
+    hook.answer(200);
+    const sender = open();
+    await sender.send([alert]);
+    await sender.send([alert]);
+    await open().send([alert]);
+    now += 60_000;
+    const ended = { ...alert, endsAtMs: now };
+    await open().send([ended]);
+    await open().send([ended]);
+    // The end of what nobody was told of is no news.
+    await open().send([{ ...ended, labels: { ...labels, pair: '2' } }]);
+    hook.close();
+    expect(hook.received.map(({ body }) => (JSON.parse(body) as { type: string }).type)).toEqual(['alert.firing', 'alert.resolved']);
+    const [first] = hook.received;
+    const id = String(first?.headers['webhook-id']);
+    expect(signed(Buffer.alloc(24, 7), id, Number(first?.headers['webhook-timestamp']), String(first?.body))['webhook-signature']).toBe(
+      first?.headers['webhook-signature'],
+    );
+  });
+
+  test('a heartbeat beats once a minute, and one sender that fails keeps no other from being told', async () => {
+    const hook = await receiver();
+    let now = 1_000_000;
+    const heart = heartbeatSender(hook.url, () => now);
+    const broken: Sender = { name: 'broken', endsByTime: false, send: () => Promise.reject(new Error('no')) };
+    const problems: string[] = [];
+    await sendAll([broken, heart], [], (message) => problems.push(message));
+    await sendAll([heart], [], () => {});
+    now += 60_000;
+    await sendAll([heart], [], () => {});
+    hook.close();
+    expect(hook.received).toHaveLength(2);
+    expect(problems).toEqual(['broken: no']);
+  });
+});
+
+describe.runIf(have('prometheus-alertmanager'))('a real Alertmanager', () => {
+  let folder: string;
+  let process_: ChildProcess;
+  let url: string;
+  let hook: Awaited<ReturnType<typeof receiver>>;
+  let services: TestServices;
+  const told = () =>
+    hook.received.map(({ body }) => JSON.parse(body) as { status: string; alerts: { labels: Record<string, string>; status: string }[] });
+
+  beforeAll(async () => {
+    hook = await receiver();
+    folder = await mkdtemp(join(tmpdir(), 'muster-alertmanager-'));
+    await writeFile(
+      join(folder, 'alertmanager.yml'),
+      `route:\n  receiver: hook\n  group_by: [alertname, slo, pair]\n  group_wait: 0s\n  group_interval: 1s\n  repeat_interval: 1h\nreceivers:\n  - name: hook\n    webhook_configs:\n      - url: ${hook.url}\n        send_resolved: true\n`,
+    );
+    const port = await freePort();
+    url = `http://127.0.0.1:${port}`;
+    process_ = spawn(
+      pathOf('prometheus-alertmanager'),
+      [
+        `--config.file=${folder}/alertmanager.yml`,
+        `--storage.path=${folder}/data`,
+        `--web.listen-address=127.0.0.1:${port}`,
+        '--cluster.listen-address=',
+      ],
+      { stdio: 'ignore' },
+    );
+    for (let i = 0; i < 100 && !(await fetch(`${url}/-/ready`).catch(() => undefined))?.ok; i++) await sleep(100);
+    services = await testServices();
+  });
+  afterAll(async () => {
+    process_.kill();
+    await new Promise((resolve) => process_.once('exit', resolve));
+    hook.close();
+    await services.dispose();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  async function freePort(): Promise<number> {
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    await new Promise((resolve) => server.close(resolve));
+    return port;
+  }
+
+  test('an outage is told once by two senders, over a restart, and resolves; labels are those of the Prometheus rule', async () => {
+    const { engine } = services.store;
+    const { slos } = services;
+    const base = Math.floor(Date.now() / 60_000) * 60_000;
+    await takeIn(
+      services,
+      Array.from({ length: 120 }, (_, i) => {
+        const fields = { source: 'hand', attempt_id: `a${i}`, user: `user-${i}@example.org`, region: 'eu' };
+        const time = (ms: number) => new Date(base - 50 * 60_000 + i * 20_000 + ms).toISOString();
+        return [
+          { id: `s${i}`, type: 'enrollment.started', time: time(0), ...fields },
+          { id: `e${i}`, type: 'enrollment.failed', time: time(5_000), error_class: 'provider', ...fields },
+        ];
+      }).flat(),
+    );
+    const problems: string[] = [];
+    const run = async (atMs: number) => {
+      const evaluation = await createEvaluator({
+        engine,
+        slos,
+        now: () => atMs,
+        onProblem: (message) => problems.push(message),
+      }).evaluate();
+      const notifier = createNotifier({
+        engine,
+        slos: slos.filter(({ name }) => name === 'enrollment-success'),
+        senders: [alertmanagerSender(url, Date.now, 'http://localhost:8686/overview')],
+        baseUrl: 'http://localhost:8686',
+        now: Date.now,
+        onProblem: (message) => problems.push(message),
+      });
+      return { notifier, evaluation };
+    };
+    const at = base - 12 * 60_000;
+    const first = await run(at);
+    await first.notifier.tell(first.evaluation, []);
+    const slo = slos.find(({ name }) => name === 'enrollment-success');
+    const pair = slo?.pairs[0];
+    if (!slo || !pair) throw new Error('no pair');
+    const rule = burnAlert(slo, pair, { baseUrl: 'http://localhost:8686' });
+    // Prometheus would send the same alert by its own rule.
+    await fetch(`${url}/api/v2/alerts`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify([
+        { labels: { alertname: rule.alert, ...rule.labels }, annotations: rule.annotations, startsAt: new Date(at).toISOString() },
+      ]),
+    });
+    const second = await run(at + 60_000);
+    await second.notifier.tell(second.evaluation, []);
+    await sleep(2_500);
+    const ofPair = () => told().filter(({ alerts }) => alerts.some(({ labels: of }) => of.pair === '1'));
+    expect(ofPair()).toHaveLength(1);
+    const [alert] = ofPair()[0]?.alerts ?? [];
+    expect(alert?.labels).toEqual({ alertname: rule.alert, ...rule.labels });
+    const shown = (await (await fetch(`${url}/api/v2/alerts`)).json()) as {
+      labels: { pair: string };
+      annotations: Record<string, string>;
+    }[];
+    expect(shown.find(({ labels: of }) => of.pair === '1')?.annotations.description).toMatch(/bad in 1h/);
+
+    // The flow works again: pair 1 ends.
+    await takeIn(
+      services,
+      Array.from({ length: 30 }, (_, i) => {
+        const fields = { source: 'hand', attempt_id: `b${i}`, user: `user-${i}@example.org`, region: 'eu' };
+        const time = (ms: number) => new Date(at + 61_000 + i * 7_000 + ms).toISOString();
+        return [
+          { id: `bs${i}`, type: 'enrollment.started', time: time(0), ...fields },
+          { id: `be${i}`, type: 'enrollment.completed', time: time(5_000), ...fields },
+        ];
+      }).flat(),
+    );
+    const third = await run(at + 9 * 60_000);
+    await second.notifier.tell(third.evaluation, []);
+    await sleep(2_500);
+    expect(ofPair().map(({ status }) => status)).toEqual(['firing', 'resolved']);
+    expect(problems).toEqual([]);
+  });
+
+  test('muster alert test sends a marked page and a marked ticket, and names a route that is down', async () => {
+    const senders = [
+      alertmanagerSender(url, Date.now, 'http://localhost:8686/'),
+      alertmanagerSender('http://127.0.0.1:1', Date.now, 'http://localhost:8686/'),
+    ];
+    const routes = await testRoutes(senders, 'mfa-enrollment', 'http://localhost:8686', Date.now());
+    expect(routes.map(({ problem }) => problem !== undefined)).toEqual([false, true]);
+    await sleep(1_500);
+    const tests = told().flatMap(({ alerts }) => alerts.filter(({ labels: of }) => of.alertname === 'MusterTest'));
+    expect(tests.map(({ labels: of }) => of.severity).sort()).toEqual(['page', 'ticket']);
+    expect(tests.every(({ labels: of }) => of.test === 'true')).toBe(true);
+  });
+});
