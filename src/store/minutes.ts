@@ -43,8 +43,10 @@ export async function recomputeMinutes(
   await withNumbers(deps.engine, dirty, async (dirtyMinutes) => {
     const sources = sourcesOf({ dirty, dirtyMinutes, windowMs: deps.windowMs, nowMs: version.nowMs });
     const byUnit = [...Map.groupBy(counters, ({ unit }) => unit)];
-    await deps.session.run(minutesInsert(byUnit, sources, counters, dirtyMinutes, version.roll));
-    await deps.session.run(usersInsert(byUnit, sources, dirtyMinutes, version.roll));
+    // The hull is what the table's key can find; the list is what is meant.
+    const isKnownDirty = `${isWithin([dirty[0] ?? 0, dirty.at(-1) ?? 0], 'known.minute')} AND intDiv(toUnixTimestamp(known.minute), 60) IN ${dirtyMinutes}`;
+    await deps.session.run(minutesInsert(byUnit, sources, counters, isKnownDirty, version.roll));
+    await deps.session.run(usersInsert(byUnit, sources, isKnownDirty, version.roll));
   });
   await recomputeHours(deps, dirty, version.roll);
 }
@@ -118,7 +120,7 @@ function countsFor(counter: Counter): string {
   return `(${users} AND ${types} AND (${counter.total}))`;
 }
 
-function minutesInsert(byUnit: ByUnit, sources: Sources, counters: readonly Counter[], dirtyMinutes: string, roll: number): string {
+function minutesInsert(byUnit: ByUnit, sources: Sources, counters: readonly Counter[], isKnownDirty: string, roll: number): string {
   const names = [...new Set(counters.map(({ id }) => `'${id}'`))].join(', ');
   return `
     INSERT INTO minutes (sli, dimension, minute, value, good, total, roll)
@@ -126,7 +128,7 @@ function minutesInsert(byUnit: ByUnit, sources: Sources, counters: readonly Coun
       ${byUnit.map(([unit, of]) => countUnit(sources[unit](typesOf(of)), of)).join(' UNION ALL ')}
       UNION ALL
       SELECT sli, dimension, intDiv(toUnixTimestamp(known.minute), 60) AS at, value, 0 AS good, 0 AS total FROM minutes AS known FINAL
-      WHERE sli IN (${names}) AND intDiv(toUnixTimestamp(known.minute), 60) IN ${dirtyMinutes} AND known.total > 0
+      WHERE sli IN (${names}) AND ${isKnownDirty} AND known.total > 0
     ) GROUP BY sli, dimension, at, value ${INSERT_SETTINGS}`;
 }
 
@@ -138,20 +140,22 @@ function countUnit(source: string, counters: readonly Counter[]): string {
     `toUInt64(countIf(${countsFor(counter)})) AS total_${i}`,
   ]);
   const labels = dimensions.map((name) => `toString(ifNull(toString(${name}), '')) AS label_${name}`);
-  const splits = counters.map((counter, i) => {
-    const pairs = [`('', '')`, ...dimensionsOf(counter).map((name) => `('${name}', label_${name})`)];
-    return `('${counter.id}', [${pairs.join(', ')}], good_${i}, total_${i})`;
+  const counted = counters.map((counter, i) => `('${counter.id}', good_${i}, total_${i})`);
+  const splits = [`('', '')`, ...dimensions.map((name) => `('${name}', label_${name})`)];
+  // A split that only some counters have.
+  const extra = dimensions.flatMap((name) => {
+    const without = counters.filter((counter) => !dimensionsOf(counter).includes(name)).map(({ id }) => `'${id}'`);
+    return without.length === 0 ? [] : [`NOT (split.1 = '${name}' AND counted.1 IN (${without.join(', ')}))`];
   });
   return `
-    SELECT sli, split.1 AS dimension, at, split.2 AS value, sum(counted_good) AS good, sum(counted_total) AS total FROM (
-      SELECT at, arrayJoin([${splits.join(', ')}]) AS counted, counted.1 AS sli, arrayJoin(counted.2) AS split,
-        counted.3 AS counted_good, counted.4 AS counted_total
+    SELECT counted.1 AS sli, split.1 AS dimension, at, split.2 AS value, sum(counted.2) AS good, sum(counted.3) AS total FROM (
+      SELECT at, arrayJoin([${counted.join(', ')}]) AS counted, arrayJoin([${splits.join(', ')}]) AS split
       FROM (SELECT at, ${[...labels, ...counts].join(', ')} FROM (${source}) GROUP BY at, ${dimensions.map((name) => `label_${name}`).join(', ')})
-    ) WHERE counted_total > 0 GROUP BY sli, dimension, at, value`;
+    ) WHERE ${['counted.3 > 0', ...extra].join(' AND ')} GROUP BY sli, dimension, at, value`;
 }
 
 /** Users are told apart by 64 bits of their reference; a thousand of them are enough to know. */
-function usersInsert(byUnit: ByUnit, sources: Sources, dirtyMinutes: string, roll: number): string {
+function usersInsert(byUnit: ByUnit, sources: Sources, isKnownDirty: string, roll: number): string {
   const units = byUnit.flatMap(([unit, all]) => {
     const counters = all.filter(({ id }) => !id.includes(':'));
     if (counters.length === 0) return [];
@@ -175,7 +179,7 @@ function usersInsert(byUnit: ByUnit, sources: Sources, dirtyMinutes: string, rol
       ${units.join(' UNION ALL ')}
       UNION ALL
       SELECT intDiv(toUnixTimestamp(known.minute), 60) AS at, sli, emptyArrayUInt64() AS users, toUInt64(0) AS anonymous FROM bad_users AS known FINAL
-      WHERE sli IN (${names}) AND span = 1 AND intDiv(toUnixTimestamp(known.minute), 60) IN ${dirtyMinutes} AND (notEmpty(known.users) OR known.anonymous > 0)
+      WHERE sli IN (${names}) AND span = 1 AND ${isKnownDirty} AND (notEmpty(known.users) OR known.anonymous > 0)
     ) GROUP BY sli, at ${INSERT_SETTINGS}`;
 }
 
@@ -197,7 +201,8 @@ export function hourRanges(minutes: Iterable<number>): Range[] {
   return mergedRanges(hours.map((hour) => [hour, hour])).map(([first, last]) => [first * 60, last * 60 + 59]);
 }
 
-const isWithin = ([first, last]: Range) => `minute >= toDateTime(${first * 60}, 'UTC') AND minute <= toDateTime(${last * 60}, 'UTC')`;
+const isWithin = ([first, last]: Range, column = 'minute') =>
+  `${column} >= toDateTime(${first * 60}, 'UTC') AND ${column} <= toDateTime(${last * 60}, 'UTC')`;
 
 /** Replaces the hours of some SLIs and counters by the sum of their minutes. */
 export async function sumHours(session: Session, slis: readonly string[], range: Range, roll: number): Promise<void> {

@@ -4,8 +4,8 @@ import { hourRanges, INSERT_SETTINGS, type MinutesDeps, sumHours, type Version }
 import { mergedRanges, type Range } from './ranges.ts';
 import type { Slices, StoredSli } from './sli-counter.ts';
 
-/** So many minutes of slices are computed at a time. */
-const CHUNK_MINUTES = 2 * 1_440;
+/** So many slices are computed at a time. */
+const CHUNK_SLICES = 2 * 1_440;
 /** Nothing is overdue for longer (contract, SLI M3). */
 const MAX_OVERDUE_MINUTES = 7 * 1_440;
 
@@ -37,8 +37,8 @@ export async function recomputeSlices(
     const ranges = mergedRanges([...minutes.map((minute): Range => [minute, minute + reach - 1]), ...changed.ranges]);
     for (const [first, last] of ranges) {
       const end = Math.min(floor(last), lastEnded);
-      for (let from = floor(first); from <= end; from += CHUNK_MINUTES) {
-        const to = Math.min(from + CHUNK_MINUTES - length, end);
+      for (let from = floor(first); from <= end; from += CHUNK_SLICES * length) {
+        const to = Math.min(from + (CHUNK_SLICES - 1) * length, end);
         await deps.session.run(slicesInsert(sli.id, slices, [from, to], version.roll));
         for (let minute = from; minute < to; minute += 60) touched.push(minute);
         touched.push(to);
@@ -58,25 +58,24 @@ const time = (minute: number) => `toDateTime(${minute * 60}, 'UTC')`;
 function slicesInsert(id: string, slices: Slices, [first, last]: Range, roll: number): string {
   const { minutes: length, sums } = slices;
   const names = Object.keys(sums);
-  const changes = (values: Readonly<Record<string, string>>) =>
-    [...names, 'overdue'].map((name) => `toInt64(${values[name] ?? '0'}) AS d_${name}`).join(', ');
-  const sliceOf = (minute: string) => `intDiv(${minute}, ${length}) * ${length}`;
-  const added = Object.entries(sums).flatMap(([name, { counter, spanMinutes }]) => {
-    const rows = `FROM ${length === 60 ? 'hours' : 'minutes'} FINAL WHERE sli = '${counter}' AND minute >= ${time(first - spanMinutes)} AND minute < ${time(last + length)} AND total > 0`;
-    const at = sliceOf('intDiv(toUnixTimestamp(minute), 60)');
-    return [
-      `SELECT dimension, value, greatest(toInt64(${at}), ${first}) AS at, ${changes({ [name]: 'sum(total)' })} ${rows} GROUP BY dimension, value, at`,
-      `SELECT dimension, value, greatest(toInt64(${at} + ${spanMinutes}), ${first}) AS at, ${changes({ [name]: '-sum(total)' })} ${rows} GROUP BY dimension, value, at`,
-    ];
+  const changes = (name: string, change: string) =>
+    [...names, 'overdue'].map((each) => `toInt64(${each === name ? change : '0'}) AS d_${each}`).join(', ');
+  // Each row comes in at one slice and goes out at a later one.
+  const edges = (comes: string, goes: string) =>
+    `arrayJoin([(toInt64(${comes}), 1), (toInt64(${goes}), -1)]) AS edge, greatest(edge.1, ${first}) AS at`;
+  const added = Object.entries(sums).map(([name, { counter, spanMinutes }]) => {
+    const slice = `intDiv(intDiv(toUnixTimestamp(minute), 60), ${length}) * ${length}`;
+    return `SELECT dimension, value, ${edges(slice, `${slice} + ${spanMinutes}`)}, ${changes(name, 'edge.2 * total')}
+      FROM ${length === 60 ? 'hours' : 'minutes'} FINAL
+      WHERE sli = '${counter}' AND minute >= ${time(first - spanMinutes)} AND minute < ${time(last + length)} AND total > 0`;
   });
   const splits = [`('', '')`, ...DIMENSIONS.map((name) => `('${name}', toString(${name}))`)].join(', ');
-  const backlog = `FROM backlog FINAL ARRAY JOIN [${splits}] AS split
-    WHERE dead = 0 AND overdue_from >= ${first - MAX_OVERDUE_MINUTES} AND overdue_from <= ${last} AND overdue_until > ${first}`;
   const overdue = slices.hasBacklog
-    ? (['overdue_from', 'overdue_until'] as const).map(
-        (edge) =>
-          `SELECT split.1 AS dimension, split.2 AS value, greatest(toInt64(${edge}), ${first}) AS at, ${changes({ overdue: edge === 'overdue_from' ? 'count()' : '-count()' })} ${backlog} GROUP BY dimension, value, at`,
-      )
+    ? [
+        `SELECT split.1 AS dimension, split.2 AS value, ${edges('overdue_from', 'overdue_until')}, ${changes('overdue', 'edge.2')}
+         FROM backlog FINAL ARRAY JOIN [${splits}] AS split
+         WHERE dead = 0 AND overdue_from >= ${first - MAX_OVERDUE_MINUTES} AND overdue_from <= ${last} AND overdue_until > ${first}`,
+      ]
     : [];
   const running = [...names, 'overdue'].map((name) => `sum(sum(d_${name})) OVER running AS ${name}`).join(', ');
   return `
@@ -85,7 +84,7 @@ function slicesInsert(id: string, slices: Slices, [first, last]: Range, roll: nu
       SELECT dimension, value, arrayJoin(range(toUInt32(at), toUInt32(next), ${length})) AS slice, toUInt64(1) AS is_counted, toUInt64(${slices.good}) AS is_good
       FROM (
         SELECT dimension, value, at, leadInFrame(at, 1, ${last + length}) OVER (PARTITION BY dimension, value ORDER BY at ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS next, ${running}
-        FROM (${[...added, ...overdue].join(' UNION ALL ')}) WHERE at <= ${last} GROUP BY dimension, value, at
+        FROM (SELECT dimension, value, at, ${[...names, 'overdue'].map((name) => `d_${name}`).join(', ')} FROM (${[...added, ...overdue].join(' UNION ALL ')})) WHERE at <= ${last} GROUP BY dimension, value, at
         WINDOW running AS (PARTITION BY dimension, value ORDER BY at ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
       ) WHERE ${slices.counted}
       UNION ALL

@@ -15,6 +15,8 @@ export interface Delivered {
   assisted?: boolean;
   expires_at?: string;
   user?: string;
+  /** The pseudonym of `user`. */
+  userRef?: string;
   traffic?: string;
   region?: string;
   provider?: string;
@@ -45,6 +47,8 @@ export interface ModelAttempt {
   providerRequested: boolean;
   providerFellBack: boolean;
   deniedAtRisk: boolean;
+  /** Whom it concerns, as the store knows them; '' for nobody known. */
+  userRef: string;
   /** When it waits past its TTL, half-open; null when it never does. */
   overdue: { fromMs: number; untilMs: number } | null;
 }
@@ -148,6 +152,7 @@ function modelAttempt(events: readonly Delivered[], windowMs: number, nowMs: num
     providerRequested: events.some(({ type }) => type === 'provider.request'),
     providerFellBack: events.some(({ type }) => type === 'provider.fallback'),
     deniedAtRisk: events.some(({ outcome, risk_score }) => outcome === 'denied' && (risk_score ?? 0) >= 0.8),
+    userRef: firstUser(events),
     overdue: isEnrollment && startedMs !== null ? modelOverdue(events, startedMs) : null,
   };
 }
@@ -183,6 +188,10 @@ function byTimeThen(parts: (event: Delivered) => (string | number)[]) {
   };
 }
 
+/** The user of the first event that has one, by time, then the smaller reference. */
+const firstUser = (events: readonly Delivered[]): string =>
+  events.filter(({ userRef }) => userRef).sort(byTimeThen(({ userRef }) => [userRef ?? '']))[0]?.userRef ?? '';
+
 function firstLabel(events: readonly Delivered[], label: 'region' | 'provider' | 'deployment'): string {
   return events.filter((event) => event[label]).sort(byTimeThen((event) => [event[label] ?? '']))[0]?.[label] ?? '';
 }
@@ -192,6 +201,7 @@ const labelsOf = (of: Labels): Labels => ({ region: of.region, provider: of.prov
 const isOfUser = (event: Delivered) => (event.traffic ?? 'user') === 'user';
 
 interface ModelRecovery extends Labels {
+  userRef: string;
   settledMs: number;
   isGood: boolean;
   traffic: string;
@@ -221,6 +231,7 @@ function modelRecoveries(delivered: readonly Delivered[], nowMs: number): ModelR
     return [
       {
         settledMs,
+        userRef: firstUser(events),
         isGood: isCompleted && !events.some(({ assisted }) => assisted),
         traffic: events.map(({ traffic }) => traffic ?? 'user').filter((traffic) => traffic !== 'user')[0] ?? 'user',
         region: firstLabel(events, 'region'),
@@ -231,15 +242,29 @@ function modelRecoveries(delivered: readonly Delivered[], nowMs: number): ModelR
   });
 }
 
-/** `sli|minute|dimension|value` → `good/total`, for the whole and for region, provider and deployment. */
-export function modelMinutes(delivered: readonly Delivered[], windowMs: number, nowMs: number): Map<string, string> {
+export interface ModelFigures {
+  /** `sli|minute|dimension|value` → `good/total`, for the whole and for region, provider and deployment. */
+  minutes: Map<string, string>;
+  /** `sli|minute` → different users among the bad, each bad one without a user counting as one. */
+  users: Map<string, string>;
+}
+
+export function modelFigures(delivered: readonly Delivered[], windowMs: number, nowMs: number): ModelFigures {
+  const hit = new Map<string, { known: Set<string>; anonymous: number }>();
   const counts = new Map<string, [number, number]>();
   const add = (sli: string, minute: number, dimension: string, value: string, isGood: boolean) => {
     const key = `${sli}|${minute}|${dimension}|${value}`;
     const [good, total] = counts.get(key) ?? [0, 0];
     counts.set(key, [good + Number(isGood), total + 1]);
   };
-  const count = (sli: string, atMs: number, labels: Labels, isGood: boolean) => {
+  const count = (sli: string, atMs: number, labels: Labels, isGood: boolean, userRef: string) => {
+    if (!isGood) {
+      const key = `${sli}|${Math.floor(atMs / 60_000)}`;
+      const users = hit.get(key) ?? { known: new Set(), anonymous: 0 };
+      if (userRef === '') users.anonymous += 1;
+      else users.known.add(userRef);
+      hit.set(key, users);
+    }
     for (const [dimension, value] of [['', ''], ...Object.entries(labels)] as [string, string][])
       add(sli, Math.floor(atMs / 60_000), dimension, value, isGood);
   };
@@ -249,16 +274,16 @@ export function modelMinutes(delivered: readonly Delivered[], windowMs: number, 
     const labels = labelsOf(attempt);
     const isCompleted = attempt.result === 'completed';
     const at = attempt.settledMs;
-    count('M5', at, labels, !attempt.ownError);
-    if (attempt.providerRequested) count('M7', at, labels, !attempt.providerFellBack);
-    if (attempt.deniedAtRisk) count('M9', at, labels, false);
+    count('M5', at, labels, !attempt.ownError, attempt.userRef);
+    if (attempt.providerRequested) count('M7', at, labels, !attempt.providerFellBack, attempt.userRef);
+    if (attempt.deniedAtRisk) count('M9', at, labels, false, attempt.userRef);
     if (attempt.observed !== 'full') continue;
-    count('M1', at, labels, isCompleted);
-    if (attempt.fault !== 'user' && attempt.fault !== 'policy') count('M1S', at, labels, isCompleted);
-    if (isCompleted && (attempt.durationMs ?? -1) >= 0) count('M2', at, labels, (attempt.durationMs ?? 0) <= 60_000);
+    count('M1', at, labels, isCompleted, attempt.userRef);
+    if (attempt.fault !== 'user' && attempt.fault !== 'policy') count('M1S', at, labels, isCompleted, attempt.userRef);
+    if (isCompleted && (attempt.durationMs ?? -1) >= 0) count('M2', at, labels, (attempt.durationMs ?? 0) <= 60_000, attempt.userRef);
   }
   for (const recovery of modelRecoveries(delivered, nowMs)) {
-    if (recovery.traffic === 'user') count('M4', recovery.settledMs, labelsOf(recovery), recovery.isGood);
+    if (recovery.traffic === 'user') count('M4', recovery.settledMs, labelsOf(recovery), recovery.isGood, recovery.userRef);
   }
   const winners = new Map<string, Delivered>();
   for (const event of delivered) {
@@ -274,11 +299,12 @@ export function modelMinutes(delivered: readonly Delivered[], windowMs: number, 
   });
   for (const event of events) {
     const labels = eventLabels(event);
-    if (event.type === 'access.blocked') count('M9', event.timeMs, labels, false);
-    if (event.type === 'deploy.rolled_back') count('M10', event.timeMs, labels, false);
+    if (event.type === 'access.blocked') count('M9', event.timeMs, labels, false, event.userRef ?? '');
+    if (event.type === 'deploy.rolled_back') count('M10', event.timeMs, labels, false, event.userRef ?? '');
     if (event.type !== 'api.request' || event.http_status === undefined) continue;
-    count('A1', event.timeMs, labels, event.http_status < 500 && event.http_status !== 429);
-    if (event.duration_ms !== undefined) count('M6', event.timeMs, labels, event.http_status < 500 && event.duration_ms < 500);
+    count('A1', event.timeMs, labels, event.http_status < 500 && event.http_status !== 429, event.userRef ?? '');
+    if (event.duration_ms !== undefined)
+      count('M6', event.timeMs, labels, event.http_status < 500 && event.duration_ms < 500, event.userRef ?? '');
   }
 
   const splits = (labels: Labels) => [['', ''], ...Object.entries(labels)] as [string, string][];
@@ -313,5 +339,8 @@ export function modelMinutes(delivered: readonly Delivered[], windowMs: number, 
       if (done > 0) add('M8', hour * 60 + 59, ...split, rate < 5);
     }
   }
-  return new Map([...counts].map(([key, [good, total]]) => [key, `${good}/${total}`]));
+  return {
+    minutes: new Map([...counts].map(([key, [good, total]]) => [key, `${good}/${total}`])),
+    users: new Map([...hit].map(([key, { known, anonymous }]) => [key, String(known.size + anonymous)])),
+  };
 }

@@ -16,12 +16,12 @@ import { type Engine, openEngine } from '../../src/store/engine.ts';
 import { openLoader } from '../../src/store/loader.ts';
 import { readLoaderState } from '../../src/store/loader-state.ts';
 import { migrate } from '../../src/store/migrate.ts';
-import { type Delivered, modelAttempts, modelMinutes } from './contract-model.ts';
+import { type Delivered, modelAttempts, modelFigures } from './contract-model.ts';
 
 const WINDOW_MS = 600_000;
 const BASE_MS = Date.UTC(2026, 9, 31, 23, 40);
 const END_MS = BASE_MS + 3 * 3_600_000;
-const RUNS = Number(process.env.MUSTER_PROPERTY_RUNS ?? 25);
+const RUNS = Number(process.env.MUSTER_PROPERTY_RUNS ?? 15);
 const STEPS = ['begun', 'homes', 'alive', 'dead', 'minutes', 'slices'];
 const HOUR_MS = 3_600_000;
 const names = pseudonyms(Buffer.alloc(32, 7));
@@ -254,6 +254,28 @@ async function storedMinutes(): Promise<Map<string, string>> {
   return new Map(rows.map(({ key, counts }) => [key, counts]));
 }
 
+async function storedUsers(): Promise<Map<string, string>> {
+  const rows = await engine.session('read').rows<{ key: string; hit: string }>(
+    `SELECT concat(sli, '|', toString(intDiv(toUnixTimestamp(minute), 60))) AS key, toString(length(users) + anonymous) AS hit
+     FROM bad_users FINAL WHERE span = 1 AND (notEmpty(users) OR anonymous > 0)`,
+  );
+  return new Map(rows.map(({ key, hit }) => [key, hit]));
+}
+
+/** Hours that are not the sum, or the union, of their minutes. */
+function hoursThatDiffer(): Promise<unknown[]> {
+  return engine.session('read').rows(
+    `SELECT sli, dimension, hour, value, sum(g) AS good_more, sum(t) AS total_more FROM (
+       SELECT sli, dimension, toStartOfHour(minute) AS hour, value, toInt64(good) AS g, toInt64(total) AS t FROM minutes FINAL
+       UNION ALL SELECT sli, dimension, minute, value, -toInt64(good), -toInt64(total) FROM hours FINAL
+     ) GROUP BY sli, dimension, hour, value HAVING good_more != 0 OR total_more != 0
+     UNION ALL
+     SELECT sli, '', hour, '', toInt64(uniqExactArrayIf(users, span = 1)) - toInt64(uniqExactArrayIf(users, span = 60)) AS users_more,
+       toInt64(sumIf(anonymous, span = 1)) - toInt64(sumIf(anonymous, span = 60)) AS anonymous_more
+     FROM (SELECT *, toStartOfHour(minute) AS hour FROM bad_users FINAL) GROUP BY sli, hour HAVING users_more != 0 OR anonymous_more != 0`,
+  );
+}
+
 /** Where two sets of figures differ: the first few, readable in a counterexample. */
 function differences(stored: Map<string, string>, model: Map<string, string>): string[] {
   const keys = [...new Set([...stored.keys(), ...model.keys()])].sort();
@@ -346,14 +368,18 @@ test(
           const model: Delivered[] = all.map(({ event, timeMs }) => ({
             ...(event as unknown as Delivered),
             timeMs,
+            ...(event.user !== undefined && { userRef: names.of('person', event.user) }),
             contentHash: new LineBuffer().add(
               mask(event, { timeMs, expiresAtMs: event.expires_at === undefined ? undefined : Date.parse(event.expires_at) }, names)
                 .content,
               0,
             ),
           }));
-          expect(differences(await storedMinutes(), modelMinutes(model, WINDOW_MS, endMs))).toEqual([]);
-          const attempts = [...modelAttempts(model, WINDOW_MS, Date.now())].map(([key, { overdue, deniedAtRisk, ...attempt }]) => [
+          const figures = modelFigures(model, WINDOW_MS, endMs);
+          expect(differences(await storedMinutes(), figures.minutes)).toEqual([]);
+          expect(differences(await storedUsers(), figures.users)).toEqual([]);
+          expect(await hoursThatDiffer()).toEqual([]);
+          const attempts = [...modelAttempts(model, WINDOW_MS, Date.now())].map(([key, { overdue, deniedAtRisk, userRef, ...attempt }]) => [
             key,
             attempt,
           ]);

@@ -37,6 +37,23 @@ PARTITION BY toYYYYMM(toDateTime(overdue_from * 60, 'UTC'))
 ORDER BY (overdue_from, k)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1;
 
+-- Finer marks: what is read and replaced are single minutes of every SLI and split. All minutes are computed anew with the new SLIs.
+DROP VIEW IF EXISTS sli_minutes;
+DROP TABLE IF EXISTS minutes SYNC;
+CREATE TABLE minutes (
+  sli LowCardinality(String),
+  dimension LowCardinality(String),
+  minute DateTime('UTC') CODEC(Delta, ZSTD(1)),
+  value LowCardinality(String),
+  good UInt64 CODEC(T64, ZSTD(1)),
+  total UInt64 CODEC(T64, ZSTD(1)),
+  roll UInt64 CODEC(Delta, ZSTD(1))
+)
+ENGINE = ReplacingMergeTree(roll)
+PARTITION BY toYYYYMM(minute)
+ORDER BY (sli, dimension, minute, value)
+SETTINGS index_granularity = 512, fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1;
+
 -- The minutes by the hour, for long windows.
 CREATE TABLE hours AS minutes;
 
@@ -55,6 +72,5 @@ ORDER BY (sli, span, minute)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1;
 
 -- Counters that only serve an SLI (their names have a colon) stay out of what SQL may rely on.
-DROP VIEW IF EXISTS sli_minutes;
 CREATE VIEW sli_minutes AS
 SELECT sli, minute, dimension, value, good, total FROM minutes FINAL WHERE total > 0 AND position(sli, ':') = 0;
