@@ -6,7 +6,10 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { CONNECTORS } from '../src/collect/connectors/index.ts';
 import { ERRORS } from '../src/errors.ts';
+import { ALERTS } from '../src/names.ts';
 import { PANELS } from '../src/publish/panels/index.ts';
+import { BESIDE_ALERTS } from '../src/slo/alerts/index.ts';
+import { runbookOf } from '../src/slo/notifications.ts';
 import { SLIS } from '../src/slo/slis/index.ts';
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
@@ -43,8 +46,14 @@ test('every part is in its registry', () => {
   const parts = (folder: string, ...others: string[]) =>
     readdirSync(join(ROOT, folder)).filter((name) => name.endsWith('.ts') && !['index.ts', ...others].includes(name)).length;
   expect(parts('src/slo/slis', 'sli.ts')).toBe(SLIS.length);
+  expect(parts('src/slo/alerts', 'alert.ts', 'thresholds.ts')).toBe(BESIDE_ALERTS.length);
   expect(parts('src/publish/panels', 'panel.ts')).toBe(PANELS.length);
   expect(parts('src/collect/connectors', 'connector.ts')).toBe(CONNECTORS.length);
+});
+
+test('every alert has its runbook, and no runbook is without an alert', () => {
+  const wanted = [ALERTS.errorBudgetBurn, ...BESIDE_ALERTS.map(({ name }) => name)].map((name) => `${runbookOf(name)}.md`);
+  expect(readdirSync(join(ROOT, 'alerts/runbooks')).sort()).toEqual(wanted.sort());
 });
 
 test('docs/errors.md lists exactly the error codes that there are', () => {
