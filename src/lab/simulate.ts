@@ -31,12 +31,14 @@ export interface Scenario {
 
 export type SimulatedEvent = Record<string, unknown> & { id: string; type: string; time: string; source: string };
 
-/** What the simulator knows of one attempt or request: when it counts, and whether it was good. */
+/** SLIs whose truth the simulator knows, by its own account of what befell whom. */
+const TRUE_SLIS = ['M1', 'M1S', 'A1', 'M2', 'M5', 'M6', 'M7'] as const;
+type TrueSli = (typeof TRUE_SLIS)[number];
+
+/** What the simulator knows of one attempt or request: when it counts, and in which SLIs it was good or bad. */
 interface Known {
   atMs: number;
-  m1?: boolean;
-  m2?: boolean;
-  m6?: boolean;
+  isGood: Partial<Record<TrueSli, boolean>>;
 }
 
 export interface Truth {
@@ -46,7 +48,7 @@ export interface Truth {
   attempts: Record<string, number>;
   events: number;
   /** Good and total per SLI over the windows that end at `end`. Attempts that would still run at `end` are left out of the history. */
-  windows: Record<string, { M1: [number, number]; M2: [number, number]; M6: [number, number] }>;
+  windows: Record<string, Record<TrueSli, [good: number, total: number]>>;
   faults: { name: string; start: string; end: string }[];
   deploys: { deployment: string; time: string; rolledBack: string | null }[];
 }
@@ -108,11 +110,11 @@ export function simulate(scenario: Scenario): { days: Generator<SimulatedDay>; t
     windows: Object.fromEntries(
       TRUTH_WINDOWS.map((name) => {
         const within = known.filter(({ atMs }) => atMs >= scenario.endMs - windowSeconds(name) * 1_000 && atMs < scenario.endMs);
-        const count = (key: 'm1' | 'm2' | 'm6'): [number, number] => [
-          within.filter((each) => each[key] === true).length,
-          within.filter((each) => each[key] !== undefined).length,
+        const count = (sli: TrueSli): [number, number] => [
+          within.filter(({ isGood }) => isGood[sli] === true).length,
+          within.filter(({ isGood }) => isGood[sli] !== undefined).length,
         ];
-        return [name, { M1: count('m1'), M2: count('m2'), M6: count('m6') }];
+        return [name, Object.fromEntries(TRUE_SLIS.map((sli) => [sli, count(sli)])) as Record<TrueSli, [number, number]>];
       }),
     ),
     faults: scenario.faults.map(({ fault, startMs: from, endMs: to }) => ({ name: fault.name, start: iso(from), end: iso(to) })),
@@ -281,9 +283,10 @@ function oneAttempt(startMs: number, random: Random, scenario: Scenario, deploys
   const request = (operation: string, status: number) => {
     const durationMs = Math.round(random.logNormal(92, 0.62) * conditions.slowness);
     emit('api.request', { operation, http_status: status, duration_ms: durationMs, cold_start: random.chance(0.01) });
-    known.push({ atMs: nowMs, m6: status < 500 && durationMs < 500 });
+    known.push({ atMs: nowMs, isGood: { A1: status < 500, M6: status < 500 && durationMs < 500 } });
   };
-  const settle = (result: string) => {
+  let isRescued = false;
+  const settle = (result: string, whose: 'user' | 'ours' | 'other' = 'other') => {
     const isGood = result === 'completed';
     const settledMs = result === 'timed_out' ? startMs + TIME_LIMIT_MS : nowMs;
     // The clean-up ends what was left open, a little after its time.
@@ -292,7 +295,16 @@ function oneAttempt(startMs: number, random: Random, scenario: Scenario, deploys
       nowMs = sweptMs;
       emit('enrollment.expired');
     }
-    known.push({ atMs: settledMs, m1: isGood, ...(isGood && { m2: nowMs - startMs <= 60_000 }) });
+    known.push({
+      atMs: settledMs,
+      isGood: {
+        M1: isGood,
+        ...(whose !== 'user' && { M1S: isGood }),
+        ...(isGood && { M2: nowMs - startMs <= 60_000 }),
+        M5: whose !== 'ours',
+        ...(events.some(({ type }) => type === 'provider.request') && { M7: !isRescued }),
+      },
+    });
     return { events, known, result, settledMs };
   };
 
@@ -300,7 +312,7 @@ function oneAttempt(startMs: number, random: Random, scenario: Scenario, deploys
     request('start', 500);
     emit('enrollment.started', { expires_at: iso(startMs + TIME_LIMIT_MS) });
     emit('enrollment.failed', { outcome: 'failure', error_class: 'storage', error_code: 'db_write_failed' });
-    return settle('failed');
+    return settle('failed', 'ours');
   }
   request('start', 201);
   emit('enrollment.started', { expires_at: iso(startMs + TIME_LIMIT_MS) });
@@ -309,7 +321,7 @@ function oneAttempt(startMs: number, random: Random, scenario: Scenario, deploys
     const isLost = random.chance(conditions.providerFails);
     const cost = person.factor_type === 'sms' ? { cost: 0.042, cost_currency: 'EUR' } : {};
     emit('provider.request', { outcome: isLost ? 'failure' : 'success', duration_ms: nowMs - startMs, ...cost });
-    const isRescued = isLost && random.chance(0.15);
+    isRescued = isLost && random.chance(0.15);
     if (isRescued) {
       nowMs += 5_000;
       emit('provider.fallback', { reason: 'delivery failed' });
@@ -325,11 +337,11 @@ function oneAttempt(startMs: number, random: Random, scenario: Scenario, deploys
   nowMs += Math.round(Math.min(random.logNormal(21_000, 0.55), 420_000));
   if (random.chance(0.0045)) {
     emit('ux.abandoned', { action: 'enter_code' });
-    return settle('timed_out');
+    return settle('timed_out', 'user');
   }
   if (random.chance(0.003)) {
     emit('enrollment.cancelled', { reason: 'chose another factor' });
-    return settle('cancelled');
+    return settle('cancelled', 'user');
   }
   while (random.chance(0.06)) {
     request('verify', 422);
@@ -337,7 +349,7 @@ function oneAttempt(startMs: number, random: Random, scenario: Scenario, deploys
     nowMs += Math.round(random.logNormal(9_000, 0.4));
     if (events.length > 14) {
       emit('enrollment.failed', { outcome: 'failure', error_class: 'client', error_code: 'too_many_wrong_codes' });
-      return settle('failed');
+      return settle('failed', 'user');
     }
   }
   request('verify', 200);

@@ -23,6 +23,19 @@ export interface Metrics {
   observeRequest(operation: string, seconds: number): void;
 }
 
+/** Values of a label beyond this many are `other`. */
+const MAX_LABEL_VALUES = 50;
+
+/** Lets the first values of a label through, by their order of arrival. */
+function boundedLabel(): (value: string) => string {
+  const seen = new Set<string>();
+  return (value) => {
+    if (!seen.has(value) && seen.size >= MAX_LABEL_VALUES) return 'other';
+    seen.add(value);
+    return value;
+  };
+}
+
 /** A registry of its own, so that tests and processes do not share one. */
 export function createMetrics(deps: { lagSeconds: () => number }): Metrics {
   const registry = new Registry();
@@ -140,8 +153,11 @@ export function createMetrics(deps: { lagSeconds: () => number }): Metrics {
     },
     showAlerts(active) {
       alertActive.reset();
-      for (const { alert, severity, service, provider, region, deployment } of active)
-        alertActive.set({ alert, severity, service, provider, region, deployment }, 1);
+      const bounded = { provider: boundedLabel(), region: boundedLabel(), deployment: boundedLabel() };
+      for (const { alert, severity, service, provider, region, deployment } of active) {
+        const place = { provider: bounded.provider(provider), region: bounded.region(region), deployment: bounded.deployment(deployment) };
+        alertActive.set({ alert, severity, service, ...place }, 1);
+      }
       findings.reset();
       for (const detector of BESIDE_ALERTS.map((each) => each.detector))
         for (const severity of ['page', 'ticket']) findings.set({ detector, severity }, 0);

@@ -1,9 +1,11 @@
 /** What the Overview page shows, in one answer: verdict, SLO rows, what changed, and how fresh it all is. */
 
+import type { ActiveAlert } from '../slo/alert-watch.ts';
 import type { Counts } from '../slo/burn.ts';
 import { errorBudgetRemaining } from '../slo/burn.ts';
 import type { Evaluation } from '../slo/evaluator.ts';
 import { dailyCounts } from '../slo/figures.ts';
+import { runbookOf } from '../slo/notifications.ts';
 import type { Slo } from '../slo/openslo.ts';
 import type { SloStatus } from '../slo/status.ts';
 import { type SloState, stateOf, type Verdict, verdictOf } from '../slo/verdict.ts';
@@ -40,6 +42,8 @@ export interface Fill {
 export interface Overview {
   at: string;
   verdict: Verdict;
+  /** Alerts beside the burn rates that fire. */
+  alerts: (Omit<ActiveAlert, 'sinceMs'> & { since: string; runbook: string })[];
   slos: OverviewSlo[];
   changes: Change[];
   newestEvent: string | null;
@@ -52,7 +56,7 @@ export async function overviewOf(
   session: Session,
   slos: readonly Slo[],
   evaluation: Evaluation,
-  more: { fill: Fill | null; version: string },
+  { active, ...more }: { active: readonly ActiveAlert[]; fill: Fill | null; version: string },
 ): Promise<Overview> {
   const daily = await dailyCounts(session, evaluation.atMs, DAYS);
   const changes = await session.rows<Change>(
@@ -65,7 +69,12 @@ export async function overviewOf(
   );
   return {
     at: new Date(evaluation.atMs).toISOString(),
-    verdict: verdictOf(evaluation.statuses),
+    verdict: verdictOf(evaluation.statuses, active),
+    alerts: active.map(({ sinceMs, ...alert }) => ({
+      ...alert,
+      since: new Date(sinceMs).toISOString(),
+      runbook: `/runbooks/${runbookOf(alert.alert)}`,
+    })),
     slos: slos.flatMap((slo) => {
       const status = evaluation.statuses.find((each) => each.slo === slo.name);
       const figure = evaluation.figures.bySlo.get(slo.name);

@@ -11,6 +11,7 @@ import { judgedOf, type Slo } from './openslo.ts';
 import { type Memories, pairKey, type SloStatus, statesAt, statusesOf } from './status.ts';
 
 const EVERY_MS = 15_000;
+const TOLERATED_BACK_MS = 120_000;
 
 export interface Evaluation {
   /** End of the windows, in milliseconds since 1970. */
@@ -50,10 +51,17 @@ export function createEvaluator(deps: EvaluatorDeps): Evaluator {
   let running: Promise<unknown> = Promise.resolve();
   let timer: NodeJS.Timeout | undefined;
   let isStopped = false;
+  let isClockBack = false;
 
   const evaluateNow = async (): Promise<Evaluation> => {
     // A clock that jumps back must not take back what was decided: the evaluator waits until time has caught up.
     const atMs = Math.max(latest?.atMs ?? 0, toMinute(now()));
+    const backMs = atMs - toMinute(now());
+    if (backMs > TOLERATED_BACK_MS && !isClockBack)
+      deps.onProblem(
+        `the clock went back by ${Math.round(backMs / 60_000)} min: windows end at ${new Date(atMs).toISOString()} until it has caught up`,
+      );
+    isClockBack = backMs > TOLERATED_BACK_MS;
     memories ??= await rememberedStates(engine, slos, atMs);
     const figures = await figuresAt(engine, slos, atMs);
     memories = nextStates(slos, figures, memories);

@@ -55,6 +55,16 @@ export async function figuresAt(engine: Engine, slos: readonly Slo[], atMs: numb
     const holes = holesOf(group[0] as Slo, planned);
     for (const [name, figures] of await groupFigures(session, group, holes, atMs)) bySlo.set(name, figures);
   }
+  for (const slo of slos.filter(({ sli }) => sli.hasFindings)) {
+    const figures = bySlo.get(slo.name);
+    if (!figures) continue;
+    const open = await openSecurityFindings(session, elapsedAt(slo.period, atMs));
+    bySlo.set(slo.name, {
+      ...figures,
+      whole: { ...figures.whole, total: figures.whole.total + open },
+      beside: { ...figures.beside, findings: { good: 0, total: open } },
+    });
+  }
   const names = [...new Set(slos.flatMap(windowsOf))];
   return { atMs, bySlo, coverage: await coverageOf(session, names, atMs) };
 }
@@ -186,6 +196,14 @@ async function usersIn(session: Session, slis: readonly string[], asked: readonl
      ) GROUP BY sli`,
   );
   return new Map(rows.map((row) => [row.sli, new Map(asked.map(({ name }, i) => [name, Number(row[`users_${i}`])]))]));
+}
+
+async function openSecurityFindings(session: Session, { fromMs, toMs }: Interval): Promise<number> {
+  const [row] = await session.rows<{ n: number }>(
+    `SELECT toUInt32(count()) AS n FROM findings WHERE kind = 'security' AND status = 'open'
+       AND start >= fromUnixTimestamp64Milli(${fromMs}, 'UTC') AND start < fromUnixTimestamp64Milli(${toMs}, 'UTC')`,
+  );
+  return row?.n ?? 0;
 }
 
 /** Share of the minutes of each window that the collector covered. */

@@ -22,8 +22,11 @@ export interface Sender {
   readonly name: string;
   /** Whether an end in the future may be sent, at which the alert ends by itself. */
   readonly endsByTime: boolean;
-  /** @throws when nobody took them: they are sent again with the next evaluation */
-  send(notifications: readonly Notification[]): Promise<void>;
+  /**
+   * @param isAll whether these are all alerts that fire or have ended lately
+   * @throws when nobody took them: they are sent again with the next evaluation
+   */
+  send(notifications: readonly Notification[], isAll: boolean): Promise<void>;
 }
 
 /** An ended alert is told for so long, for receivers that were away. */
@@ -103,7 +106,7 @@ export async function sendAll(
   notifications: readonly Notification[],
   onProblem: (message: string) => void,
 ): Promise<void> {
-  const results = await Promise.allSettled(senders.map((sender) => sender.send(notifications)));
+  const results = await Promise.allSettled(senders.map((sender) => sender.send(notifications, true)));
   for (const [i, result] of results.entries()) {
     if (result.status === 'rejected')
       onProblem(`${senders[i]?.name}: ${result.reason instanceof Error ? result.reason.message : String(result.reason)}`);
@@ -137,8 +140,15 @@ export async function testRoutes(senders: readonly Sender[], service: string, ba
   return Promise.all(
     senders.map(async (sender) => {
       try {
-        await sender.send(notifications.map((each) => ({ ...each, endsAtMs: sender.endsByTime ? nowMs + TEST_MS : null })));
-        if (!sender.endsByTime) await sender.send(notifications.map((each) => ({ ...each, endsAtMs: nowMs })));
+        await sender.send(
+          notifications.map((each) => ({ ...each, endsAtMs: sender.endsByTime ? nowMs + TEST_MS : null })),
+          false,
+        );
+        if (!sender.endsByTime)
+          await sender.send(
+            notifications.map((each) => ({ ...each, endsAtMs: nowMs })),
+            false,
+          );
         return { route: sender.name };
       } catch (error) {
         return { route: sender.name, problem: error instanceof Error ? error.message : String(error) };

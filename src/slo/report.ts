@@ -12,9 +12,12 @@ export interface SloReport extends SloStatus {
   daily: Counts[];
 }
 
-/** The status of SLOs at a moment, with the last thirty days. */
-export async function sloReport(engine: Engine, slos: readonly Slo[], atMs: number): Promise<SloReport[]> {
-  const statuses = await sloStatus(engine, slos, atMs);
+/**
+ * The status of SLOs at a moment, with the last thirty days.
+ * @param known statuses of that moment, when they are at hand
+ */
+export async function sloReport(engine: Engine, slos: readonly Slo[], atMs: number, known?: readonly SloStatus[]): Promise<SloReport[]> {
+  const statuses = known ?? (await sloStatus(engine, slos, atMs));
   const daily = await dailyCounts(engine.session('read'), toMinute(atMs), DAYS);
   return statuses.map((status) => ({ ...status, daily: daily.get(status.sli) ?? [] }));
 }

@@ -26,8 +26,25 @@ export interface Verdict {
   detail: string;
 }
 
-/** Headline and detail for all SLOs. */
-export function verdictOf(statuses: readonly SloStatus[]): Verdict {
+/** What an alert beside the burn rates says of itself. */
+export interface OtherAlert {
+  severity: Severity;
+  summary: string;
+  meaning: string;
+}
+
+/** Headline and detail for all SLOs, and for the alerts beside them. A page of either kind comes first, then tickets. */
+export function verdictOf(statuses: readonly SloStatus[], others: readonly OtherAlert[] = []): Verdict {
+  const verdict = sloVerdict(statuses);
+  const isFiring = (severity: Severity) => statuses.some((status) => stateOf(status).state === severity);
+  const first = others.find(({ severity }) => severity === 'page') ?? others[0];
+  if (!first) return verdict;
+  const leads = first.severity === 'page' ? !isFiring('page') : !isFiring('page') && !isFiring('ticket');
+  if (leads) return { headline: `${first.summary}.`, detail: `${first.meaning} ${isFiring('ticket') ? verdict.headline : ''}`.trim() };
+  return { headline: verdict.headline, detail: `${verdict.detail} ${others.map(({ summary }) => `${summary}.`).join(' ')}` };
+}
+
+function sloVerdict(statuses: readonly SloStatus[]): Verdict {
   const states = statuses.map((status) => ({ status, ...stateOf(status) }));
   const paging = states.filter(({ state }) => state === 'page');
   const tickets = states.filter(({ state }) => state === 'ticket');

@@ -14,23 +14,31 @@ export async function bringUpToDate(deps: RollerDeps & { now: () => number }, st
   return recomputeIfRedefined(deps, rolled);
 }
 
-/** Rolls every stored event once more, a day at a time. Rows join what they held, so nothing that only they know is lost. */
+/** So many events, at least an hour of them, are rolled again at a time. */
+const CHUNK_EVENTS = 100_000;
+
+/** Rolls every stored event once more, in order. Rows join what they held, so nothing that only they know is lost. */
 async function rollAgain(deps: RollerDeps & { now: () => number }, old: LoaderState): Promise<LoaderState> {
   const session = deps.engine.session('roll');
-  const days = await session.rows<{ day: number }>(
-    'SELECT DISTINCT toUInt32(intDiv(toUnixTimestamp(time), 86400)) AS day FROM events ORDER BY day',
+  const hours = await session.rows<{ hour: number; n: number }>(
+    'SELECT toUInt32(intDiv(toUnixTimestamp(time), 3600)) AS hour, toUInt32(count()) AS n FROM events GROUP BY hour ORDER BY hour',
   );
   const columns = EVENT_COLUMN_NAMES.map((name) => (MILLISECONDS.has(name) ? `toUnixTimestamp64Milli(${name})` : name)).join(', ');
   let state = old;
-  for (const { day } of days) {
+  for (let from = 0; from < hours.length; ) {
+    let events = 0;
+    let to = from;
+    while (to < hours.length && (to === from || events + (hours[to]?.n ?? 0) <= CHUNK_EVENTS)) events += hours[to++]?.n ?? 0;
+    const [first, last] = [hours[from]?.hour ?? 0, hours[to - 1]?.hour ?? 0];
     const rows = await session.rows<{ row: EventRow }>(
       `SELECT tuple(${columns}) AS row FROM events FINAL
-       WHERE toStartOfTenMinutes(time) >= toDateTime(${day * 86_400}, 'UTC') AND toStartOfTenMinutes(time) < toDateTime(${(day + 1) * 86_400}, 'UTC')
+       WHERE toStartOfTenMinutes(time) >= toDateTime(${first * 3_600}, 'UTC') AND toStartOfTenMinutes(time) < toDateTime(${(last + 1) * 3_600}, 'UTC')
        SETTINGS output_format_json_named_tuples_as_objects = 0, output_format_json_quote_64bit_integers = 0`,
     );
     const pending = new PendingRoll(deps.slis);
     for (const { row } of rows) pending.add(row);
     state = await roll(deps, state, pending, deps.now());
+    from = to;
   }
   const done = { ...state, layout: LAYOUT };
   await writeLoaderState(deps.statePath, done);

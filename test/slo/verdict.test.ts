@@ -26,6 +26,20 @@ const healthy: SloStatus = {
 };
 const latency: SloStatus = { ...healthy, slo: 'api-latency', sli: 'M6', title: 'API latency' };
 
+test('a page beside the burn rates leads where no SLO pages, and is named where one does', () => {
+  const outage = {
+    severity: 'page' as const,
+    summary: 'sms-aurora fails in eu-west: 9 of 10 requests failed',
+    meaning: 'A provider fails.',
+  };
+  expect(verdictOf([healthy, latency], [outage])).toEqual({ headline: `${outage.summary}.`, detail: 'A provider fails.' });
+  const paging = { ...healthy, alerts: [{ ...page, state: 'firing' as const, since: '2026-03-01T00:59:00.000Z' }] };
+  const both = verdictOf([paging], [outage]);
+  expect(both.headline).toBe('enrollment-success pages.');
+  expect(both.detail).toContain(outage.summary);
+  expect(verdictOf([paging], [{ ...outage, severity: 'ticket' }]).headline).toBe('enrollment-success pages.');
+});
+
 test('says what pages, how fast it burns, since when, and what is left', () => {
   const alerts: SloAlert[] = [
     { ...page, state: 'firing', since: '2026-03-01T00:59:00.000Z' },

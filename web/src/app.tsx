@@ -4,10 +4,10 @@ import type { Overview } from './api.ts';
 import { AttemptsChart } from './attempts-chart.tsx';
 import { Changes } from './changes.tsx';
 import { EventList } from './event-list.tsx';
-import { duration, zone } from './format.ts';
+import { duration, moment, zone } from './format.ts';
 import { Icon } from './icons.tsx';
 import { SloPage } from './slo-page.tsx';
-import { SloTable } from './slo-table.tsx';
+import { SloTable, WORDS } from './slo-table.tsx';
 import { SuccessMatrix } from './success-matrix.tsx';
 import { type Live, useLive } from './use-live.ts';
 import { Waiting } from './waiting.tsx';
@@ -137,6 +137,7 @@ function Content({
           Runbook
         </a>
       </div>
+      {overview.alerts.length > 0 && <AlertList alerts={overview.alerts} now={now} />}
       {problem && (
         <p className="fill" role="status">
           The figures are from {new Date(overview.at).toLocaleTimeString()}: {problem}
@@ -157,6 +158,29 @@ function Content({
       <EventList events={events} isPaused={isPaused} onPause={onPause} />
       {overview.newestEvent === null && !overview.fill && <FirstEvent />}
     </>
+  );
+}
+
+/** Alerts beside the burn rates: a provider that is out, people locked out, silence. */
+function AlertList({ alerts, now }: { alerts: Overview['alerts']; now: number }) {
+  return (
+    <section className="panel alerts" aria-label="Alerts beside the burn rates">
+      <ul>
+        {alerts.map((alert) => (
+          <li key={`${alert.alert}-${alert.provider}-${alert.region}-${alert.deployment}`}>
+            <span className={`chip ${alert.severity}`}>
+              <Icon name={alert.severity} />
+              {WORDS[alert.severity]}
+            </span>
+            <span>
+              {alert.summary}
+              <small>since {moment(alert.since, now)}</small>
+            </span>
+            <a href={alert.runbook}>Runbook</a>
+          </li>
+        ))}
+      </ul>
+    </section>
   );
 }
 

@@ -13,7 +13,11 @@ const TIMEOUT_MS = 10_000;
 /** Alerts that ended are remembered as told for so long. */
 const REMEMBER_MS = 24 * 3_600_000;
 
-const toldSchema = z.record(z.string(), z.object({ startsAtMs: z.number(), isEnded: z.boolean(), atMs: z.number() }));
+const texts = z.record(z.string(), z.string());
+const toldSchema = z.record(
+  z.string(),
+  z.object({ labels: texts, annotations: texts, startsAtMs: z.number(), isEnded: z.boolean(), atMs: z.number() }),
+);
 type Told = z.infer<typeof toldSchema>;
 
 export interface WebhookOptions {
@@ -53,9 +57,10 @@ export function webhookSender({ url, secret, statePath, now }: WebhookOptions): 
   return {
     name: `web hook at ${new URL(url).host}`,
     endsByTime: false,
-    async send(notifications) {
+    async send(notifications, isAll) {
       told ??= await readTold(statePath);
-      for (const notification of notifications) {
+      const gone = isAll ? ofThePast(told, notifications, now()) : [];
+      for (const notification of [...notifications, ...gone]) {
         const name = keyOf(notification);
         const before = told[name];
         const isEnded = notification.endsAtMs !== null;
@@ -63,12 +68,21 @@ export function webhookSender({ url, secret, statePath, now }: WebhookOptions): 
         // The end of what nobody was told of is no news.
         if (isKnown || (isEnded && before?.startsAtMs !== notification.startsAtMs)) continue;
         await tell(notification, isEnded);
-        told[name] = { startsAtMs: notification.startsAtMs, isEnded, atMs: now() };
+        const { labels, annotations, startsAtMs } = notification;
+        told[name] = { labels, annotations, startsAtMs, isEnded, atMs: now() };
         await writeDurably(statePath, JSON.stringify(told));
       }
       for (const [name, { isEnded, atMs }] of Object.entries(told)) if (isEnded && now() - atMs > REMEMBER_MS) delete told[name];
     },
   };
+}
+
+/** What an earlier process said fires, and this one knows nothing of: it ended while nobody looked. */
+function ofThePast(told: Told, notifications: readonly Notification[], nowMs: number): Notification[] {
+  const known = new Set(notifications.map(keyOf));
+  return Object.entries(told)
+    .filter(([name, { isEnded }]) => !isEnded && !known.has(name))
+    .map(([, { labels, annotations, startsAtMs }]) => ({ labels, annotations, startsAtMs, endsAtMs: nowMs }));
 }
 
 /** The three headers of a signed message. */

@@ -54,17 +54,16 @@ export function apiRoutes(deps: ApiDeps): Router {
   };
 
   router.get('/overview', async (_request, response) => {
-    const { store, slos, evaluator } = ready();
+    const { store, slos, evaluator, watch } = ready();
     const evaluation = evaluator.latest() ?? (await evaluator.evaluate());
-    response.json(await overviewOf(store.read, slos, evaluation, { fill: deps.fill(), version: deps.version }));
+    response.json(await overviewOf(store.read, slos, evaluation, { active: watch.active(), fill: deps.fill(), version: deps.version }));
   });
 
   router.get('/slos', async (request, response) => {
     const { store, slos, evaluator } = ready();
-    const reports = await sloReport(store.engine, slos, momentOf(request.query.at, deps.now()));
     // Without a moment asked for, the states are those that the evaluator is in: what it held, it holds here too.
-    const evaluated = request.query.at === undefined ? evaluator.latest()?.statuses : undefined;
-    response.json(reports.map((report) => ({ ...report, ...evaluated?.find(({ slo }) => slo === report.slo) })));
+    const latest = request.query.at === undefined ? evaluator.latest() : undefined;
+    response.json(await sloReport(store.engine, slos, latest?.atMs ?? momentOf(request.query.at, deps.now()), latest?.statuses));
   });
 
   router.use(sloRoutes(ready, deps.now));

@@ -3,7 +3,7 @@ import type { Sli } from './sli.ts';
 /**
  * M9, unauthorised attempts: how many requests were blocked, and how many attempts denied at a risk of 0.8 or more.
  * Unit: `access.blocked` events in their minute, and settled attempts with such a denial in the minute of settlement. Reported per day
- * with its trend; there is no objective. Open security findings are counted beside, when the status is asked. Source: contract, "SLIs".
+ * with its trend; there is no objective. Open security findings that began in the period are added when the status is asked. Source: contract, "SLIs".
  *
  * Example: three requests blocked on one day, two denials of one attempt at risk 0.9, one at 0.5. M9 = 4 that day.
  */
@@ -12,6 +12,7 @@ export const m9: Sli = {
   title: 'Unauthorised attempts',
   meaning: 'blocked requests and risky denials',
   kind: 'count',
+  hasFindings: true,
   counters: [
     { id: 'M9', unit: 'event', types: ['access.blocked'], total: '1', good: '0' },
     { id: 'M9', unit: 'attempt', total: 'denied_at_risk', good: '0' },

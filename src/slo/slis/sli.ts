@@ -13,4 +13,6 @@ export interface Sli extends StoredSli {
   /** What is counted, as a reader of the page would say it: "settled and completed". */
   readonly meaning: string;
   readonly kind: SliKind;
+  /** Whether open security findings that began in the period count too. */
+  readonly hasFindings?: true;
 }

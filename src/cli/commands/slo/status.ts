@@ -12,10 +12,9 @@ export function statusCommand(slo: Command, context: Context): void {
     .description('Objective, budget, burn rates and alerts of every SLO.')
     .option('--at <time>', 'as of this moment, by event time (RFC 3339; default now)')
     .option('--data <dir>', 'data directory (default .muster, or MUSTER_DATA)')
-    .option('--slo <path...>', 'OpenSLO files or folders (default: those of the running process, or those that ship)')
     .option('--json', 'print as JSON, unrounded')
     .addHelpText('after', '\nExample:\n  $ muster slo status --at 2026-11-24T12:00:00Z --json')
-    .action(async (options: { at?: string; data?: string; slo?: string[]; json?: boolean }) => {
+    .action(async (options: { at?: string; data?: string; json?: boolean }) => {
       const atMs = timeOption('--at', options.at) ?? context.now();
       const reports = await throughEither(
         context,
