@@ -5,6 +5,7 @@ import type { Counts } from '../slo/burn.ts';
 import { errorBudgetRemaining } from '../slo/burn.ts';
 import type { Evaluation } from '../slo/evaluator.ts';
 import { dailyCounts } from '../slo/figures.ts';
+import { type GateVerdict, gateOf } from '../slo/gate.ts';
 import { runbookOf } from '../slo/notifications.ts';
 import type { Slo } from '../slo/openslo.ts';
 import type { SloStatus } from '../slo/status.ts';
@@ -19,6 +20,8 @@ export interface OverviewSlo extends SloStatus {
   state: SloState;
   since: string | null;
   budgetYesterday: number | null;
+  /** Whether the error-budget policy lets deploys out. */
+  gate: GateVerdict;
   /** Good and total per day, oldest first, the last one ending now. */
   daily: Counts[];
 }
@@ -86,6 +89,7 @@ export async function overviewOf(
           meaning: slo.sli.meaning,
           state,
           since,
+          gate: gateOf(status),
           budgetYesterday: slo.objective === null ? null : errorBudgetRemaining(figure.wholeYesterday, slo.objective),
           daily: daily.get(slo.sli.id) ?? [],
         },

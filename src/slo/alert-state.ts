@@ -54,6 +54,8 @@ export function nextState(pair: Pair, before: PairMemory | undefined, inputs: Pa
       return atMs - quietSinceMs < HOLD_MS ? become('firing', quietSinceMs) : become('no_traffic');
     }
   }
-  if (inputs.long.total === 0) return become('no_traffic');
+  // Silence that outlasted a firing alert stays what it is until there is traffic again.
+  const isStillSilent = before?.state === 'no_traffic' && inputs.short.total === 0;
+  if (inputs.long.total === 0 || isStillSilent) return become('no_traffic');
   return become(burns ? 'too_few' : 'inactive');
 }

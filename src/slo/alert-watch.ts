@@ -1,6 +1,7 @@
 /** Watches the alerts beside the burn rates: what holds is a finding and a metric, until it has not held for a while. */
 import type { Engine } from '../store/engine.ts';
 import { type Finding, findingsSince, writeFindings } from '../store/findings.ts';
+import { maintenanceIn } from '../store/maintenance.ts';
 import { MIN_COVERAGE } from './alert-state.ts';
 import type { Alert, Condition } from './alerts/alert.ts';
 import type { Thresholds } from './alerts/thresholds.ts';
@@ -10,6 +11,9 @@ import type { Severity } from './pairs.ts';
 
 /** An alert that is not seen for so long has resolved: shorter gaps would notify twice. */
 const KEEP_MS = 5 * 60_000;
+
+/** One alert fires at so many places at most. */
+const MAX_CONDITIONS = 100;
 
 export interface ActiveAlert {
   alert: string;
@@ -62,28 +66,32 @@ export function createAlertWatch(deps: {
     async look(evaluation) {
       watched ??= await leftOpen(deps.engine, deps.alerts, service, evaluation.atMs);
       const { atMs } = evaluation;
+      const next = new Map(watched);
       const changed: Finding[] = [];
+      const isMuted = (await maintenanceIn(deps.engine.session('evaluate'), atMs, atMs + 1)).some(({ slo }) => slo === '*');
       // Nothing resolves on what was not seen.
       const canResolve = (evaluation.figures.coverage.get('5m') ?? 1) >= MIN_COVERAGE;
       for (const alert of deps.alerts) {
-        const conditions = await lookAt(alert, evaluation);
+        const conditions = isMuted ? [] : await lookAt(alert, evaluation);
         if (!conditions) continue;
-        for (const condition of conditions) {
+        for (const condition of conditions.slice(0, MAX_CONDITIONS)) {
           const key = keyOf(alert.name, condition);
-          const before = watched.get(key);
-          const next = seen(alert, condition, service, before, atMs);
-          watched.set(key, next);
-          if (!before || JSON.stringify(before.finding) !== JSON.stringify(next.finding)) changed.push(next.finding);
+          const before = next.get(key);
+          const now = seen(alert, condition, service, before, atMs);
+          next.set(key, now);
+          if (!before || JSON.stringify(before.finding) !== JSON.stringify(now.finding)) changed.push(now.finding);
         }
-        for (const [key, each] of watched) {
+        for (const [key, each] of next) {
           const isOurs = each.active.alert === alert.name;
-          const mayEnd = canResolve || alert.detector === 'telemetry_stale';
-          if (!isOurs || !mayEnd || atMs - each.lastSeenMs < KEEP_MS) continue;
-          watched.delete(key);
+          const mayEnd = canResolve || isMuted || alert.detector === 'telemetry_stale';
+          if (!isOurs || !mayEnd || (!isMuted && atMs - each.lastSeenMs < KEEP_MS)) continue;
+          next.delete(key);
           changed.push({ ...each.finding, status: 'resolved', endMs: each.lastSeenMs });
         }
       }
+      // What cannot be written down is looked at anew with the next evaluation.
       await writeFindings(deps.engine, changed, deps.now());
+      watched = next;
       return [...watched.values()].map(({ active }) => active);
     },
   };

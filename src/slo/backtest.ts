@@ -1,4 +1,5 @@
 /** Backtest: would these alerts have woken anybody, and for what, had an SLO been in force over a past time? */
+import { setImmediate } from 'node:timers/promises';
 import type { Engine } from '../store/engine.ts';
 import { type Circumstances, type History, loadCircumstances, loadHistory, walk, withoutMaintenance } from './history.ts';
 import { judgedOf, type Slo } from './openslo.ts';
@@ -42,8 +43,8 @@ export interface Past {
 export async function loadPast(engine: Engine, slo: Slo, fromMs: number, toMs: number): Promise<Past> {
   const longest = Math.max(0, ...slo.pairs.map(({ long }) => windowSeconds(long))) * 1_000;
   const startMs = fromMs - longest - LEAD_MS;
-  const circumstances = await loadCircumstances(engine, startMs, toMs);
-  const history = (await loadHistory(engine, [slo.sli.id], startMs, toMs)).get(slo.sli.id) as History;
+  const circumstances = await loadCircumstances(engine.session('panels'), startMs, toMs);
+  const history = (await loadHistory(engine.session('panels'), [slo.sli.id], startMs, toMs)).get(slo.sli.id) as History;
   return { fromMs, toMs, history: withoutMaintenance(history, circumstances.maintenance, slo.name), circumstances };
 }
 
@@ -140,14 +141,21 @@ export interface Suggestion {
   candidates: { objective: number; pages: number; tickets: number; budgetLeft: number | null }[];
 }
 
-/** Suggests an objective from what was, by a backtest of each candidate. */
-export function suggest(slo: Slo, past: Past): Suggestion {
+/** Suggests an objective from what was, by a backtest of each candidate; lets others have a turn between them. */
+export async function suggest(slo: Slo, past: Past): Promise<Suggestion> {
   const days = (past.toMs - past.fromMs) / 86_400_000;
-  const candidates = CANDIDATES.map((objective) => {
+  const candidates: Suggestion['candidates'] = [];
+  for (const objective of CANDIDATES) {
     const { episodes, budgetSpent } = backtest(slo, past, objective);
     const count = (severity: Severity) => episodes.filter((episode) => episode.severity === severity).length;
-    return { objective, pages: count('page'), tickets: count('ticket'), budgetLeft: budgetSpent === null ? null : 1 - budgetSpent };
-  });
+    candidates.push({
+      objective,
+      pages: count('page'),
+      tickets: count('ticket'),
+      budgetLeft: budgetSpent === null ? null : 1 - budgetSpent,
+    });
+    await setImmediate();
+  }
   const isFit = ({ budgetLeft, pages }: (typeof candidates)[number]) =>
     budgetLeft !== null && budgetLeft >= MIN_BUDGET_LEFT && pages <= Math.max(MAX_PAGES_IN_30_DAYS, (MAX_PAGES_IN_30_DAYS * days) / 30);
   const { good, total } = backtest(slo, past);

@@ -3,9 +3,9 @@ import type { Engine } from '../store/engine.ts';
 import type { MaintenanceWindow } from '../store/maintenance.ts';
 import { loadPast, type Past, runs } from './backtest.ts';
 import { burnRate, type Counts } from './burn.ts';
-import { type Explanation, explain } from './explain.ts';
+import { type Explanation, explain, timeToExplain } from './explain.ts';
 import { toMinute } from './figures.ts';
-import { walk } from './history.ts';
+import { since, walk } from './history.ts';
 import { judgedOf, type Slo } from './openslo.ts';
 import type { Pair } from './pairs.ts';
 import { elapsedAt, periodAt } from './period.ts';
@@ -163,16 +163,23 @@ export function forecast(of: { left: number; badInLastDay: number; allowedPerDay
 function burnPoints(slo: Slo, pair: Pair, past: Past): SloDetail['burn'][number]['points'] {
   const judged = judgedOf(slo);
   const points: SloDetail['burn'][number]['points'] = [];
-  walk(pair, judged, past.history, { ...past.circumstances, slo: slo.name }, (atMs, _memory, { long, short }) => {
-    if (atMs <= past.toMs - BURN_MS || (atMs / MINUTE_MS) % BURN_STEP_MINUTES !== 0) return;
-    points.push({ at: iso(atMs), long: burnRate(long, judged.objective), short: burnRate(short, judged.objective) });
-  });
+  const fromMs = Math.max(past.history.fromMs, past.toMs - BURN_MS - windowSeconds(pair.long) * 1_000);
+  walk(
+    pair,
+    judged,
+    since(past.history, fromMs),
+    { ...past.circumstances, uncovered: past.circumstances.uncovered.subarray((fromMs - past.history.fromMs) / MINUTE_MS), slo: slo.name },
+    (atMs, _memory, { long, short }) => {
+      if (atMs <= past.toMs - BURN_MS || (atMs / MINUTE_MS) % BURN_STEP_MINUTES !== 0) return;
+      points.push({ at: iso(atMs), long: burnRate(long, judged.objective), short: burnRate(short, judged.objective) });
+    },
+  );
   return points;
 }
 
 /** Times in which the evaluator said that pairs fire. */
 async function alertedRuns(engine: Engine, slo: Slo, fromMs: number, toMs: number) {
-  const rows = await engine.session('read').rows<{ pair: string; severity: string; started: number; first: number; ended: number }>(
+  const rows = await engine.session('panels').rows<{ pair: string; severity: string; started: number; first: number; ended: number }>(
     `SELECT pair, severity, toUnixTimestamp(since) AS started, toUnixTimestamp(min(at)) AS first, toUnixTimestamp(max(at)) AS ended FROM alert_states
      WHERE slo = {slo: String} AND state = 'firing' AND at > toDateTime(${fromMs / 1_000}, 'UTC') AND at <= toDateTime(${toMs / 1_000}, 'UTC')
      GROUP BY pair, severity, since ORDER BY since`,
@@ -198,7 +205,7 @@ async function restatements(
 ): Promise<SloDetail['restated']> {
   const starts = alerted.slice(-10);
   if (starts.length === 0) return [];
-  const rows = await engine.session('read').rows<{ at_s: number; window: string; good: string; bad: string }>(
+  const rows = await engine.session('panels').rows<{ at_s: number; window: string; good: string; bad: string }>(
     `SELECT toUnixTimestamp(at) AS at_s, window, good, bad FROM alert_inputs
      WHERE slo = {slo: String} AND at IN (${starts.map(({ firstMs }) => `toDateTime(${firstMs / 1_000}, 'UTC')`).join(', ')})`,
     { slo: slo.name },
@@ -219,7 +226,7 @@ async function restatements(
 }
 
 async function deploysIn(engine: Engine, fromMs: number, toMs: number): Promise<SloDetail['deploys']> {
-  const rows = await engine.session('read').rows<{ ms: string; deployment: string; type: string }>(
+  const rows = await engine.session('panels').rows<{ ms: string; deployment: string; type: string }>(
     `SELECT toUnixTimestamp64Milli(time) AS ms, deployment, type FROM events FINAL
      WHERE toStartOfTenMinutes(time) >= toStartOfTenMinutes(fromUnixTimestamp64Milli(${fromMs}, 'UTC')) AND time < fromUnixTimestamp64Milli(${toMs}, 'UTC')
        AND type IN ('deploy.completed', 'deploy.rolled_back') ORDER BY time DESC LIMIT 100`,
@@ -247,9 +254,8 @@ async function explanationOf(engine: Engine, slo: Slo, settled: readonly Settled
   if (slo.sli.kind !== 'ratio') return [];
   const last = lastIncident(settled);
   const long = slo.pairs.find(({ name }) => name === last?.pair)?.long;
-  // What fired an alert lies in its long window; a ticket's would reach back into times that were well.
-  const backMs = Math.min(long === undefined ? 0 : windowSeconds(long) * 1_000, 6 * HOUR_MS);
-  const when = last ? { fromMs: last.startMs - backMs, toMs: last.endMs } : { fromMs: atMs - DAY_MS, toMs: atMs };
-  const lengthMs = when.toMs - when.fromMs;
-  return (await explain(engine, slo.sli, when, { fromMs: when.fromMs - lengthMs, toMs: when.fromMs })).slice(0, 12);
+  const { when, baseline } = last
+    ? timeToExplain(last.startMs, long === undefined ? 0 : windowSeconds(long), last.endMs)
+    : { when: { fromMs: atMs - DAY_MS, toMs: atMs }, baseline: { fromMs: atMs - 2 * DAY_MS, toMs: atMs - DAY_MS } };
+  return (await explain(engine, slo.sli, when, baseline)).slice(0, 12);
 }

@@ -63,21 +63,22 @@ export function createEvaluator(deps: EvaluatorDeps): Evaluator {
       );
     isClockBack = backMs > TOLERATED_BACK_MS;
     memories ??= await rememberedStates(engine, slos, atMs);
-    const figures = await figuresAt(engine, slos, atMs);
+    const figures = await figuresAt(engine, slos, atMs, 'evaluate');
     memories = nextStates(slos, figures, memories);
-    const totals = await totalCounts(engine.session('read'));
+    const totals = await totalCounts(engine.session('evaluate'));
     latest = {
       atMs,
       figures,
       statuses: statusesOf(slos, figures, memories),
       settled: settledSince(totalsBefore, totals),
-      pendingAttempts: await pendingAttempts(engine.session('read'), now()),
+      pendingAttempts: await pendingAttempts(engine.session('evaluate'), now()),
     };
     totalsBefore = totals;
+    const evaluation = latest;
+    await deps.onEvaluated?.(evaluation);
     await writeAlertInputs(engine, slos, figures, now());
     await writeAlertStates(engine, slos, memories, atMs, now());
-    await deps.onEvaluated?.(latest);
-    return latest;
+    return evaluation;
   };
   const evaluate = () => {
     const result = running.then(evaluateNow);
@@ -128,7 +129,7 @@ async function rememberedStates(engine: Engine, slos: readonly Slo[], atMs: numb
   const stored = await readAlertStates(engine, atMs);
   const isKnown = (slo: Slo) => slo.pairs.every(({ name }) => stored.has(pairKey(slo.name, name)));
   const computed = await statesAt(
-    engine,
+    engine.session('evaluate'),
     slos.filter((slo) => !isKnown(slo)),
     atMs,
   );

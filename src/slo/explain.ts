@@ -9,8 +9,12 @@ import type { Interval } from './windows.ts';
 
 /** Labels that only failures have: what is expected of them follows from all attempts. */
 const CAUSES = ['error_class', 'error_code'] as const;
-const MAX_COMBINATIONS = 50_000;
+const MAX_COMBINATIONS = 200_000;
+const MAX_SECONDS = 30;
 const EXAMPLES = 3;
+/** A ticket's long window would reach back into times that were well. */
+const MAX_BACK_MS = 6 * 3_600_000;
+const MAX_BASELINE_MS = 24 * 3_600_000;
 /** Below this many in the baseline, a value's own rate says less than that of all. */
 const MIN_BASELINE = 30;
 /** One-sided 99 %. */
@@ -150,12 +154,14 @@ async function combinationsOf(
 ): Promise<Combination[]> {
   const { rows, at, id } = sourceOf(counter, when, baseline);
   const within = ({ fromMs, toMs }: Interval) => `(${at} >= ${fromMs} AND ${at} < ${toMs})`;
-  const found = await engine.session('read').rows<{ labels: string[]; is_now: number; n: number; failed: number; examples: string[] }>(
+  const found = await engine.session('panels').rows<{ labels: string[]; is_now: number; n: number; failed: number; examples: string[] }>(
     `SELECT [${names.map((name) => `toString(${name})`).join(', ')}] AS labels, ${within(when)} AS is_now, toUInt32(count()) AS n,
        toUInt32(countIf(NOT ifNull(${counter.good}, 0))) AS failed, groupArrayIf(${EXAMPLES})(concat(source, '/', ${id}), NOT ifNull(${counter.good}, 0)) AS examples
      FROM (${rows}) WHERE (${within(when)} OR ${within(baseline)}) AND traffic IN ('', 'user') AND (${counter.total})
-     GROUP BY labels, is_now ORDER BY failed DESC LIMIT ${MAX_COMBINATIONS}`,
+     GROUP BY labels, is_now LIMIT ${MAX_COMBINATIONS + 1} SETTINGS max_execution_time = ${MAX_SECONDS}`,
   );
+  if (found.length > MAX_COMBINATIONS)
+    throw new MusterError('MUSTER_BAD_ARGUMENT', `more than ${MAX_COMBINATIONS} combinations of labels in that time; choose a shorter one`);
   return found.map(({ labels, is_now, n, failed, examples }) => ({ labels, isNow: is_now === 1, total: n, bad: failed, examples }));
 }
 
@@ -178,10 +184,18 @@ function sourceOf(counter: Counter, when: Interval, baseline: Interval): { rows:
   const near = [when, baseline].map(({ fromMs, toMs }) => `home BETWEEN ${Math.max(0, minute(fromMs - reach))} AND ${minute(toMs)}`);
   const table = counter.unit === 'recovery' ? 'recovery_states' : 'attempt_states';
   return {
-    rows: `SELECT * FROM ${table} FINAL WHERE (${near.join(' OR ')}) AND dead = 0 AND settled_at > 0`,
+    rows: `SELECT * FROM ${table} FINAL WHERE (${near.join(' OR ')}) AND dead = 0 AND settled_at > 0
+        AND (by_clock = 0 OR settled_at <= toUnixTimestamp64Milli(now64(3)))`,
     at: 'toInt64(settled_at)',
     id: 'attempt_id',
   };
+}
+
+/** The time to explain of a pair that fires: what fired it lies in its long window, and a baseline of the same length before that. */
+export function timeToExplain(sinceMs: number, longWindowSeconds: number, nowMs: number): { when: Interval; baseline: Interval } {
+  const backMs = Math.min(longWindowSeconds * 1_000, MAX_BACK_MS);
+  const fromMs = sinceMs - backMs;
+  return { when: { fromMs, toMs: nowMs }, baseline: { fromMs: fromMs - Math.min(nowMs - fromMs, MAX_BASELINE_MS), toMs: fromMs } };
 }
 
 /** The first form of an explanation, for an alert's description; undefined when nothing stands out. */

@@ -1,8 +1,9 @@
 /** Where SLOs meet the store: counts per window, users hit, coverage, and the minutes behind them. */
 import { WINDOW_NAMES } from '../names.ts';
-import type { Engine, Session } from '../store/engine.ts';
+import type { Engine, Role, Session } from '../store/engine.ts';
 import { type MaintenanceWindow, maintenanceIn } from '../store/maintenance.ts';
 import { MAX_USERS_BAD } from '../store/minutes.ts';
+import { mergedRanges } from '../store/ranges.ts';
 import type { Counts, WindowCounts } from './burn.ts';
 import type { Slo } from './openslo.ts';
 import { elapsedAt } from './period.ts';
@@ -43,11 +44,14 @@ export function windowsOf(slo: Slo): string[] {
   return [...names].sort((a, b) => windowSeconds(a) - windowSeconds(b));
 }
 
-/** The figures of all SLOs for the half-open windows that end at `atMs` (a full minute), in one pass over minutes and hours. */
-export async function figuresAt(engine: Engine, slos: readonly Slo[], atMs: number): Promise<Figures> {
-  const session = engine.session('read');
+/**
+ * The figures of all SLOs for the half-open windows that end at `atMs` (a full minute), in one pass over minutes and hours.
+ * @param role whose connection is used: the evaluator must not wait for what people ask
+ */
+export async function figuresAt(engine: Engine, slos: readonly Slo[], atMs: number, role: Role = 'read'): Promise<Figures> {
+  const session = engine.session(role);
   const longest = Math.max(...slos.map(({ period }) => atMs - elapsedAt(period, atMs - DAY_MS).fromMs), 3 * DAY_MS);
-  const planned = await maintenanceIn(engine, atMs - longest, atMs + MINUTE_MS);
+  const planned = await maintenanceIn(session, atMs - longest, atMs + MINUTE_MS);
   const bySlo = new Map<string, WindowFigures>();
   // SLOs with the same holes in their time are read together.
   const groups = Map.groupBy(slos, (slo) => JSON.stringify(holesOf(slo, planned)));
@@ -147,16 +151,12 @@ function reading(asked: readonly Asked[]) {
   };
 }
 
-/** Overlapping and touching intervals made one. */
-function joined(intervals: readonly Interval[]): Interval[] {
-  const result: Interval[] = [];
-  for (const { fromMs, toMs } of [...intervals].sort((a, b) => a.fromMs - b.fromMs)) {
-    const last = result.at(-1);
-    if (last && fromMs <= last.toMs) last.toMs = Math.max(last.toMs, toMs);
-    else result.push({ fromMs, toMs });
-  }
-  return result;
-}
+/** Overlapping and touching intervals of whole minutes made one. */
+const joined = (intervals: readonly Interval[]): Interval[] =>
+  mergedRanges(intervals.map(({ fromMs, toMs }) => [fromMs / MINUTE_MS, toMs / MINUTE_MS - 1])).map(([first, last]) => ({
+    fromMs: first * MINUTE_MS,
+    toMs: (last + 1) * MINUTE_MS,
+  }));
 
 /** SQL that sums good and total over each asked-for time, by SLI, or by SLI, dimension and value. */
 export function countsSql(slis: readonly string[], asked: readonly Asked[], by: 'whole' | 'split' = 'whole'): string {

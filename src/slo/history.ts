@@ -1,5 +1,5 @@
 /** The minutes behind an SLI as arrays, and a walk over them that decides as the evaluator does: for the past, and for what might have been. */
-import type { Engine } from '../store/engine.ts';
+import type { Session } from '../store/engine.ts';
 import { type MaintenanceWindow, maintenanceIn } from '../store/maintenance.ts';
 import { MAX_USERS_BAD } from '../store/minutes.ts';
 import { type Judged, nextState, type PairMemory } from './alert-state.ts';
@@ -27,8 +27,7 @@ export interface Circumstances {
 }
 
 /** The minutes of SLIs in [fromMs, toMs), by SLI. */
-export async function loadHistory(engine: Engine, slis: readonly string[], fromMs: number, toMs: number): Promise<Map<string, History>> {
-  const session = engine.session('read');
+export async function loadHistory(session: Session, slis: readonly string[], fromMs: number, toMs: number): Promise<Map<string, History>> {
   const length = Math.round((toMs - fromMs) / MINUTE_MS);
   const range = `minute >= toDateTime(${fromMs / 1_000}, 'UTC') AND minute < toDateTime(${toMs / 1_000}, 'UTC')`;
   const names = slis.map((id) => `'${id}'`).join(', ');
@@ -59,14 +58,14 @@ export async function loadHistory(engine: Engine, slis: readonly string[], fromM
 }
 
 /** Coverage and maintenance in [fromMs, toMs). */
-export async function loadCircumstances(engine: Engine, fromMs: number, toMs: number): Promise<Circumstances> {
+export async function loadCircumstances(session: Session, fromMs: number, toMs: number): Promise<Circumstances> {
   const uncovered = new Uint8Array(Math.round((toMs - fromMs) / MINUTE_MS));
-  const rows = await engine.session('read').rows<{ at: number }>(
+  const rows = await session.rows<{ at: number }>(
     `SELECT toUInt32(intDiv(toUnixTimestamp(minute) - ${fromMs / 1_000}, 60)) AS at FROM coverage FINAL
      WHERE covered = 0 AND minute >= toDateTime(${fromMs / 1_000}, 'UTC') AND minute < toDateTime(${toMs / 1_000}, 'UTC')`,
   );
   for (const { at } of rows) uncovered[at] = 1;
-  return { fromMs, uncovered, maintenance: await maintenanceIn(engine, fromMs, toMs) };
+  return { fromMs, uncovered, maintenance: await maintenanceIn(session, fromMs, toMs) };
 }
 
 /** A history without the minutes that maintenance takes out for an SLO. */
@@ -84,6 +83,14 @@ export function withoutMaintenance(history: History, maintenance: readonly Maint
     for (let minute = from; minute < to; minute++) users.delete(minute);
   }
   return { ...history, good, total, users };
+}
+
+/** The part of a history from a moment on. */
+export function since(history: History, fromMs: number): History {
+  const skipped = Math.round((fromMs - history.fromMs) / MINUTE_MS);
+  if (skipped <= 0) return history;
+  const users = new Map([...history.users].flatMap(([minute, hit]) => (minute < skipped ? [] : [[minute - skipped, hit] as const])));
+  return { fromMs, good: history.good.subarray(skipped), total: history.total.subarray(skipped), users };
 }
 
 /** Sums over windows that end at any minute. */

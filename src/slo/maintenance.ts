@@ -29,7 +29,7 @@ export async function addMaintenance(
 
 /** Takes a window away. @throws MUSTER_NOT_FOUND */
 export async function removeMaintenance(engine: Engine, id: string, nowMs: number): Promise<void> {
-  const known = (await maintenanceIn(engine, 0, FOREVER_MS)).find((window) => window.id === id);
+  const known = (await maintenanceIn(engine.session('read'), 0, FOREVER_MS)).find((window) => window.id === id);
   if (!known) throw new MusterError('MUSTER_NOT_FOUND', 'no maintenance window has this id; muster slo maintenance list shows them');
   await writeMaintenance(engine, known, nowMs, true);
 }

@@ -3,7 +3,7 @@ import { ALERTS } from '../names.ts';
 import type { Engine } from '../store/engine.ts';
 import type { ActiveAlert } from './alert-watch.ts';
 import type { Evaluation } from './evaluator.ts';
-import { explain, leadingCause } from './explain.ts';
+import { explain, leadingCause, timeToExplain } from './explain.ts';
 import type { Slo } from './openslo.ts';
 import { burnLabels } from './pairs.ts';
 import { windowSeconds } from './windows.ts';
@@ -51,17 +51,12 @@ export function createNotifier(deps: {
   const known = new Map<string, Notification>();
   const causes = new Map<string, { text: string | undefined; atMs: number }>();
 
-  const causeOf = async (slo: Slo, longWindow: string, atMs: number): Promise<string | undefined> => {
+  const causeOf = async (slo: Slo, sinceMs: number, longWindow: string, atMs: number): Promise<string | undefined> => {
     if (slo.sli.kind !== 'ratio') return undefined;
     const before = causes.get(slo.name);
     if (before && atMs - before.atMs < EXPLAINED_MS) return before.text;
-    const lengthMs = windowSeconds(longWindow) * 1_000;
-    const text = await explain(
-      deps.engine,
-      slo.sli,
-      { fromMs: atMs - lengthMs, toMs: atMs },
-      { fromMs: atMs - 2 * lengthMs, toMs: atMs - lengthMs },
-    )
+    const { when, baseline } = timeToExplain(sinceMs, windowSeconds(longWindow), atMs);
+    const text = await explain(deps.engine, slo.sli, when, baseline)
       .then(leadingCause)
       .catch((error: unknown) => {
         deps.onProblem(`explain: ${error instanceof Error ? error.message : String(error)}`);
@@ -80,7 +75,13 @@ export function createNotifier(deps: {
         for (const pair of slo.pairs) {
           const alert = status?.alerts.find((each) => each.pair === pair.name && each.state === 'firing');
           if (!status || !alert) continue;
-          const notification = burnNotification(slo, status, alert, await causeOf(slo, alert.longWindow, evaluation.atMs), deps.baseUrl);
+          const notification = burnNotification(
+            slo,
+            status,
+            alert,
+            await causeOf(slo, Date.parse(alert.since ?? ''), alert.longWindow, evaluation.atMs),
+            deps.baseUrl,
+          );
           firing.set(keyOf(notification), notification);
         }
       }
@@ -179,7 +180,7 @@ function burnNotification(
     labels: { alertname: ALERTS.errorBudgetBurn, ...burnLabels(slo, pair) },
     annotations: {
       summary: `${slo.title} burns its error budget${speed}`,
-      description: `${bad}${cause ? `Leading: ${cause}` : 'No value of a label stands out.'}`,
+      description: `${bad}${cause ? `Leading: ${cause}` : ''}`,
       runbook_url: `${baseUrl}/runbooks/error-budget-burn`,
       dashboard_url: `${baseUrl}/slos/${slo.name}`,
     },

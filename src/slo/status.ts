@@ -1,5 +1,5 @@
 /** The status of SLOs at a moment, as `muster slo status`, the API and the page show it. */
-import type { Engine } from '../store/engine.ts';
+import type { Engine, Session } from '../store/engine.ts';
 import type { AlertState, PairMemory } from './alert-state.ts';
 import { burnRate, type Counts, errorBudgetRemaining, type WindowCounts, wilsonInterval } from './burn.ts';
 import { type Figures, figuresAt, toMinute, type WindowFigures, windowsOf } from './figures.ts';
@@ -53,16 +53,16 @@ export const pairKey = (slo: string, pair: string): string => `${slo}/${pair}`;
 /** Status of each SLO at `atMs`, cut to the minute: by event time, with all that is known today. */
 export async function sloStatus(engine: Engine, slos: readonly Slo[], atMs: number): Promise<SloStatus[]> {
   const at = toMinute(atMs);
-  return statusesOf(slos, await figuresAt(engine, slos, at), await statesAt(engine, slos, at));
+  return statusesOf(slos, await figuresAt(engine, slos, at, 'panels'), await statesAt(engine.session('panels'), slos, at));
 }
 
 /** The states that the evaluator would be in at `atMs` (a full minute), had it known all along what is known today. */
-export async function statesAt(engine: Engine, slos: readonly Slo[], atMs: number): Promise<Memories> {
+export async function statesAt(session: Session, slos: readonly Slo[], atMs: number): Promise<Memories> {
   const withPairs = slos.filter(({ pairs }) => pairs.length > 0);
   const longest = Math.max(0, ...withPairs.flatMap(({ pairs }) => pairs.map(({ long }) => windowSeconds(long))));
   const fromMs = atMs - LOOK_BACK_MS - longest * 1_000;
-  const histories = await loadHistory(engine, [...new Set(withPairs.map(({ sli }) => sli.id))], fromMs, atMs);
-  const circumstances = await loadCircumstances(engine, fromMs, atMs);
+  const histories = await loadHistory(session, [...new Set(withPairs.map(({ sli }) => sli.id))], fromMs, atMs);
+  const circumstances = await loadCircumstances(session, fromMs, atMs);
   const memories: Memories = new Map();
   for (const slo of withPairs) {
     const stored = histories.get(slo.sli.id);

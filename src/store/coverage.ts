@@ -73,7 +73,8 @@ export function recordCoverage(deps: {
   };
 }
 
-async function lastAlive(path: string): Promise<number | undefined> {
+/** When a collector was last seen alive; undefined when none ever ran. */
+export async function lastAlive(path: string): Promise<number | undefined> {
   try {
     const ms = Number(await readFile(path, 'utf8'));
     return Number.isFinite(ms) && ms > 0 ? ms : undefined;

@@ -28,7 +28,7 @@ export async function writeFindings(engine: Engine, findings: readonly Finding[]
   await engine.withFile('findings', lines.join('\n'), 'JSONCompactEachRow', STRUCTURE, (file) =>
     engine.session('evaluate').run(
       `INSERT INTO findings_log SELECT id, kind, detector, severity, fromUnixTimestamp64Milli(start, 'UTC'), fromUnixTimestamp64Milli(end, 'UTC'),
-         dimensions, evidence, attack, status, version FROM ${file}`,
+         dimensions, evidence, attack, status, greatest(version, (SELECT max(version) + 1 FROM findings_log)) FROM ${file}`,
     ),
   );
 }

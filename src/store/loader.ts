@@ -42,6 +42,8 @@ export interface Loader {
   drain(source: SegmentSource): Promise<void>;
   /** Upper bound of the age of an event that is acknowledged but not yet in `events`, in seconds, beyond the usual pause. */
   lagSeconds(): number;
+  /** The same until it counts in the minutes. */
+  figuresLagSeconds(): number;
   stats(): { loadedEvents: number; pendingEvents: number; rolls: number; damagedSegments: number; unreadableRows: number };
   stop(): Promise<void>;
 }
@@ -59,6 +61,7 @@ export async function openLoader(deps: LoaderDeps): Promise<Loader> {
   let eventsInRoll = 0;
   let unreadableRows = 0;
   let loadedUntilMs = deps.now();
+  let rolledUntilMs = deps.now();
 
   const waiting = () => pending.events + eventsInRoll;
 
@@ -126,6 +129,7 @@ export async function openLoader(deps: LoaderDeps): Promise<Loader> {
 
   /** Rolls what is pending; on failure it stays pending, with what came in meanwhile. */
   const rollPending = async () => {
+    const begunMs = deps.now();
     const batch = pending;
     pending = new PendingRoll(deps.slis);
     eventsInRoll = batch.events;
@@ -141,6 +145,7 @@ export async function openLoader(deps: LoaderDeps): Promise<Loader> {
     } finally {
       eventsInRoll = 0;
     }
+    rolledUntilMs = begunMs;
     for (const [path, lastSequence] of loaded) {
       if (lastSequence > state.cursor) continue;
       await rm(path, { force: true });
@@ -148,6 +153,7 @@ export async function openLoader(deps: LoaderDeps): Promise<Loader> {
     }
   };
 
+  const lagSeconds = () => Math.max(0, deps.now() - loadedUntilMs - LOAD_EVERY_MS) / 1_000;
   const loading = repeat(LOAD_EVERY_MS, deps.onProblem);
   const rolling = repeat(ROLL_EVERY_MS, deps.onProblem);
   return {
@@ -169,7 +175,8 @@ export async function openLoader(deps: LoaderDeps): Promise<Loader> {
         await rolling.once(rollPending);
       }
     },
-    lagSeconds: () => Math.max(0, deps.now() - loadedUntilMs - LOAD_EVERY_MS) / 1_000,
+    lagSeconds,
+    figuresLagSeconds: () => Math.max(lagSeconds(), (deps.now() - rolledUntilMs - ROLL_EVERY_MS) / 1_000),
     stats: () => ({ loadedEvents, pendingEvents: waiting(), rolls: state.roll, damagedSegments: damaged.size, unreadableRows }),
     async stop() {
       await loading.stop();

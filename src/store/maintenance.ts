@@ -1,6 +1,6 @@
 /** Maintenance windows and exclusions: times that count in no budget, with the reason and who said so. */
 import { randomUUID } from 'node:crypto';
-import type { Engine } from './engine.ts';
+import type { Engine, Session } from './engine.ts';
 
 export interface MaintenanceWindow {
   id: string;
@@ -19,19 +19,18 @@ export async function writeMaintenance(engine: Engine, window: MaintenanceWindow
   const { id, slo, startMs, endMs, reason, actorRef } = window;
   const line = JSON.stringify([id, slo, Math.floor(startMs / 1_000), Math.ceil(endMs / 1_000), reason, actorRef, nowMs, Number(isDead)]);
   await engine.withFile('maintenance', line, 'JSONCompactEachRow', STRUCTURE, (file) =>
-    engine
-      .session('roll')
-      .run(
-        `INSERT INTO maintenance_log SELECT id, slo, toDateTime(start, 'UTC'), toDateTime(end, 'UTC'), reason, actor_ref, version, dead FROM ${file}`,
-      ),
+    engine.session('roll').run(
+      `INSERT INTO maintenance_log SELECT id, slo, toDateTime(start, 'UTC'), toDateTime(end, 'UTC'), reason, actor_ref,
+           greatest(version, (SELECT max(version) + 1 FROM maintenance_log)), dead FROM ${file}`,
+    ),
   );
 }
 
 export const newMaintenanceId = (): string => randomUUID();
 
 /** The windows that reach into a time, oldest first. */
-export async function maintenanceIn(engine: Engine, fromMs: number, toMs: number): Promise<MaintenanceWindow[]> {
-  const rows = await engine.session('read').rows<{ id: string; slo: string; s: number; e: number; reason: string; actor_ref: string }>(
+export async function maintenanceIn(session: Session, fromMs: number, toMs: number): Promise<MaintenanceWindow[]> {
+  const rows = await session.rows<{ id: string; slo: string; s: number; e: number; reason: string; actor_ref: string }>(
     `SELECT id, slo, toUnixTimestamp(start) AS s, toUnixTimestamp(end) AS e, reason, actor_ref FROM maintenance
      WHERE e > ${Math.floor(fromMs / 1_000)} AND s < ${Math.ceil(toMs / 1_000)} ORDER BY s, id`,
   );

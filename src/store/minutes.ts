@@ -61,12 +61,12 @@ async function withNumbers<T>(engine: Engine, numbers: readonly number[], use: (
 }
 
 /** Where rows that settle in these minutes may lie: at their start or settlement, whichever is first, which is at most a window earlier. */
-function homesOf(minutes: readonly number[], windowMs: number): string {
+function homesOf(minutes: readonly number[], list: string, windowMs: number): string {
   const reach = Math.ceil(windowMs / 60_000);
   const ranges = mergedRanges(minutes.map((minute) => [minute - reach, minute]));
-  // Too many ranges for the text of a query: their hull reads more than is needed, and finds the same.
-  const asked = ranges.length <= MAX_IN_TEXT ? ranges : [[(minutes[0] as number) - reach, minutes.at(-1) as number] as const];
-  return `(${asked.map(([first, last]) => `home BETWEEN ${Math.max(0, first)} AND ${last}`).join(' OR ')})`;
+  return ranges.length <= MAX_IN_TEXT
+    ? `(${ranges.map(([first, last]) => `home BETWEEN ${Math.max(0, first)} AND ${last}`).join(' OR ')})`
+    : `home IN (SELECT arrayJoin(range(toUInt32(greatest(0, toInt64(n) - ${reach})), n + 1)) FROM ${list})`;
 }
 
 type Sources = Record<Unit, (types: readonly string[]) => string>;
@@ -83,8 +83,8 @@ function sourcesOf(of: { dirty: readonly number[]; dirtyMinutes: string; windowM
   // A waiting attempt counts once its deadline has passed.
   const isSettled = `settled_at > 0 AND (by_clock = 0 OR settled_at <= ${of.nowMs})`;
   return {
-    attempt: () => rows('attempt_states', settledMinute, homesOf(of.dirty, of.windowMs), isSettled),
-    recovery: () => rows('recovery_states', settledMinute, homesOf(of.dirty, RECOVERY_WINDOW_MS), isSettled),
+    attempt: () => rows('attempt_states', settledMinute, homesOf(of.dirty, of.dirtyMinutes, of.windowMs), isSettled),
+    recovery: () => rows('recovery_states', settledMinute, homesOf(of.dirty, of.dirtyMinutes, RECOVERY_WINDOW_MS), isSettled),
     start: () =>
       rows(
         'attempt_states',
@@ -93,18 +93,19 @@ function sourcesOf(of: { dirty: readonly number[]; dirtyMinutes: string; windowM
         'started_at > 0',
       ),
     event: (types) => `SELECT intDiv(toUnixTimestamp(time), 60) AS at, * FROM events FINAL
-      WHERE ${tenMinutesOf(of.dirty)}
+      WHERE ${tenMinutesOf(of.dirty, of.dirtyMinutes)}
         AND ${isDirty('intDiv(toUnixTimestamp(time), 60)')} AND type IN (${types.map((type) => `'${type}'`).join(', ')})`,
   };
 }
 
-/** The ten minutes by which events lie that hold these minutes; the hull of many. */
-function tenMinutesOf(minutes: readonly number[]): string {
+/** The ten minutes by which events lie that hold these minutes. */
+function tenMinutesOf(minutes: readonly number[], list: string): string {
   const starts = [...new Set(minutes.map((minute) => Math.floor(minute / 10) * 600))];
-  const time = (seconds: number) => `toDateTime(${seconds}, 'UTC')`;
-  return starts.length <= MAX_IN_TEXT
-    ? `toStartOfTenMinutes(time) IN (${starts.map(time).join(', ')})`
-    : `toStartOfTenMinutes(time) BETWEEN ${time(starts[0] ?? 0)} AND ${time(starts.at(-1) ?? 0)}`;
+  const found =
+    starts.length <= MAX_IN_TEXT
+      ? `(${starts.map((seconds) => `toDateTime(${seconds}, 'UTC')`).join(', ')})`
+      : `(SELECT toDateTime(intDiv(n, 10) * 600, 'UTC') FROM ${list})`;
+  return `toStartOfTenMinutes(time) IN ${found}`;
 }
 
 type ByUnit = [Unit, Counter[]][];

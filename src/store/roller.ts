@@ -5,7 +5,7 @@
 import { DIMENSIONS } from '../names.ts';
 import { attemptKey, fromRow, ROW_COLUMN_NAMES, ROW_STRUCTURE, STATE_COLUMNS, type StateRow, toRow } from './attempt-row.ts';
 import { ATTEMPT, type AttemptState, absorb, join, type Lifecycle, RECOVERY, type Settlement, settle } from './attempt-state.ts';
-import type { Engine } from './engine.ts';
+import type { Engine, Session } from './engine.ts';
 import { COLUMN, type EventRow } from './event-row.ts';
 import { type LoaderState, writeLoaderState } from './loader-state.ts';
 import { RECOVERY_WINDOW_MS, recomputeMinutes } from './minutes.ts';
@@ -132,10 +132,18 @@ export async function roll(
   deps.atStep?.('minutes');
   await recomputeSlices({ ...deps, session }, { minutes: dirty, ranges }, { roll: version, nowMs: now });
   deps.atStep?.('slices');
+  if (isNewHour(old.settledUntilMs, now)) await dropDeadBacklog(session);
 
   const done: LoaderState = { ...begun, cursor: Math.max(old.cursor, pending.lastSequence), dirty: [], dirtyRanges: [] };
   if (hasWork || done.cursor !== old.cursor) await writeLoaderState(deps.statePath, done);
   return done;
+}
+
+const isNewHour = (beforeMs: number, nowMs: number) => beforeMs > 0 && Math.floor(beforeMs / 3_600_000) < Math.floor(nowMs / 3_600_000);
+
+/** Most attempts wait only for a moment: what they leave behind in the backlog is dropped once an hour, or it would be read for a week. */
+async function dropDeadBacklog(session: Session): Promise<void> {
+  await session.run('OPTIMIZE TABLE backlog FINAL CLEANUP SETTINGS optimize_throw_if_noop = 0');
 }
 
 /** What a roll has to compute anew. */
@@ -261,13 +269,14 @@ class Rows {
   /** Where rows may be is known before they are there. */
   async insertHomes(engine: Engine, kind: KindName): Promise<void> {
     await insertLines(engine, KINDS[kind].homes, 'k, home', 'k UInt64, home UInt32', this.homes, 'TSV');
-    if (kind === 'attempt') await insertLines(engine, 'skewed_starts', 'minute, home', 'minute UInt32, home UInt32', this.skewed, 'TSV');
+    if (kind !== 'attempt') return;
+    await insertLines(engine, 'skewed_starts', 'minute, home', 'minute UInt32, home UInt32', this.skewed, 'TSV');
+    // Before the states: only the old ones know which entries have to go.
+    await insertLines(engine, 'backlog', BACKLOG_COLUMNS.join(', '), BACKLOG_STRUCTURE, this.backlog, 'JSONCompactEachRow');
   }
 
   async insertStates(engine: Engine, kind: KindName, step: 'alive' | 'dead'): Promise<void> {
     await insertLines(engine, KINDS[kind].table, ROW_COLUMN_NAMES, ROW_STRUCTURE, this[step], 'JSONCompactEachRow');
-    if (kind === 'attempt' && step === 'alive')
-      await insertLines(engine, 'backlog', BACKLOG_COLUMNS.join(', '), BACKLOG_STRUCTURE, this.backlog, 'JSONCompactEachRow');
   }
 }
 

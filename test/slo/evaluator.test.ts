@@ -187,7 +187,7 @@ describe('an outage of half an hour', () => {
     const [episode] = strict.episodes.filter(({ severity }) => severity === 'page');
     expect(Date.parse(String(episode?.start))).toBeGreaterThan(NOON);
     expect(Date.parse(String(episode?.start))).toBeLessThan(NOON + 25 * MINUTE);
-    const { candidates } = suggest(slo, past);
+    const { candidates } = await suggest(slo, past);
     expect(candidates.map(({ objective }) => objective)).toContain(0.98);
     for (const [laxer, stricter] of candidates.slice(1).map((each, i) => [candidates[i], each] as const))
       expect(Number(laxer?.budgetLeft)).toBeGreaterThan(Number(stricter.budgetLeft));

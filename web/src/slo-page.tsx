@@ -3,15 +3,13 @@ import { useEffect, useState } from 'react';
 import { get, type OverviewSlo, type SloDetail, type Suggestion } from './api.ts';
 import { BudgetChart } from './budget-chart.tsx';
 import { BurnChart } from './burn-chart.tsx';
-import { budget, burn, count, duration, forecast, moment, objective, percent, share } from './format.ts';
+import { budget, burn, count, duration, moment, objective, percent, share } from './format.ts';
 import { Icon } from './icons.tsx';
 import { PairTable } from './pair-table.tsx';
 import { Panel, Scroll } from './panel.tsx';
 import { WORDS } from './slo-table.tsx';
 import type { Live } from './use-live.ts';
 import { Waiting } from './waiting.tsx';
-
-const DAY_SECONDS = 86_400;
 
 export function SloPage({ name, live, now, theme }: { name: string; live: Live; now: number; theme: string }) {
   const { detail, suggestion, problem } = useDetail(name, live.evaluation);
@@ -91,7 +89,6 @@ function Facts({ slo, detail, now }: { slo: OverviewSlo; detail: SloDetail; now:
       </dl>
     );
   }
-  const isClosed = slo.state === 'page' || (slo.errorBudgetRemaining ?? 1) <= 0 || slo.state === 'frozen';
   return (
     <dl className="facts">
       <Fact
@@ -109,13 +106,9 @@ function Facts({ slo, detail, now }: { slo: OverviewSlo; detail: SloDetail; now:
         label="Burn, last hour"
         value={burn(rate)}
         isOver={slo.state === 'page' && (rate ?? 0) > 1}
-        note={`${hour ? `${count(hour.total - hour.good)} of ${count(hour.total)} bad; ` : ''}${empty ? `empty ${moment(empty, now)}` : forecast(slo.errorBudgetRemaining, slo.burnRates['6h'] ?? null, 30 * DAY_SECONDS)}`}
+        note={`${hour ? `${count(hour.total - hour.good)} of ${count(hour.total)} bad; ` : ''}${empty ? `empty ${moment(empty, now)}` : 'lasts'}`}
       />
-      <Fact
-        label="Deploys"
-        value={isClosed ? 'Held back' : 'Go out'}
-        note={isClosed ? 'policy: only fixes and rollbacks' : 'policy: budget is left, nothing pages'}
-      />
+      <Fact label="Deploys" value={slo.gate.isOpen ? 'Go out' : 'Held back'} note={slo.gate.reason} />
     </dl>
   );
 }

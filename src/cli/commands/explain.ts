@@ -1,5 +1,6 @@
 /** `muster explain`: what accounts for the failures. */
 import type { Command } from 'commander';
+import { MusterError } from '../../errors.ts';
 import { type Explanation, explain } from '../../slo/explain.ts';
 import { sloNamed } from '../../slo/openslo.ts';
 import {
@@ -45,6 +46,8 @@ export function explainCommand(program: Command, context: Context): void {
       const toMs = timeOption('--to', options.to) ?? context.now();
       const baselineToMs = timeOption('--baseline-to', options.baselineTo) ?? fromMs;
       const baselineFromMs = timeOption('--baseline-from', options.baselineFrom) ?? baselineToMs - (toMs - fromMs);
+      if (fromMs >= toMs) throw new MusterError('MUSTER_BAD_ARGUMENT', '--from must be before --to');
+      if (baselineFromMs >= baselineToMs) throw new MusterError('MUSTER_BAD_ARGUMENT', '--baseline-from must be before --baseline-to');
       const rows = await throughEither(
         context,
         configOf(context, { data: options.data }),

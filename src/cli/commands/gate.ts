@@ -1,10 +1,16 @@
 /** `muster gate`: may a deploy go out? */
+import { join } from 'node:path';
 import type { Command } from 'commander';
 import { MusterError } from '../../errors.ts';
+import { FILES } from '../../names.ts';
 import { type GateVerdict, gateOf } from '../../slo/gate.ts';
 import { sloNamed } from '../../slo/openslo.ts';
 import { sloStatus } from '../../slo/status.ts';
+import { lastAlive } from '../../store/coverage.ts';
 import { ask, type Context, coloured, configOf, print, printJson, throughEither } from '../context.ts';
+
+/** A collector that was down for longer leaves the gate closed. */
+const MAX_UNSEEN_MS = 600_000;
 
 export function gateCommand(program: Command, context: Context): void {
   program
@@ -15,11 +21,18 @@ export function gateCommand(program: Command, context: Context): void {
     .option('--json', 'print as JSON')
     .addHelpText('after', '\nExample:\n  $ muster gate --slo enrollment-success api-availability && ./deploy.sh')
     .action(async (options: { slo: string[]; data?: string; json?: boolean }) => {
+      const config = configOf(context, { data: options.data });
       const verdicts = await throughEither(
         context,
-        configOf(context, { data: options.data }),
+        config,
         (url) => ask<GateVerdict[]>(`${url}/api/gate?${options.slo.map((name) => `slo=${encodeURIComponent(name)}`).join('&')}`),
         async ({ store, slos }) => {
+          // Without a process nobody knows what happened since the last one was alive.
+          const aliveMs = await lastAlive(join(config.dataDir, FILES.alive));
+          if (aliveMs !== undefined && context.now() - aliveMs > MAX_UNSEEN_MS) {
+            const reason = `no collector runs since ${new Date(aliveMs).toISOString()}; a deploy would go out blind`;
+            return options.slo.map((name) => ({ slo: sloNamed(slos, name).name, isOpen: false, reason }));
+          }
           const wanted = options.slo.map((name) => sloNamed(slos, name));
           return (await sloStatus(store.engine, wanted, context.now())).map(gateOf);
         },

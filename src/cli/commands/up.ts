@@ -183,6 +183,7 @@ async function open(parts: Parts, deps: Pick<Serving, 'context' | 'config' | 'st
   const watch = createAlertWatch({ engine, slos, alerts: BESIDE_ALERTS, thresholds, now, onProblem });
   const notifier = createNotifier({ engine, slos, senders: alertSenders(config, now), baseUrl: config.baseUrl, now, onProblem });
   const pulse = heartbeats(config, now);
+  let isTelling = false;
   const evaluator = createEvaluator({
     engine,
     slos,
@@ -193,8 +194,16 @@ async function open(parts: Parts, deps: Pick<Serving, 'context' | 'config' | 'st
       const active = await watch.look(evaluation);
       metrics.showAlerts(active);
       stream.tell('evaluated', { at: evaluation.atMs });
-      await notifier.tell(evaluation, active);
-      await sendAll(pulse, [], onProblem);
+      // A route that does not answer must not keep the next evaluation waiting; what was left out is told with the next.
+      if (isTelling) return;
+      isTelling = true;
+      void notifier
+        .tell(evaluation, active)
+        .then(() => sendAll(pulse, [], onProblem))
+        .catch((error: unknown) => onProblem(`notifications: ${error instanceof Error ? error.message : String(error)}`))
+        .finally(() => {
+          isTelling = false;
+        });
     },
   });
   parts.evaluator = evaluator;
@@ -212,7 +221,7 @@ async function open(parts: Parts, deps: Pick<Serving, 'context' | 'config' | 'st
     session: store.engine.session('evaluate'),
     alivePath: join(config.dataDir, FILES.alive),
     now: context.now,
-    lagSeconds: store.loader.lagSeconds,
+    lagSeconds: store.loader.figuresLagSeconds,
     onProblem,
   });
   await parts.coverage.start();

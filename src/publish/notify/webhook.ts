@@ -3,7 +3,8 @@
  * (https://github.com/standard-webhooks/standard-webhooks, "Signature scheme"). What was told survives a restart.
  */
 import { createHmac, hash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { z } from 'zod';
 import { systemCode } from '../../errors.ts';
 import { keyOf, type Notification, type Sender } from '../../slo/notifications.ts';
@@ -60,6 +61,7 @@ export function webhookSender({ url, secret, statePath, now }: WebhookOptions): 
     async send(notifications, isAll) {
       told ??= await readTold(statePath);
       const gone = isAll ? ofThePast(told, notifications, now()) : [];
+      const problems: unknown[] = [];
       for (const notification of [...notifications, ...gone]) {
         const name = keyOf(notification);
         const before = told[name];
@@ -67,12 +69,20 @@ export function webhookSender({ url, secret, statePath, now }: WebhookOptions): 
         const isKnown = before?.startsAtMs === notification.startsAtMs && (before.isEnded || !isEnded);
         // The end of what nobody was told of is no news.
         if (isKnown || (isEnded && before?.startsAtMs !== notification.startsAtMs)) continue;
-        await tell(notification, isEnded);
+        try {
+          await tell(notification, isEnded);
+        } catch (error) {
+          // One that is refused must not keep the others from being told.
+          problems.push(error);
+          continue;
+        }
         const { labels, annotations, startsAtMs } = notification;
         told[name] = { labels, annotations, startsAtMs, isEnded, atMs: now() };
+        await mkdir(dirname(statePath), { recursive: true, mode: 0o700 });
         await writeDurably(statePath, JSON.stringify(told));
       }
       for (const [name, { isEnded, atMs }] of Object.entries(told)) if (isEnded && now() - atMs > REMEMBER_MS) delete told[name];
+      if (problems.length > 0) throw problems[0];
     },
   };
 }
@@ -95,7 +105,8 @@ async function readTold(path: string): Promise<Told> {
   try {
     return toldSchema.parse(JSON.parse(await readFile(path, 'utf8')));
   } catch (error) {
-    if (systemCode(error) === 'ENOENT') return {};
+    // Telling twice is better than telling nobody: a damaged file begins anew.
+    if (systemCode(error) === 'ENOENT' || error instanceof SyntaxError || error instanceof z.ZodError) return {};
     throw error;
   }
 }

@@ -9,7 +9,6 @@ import { toMinute } from '../../slo/figures.ts';
 import { gateOf } from '../../slo/gate.ts';
 import { addMaintenance, removeMaintenance } from '../../slo/maintenance.ts';
 import { sloNamed } from '../../slo/openslo.ts';
-import { sloReport } from '../../slo/report.ts';
 import { findingsSince } from '../../store/findings.ts';
 import { maintenanceIn } from '../../store/maintenance.ts';
 import { momentOf } from '../moments.ts';
@@ -17,6 +16,8 @@ import type { Ready } from '../ready.ts';
 
 const YEAR_MS = 366 * 86_400_000;
 const MAX_BODY = '16kb';
+/** An evaluation ends at a full minute and is renewed every 15 s: an older one means that evaluating fails. */
+const MAX_EVALUATION_AGE_MS = 300_000;
 
 const maintenanceBody = z.strictObject({
   slo: z.string().max(64),
@@ -46,7 +47,7 @@ export function sloRoutes(ready: () => Ready, now: () => number): Router {
   router.get('/slos/:name/suggest', async (request, response) => {
     const { store, slos } = ready();
     const slo = sloNamed(slos, request.params.name);
-    response.json(suggest(slo, await loadPast(store.engine, slo, ...rangeOf(request.query, now()))));
+    response.json(await suggest(slo, await loadPast(store.engine, slo, ...rangeOf(request.query, now()))));
   });
 
   router.get('/slos/:name/explain', async (request, response) => {
@@ -59,15 +60,18 @@ export function sloRoutes(ready: () => Ready, now: () => number): Router {
   });
 
   router.get('/gate', async (request, response) => {
-    const { store, slos, evaluator } = ready();
+    const { slos, evaluator } = ready();
     const names = [request.query.slo].flat().map(text).filter(Boolean);
     const wanted = names.length === 0 ? slos : names.map((name) => sloNamed(slos, name));
-    const evaluated = evaluator.latest()?.statuses ?? (await sloReport(store.engine, slos, now()));
+    const latest = evaluator.latest();
+    if (!latest || now() - latest.atMs > MAX_EVALUATION_AGE_MS)
+      throw new MusterError('MUSTER_NOT_READY', 'there is no evaluation of the last minutes to judge by; send this request again');
+    const evaluated = latest.statuses;
     response.json(wanted.flatMap(({ name }) => evaluated.filter(({ slo }) => slo === name).map(gateOf)));
   });
 
   router.get('/maintenance', async (_request, response) => {
-    const windows = await maintenanceIn(ready().store.engine, now() - YEAR_MS, now() + YEAR_MS);
+    const windows = await maintenanceIn(ready().store.read, now() - YEAR_MS, now() + YEAR_MS);
     response.json(windows.map((window) => ({ slo: window.slo, ...shownMaintenance(window) })));
   });
 

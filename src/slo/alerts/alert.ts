@@ -42,8 +42,11 @@ export interface Alert {
   check(context: AlertContext): Promise<Condition[]>;
 }
 
-/** SQL of the events in [fromMs, toMs), found by the table's key. */
-export const eventsIn = (fromMs: number, toMs: number): string =>
-  `events FINAL WHERE toStartOfTenMinutes(time) >= toStartOfTenMinutes(fromUnixTimestamp64Milli(${fromMs}, 'UTC'))
+/**
+ * SQL of the events of users in [fromMs, toMs), found by the table's key.
+ * @param deliveries `once` counts each event once; `any` is cheaper, for what a repeated delivery does not change
+ */
+export const eventsIn = (fromMs: number, toMs: number, deliveries: 'once' | 'any' = 'once'): string =>
+  `events ${deliveries === 'once' ? 'FINAL' : ''} WHERE toStartOfTenMinutes(time) >= toStartOfTenMinutes(fromUnixTimestamp64Milli(${fromMs}, 'UTC'))
      AND toStartOfTenMinutes(time) <= toStartOfTenMinutes(fromUnixTimestamp64Milli(${toMs}, 'UTC'))
      AND time >= fromUnixTimestamp64Milli(${fromMs}, 'UTC') AND time < fromUnixTimestamp64Milli(${toMs}, 'UTC') AND traffic IN ('', 'user')`;

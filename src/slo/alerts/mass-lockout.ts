@@ -17,13 +17,22 @@ export const massLockout: Alert = {
   async check({ engine, atMs, thresholds }) {
     const limits = thresholds.mass_lockout;
     const session = engine.session('evaluate');
-    const lockedOut = (fromMs: number, toMs: number) => `user_ref != '' AND (type IN ('recovery.failed', 'factor.duplicate_detected')
-      OR (type IN ('challenge.denied', 'stepup.failed') AND user_ref IN (
-        SELECT user_ref FROM ${eventsIn(fromMs - DAY_MS, toMs)} AND type = 'enrollment.completed')))`;
+    const DIRECT = `type IN ('recovery.failed', 'factor.duplicate_detected')`;
+    const CHALLENGE = `type IN ('challenge.denied', 'stepup.failed')`;
+    /** People and moments; of challenges, those within a day after the person enrolled. */
+    const lockedOut = (fromMs: number, toMs: number) => `
+      SELECT user_ref, time FROM ${eventsIn(fromMs, toMs, 'any')} AND user_ref != '' AND ${DIRECT}
+      UNION ALL
+      SELECT failed.user_ref AS user_ref, failed.time AS time FROM (SELECT user_ref, time FROM ${eventsIn(fromMs, toMs, 'any')} AND user_ref != '' AND ${CHALLENGE}) AS failed
+      INNER JOIN (SELECT user_ref, time FROM ${eventsIn(fromMs - DAY_MS, toMs, 'any')} AND type = 'enrollment.completed') AS enrolled USING (user_ref)
+      WHERE enrolled.time <= failed.time AND enrolled.time > failed.time - INTERVAL 1 DAY`;
     const fromMs = atMs - limits.minutes * MINUTE_MS;
-    const [now] = await session.rows<{ users: number }>(
-      `SELECT toUInt32(uniqExact(user_ref)) AS users FROM ${eventsIn(fromMs, atMs)} AND ${lockedOut(fromMs, atMs)}`,
+    // A day of enrollments is only looked through when enough people are concerned at all.
+    const [most] = await session.rows<{ users: number }>(
+      `SELECT toUInt32(uniqExact(user_ref)) AS users FROM ${eventsIn(fromMs, atMs, 'any')} AND user_ref != '' AND (${DIRECT} OR ${CHALLENGE})`,
     );
+    if ((most?.users ?? 0) < limits.users) return [];
+    const [now] = await session.rows<{ users: number }>(`SELECT toUInt32(uniqExact(user_ref)) AS users FROM (${lockedOut(fromMs, atMs)})`);
     const users = now?.users ?? 0;
     if (users < limits.users) return [];
     const usual = await usualUsers();
@@ -43,7 +52,7 @@ export const massLockout: Alert = {
         const start = Math.floor(atMs / HOUR_MS) * HOUR_MS - day * DAY_MS;
         const [row] = await session.rows<{ hits: number }>(
           `SELECT toUInt32(uniqExact(user_ref, intDiv(toUnixTimestamp(time), ${limits.minutes * 60}))) AS hits
-           FROM ${eventsIn(start, start + HOUR_MS)} AND ${lockedOut(start, start + HOUR_MS)}`,
+           FROM (${lockedOut(start, start + HOUR_MS)})`,
         );
         hits += row?.hits ?? 0;
       }

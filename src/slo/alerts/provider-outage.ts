@@ -52,10 +52,14 @@ async function requestsAndCircuits({ engine, atMs, thresholds }: AlertContext): 
     `SELECT provider, region, toUInt32(count()) AS requests, toUInt32(countIf(outcome IN ('failure', 'timeout'))) AS failed
      FROM ${eventsIn(fromMs, atMs)} AND type = 'provider.request' AND provider != '' GROUP BY provider, region`,
   );
-  const circuits = await engine.session('evaluate').rows<{ provider: string; region: string; opened_ms: string; last: string }>(
-    `SELECT provider, region, toUnixTimestamp64Milli(max(time)) AS opened_ms, argMax(type, tuple(time, type)) AS last
-     FROM ${eventsIn(atMs - CIRCUIT_LOOK_BACK_MS, atMs)} AND type IN ('provider.circuit_opened', 'provider.circuit_closed') AND provider != ''
-     GROUP BY provider, region HAVING last = 'provider.circuit_opened'`,
+  // Open since the first opening after the last close: a breaker that says so again with every probe has not just opened.
+  const circuits = await engine.session('evaluate').rows<{ provider: string; region: string; opened_ms: string }>(
+    `SELECT provider, region, toInt64(arrayMin(arrayFilter(at -> at > closed_ms, openings))) AS opened_ms FROM (
+       SELECT provider, region, maxIf(toUnixTimestamp64Milli(time), type = 'provider.circuit_closed') AS closed_ms,
+         groupUniqArrayIf(1000)(toUnixTimestamp64Milli(time), type = 'provider.circuit_opened') AS openings
+       FROM ${eventsIn(atMs - CIRCUIT_LOOK_BACK_MS, atMs, 'any')} AND type IN ('provider.circuit_opened', 'provider.circuit_closed') AND provider != ''
+       GROUP BY provider, region
+     ) WHERE arrayExists(at -> at > closed_ms, openings)`,
   );
   const rows = new Map<string, Row>();
   const key = ({ provider, region }: { provider: string; region: string }) => `${provider}\0${region}`;

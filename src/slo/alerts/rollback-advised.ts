@@ -7,6 +7,8 @@ const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
 /** The onset is looked for so far back; what burns longer has been somebody's incident by then. */
 const LOOK_BACK_MS = 6 * HOUR_MS;
+/** The deploy before is looked for so far back. */
+const PREVIOUS_DEPLOY_MS = 30 * 24 * HOUR_MS;
 const SHORT_MINUTES = 5;
 
 /**
@@ -83,35 +85,49 @@ async function onsetOf(slo: Slo, { engine, atMs, thresholds }: AlertContext): Pr
     { sli: slo.sli.id },
   );
   const byMinute = new Map(rows.map((row) => [row.at * 1_000, row]));
-  const burnsAt = (endMs: number) => {
+  const burnAt = (endMs: number): number | null => {
     const counts: Counts = { good: 0, total: 0 };
     for (let back = 1; back <= SHORT_MINUTES; back++) {
       const row = byMinute.get(endMs - back * MINUTE_MS);
       counts.good += row?.good ?? 0;
       counts.total += row?.total ?? 0;
     }
-    // A window without traffic does not end a run.
-    return counts.total === 0 || (burnRate(counts, judgedOf(slo).objective) ?? 0) > thresholds.rollback_advised.burn;
+    return burnRate(counts, judgedOf(slo).objective);
   };
+  // A window without traffic does not end a run, but none begins with one.
   let onsetMs = atMs;
-  while (onsetMs - MINUTE_MS > fromMs && burnsAt(onsetMs - MINUTE_MS)) onsetMs -= MINUTE_MS;
+  for (let endMs = atMs; endMs > fromMs; endMs -= MINUTE_MS) {
+    const burn = burnAt(endMs);
+    if (burn !== null && burn <= thresholds.rollback_advised.burn) break;
+    if (burn !== null) onsetMs = endMs;
+  }
   return onsetMs;
 }
 
-/** Counts of the new deployment since its deploy, and of all others in the day before and since, by the SLI's own split. */
+/**
+ * Counts of the new deployment since its deploy, and of the one before it in the day before and since, by the SLI's own split. The one
+ * before is that of the deploy before; where none is known, all others.
+ */
 async function compare(
   slo: Slo,
   { engine, atMs }: AlertContext,
   deployment: string,
   deployedMs: number,
 ): Promise<{ newer: Counts; older: Counts }> {
+  const session = engine.session('evaluate');
+  const [previous] = await session.rows<{ deployment: string }>(
+    `SELECT deployment FROM ${eventsIn(deployedMs - PREVIOUS_DEPLOY_MS, deployedMs, 'any')} AND type = 'deploy.completed' AND deployment NOT IN ('', {deployment: String})
+     ORDER BY time DESC LIMIT 1`,
+    { deployment },
+  );
   const at = (ms: number) => `toDateTime(${Math.floor(ms / 1_000)}, 'UTC')`;
-  const [row] = await engine.session('evaluate').rows<{ new_good: string; new_total: string; old_good: string; old_total: string }>(
-    `SELECT sumIf(good, is_new) AS new_good, sumIf(total, is_new) AS new_total, sumIf(good, NOT is_new) AS old_good, sumIf(total, NOT is_new) AS old_total FROM (
-       SELECT good, total, value = {deployment: String} AS is_new FROM minutes FINAL
-       WHERE sli = {sli: String} AND dimension = 'deployment' AND value != '' AND minute >= ${at(deployedMs - 24 * HOUR_MS)} AND minute < ${at(atMs)}
-         AND (value != {deployment: String} OR minute >= ${at(Math.floor(deployedMs / MINUTE_MS) * MINUTE_MS)}))`,
-    { sli: slo.sli.id, deployment },
+  const [row] = await session.rows<{ new_good: string; new_total: string; old_good: string; old_total: string }>(
+    `SELECT sumIf(good, is_new) AS new_good, sumIf(total, is_new) AS new_total, sumIf(good, is_old) AS old_good, sumIf(total, is_old) AS old_total FROM (
+       SELECT good, total, value = {deployment: String} AND minute >= ${at(Math.floor(deployedMs / MINUTE_MS) * MINUTE_MS)} AS is_new,
+         value != {deployment: String} AND ({previous: String} = '' OR value = {previous: String}) AS is_old
+       FROM minutes FINAL
+       WHERE sli = {sli: String} AND dimension = 'deployment' AND value != '' AND minute >= ${at(deployedMs - 24 * HOUR_MS)} AND minute < ${at(atMs)})`,
+    { sli: slo.sli.id, deployment, previous: previous?.deployment ?? '' },
   );
   return {
     newer: { good: Number(row?.new_good ?? 0), total: Number(row?.new_total ?? 0) },

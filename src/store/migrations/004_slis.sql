@@ -35,7 +35,7 @@ CREATE TABLE backlog (
 ENGINE = ReplacingMergeTree(roll, dead)
 PARTITION BY toYYYYMM(toDateTime(overdue_from * 60, 'UTC'))
 ORDER BY (overdue_from, k)
-SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1;
+SETTINGS allow_experimental_replacing_merge_with_cleanup = 1, fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1;
 
 -- Finer marks: what is read and replaced are single minutes of every SLI and split. All minutes are computed anew with the new SLIs.
 DROP VIEW IF EXISTS sli_minutes;

@@ -78,7 +78,7 @@ export function maintenanceCommand(slo: Command, context: Context): void {
         configOf(context, options),
         (url) => ask<Shown[]>(`${url}/api/maintenance`),
         async ({ store }) =>
-          (await maintenanceIn(store.engine, context.now() - YEAR_MS, context.now() + YEAR_MS)).map((window) => ({
+          (await maintenanceIn(store.read, context.now() - YEAR_MS, context.now() + YEAR_MS)).map((window) => ({
             slo: window.slo,
             ...shownMaintenance(window),
           })),

@@ -1,8 +1,10 @@
 /** `muster slo status` */
 import type { Command } from 'commander';
+import { timeToExplain } from '../../../slo/explain.ts';
 import { type SloReport, sloReport } from '../../../slo/report.ts';
 import type { SloAlert } from '../../../slo/status.ts';
 import { stateOf } from '../../../slo/verdict.ts';
+import { windowSeconds } from '../../../slo/windows.ts';
 import { ask, type Colour, type Context, coloured, configOf, print, printJson, throughEither, timeOption } from '../../context.ts';
 import { budgetText, burnText, countText, decimalsOf, momentText, objectiveText, percentText, sparkline } from '../../figures.ts';
 
@@ -86,7 +88,10 @@ function reasonText(report: SloReport, alert: SloAlert, state: keyof typeof WORD
 /** What a reader would do next. */
 function nextStep(report: SloReport, state: keyof typeof WORDS): string | undefined {
   const firing = report.alerts.find((alert) => alert.state === 'firing');
-  if (firing?.since) return `muster explain --slo ${report.slo} --from ${firing.since.slice(0, 16)}:00Z`;
+  if (firing?.since && report.kind === 'ratio') {
+    const { when } = timeToExplain(Date.parse(firing.since), windowSeconds(firing.longWindow), Date.parse(firing.since));
+    return `muster explain --slo ${report.slo} --from ${new Date(when.fromMs).toISOString().slice(0, 16)}:00Z`;
+  }
   if (state === 'frozen') return 'see that the collector runs and keeps up: /metrics, muster_collector_lag_seconds';
   if (report.errorBudgetRemaining !== null && report.errorBudgetRemaining < 0) return `muster gate --slo ${report.slo} holds deploys back`;
   return undefined;

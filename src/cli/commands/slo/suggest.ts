@@ -41,7 +41,7 @@ export function suggestCommand(slo: Command, context: Context): void {
         async ({ store, slos }) => {
           const wanted = options.slo ? options.slo.map((name) => sloNamed(slos, name)) : slos.filter(({ objective }) => objective !== null);
           const all: Suggestion[] = [];
-          for (const each of wanted) all.push(suggest(each, await loadPast(store.engine, each, fromMs, toMs)));
+          for (const each of wanted) all.push(await suggest(each, await loadPast(store.engine, each, fromMs, toMs)));
           return all;
         },
         { mayCreate: false },
