@@ -51,7 +51,7 @@ export interface Loader {
 /** The loader of a store; `slis` says what its roller counts. */
 export async function openLoader(deps: LoaderDeps): Promise<Loader> {
   let state = await readLoaderState(deps.statePath);
-  state = await bringUpToDate(deps, state);
+  state = await bringUpToDate({ ...deps, onNotice: deps.onProblem }, state);
   let pending = new PendingRoll(deps.slis);
   /** Segments that are in `events` whole, with their last sequence. */
   const loaded = new Map<string, number>();

@@ -8,8 +8,18 @@ import { recomputeSlices } from './slices.ts';
 const DAY_MINUTES = 1_440;
 const MILLISECONDS = new Set<string>(['time', 'received_at', 'expires_at']);
 
+export interface RebuildDeps extends RollerDeps {
+  now: () => number;
+  /** Told once when there is much to compute. */
+  onNotice?: (message: string) => void;
+}
+
 /** @returns the state that is now on disk */
-export async function bringUpToDate(deps: RollerDeps & { now: () => number }, state: LoaderState): Promise<LoaderState> {
+export async function bringUpToDate(deps: RebuildDeps, state: LoaderState): Promise<LoaderState> {
+  if (state.cursor > 0 && (state.layout !== LAYOUT || state.definitions !== definitionsOf(deps)))
+    deps.onNotice?.(
+      'the store was written by another version: its attempts and minutes are computed anew, which takes about a minute per million events',
+    );
   const rolled = state.layout === LAYOUT ? state : await rollAgain(deps, state);
   return recomputeIfRedefined(deps, rolled);
 }
@@ -18,7 +28,7 @@ export async function bringUpToDate(deps: RollerDeps & { now: () => number }, st
 const CHUNK_EVENTS = 100_000;
 
 /** Rolls every stored event once more, in order. Rows join what they held, so nothing that only they know is lost. */
-async function rollAgain(deps: RollerDeps & { now: () => number }, old: LoaderState): Promise<LoaderState> {
+async function rollAgain(deps: RebuildDeps, old: LoaderState): Promise<LoaderState> {
   const session = deps.engine.session('roll');
   const hours = await session.rows<{ hour: number; n: number }>(
     'SELECT toUInt32(intDiv(toUnixTimestamp(time), 3600)) AS hour, toUInt32(count()) AS n FROM events GROUP BY hour ORDER BY hour',
@@ -45,8 +55,11 @@ async function rollAgain(deps: RollerDeps & { now: () => number }, old: LoaderSt
   return done;
 }
 
+/** The SLI definitions that minutes are computed with. */
+const definitionsOf = ({ slis }: RollerDeps): string => JSON.stringify(slis.map(({ id, counters, slices }) => [id, counters, slices]));
+
 async function recomputeIfRedefined(deps: RollerDeps, state: LoaderState): Promise<LoaderState> {
-  const definitions = JSON.stringify(deps.slis.map(({ id, counters, slices }) => [id, counters, slices]));
+  const definitions = definitionsOf(deps);
   if (state.definitions === definitions) return state;
   const session = deps.engine.session('roll');
   const minutes = await session.rows<{ minute: number }>(

@@ -1,8 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { parse, stringify } from 'yaml';
-import { loadSlos, parseSlo } from '../../src/slo/openslo.ts';
+import { windowsOf } from '../../src/slo/figures.ts';
+import { loadSlos, parsePolicy, parseSlo } from '../../src/slo/openslo.ts';
 import { SLIS } from '../../src/slo/slis/index.ts';
+import { documentOf } from '../support/slo.ts';
 
 const good = parse(await readFile(new URL('../../schemas/slos/enrollment-success.yaml', import.meta.url), 'utf8')) as Record<string, never>;
 
@@ -89,4 +91,59 @@ test('files of any place are read; text that is no YAML, a missing file and a na
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+});
+
+describe("pairs of one's own", () => {
+  const policy = (condition: object = {}, annotations: object = { 'muster/short-window': '2m' }, severity = 'page') => ({
+    apiVersion: 'openslo/v1',
+    kind: 'AlertPolicy',
+    metadata: { name: 'quick' },
+    spec: {
+      conditions: [
+        {
+          kind: 'AlertCondition',
+          metadata: { name: 'quick-page', annotations },
+          spec: { severity, condition: { kind: 'burnrate', op: 'gt', threshold: 10, lookbackWindow: '15m', ...condition } },
+        },
+      ],
+    },
+  });
+
+  test('an SLO takes them beside those of the Workbook, or alone', () => {
+    const { name, pairs } = parsePolicy(policy(), 'mine.yaml');
+    const policies = new Map([[name, pairs]]);
+    const alone = parseSlo(documentOf({ alertPolicies: ['quick'] }), 'mine.yaml', policies);
+    expect(alone.pairs).toMatchObject([{ name: '1', severity: 'page', long: '15m', short: '2m', factor: 10, isFitted: false }]);
+    const both = parseSlo(documentOf({ alertPolicies: ['burn-rate-page', 'quick'] }), 'mine.yaml', policies);
+    expect(both.pairs.map((pair) => [pair.name, pair.long])).toEqual([
+      ['1', '1h'],
+      ['2', '6h'],
+      ['5', '15m'],
+    ]);
+    expect(windowsOf(both)).toEqual(['2m', '5m', '15m', '30m', '1h', '2h', '6h', '1d', '3d']);
+    // 10 × 50 % could not be reached: fitted to 0.5 / 0.5.
+    expect(parseSlo(documentOf({ alertPolicies: ['quick'], objectives: [{ target: 0.5 }] }), 'mine.yaml', policies).pairs[0]).toMatchObject(
+      {
+        isFitted: true,
+        fittedFactor: 1,
+      },
+    );
+  });
+
+  test.each([
+    [
+      'a short window longer than the long one',
+      policy({}, { 'muster/short-window': '20m' }),
+      /the short window \(20m\) must be shorter than the long one \(15m\)/,
+    ],
+    ['a window of 0 minutes', policy({ lookbackWindow: '0m' }), /lookbackWindow: expected minutes, hours or days up to 30d/],
+    ['a window of months', policy({ lookbackWindow: '1M' }), /lookbackWindow: expected minutes, hours or days/],
+    ['no short window', policy({}, {}), /muster\/short-window/],
+    ['a threshold of 0', policy({ threshold: 0 }), /threshold: expected a burn rate above 0/],
+    ['an alert below its burn rate', policy({ op: 'lte' }), /op: expected gt/],
+    ['another severity', policy({}, undefined, 'critical'), /severity/],
+  ])('refuses %s', (_name, document, message) => {
+    expect(() => parsePolicy(document, 'mine.yaml')).toThrow(message);
+    expect(() => parsePolicy(document, 'mine.yaml')).toThrow(/^mine\.yaml: /);
+  });
 });

@@ -144,14 +144,33 @@ const deliveries = fc.array(story, { minLength: 1, maxLength: 14 }).chain((stori
   );
   return fc
     .array(
-      fc.record({ of: fc.nat({ max: all.length - 1 }), region: fc.constantFrom('eu', 'us', 'ap'), status: fc.constantFrom(200, 503) }),
-      { maxLength: 4 },
+      fc.record({
+        of: fc.nat({ max: all.length - 1 }),
+        region: fc.constantFrom('eu', 'us', 'ap'),
+        status: fc.constantFrom(200, 503),
+        type: optional(fc.constantFrom(...TYPES)),
+        /** Another time or user under the same id is another event. */
+        shift: fc.constantFrom(0, 0, 7_000),
+        user: optional(fc.constant('cid@example.org')),
+      }),
+      { maxLength: 5 },
     )
     .map((conflicts) => [
       ...all,
-      ...conflicts.map(({ of, region, status }): Delivery => {
+      ...conflicts.map(({ of, region, status, type, shift, user }): Delivery => {
         const { event, timeMs } = all[of] as Delivery;
-        return { event: { ...event, region, ...(event.type === 'api.request' && { http_status: status }) }, timeMs };
+        const isStep = event.attempt_id !== undefined && event.type !== 'api.request';
+        return {
+          event: {
+            ...event,
+            region,
+            time: new Date(timeMs + shift).toISOString(),
+            ...(event.type === 'api.request' && { http_status: status }),
+            ...(isStep && type !== undefined && { type }),
+            ...(user !== undefined && { user }),
+          },
+          timeMs: timeMs + shift,
+        };
       }),
     ]);
 });
