@@ -341,6 +341,28 @@ async function onFreshDatabase(work: (name: string) => Promise<void>): Promise<v
   }
 }
 
+/** The store against the contract's model: minutes, users hit, hours, attempts. */
+async function equalsContract(all: readonly Delivery[], endMs: number): Promise<void> {
+  const model: Delivered[] = all.map(({ event, timeMs }) => ({
+    ...(event as unknown as Delivered),
+    timeMs,
+    ...(event.user !== undefined && { userRef: names.of('person', event.user) }),
+    contentHash: new LineBuffer().add(
+      mask(event, { timeMs, expiresAtMs: event.expires_at === undefined ? undefined : Date.parse(event.expires_at) }, names).content,
+      0,
+    ),
+  }));
+  const figures = modelFigures(model, WINDOW_MS, endMs);
+  expect(differences(await storedMinutes(), figures.minutes)).toEqual([]);
+  expect(differences(await storedUsers(), figures.users)).toEqual([]);
+  expect(await hoursThatDiffer()).toEqual([]);
+  const attempts = [...modelAttempts(model, WINDOW_MS, Date.now())].map(([key, { overdue, deniedAtRisk, userRef, ...attempt }]) => [
+    key,
+    attempt,
+  ]);
+  expect(await storedAttempts()).toEqual(new Map(attempts as never));
+}
+
 for (const [step, reopens] of STEPS.flatMap((each) => [[each, true] as const, [each, false] as const])) {
   test(`a roll that ends after "${step}" and ${reopens ? 'begins again in a new process' : 'is tried again'} leaves no attempt in the minute that it has left`, async () => {
     await onFreshDatabase(async (name) => {
@@ -361,6 +383,90 @@ for (const [step, reopens] of STEPS.flatMap((each) => [[each, true] as const, [e
       expect(minutes.get(`M1|${Math.floor((BASE_MS + 30_000) / 60_000)}||`)).toBe('1/1');
     });
   });
+}
+
+const made = (id: string, type: string, offsetMs: number, fields: object = {}): Delivery => {
+  const timeMs = BASE_MS + offsetMs;
+  return {
+    event: { id, type, source: 'model', time: new Date(timeMs).toISOString(), attempt_id: 'a', ...fields } as unknown as Event,
+    timeMs,
+  };
+};
+const DAY_MS = 24 * HOUR_MS;
+const ttl = { expires_at: new Date(BASE_MS + 600_000).toISOString() };
+const recovery = { attempt_id: undefined, recovery_id: 'r' };
+
+/** Deliveries roll by roll, each at a moment after the base. */
+const STORIES: [name: string, rolls: [atMs: number, ...Delivery[]][]][] = [
+  [
+    'an attempt that ends in time after it was rolled is never overdue',
+    [[60_000, made('s', 'enrollment.started', 0, ttl)], [120_000, made('c', 'enrollment.completed', 90_000)], [2 * DAY_MS]],
+  ],
+  [
+    'one that ends late is overdue until then, however late that is heard',
+    [[60_000, made('s', 'enrollment.started', 0, ttl)], [DAY_MS], [DAY_MS + 60_000, made('c', 'enrollment.completed', 2 * HOUR_MS)]],
+  ],
+  [
+    'a TTL that is heard of late moves what is overdue',
+    [
+      [DAY_MS, made('s', 'enrollment.started', 0)],
+      [2 * DAY_MS, made('i', 'enrollment.challenge_issued', 1_000, ttl)],
+    ],
+  ],
+  [
+    'a start after its end, by clocks that disagree, counts in its own minute',
+    [[60_000, made('c', 'enrollment.completed', 0)], [2 * HOUR_MS, made('s', 'enrollment.started', HOUR_MS)], [DAY_MS]],
+  ],
+  [
+    'an earlier start moves the day of starts',
+    [
+      [HOUR_MS, made('s2', 'enrollment.started', 30 * 60_000)],
+      [2 * DAY_MS, made('s1', 'enrollment.started', 0)],
+    ],
+  ],
+  [
+    'a bot that shows itself late leaves every figure',
+    [
+      [DAY_MS, made('s', 'enrollment.started', 0, ttl)],
+      [2 * DAY_MS, made('i', 'enrollment.challenge_issued', 1_000, { traffic: 'bot' })],
+    ],
+  ],
+  [
+    'a recovery settles by the clock, and is good after all when its completion comes late',
+    [
+      [60_000, made('rs', 'recovery.started', 0, recovery)],
+      [80 * HOUR_MS],
+      [81 * HOUR_MS, made('rc', 'recovery.completed', HOUR_MS, recovery)],
+    ],
+  ],
+  [
+    'help that is heard of late makes a recovery bad',
+    [
+      [HOUR_MS, made('rs', 'recovery.started', 0, recovery), made('rc', 'recovery.completed', 60_000, recovery)],
+      [2 * HOUR_MS, made('t', 'recovery.codes_issued', 30_000, { ...recovery, assisted: true })],
+    ],
+  ],
+];
+
+/** The story as it is told, and ending after each step of its last roll in turn, in a new process. */
+for (const [name, rolls] of STORIES) {
+  test(name, async () => {
+    const all = rolls.flatMap(([, ...deliveries]) => deliveries);
+    const endMs = BASE_MS + Math.max(...rolls.map(([atMs]) => atMs));
+    for (const step of [undefined, ...STEPS]) {
+      await onFreshDatabase(async (database) => {
+        const run = await openRun(database);
+        for (const [i, [atMs, ...deliveries]] of rolls.entries()) {
+          if (deliveries.length > 0) await run.accept(deliveries.map(({ event }) => JSON.parse(JSON.stringify(event)) as Event));
+          const isLast = i === rolls.length - 1;
+          if (step !== undefined && isLast) await run.crash(step, BASE_MS + atMs, true, true);
+          await run.roll(BASE_MS + atMs);
+        }
+        await run.close();
+        await equalsContract(all, endMs);
+      });
+    }
+  }, 60_000);
 }
 
 test(
@@ -384,25 +490,7 @@ test(
           await run.roll(endMs);
           await run.close();
 
-          const model: Delivered[] = all.map(({ event, timeMs }) => ({
-            ...(event as unknown as Delivered),
-            timeMs,
-            ...(event.user !== undefined && { userRef: names.of('person', event.user) }),
-            contentHash: new LineBuffer().add(
-              mask(event, { timeMs, expiresAtMs: event.expires_at === undefined ? undefined : Date.parse(event.expires_at) }, names)
-                .content,
-              0,
-            ),
-          }));
-          const figures = modelFigures(model, WINDOW_MS, endMs);
-          expect(differences(await storedMinutes(), figures.minutes)).toEqual([]);
-          expect(differences(await storedUsers(), figures.users)).toEqual([]);
-          expect(await hoursThatDiffer()).toEqual([]);
-          const attempts = [...modelAttempts(model, WINDOW_MS, Date.now())].map(([key, { overdue, deniedAtRisk, userRef, ...attempt }]) => [
-            key,
-            attempt,
-          ]);
-          expect(await storedAttempts()).toEqual(new Map(attempts as never));
+          await equalsContract(all, endMs);
         });
       }),
       {
