@@ -316,6 +316,9 @@ export function modelFigures(delivered: readonly Delivered[], windowMs: number, 
       ),
     ].map(([key, of]) => ({ split: key.split('|') as [string, string], items: of.map(({ item }) => item) }));
   const started = attempts.filter(({ observed }) => observed === 'full');
+  for (const attempt of started) {
+    for (const split of splits(labelsOf(attempt))) add('M3:starts', Math.floor((attempt.startedMs ?? 0) / 60_000), ...split, false);
+  }
   for (const { split, items } of groups(started, labelsOf)) {
     const starts = items.map(({ startedMs }) => startedMs ?? 0);
     for (let minute = Math.floor(Math.min(...starts) / 60_000); (minute + 1) * 60_000 <= nowMs; minute++) {

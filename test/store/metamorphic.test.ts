@@ -268,7 +268,7 @@ async function openRun(name: string) {
 async function storedMinutes(): Promise<Map<string, string>> {
   const rows = await engine.session('read').rows<{ key: string; counts: string }>(
     `SELECT concat(sli, '|', toString(intDiv(toUnixTimestamp(minute), 60)), '|', dimension, '|', value) AS key, concat(toString(good), '/', toString(total)) AS counts
-     FROM sli_minutes WHERE dimension IN ('', 'region', 'provider', 'deployment')`,
+     FROM minutes FINAL WHERE total > 0 AND (position(sli, ':') = 0 OR sli = 'M3:starts') AND dimension IN ('', 'region', 'provider', 'deployment')`,
   );
   return new Map(rows.map(({ key, counts }) => [key, counts]));
 }
@@ -415,7 +415,12 @@ const STORIES: [name: string, rolls: [atMs: number, ...Delivery[]][]][] = [
   ],
   [
     'a start after its end, by clocks that disagree, counts in its own minute',
-    [[60_000, made('c', 'enrollment.completed', 0)], [2 * HOUR_MS, made('s', 'enrollment.started', HOUR_MS)], [DAY_MS]],
+    [
+      [60_000, made('c', 'enrollment.completed', 0)],
+      [2 * HOUR_MS, made('s', 'enrollment.started', HOUR_MS)],
+      [3 * HOUR_MS, made('b', 'enrollment.started', HOUR_MS + 1_000, { attempt_id: 'b' })],
+      [DAY_MS],
+    ],
   ],
   [
     'an earlier start moves the day of starts',
@@ -430,6 +435,10 @@ const STORIES: [name: string, rolls: [atMs: number, ...Delivery[]][]][] = [
       [DAY_MS, made('s', 'enrollment.started', 0, ttl)],
       [2 * DAY_MS, made('i', 'enrollment.challenge_issued', 1_000, { traffic: 'bot' })],
     ],
+  ],
+  [
+    'a recovery that stays silent is bad once its 72 hours are over',
+    [[60_000, made('rs', 'recovery.started', 0, recovery)], [80 * HOUR_MS]],
   ],
   [
     'a recovery settles by the clock, and is good after all when its completion comes late',
