@@ -11,7 +11,7 @@ export type AlertState = 'inactive' | 'firing' | 'too_few' | 'no_traffic' | 'fro
 /** A window that was covered by less than this cannot be judged by. */
 export const MIN_COVERAGE = 0.9;
 /** A firing alert holds so long without traffic; then it says that there is none. */
-export const HOLD_MS = 6 * 3_600_000;
+const HOLD_MS = 6 * 3_600_000;
 
 export interface PairMemory {
   state: AlertState;

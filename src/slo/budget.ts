@@ -170,7 +170,8 @@ function burnPoints(slo: Slo, pair: Pair, past: Past): SloDetail['burn'][number]
     since(past.history, fromMs),
     { ...past.circumstances, uncovered: past.circumstances.uncovered.subarray((fromMs - past.history.fromMs) / MINUTE_MS), slo: slo.name },
     (atMs, _memory, { long, short }) => {
-      if (atMs <= past.toMs - BURN_MS || (atMs / MINUTE_MS) % BURN_STEP_MINUTES !== 0) return;
+      const isDrawn = (atMs / MINUTE_MS) % BURN_STEP_MINUTES === 0 || atMs === past.toMs;
+      if (atMs <= past.toMs - BURN_MS || !isDrawn) return;
       points.push({ at: iso(atMs), long: burnRate(long, judged.objective), short: burnRate(short, judged.objective) });
     },
   );

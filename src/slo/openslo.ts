@@ -13,7 +13,7 @@ import type { Sli } from './slis/sli.ts';
 import { durationSeconds, windowSeconds } from './windows.ts';
 
 /** Alert policies that an SLO may name, and the severities that each brings. */
-export const ALERT_POLICIES = {
+const ALERT_POLICIES = {
   'burn-rate-page': 'page',
   'burn-rate-ticket': 'ticket',
 } as const satisfies Record<string, Severity>;
@@ -145,7 +145,7 @@ export interface Slo {
 export const judgedOf = ({ sli, objective }: Slo): Judged => ({ objective: objective ?? 1, isSliced: sli.slices !== undefined });
 
 /** Pairs that files define as alert policies of their own, by the policy's name. */
-export type Policies = ReadonlyMap<string, readonly PairSpec[]>;
+type Policies = ReadonlyMap<string, readonly PairSpec[]>;
 
 const bad = (file: string, text: string) => new MusterError('MUSTER_BAD_SLO', `${file}: ${text}`);
 

@@ -151,7 +151,12 @@ async function onPostgres(engine: Engine, folder: string, rollups: number[], cli
   }
   const data = await mkdtemp(join(tmpdir(), 'muster-bench-pg-'));
   const as = (command: string, ...parameters: string[]) =>
-    execFileSync('runuser', ['-u', 'postgres', '--', command, ...parameters], { encoding: 'utf8', maxBuffer: 1e9, cwd: '/' });
+    execFileSync('runuser', ['-u', 'postgres', '--', command, ...parameters], {
+      encoding: 'utf8',
+      maxBuffer: 1e9,
+      cwd: '/',
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
   execFileSync('chown', ['postgres', data]);
   let server: ChildProcess | undefined;
   try {

@@ -3,7 +3,7 @@ import { useEffect, useState } from 'react';
 import { get, type OverviewSlo, type SloDetail, type Suggestion } from './api.ts';
 import { BudgetChart } from './budget-chart.tsx';
 import { BurnChart } from './burn-chart.tsx';
-import { budget, burn, count, duration, moment, objective, percent, share } from './format.ts';
+import { budget, burn, count, duration, forecast, moment, objective, percent, share } from './format.ts';
 import { Icon } from './icons.tsx';
 import { PairTable } from './pair-table.tsx';
 import { Panel, Scroll } from './panel.tsx';
@@ -82,6 +82,13 @@ function Facts({ slo, detail, now }: { slo: OverviewSlo; detail: SloDetail; now:
   const bad = slo.total - (slo.good ?? 0);
   const empty = detail.forecast?.emptyAt;
   const rate = slo.burnRates['1h'] ?? null;
+  const periodSeconds = (Date.parse(detail.period.to) - Date.parse(detail.period.from)) / 1_000;
+  const outlook =
+    (rate ?? 0) > 1
+      ? `at this rate ${forecast(slo.errorBudgetRemaining, rate, periodSeconds)}`
+      : empty
+        ? `empty ${moment(empty, now)}`
+        : 'lasts';
   if (slo.objective === null || slo.good === null) {
     return (
       <dl className="facts">
@@ -106,7 +113,7 @@ function Facts({ slo, detail, now }: { slo: OverviewSlo; detail: SloDetail; now:
         label="Burn, last hour"
         value={burn(rate)}
         isOver={slo.state === 'page' && (rate ?? 0) > 1}
-        note={`${hour ? `${count(hour.total - hour.good)} of ${count(hour.total)} bad; ` : ''}${empty ? `empty ${moment(empty, now)}` : 'lasts'}`}
+        note={`${hour ? `${count(hour.total - hour.good)} of ${count(hour.total)} bad; ` : ''}${outlook}`}
       />
       <Fact label="Deploys" value={slo.gate.isOpen ? 'Go out' : 'Held back'} note={slo.gate.reason} />
     </dl>

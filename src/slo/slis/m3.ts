@@ -11,7 +11,7 @@ import type { Sli } from './sli.ts';
 export const m3: Sli = {
   id: 'M3',
   title: 'Pending backlog',
-  meaning: 'minutes with less than 1 % of attempts overdue',
+  meaning: 'minutes below 1 % overdue',
   kind: 'time_slices',
   counters: [{ id: 'M3:starts', unit: 'start', total: `observed = 'full'`, good: '0' }],
   slices: {

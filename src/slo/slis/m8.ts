@@ -13,7 +13,7 @@ const WEEK_MINUTES = 7 * 1_440;
 export const m8: Sli = {
   id: 'M8',
   title: 'Support tickets',
-  meaning: 'hours below 5 tickets per 1,000 completed',
+  meaning: 'hours below 5 per 1,000 completed',
   kind: 'rate',
   counters: [
     { id: 'M8:completed', unit: 'attempt', total: `result = 'completed'`, good: '0' },
