@@ -321,7 +321,8 @@ function oneAttempt(startMs: number, random: Random, scenario: Scenario, deploys
     const isLost = random.chance(conditions.providerFails);
     const cost = person.factor_type === 'sms' ? { cost: 0.042, cost_currency: 'EUR' } : {};
     emit('provider.request', { outcome: isLost ? 'failure' : 'success', duration_ms: nowMs - startMs, ...cost });
-    isRescued = isLost && random.chance(0.15);
+    // The standby carries what fails now and then; in an outage its quota is gone at once.
+    isRescued = isLost && conditions.providerFails < 0.5 && random.chance(0.4);
     if (isRescued) {
       nowMs += 5_000;
       emit('provider.fallback', { reason: 'delivery failed' });

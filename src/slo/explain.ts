@@ -68,11 +68,11 @@ export async function explain(engine: Engine, sli: Sli, when: Interval, baseline
   return all.filter((each) => each.excess > 0 && saysMore(each, singles)).sort(byExcess);
 }
 
-/** Values that account for about as much (to a tenth of all) are ranked by how much they stand out: the provider before the factor that it carries. */
+/** Values that account for about as much (to a tenth of all) are ranked by how much of them failed: the provider before the factor that it carries. */
 const byExcess = (a: Explanation, b: Explanation): number =>
   Number(b.isSignificant) - Number(a.isSignificant) ||
   Math.round(b.excessShare * 10) - Math.round(a.excessShare * 10) ||
-  b.z - a.z ||
+  b.bad / b.total - a.bad / a.total ||
   (a.dimension < b.dimension ? -1 : 1);
 
 /** A pair says more than its two values where it holds most of their excess on clearly fewer attempts. */
