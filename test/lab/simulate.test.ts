@@ -83,9 +83,12 @@ test('a broken deploy pages within the hour; the hours before it are quiet', asy
       .find(({ sli }) => sli === 'M1')
       ?.alerts.filter(({ severity, state }) => severity === 'page' && state === 'firing');
   expect(await pages(END_MS - 55 * 60_000)).toEqual([]);
-  const firing = await pages(END_MS);
-  expect(firing?.length).toBeGreaterThan(0);
-  for (const { since } of firing ?? []) expect(Date.parse(String(since))).toBeGreaterThan(END_MS - 50 * 60_000);
+  // Every second attempt fails, so five minutes may look better by chance: some minute of the last ten pages.
+  const firing = (await Promise.all(Array.from({ length: 10 }, (_, minute) => pages(END_MS - minute * 60_000)))).flatMap(
+    (found) => found ?? [],
+  );
+  expect(firing.length).toBeGreaterThan(0);
+  for (const { since } of firing) expect(Date.parse(String(since))).toBeGreaterThan(END_MS - 50 * 60_000);
 });
 
 test('a fault that is written wrongly is refused with an example', () => {
