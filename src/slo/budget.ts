@@ -46,6 +46,8 @@ export interface SloDetail {
   deploys: { at: string; deployment: string; type: string }[];
   maintenance: { id: string; start: string; end: string; reason: string; actor: string }[];
   explanation: Explanation[];
+  /** Milliseconds of the last day below which half, 95 % and 99 % lie, of an SLI of durations. */
+  durations: { p50: number; p95: number; p99: number } | null;
 }
 
 /** The detail of an SLO at a moment. */
@@ -84,6 +86,7 @@ export async function sloDetail(engine: Engine, slo: Slo, atMs: number): Promise
     deploys: await deploysIn(engine, fromMs, at),
     maintenance: maintenance.map(shownMaintenance),
     explanation: await explanationOf(engine, slo, settled, at),
+    durations: await durationsOf(engine, slo, at),
   };
 }
 
@@ -233,6 +236,28 @@ async function deploysIn(engine: Engine, fromMs: number, toMs: number): Promise<
        AND type IN ('deploy.completed', 'deploy.rolled_back') ORDER BY time DESC LIMIT 100`,
   );
   return rows.map(({ ms, ...row }) => ({ at: iso(Number(ms)), ...row }));
+}
+
+/** Where the durations of an SLI stand, found by the key of their table. */
+async function durationsOf(engine: Engine, slo: Slo, atMs: number): Promise<SloDetail['durations']> {
+  const fromMs = atMs - DAY_MS;
+  const minute = (ms: number) => Math.floor(ms / MINUTE_MS);
+  const rows: Partial<Record<string, string>> = {
+    M2: `attempt_states FINAL WHERE home BETWEEN ${minute(fromMs) - 61} AND ${minute(atMs)} AND dead = 0 AND traffic = '' AND result = 'completed'
+      AND observed = 'full' AND duration_ms >= 0 AND settled_at >= ${fromMs} AND settled_at < ${atMs}`,
+    M6: `events FINAL WHERE toStartOfTenMinutes(time) >= toStartOfTenMinutes(fromUnixTimestamp64Milli(${fromMs}, 'UTC'))
+      AND time >= fromUnixTimestamp64Milli(${fromMs}, 'UTC') AND time < fromUnixTimestamp64Milli(${atMs}, 'UTC')
+      AND type = 'api.request' AND traffic IN ('', 'user') AND http_status IS NOT NULL AND duration_ms IS NOT NULL`,
+  };
+  const source = rows[slo.sli.id];
+  if (source === undefined) return null;
+  const [row] = await engine
+    .session('panels')
+    .rows<{ p: (number | null)[]; n: number }>(
+      `SELECT quantiles(0.5, 0.95, 0.99)(assumeNotNull(toFloat64(duration_ms))) AS p, toUInt32(count()) AS n FROM ${source} SETTINGS max_execution_time = 10`,
+    );
+  const [p50, p95, p99] = row?.p ?? [];
+  return row && row.n > 0 && p50 != null && p95 != null && p99 != null ? { p50, p95, p99 } : null;
 }
 
 interface SettledRun {

@@ -207,6 +207,11 @@ describe('an outage of half an hour', () => {
     expect(detail.history.some(({ by }) => by === 'alerted')).toBe(true);
     const restated = detail.restated.find(({ window }) => window === '1h');
     expect(Number(restated?.settled.total)).toBeGreaterThan(Number(restated?.alerted.total));
+    expect((await sloDetail(services.store.engine, sloNamed(services.slos, 'time-to-enroll'), NOON + 2 * HOUR)).durations).toEqual({
+      p50: 5_000,
+      p95: 5_000,
+      p99: 5_000,
+    });
     expect(detail.burnDown[0]).toMatchObject({ left: 1 });
     const left = detail.burnDown.map((point) => point.left);
     expect(left).toEqual([...left].sort((a, b) => b - a));

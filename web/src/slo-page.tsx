@@ -1,5 +1,6 @@
 /** One SLO: how its budget was spent, how fast it burns, what the alerts stand on, when they fired, and why it failed. */
 import { useEffect, useState } from 'react';
+import { besideWords } from '../../src/slo/beside.ts';
 import { get, type OverviewSlo, type SloDetail, type Suggestion } from './api.ts';
 import { BudgetChart } from './budget-chart.tsx';
 import { BurnChart } from './burn-chart.tsx';
@@ -89,6 +90,14 @@ function Facts({ slo, detail, now }: { slo: OverviewSlo; detail: SloDetail; now:
       : empty
         ? `empty ${moment(empty, now)}`
         : 'lasts';
+  const beside = [
+    ...(detail.durations
+      ? [
+          `last day: half below ${duration(detail.durations.p50 / 1_000)}, 95 % below ${duration(detail.durations.p95 / 1_000)}, 99 % below ${duration(detail.durations.p99 / 1_000)}`,
+        ]
+      : []),
+    ...besideWords(slo),
+  ];
   if (slo.objective === null || slo.good === null) {
     return (
       <dl className="facts">
@@ -101,7 +110,7 @@ function Facts({ slo, detail, now }: { slo: OverviewSlo; detail: SloDetail; now:
       <Fact
         label={`Last ${slo.window}, of ${objective(slo.objective)}`}
         value={share(slo.good, slo.total)}
-        note={`${count(bad)} of ${count(slo.total)} bad${slo.excludedMinutes > 0 ? `; ${duration(slo.excludedMinutes * 60)} excluded` : ''}`}
+        note={`${count(bad)} of ${count(slo.total)} bad${slo.excludedMinutes > 0 ? `; ${duration(slo.excludedMinutes * 60)} excluded` : ''}${beside.map((words) => `; ${words}`).join('')}`}
       />
       <Fact
         label="Budget left"

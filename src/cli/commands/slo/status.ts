@@ -1,5 +1,6 @@
 /** `muster slo status` */
 import type { Command } from 'commander';
+import { besideWords } from '../../../slo/beside.ts';
 import { timeToExplain } from '../../../slo/explain.ts';
 import { type SloReport, sloReport } from '../../../slo/report.ts';
 import type { SloAlert } from '../../../slo/status.ts';
@@ -58,6 +59,7 @@ function statusText(context: Context, report: SloReport): string {
     `  ${word}${budgetLine(report)}`,
     ...(alert && state !== 'healthy' ? [`  ${reasonText(report, alert, state)}`] : []),
     `  ${days}  burn ${['5m', '1h', '6h', '1d', '3d'].map((window) => `${window} ${burnText(report.burnRates[window])}`).join('  ')}`,
+    ...besideWords(report).map((words) => `  ${words}`),
     ...(next ? [coloured(context, 'gray', `  next: ${next}`)] : []),
   ].join('\n');
 }
