@@ -6,6 +6,7 @@ import { forecast } from '../../src/slo/budget.ts';
 import { settledSince } from '../../src/slo/evaluator.ts';
 import { gateOf } from '../../src/slo/gate.ts';
 import type { SloStatus } from '../../src/slo/status.ts';
+import { healthyStatus } from '../support/slo.ts';
 
 const AT = Date.UTC(2026, 2, 1);
 const inDays = (days: number) => new Date(AT + days * 86_400_000).toISOString();
@@ -37,25 +38,6 @@ describe('forecast', () => {
 });
 
 describe('gate', () => {
-  const status: SloStatus = {
-    slo: 'enrollment-success',
-    sli: 'M1',
-    title: 'Enrollment success',
-    kind: 'ratio',
-    objective: 0.98,
-    window: '30d',
-    good: 990,
-    total: 1_000,
-    sliValue: 0.99,
-    interval: null,
-    errorBudgetRemaining: 0.5,
-    burnRates: {},
-    windows: {},
-    coverage: {},
-    beside: {},
-    excludedMinutes: 0,
-    alerts: [],
-  };
   const alert = { pair: '1', longWindow: '1h', shortWindow: '5m', since: '2026-03-01T00:00:00.000Z' };
 
   test.each([
@@ -67,7 +49,7 @@ describe('gate', () => {
     ['open for what is only counted', { objective: null }, true, /only counted/],
     ['open where nothing was counted', { errorBudgetRemaining: null }, true, /nothing was counted/],
   ] as const)('is %s', (_name, change, isOpen, reason) => {
-    const verdict = gateOf({ ...status, ...change } as SloStatus);
+    const verdict = gateOf({ ...healthyStatus, ...change } as SloStatus);
     expect(verdict.isOpen).toBe(isOpen);
     expect(verdict.reason).toMatch(reason);
   });

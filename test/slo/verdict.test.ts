@@ -2,28 +2,11 @@
 import { expect, test } from 'vitest';
 import type { SloAlert, SloStatus } from '../../src/slo/status.ts';
 import { stateOf, verdictOf } from '../../src/slo/verdict.ts';
+import { healthyStatus } from '../support/slo.ts';
 
 const page: SloAlert = { severity: 'page', pair: '1', longWindow: '1h', shortWindow: '5m', state: 'inactive', since: null };
 const ticket: SloAlert = { severity: 'ticket', pair: '3', longWindow: '1d', shortWindow: '2h', state: 'inactive', since: null };
-const healthy: SloStatus = {
-  slo: 'enrollment-success',
-  sli: 'M1',
-  title: 'Enrollment success',
-  kind: 'ratio',
-  objective: 0.98,
-  window: '30d',
-  good: 990,
-  total: 1_000,
-  sliValue: 0.99,
-  errorBudgetRemaining: 0.5,
-  interval: null,
-  burnRates: { '5m': 1, '30m': 1, '1h': 1, '2h': 1, '6h': 1, '1d': 1, '3d': 1 },
-  windows: {},
-  coverage: {},
-  beside: {},
-  excludedMinutes: 0,
-  alerts: [page, ticket],
-};
+const healthy: SloStatus = { ...healthyStatus, alerts: [page, ticket] };
 const latency: SloStatus = { ...healthy, slo: 'api-latency', sli: 'M6', title: 'API latency' };
 
 test('a page beside the burn rates leads where no SLO pages, and is named where one does', () => {

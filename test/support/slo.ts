@@ -2,6 +2,7 @@
 import type { History } from '../../src/slo/history.ts';
 import type { Pair, Severity } from '../../src/slo/pairs.ts';
 import { pairsFor } from '../../src/slo/pairs.ts';
+import type { SloStatus } from '../../src/slo/status.ts';
 
 const metric = (sli: string, outcome: 'good' | 'total') => ({ metricSource: { type: 'Muster', spec: { sli, outcome } } });
 
@@ -36,3 +37,24 @@ export function historyOf(minutes: number, fromMs: number, of: (minute: number) 
   }
   return history;
 }
+
+/** A status of M1 that is well. */
+export const healthyStatus: SloStatus = {
+  slo: 'enrollment-success',
+  sli: 'M1',
+  title: 'Enrollment success',
+  kind: 'ratio',
+  objective: 0.98,
+  window: '30d',
+  good: 990,
+  total: 1_000,
+  sliValue: 0.99,
+  interval: null,
+  errorBudgetRemaining: 0.5,
+  burnRates: { '5m': 1, '30m': 1, '1h': 1, '2h': 1, '6h': 1, '1d': 1, '3d': 1 },
+  windows: {},
+  coverage: {},
+  beside: {},
+  excludedMinutes: 0,
+  alerts: [],
+};
