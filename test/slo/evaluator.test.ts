@@ -233,6 +233,9 @@ describe('an outage of half an hour', () => {
     expect(Number(during?.total)).toBeLessThan(Number(before?.total));
     expect(Number(during?.total) - Number(during?.good)).toBe(0);
     expect(during?.excludedMinutes).toBe(30);
+    // The hour's burn rate does not see the failures either, or it would page as soon as the work is done.
+    expect(during?.burnRates['1h']).toBe(0);
+    expect(Number(before?.burnRates['1h'])).toBeGreaterThan(10);
     expect(page(during)?.state).toBe('inactive');
     // Another SLO is not concerned.
     const others = await sloStatus(engine, services.slos, NOON + 20 * MINUTE);
