@@ -10,16 +10,19 @@ const url = z
   .refine((text) => /^https?:\/\//.test(text) && URL.canParse(text), 'expected a URL, such as http://127.0.0.1:9093')
   .transform((text) => text.replace(/\/+$/, ''));
 
+const port = z.coerce
+  .number('expected a number from 0 to 65535')
+  .int('expected a whole number')
+  .min(0, 'expected a number from 0 to 65535')
+  .max(65_535, 'expected a number from 0 to 65535');
+
 const schema = z.strictObject({
   /** Directory of everything Muster keeps. @default .muster, or MUSTER_DATA */
   dataDir: z.string().min(1).default('.muster'),
   /** Port of intake, API and web UI. @default 8686, or MUSTER_PORT */
-  port: z.coerce
-    .number('expected a number from 0 to 65535')
-    .int('expected a whole number')
-    .min(0, 'expected a number from 0 to 65535')
-    .max(65_535, 'expected a number from 0 to 65535')
-    .default(DEFAULT_PORT),
+  port: port.default(DEFAULT_PORT),
+  /** Port of the read-only ClickHouse endpoint, or `off`; `auto` takes 8123 when nobody else has. @default auto, or MUSTER_CLICKHOUSE_PORT */
+  clickhousePort: z.union([z.literal(['auto', 'off']), port], { error: 'expected a number from 0 to 65535, or off' }).default('auto'),
   /** OpenSLO files and folders that are computed. @default those that ship, or MUSTER_SLO (separated as in PATH) */
   slo: z.preprocess((value) => (typeof value === 'string' ? value.split(delimiter) : value), z.array(z.string().min(1)).default([])),
   /** Where people reach Muster: for links in alerts. @default http://localhost:8686 */
@@ -56,6 +59,7 @@ export type Config = Readonly<z.infer<typeof schema>>;
 const VARIABLES = {
   dataDir: 'MUSTER_DATA',
   port: 'MUSTER_PORT',
+  clickhousePort: 'MUSTER_CLICKHOUSE_PORT',
   slo: 'MUSTER_SLO',
   baseUrl: 'MUSTER_BASE_URL',
   alerts: 'MUSTER_ALERTS',
@@ -67,7 +71,12 @@ const VARIABLES = {
   maxLogBytes: 'MUSTER_MAX_LOG_BYTES',
 } as const satisfies Record<keyof Config, string>;
 
-const OPTIONS: Partial<Record<keyof Config, string>> = { dataDir: '--data', port: '--port', slo: '--slo' };
+const OPTIONS: Partial<Record<keyof Config, string>> = {
+  dataDir: '--data',
+  port: '--port',
+  clickhousePort: '--clickhouse-port',
+  slo: '--slo',
+};
 
 /**
  * Parses the configuration: what the command line says wins over the environment, that over the defaults.

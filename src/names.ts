@@ -34,10 +34,23 @@ export const WINDOW_NAMES = ['5m', '30m', '1h', '2h', '6h', '1d', '3d'] as const
 export const DIMENSIONS = ['region', 'provider', 'factor_type', 'deployment', 'client_version', 'segment'] as const;
 export type Dimension = (typeof DIMENSIONS)[number] | 'cold_start';
 
+/** Tables that SQL from outside may rely on, and all that it may read. */
+export const TABLES = [
+  'events_v',
+  'attempts',
+  'sli_minutes',
+  'alert_inputs',
+  'alert_states',
+  'coverage_minutes',
+  'maintenance',
+  'findings',
+] as const;
+
 export const FILES = {
   address: 'muster.json',
   pseudonymKey: 'pseudonym.key',
   vaultKey: 'vault.key',
+  clickhouseKey: 'clickhouse.key',
   engine: 'clickhouse',
   log: 'log',
   loaderState: 'loader-state.json',
@@ -51,3 +64,5 @@ export const FILES = {
 export const INSTANCE_HEADER = 'muster-instance';
 
 export const DEFAULT_PORT = 8686;
+/** Of the ClickHouse endpoint. */
+export const DEFAULT_CLICKHOUSE_PORT = 8123;

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { styleText } from 'node:util';
 import { SingleBar } from 'cli-progress';
+import { z } from 'zod';
 import { type Config, parseConfig } from '../config.ts';
 import { ERRORS, type ErrorCode, MusterError, systemCode } from '../errors.ts';
 import { parseTime } from '../events/time.ts';
@@ -55,9 +56,10 @@ export function progress(context: Context, label: string, total: number): Progre
 /** The configuration that a command's options and the environment give. */
 export function configOf(
   context: Context,
-  options: { data?: string | undefined; port?: string | undefined; slo?: string[] | undefined },
+  options: { data?: string | undefined; port?: string | undefined; clickhousePort?: string | undefined; slo?: string[] | undefined },
 ): Config {
-  return parseConfig(context.environment, { dataDir: options.data, port: options.port, slo: options.slo });
+  const { data, port, clickhousePort, slo } = options;
+  return parseConfig(context.environment, { dataDir: data, port, clickhousePort, slo });
 }
 
 /**
@@ -99,22 +101,44 @@ const RETRY_FOR_MS = 60_000;
 
 /** JSON of a route of the running process. @throws MUSTER_GATEWAY with its own words when it refuses or is gone */
 export async function ask<T>(url: string, init?: RequestInit): Promise<T> {
+  const text = (await askBytes(url, init)).toString();
+  try {
+    return JSON.parse(text) as T;
+  } catch (cause) {
+    throw new MusterError('MUSTER_GATEWAY', `what answers at ${new URL(url).origin} is not Muster`, { cause });
+  }
+}
+
+/** The same as bytes. */
+export async function askBytes(url: string, init?: RequestInit): Promise<Buffer> {
   for (const startMs = performance.now(); ; ) {
     const response = await fetch(url, init).catch((cause: unknown) => {
       throw new MusterError('MUSTER_GATEWAY', `the running Muster process at ${new URL(url).origin} does not answer`, { cause });
     });
-    const body: unknown = await response.json().catch(() => undefined);
-    if (response.ok) return body as T;
+    const body = Buffer.from(await response.arrayBuffer());
+    if (response.ok) return body;
     if (response.status === 503 && performance.now() - startMs < RETRY_FOR_MS) {
       await sleep(1_000);
       continue;
     }
-    const code = typeof body === 'object' && body !== null && 'code' in body ? String(body.code) : '';
+    const problem = problemSchema.safeParse(jsonOf(body));
     // What is wrong with the request is said as if there were no other process.
-    if (code in ERRORS && response.status < 500 && typeof body === 'object' && body !== null && 'detail' in body)
-      throw new MusterError(code as ErrorCode, String(body.detail));
-    const detail = typeof body === 'object' && body !== null && 'detail' in body ? String(body.detail) : `status ${response.status}`;
-    throw new MusterError('MUSTER_GATEWAY', `the running Muster process refused: ${detail}`);
+    if (problem.success && problem.data.code in ERRORS && response.status < 500)
+      throw new MusterError(problem.data.code as ErrorCode, problem.data.detail);
+    throw new MusterError(
+      'MUSTER_GATEWAY',
+      `the running Muster process refused: ${problem.success ? problem.data.detail : `status ${response.status}`}`,
+    );
+  }
+}
+
+const problemSchema = z.object({ code: z.string().default(''), detail: z.string() });
+
+function jsonOf(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString());
+  } catch {
+    return undefined;
   }
 }
 

@@ -8,6 +8,7 @@ import { findingsCommand } from './commands/findings.ts';
 import { gateCommand } from './commands/gate.ts';
 import { generateCommand } from './commands/generate.ts';
 import { importCommand } from './commands/import.ts';
+import { queryCommand } from './commands/query.ts';
 import { simulateCommand } from './commands/simulate.ts';
 import { sloCommand } from './commands/slo.ts';
 import { upCommand } from './commands/up.ts';
@@ -18,6 +19,7 @@ const COMMANDS = [
   upCommand,
   importCommand,
   sloCommand,
+  queryCommand,
   explainCommand,
   gateCommand,
   findingsCommand,

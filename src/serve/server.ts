@@ -1,19 +1,18 @@
 /** The server: hot intake in front, Express behind, on the loopback address only. */
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
 import helmet from 'helmet';
-import { MusterError, systemCode } from '../errors.ts';
+import { MusterError } from '../errors.ts';
 import { INSTANCE_HEADER } from '../names.ts';
 import { createIngest, type IngestDeps } from './ingest.ts';
+import { listenOnLoopback } from './listen.ts';
 import type { Metrics } from './metrics.ts';
 import { problemOf, sendProblem } from './problem.ts';
 import { type ApiDeps, apiRoutes } from './routes/api.ts';
 import { type CoreRoutesDeps, coreRoutes } from './routes/core.ts';
 import { assertSameHost } from './same-host.ts';
 
-const HOST = '127.0.0.1';
 const HOT_PATH = '/v1/events';
 const WEB = fileURLToPath(new URL('../../web/dist/', import.meta.url));
 const RUNBOOKS = fileURLToPath(new URL('../../alerts/runbooks/', import.meta.url));
@@ -100,18 +99,6 @@ export async function listen(deps: ServerDeps, port: number): Promise<{ server: 
     else app(request, response);
   });
   server.maxConnections = 10_000;
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error) => {
-      const isTaken = systemCode(error) === 'EADDRINUSE';
-      reject(
-        isTaken
-          ? new MusterError('MUSTER_PORT_IN_USE', `port ${port} is taken by another program; stop it, or choose another with --port`, {
-              cause: error,
-            })
-          : error,
-      );
-    });
-    server.listen(port, HOST, resolve);
-  });
-  return { server, url: `http://${HOST}:${(server.address() as AddressInfo).port}` };
+  const url = await listenOnLoopback(server, port, 'stop it, or choose another with --port');
+  return { server, url };
 }

@@ -2,7 +2,8 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { ClickHouseClient } from '@clickhouse/client';
-import { closeEmbedded, embeddedClient } from './embedded.ts';
+import { closeEmbedded, embeddedClient, type RawSession, rawSession } from './embedded.ts';
+import { engineConfig, usersConfig } from './engine-config.ts';
 
 /** One engine connection is one queue: whoever must not wait for another has a role of its own. */
 export const ROLES = ['load', 'roll', 'read', 'panels', 'evaluate'] as const;
@@ -20,12 +21,15 @@ export interface Session {
 
 export interface Engine {
   session(role: Role): Session;
+  /** A connection of its own for one statement from outside: settings, parameters and leftovers of others are not there. */
+  untrusted(): Promise<RawSession>;
   /** Writes rows to a scratch file and hands its `file(…)` expression to `use`; the file is gone afterwards. */
   withFile<T>(name: string, lines: string | Buffer, format: string, structure: string, use: (file: string) => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }
 
-const quoted = (text: string) => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
+/** Text as a literal of ClickHouse's SQL. */
+export const quoted = (text: string): string => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
 
 /**
  * Opens the engine of a data directory.
@@ -39,15 +43,25 @@ export async function openEngine(options: { path: string; scratch: string; datab
   await rm(options.scratch, { recursive: true, force: true });
   await mkdir(options.scratch, { recursive: true, mode: 0o700 });
   const clients = new Map<Role, { client: ClickHouseClient; session: Session }>();
+  const path = resolve(options.path);
+  const [configFile, usersFile] = ['engine.xml', 'users.xml'].map((name) => resolve(join(options.scratch, name))) as [string, string];
+  await writeFile(usersFile, usersConfig(), { mode: 0o600 });
+  await writeFile(configFile, engineConfig(usersFile), { mode: 0o600 });
+  // The first connection gives the engine its configuration, and keeps it open while others come and go.
+  const keeper = rawSession(path, configFile);
+  const close = async () => {
+    keeper.close();
+    await closeEmbedded([...clients.values()].map(({ client }) => client));
+  };
   try {
     for (const role of ROLES) {
-      const client = embeddedClient(resolve(options.path));
+      const client = embeddedClient(path);
       clients.set(role, { client, session: queueOn(client) });
       if (role === ROLES[0]) await client.command({ query: `CREATE DATABASE IF NOT EXISTS ${database} ENGINE = Atomic` });
       await client.command({ query: `USE ${database}` });
     }
   } catch (error) {
-    await closeEmbedded([...clients.values()].map(({ client }) => client)).catch(() => {});
+    await close().catch(() => {});
     throw error;
   }
 
@@ -57,6 +71,11 @@ export async function openEngine(options: { path: string; scratch: string; datab
       const entry = clients.get(role);
       if (!entry) throw new Error(`no such role: ${role}`);
       return entry.session;
+    },
+    async untrusted() {
+      const session = rawSession(path);
+      await session.run(`USE ${database}`);
+      return session;
     },
     async withFile(name, lines, format, structure, use) {
       scratchNumber += 1;
@@ -68,9 +87,7 @@ export async function openEngine(options: { path: string; scratch: string; datab
         await rm(path, { force: true });
       }
     },
-    async close() {
-      await closeEmbedded([...clients.values()].map(({ client }) => client));
-    },
+    close,
   };
 }
 
@@ -78,9 +95,11 @@ function queueOn(client: ClickHouseClient): Session {
   let tail: Promise<unknown> = Promise.resolve();
   const enqueue = <T>(work: () => Promise<T>): Promise<T> => {
     const result = tail.then(work);
-    tail = result.catch(() => {});
+    tail = result.catch(discardLeftover);
     return result;
   };
+  // What a statement put out before it failed comes with the result of the next one.
+  const discardLeftover = () => client.query({ query: 'SELECT 1', format: 'JSONEachRow' }).catch(() => {});
   return {
     rows: <Row>(sql: string, parameters?: Parameters) =>
       enqueue(async () => {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { FILES } from '../names.ts';
 import { type Engine, openEngine, type Session } from './engine.ts';
 import type { EventRow } from './event-row.ts';
+import { createGuard, type Guard } from './guard.ts';
 import { type Loader, openLoader } from './loader.ts';
 import { lockDirectory } from './lock.ts';
 import { migrate } from './migrate.ts';
@@ -19,6 +20,8 @@ export interface Store {
   readonly read: Session;
   /** For panels of the web page: slow ones do not delay figures. */
   readonly panels: Session;
+  /** For SQL that Muster did not write. */
+  readonly guard: Guard;
   close(): Promise<void>;
 }
 
@@ -57,6 +60,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       loader,
       read: opened.session('read'),
       panels: opened.session('panels'),
+      guard: createGuard(opened),
       async close() {
         await loader.stop();
         await opened.close();

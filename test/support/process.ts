@@ -26,6 +26,8 @@ export const removeData = (dataDir: string): Promise<void> => rm(dataDir, { recu
 export async function startMuster(dataDir: string, ...parameters: string[]): Promise<Running> {
   const child = spawn(process.execPath, [BIN, 'up', '--port', '0', '--data', dataDir, ...parameters], {
     stdio: ['ignore', 'pipe', 'pipe'],
+    // Tests run side by side, and the default port is one.
+    env: { ...process.env, MUSTER_CLICKHOUSE_PORT: 'off' },
   });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString()));

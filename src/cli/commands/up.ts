@@ -6,8 +6,9 @@ import type { Command } from 'commander';
 import { toString as qrToString } from 'qrcode';
 import type { Config } from '../../config.ts';
 import { MusterError } from '../../errors.ts';
-import { DEFAULT_PORT, FILES } from '../../names.ts';
+import { DEFAULT_CLICKHOUSE_PORT, DEFAULT_PORT, FILES } from '../../names.ts';
 import { alertSenders, heartbeats } from '../../publish/notify/senders.ts';
+import { listenAsClickHouse } from '../../serve/clickhouse/endpoint.ts';
 import { createEventStream, type EventStream, storedEvents } from '../../serve/event-stream.ts';
 import { createMetrics, type Metrics } from '../../serve/metrics.ts';
 import type { Ready } from '../../serve/ready.ts';
@@ -17,7 +18,7 @@ import { BESIDE_ALERTS } from '../../slo/alerts/index.ts';
 import { createEvaluator, type Evaluator } from '../../slo/evaluator.ts';
 import { createNotifier, sendAll, testRoutes } from '../../slo/notifications.ts';
 import { type Coverage, recordCoverage } from '../../store/coverage.ts';
-import { writeDurably } from '../../store/durable-files.ts';
+import { readOrCreateKey, writeDurably } from '../../store/durable-files.ts';
 import { type Context, coloured, configOf, print, runningAt } from '../context.ts';
 import { openDemo, runDemo } from '../demo.ts';
 import { openCore, type RunningCore } from '../running-core.ts';
@@ -30,6 +31,7 @@ const MAX_LAG_SECONDS = 10;
 interface Options {
   demo?: boolean;
   port?: string;
+  clickhousePort?: string;
   data?: string;
   slo?: string[];
 }
@@ -40,6 +42,10 @@ export function upCommand(program: Command, context: Context): void {
     .description('Starts everything in one process: intake, store, SLOs, reference core, API and web UI.')
     .option('--demo', `with thirty days of simulated history and live traffic (data in ${DEMO_DATA} unless --data is given)`)
     .option('--port <n>', `port to listen on (default ${DEFAULT_PORT}, or MUSTER_PORT; 0 for any free one)`)
+    .option(
+      '--clickhouse-port <n|off>',
+      `port of the read-only ClickHouse endpoint (default ${DEFAULT_CLICKHOUSE_PORT} when free, or MUSTER_CLICKHOUSE_PORT)`,
+    )
     .option('--data <dir>', 'data directory (default .muster, or MUSTER_DATA)')
     .option('--slo <path...>', 'OpenSLO files or folders to compute (default: those that ship, or MUSTER_SLO)')
     .addHelpText('after', '\nExample:\n  $ muster up --demo')
@@ -93,12 +99,19 @@ async function up(context: Context, config: Config, isDemo: boolean): Promise<vo
     onProblem,
   });
   const background: Promise<unknown>[] = [];
+  let endpoint: Endpoint | undefined;
   try {
+    endpoint = await clickHouseEndpoint(context, config, parts, onProblem);
     await open(parts, { context, config, stream, metrics, onProblem });
     const { services, evaluator } = parts;
     if (!services || !evaluator) return;
-    await writeDurably(join(dataDir, FILES.address), JSON.stringify({ url, pid: process.pid, instance }));
+    await writeDurably(join(dataDir, FILES.address), JSON.stringify({ url, clickhouseUrl: endpoint?.url, pid: process.pid, instance }));
     print(context, `Muster is at ${coloured(context, 'bold', url)} (data in ${resolve(dataDir)}). Stop with Ctrl+C.`);
+    if (endpoint)
+      print(
+        context,
+        `ClickHouse clients and Grafana read at ${endpoint.url}, with the key in ${join(dataDir, FILES.clickhouseKey)} as password.`,
+      );
     if (demoRun) background.push(demoRun.start({ services, url, onFilled: () => evaluator.evaluate() }));
     await stopped;
   } finally {
@@ -107,12 +120,35 @@ async function up(context: Context, config: Config, isDemo: boolean): Promise<vo
     stream.close();
     await parts.evaluator?.stop();
     await parts.coverage?.stop();
-    server.close();
-    server.closeAllConnections();
+    for (const each of [server, endpoint?.server]) {
+      each?.close();
+      each?.closeAllConnections();
+    }
     await Promise.allSettled(background);
     await parts.core?.close();
     await parts.services?.close();
     if (parts.services) await rm(join(dataDir, FILES.address), { force: true });
+  }
+}
+
+type Endpoint = Awaited<ReturnType<typeof listenAsClickHouse>>;
+
+/** The read-only ClickHouse endpoint; undefined when it is off, or nobody asked for its port and another program has it. */
+async function clickHouseEndpoint(
+  context: Context,
+  { clickhousePort, dataDir }: Config,
+  parts: Parts,
+  onDefect: (message: string) => void,
+): Promise<Endpoint | undefined> {
+  if (clickhousePort === 'off') return undefined;
+  const key = (await readOrCreateKey(join(dataDir, FILES.clickhouseKey))).toString('base64');
+  const port = clickhousePort === 'auto' ? DEFAULT_CLICKHOUSE_PORT : clickhousePort;
+  try {
+    return await listenAsClickHouse({ guard: () => parts.services?.store.guard, key, onDefect }, port);
+  } catch (error) {
+    if (clickhousePort !== 'auto' || !(error instanceof MusterError)) throw error;
+    print(context, `Port ${port} is taken: no ClickHouse endpoint. Choose another port with --clickhouse-port.`);
+    return undefined;
   }
 }
 

@@ -9,6 +9,7 @@ import { expandMacros } from '../../publish/grafana/macros.ts';
 import { PANELS } from '../../publish/panels/index.ts';
 import type { TestedRoute } from '../../slo/notifications.ts';
 import { sloReport } from '../../slo/report.ts';
+import { contentType } from '../clickhouse/formats.ts';
 import type { EventStream } from '../event-stream.ts';
 import { momentOf } from '../moments.ts';
 import { type Fill, overviewOf } from '../overview.ts';
@@ -32,6 +33,9 @@ export interface ApiDeps {
   /** Sends a marked page and a marked ticket through every route. */
   testAlerts: () => Promise<TestedRoute[]>;
 }
+
+const MAX_QUERY_BODY = '1mb';
+const queryBody = z.object({ sql: z.string(), format: z.string().default('JSONEachRow') });
 
 const importBody = z.object({
   records: z
@@ -67,6 +71,16 @@ export function apiRoutes(deps: ApiDeps): Router {
   });
 
   router.use(sloRoutes(ready, deps.now));
+
+  router.post('/query', express.json({ limit: MAX_QUERY_BODY }), async (request, response) => {
+    const { store } = ready();
+    const body = queryBody.safeParse(request.body);
+    if (!body.success) throw new MusterError('MUSTER_BAD_ARGUMENT', 'expected {"sql","format"}');
+    const leaving = new AbortController();
+    response.once('close', () => leaving.abort());
+    const { bytes, format } = await store.guard.query({ ...body.data, signal: leaving.signal });
+    response.type(contentType(format)).end(bytes);
+  });
 
   router.post('/alerts/test', async (_request, response) => {
     ready();

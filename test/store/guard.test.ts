@@ -1,0 +1,197 @@
+/** SQL from outside: what may be asked, what may not, and that nothing of one query reaches the next. */
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { TABLES } from '../../src/names.ts';
+import { QueryError } from '../../src/store/guard.ts';
+import { type TestServices, takeIn, testServices } from '../support/store.ts';
+
+let services: TestServices;
+let outside: string;
+
+beforeAll(async () => {
+  services = await testServices();
+  outside = mkdtempSync(join(tmpdir(), 'muster-outside-'));
+  const time = '2026-03-01T09:00:00Z';
+  await takeIn(services, [
+    { id: 'a', type: 'enrollment.started', time, source: 'app', attempt_id: 'one', region: 'eu-west' },
+    { id: 'b', type: 'enrollment.completed', time: '2026-03-01T09:00:20Z', source: 'app', attempt_id: 'one' },
+  ]);
+});
+afterAll(async () => {
+  await services.dispose();
+  rmSync(outside, { recursive: true, force: true });
+});
+
+const ask = async (sql: string, format = 'TSVRaw', parameters: Record<string, string> = {}) =>
+  (await services.store.guard.query({ sql, format, parameters })).bytes.toString().trim();
+
+const attacks = (): [string, string][] => {
+  const file = join(outside, 'written');
+  return [
+    ['a file through a table function', "SELECT * FROM file('/etc/passwd', 'LineAsString')"],
+    ['a file through the scalar function', "SELECT file('/etc/passwd')"],
+    ['the same in other letters', "SELECT FILE('/etc/passwd')"],
+    ['a file deep inside', "SELECT arrayMap(x -> concat(x, file('/etc/passwd')), ['a'])"],
+    ['a file in a default expression', "SELECT if(1, file('/etc/passwd'), '')"],
+    ['a file by its path as table', 'SELECT * FROM `/etc/passwd`'],
+    ['a file through the overlay database', 'SELECT * FROM default.`/etc/passwd`'],
+    ['a file described', "DESCRIBE TABLE file('/etc/passwd')"],
+    ['a file explained', "EXPLAIN SELECT * FROM file('/etc/passwd', 'LineAsString')"],
+    ['a result written to a file', `SELECT 1 INTO OUTFILE '${file}'`],
+    ['a result written behind a comment', `SELECT 1 /* */ INTO /* */ OUTFILE '${file}' TRUNCATE FORMAT CSV`],
+    ['a result written after a union', `SELECT 1 UNION ALL SELECT 2 INTO OUTFILE '${file}'`],
+    ['a bracket closed to write', `1) INTO OUTFILE '${file}'; SELECT (1`],
+    ['a file written through a function', `INSERT INTO FUNCTION file('${file}', 'CSV', 'a UInt8') VALUES (1)`],
+    ['the network by url', "SELECT * FROM url('http://127.0.0.1:9/x', 'CSV', 'a String')"],
+    ['the network by s3', "SELECT * FROM s3('http://127.0.0.1:9/b/k', 'CSV', 'a String')"],
+    ['another server', "SELECT * FROM remote('127.0.0.1:9', 'system.one')"],
+    ['a program', "SELECT * FROM executable('id', 'TSV', 'a String')"],
+    ['a database on disk', "SELECT * FROM sqlite('/tmp/x.sqlite', 't')"],
+    ['a network model', "SELECT aiGenerate('x')"],
+    ['a second statement', 'SELECT 1; SELECT 2'],
+    ['a second statement that drops', 'SELECT 1; DROP TABLE muster.events'],
+    ['a table dropped', 'DROP TABLE events'],
+    ['a view dropped', 'DROP VIEW attempts'],
+    ['rows inserted', "INSERT INTO events (id) VALUES ('x')"],
+    ['rows deleted', 'ALTER TABLE events DELETE WHERE 1'],
+    ['rows deleted lightly', 'DELETE FROM events WHERE 1'],
+    ['a table made', 'CREATE TABLE x ENGINE = Memory AS SELECT 1'],
+    ['a temporary table made', 'CREATE TEMPORARY TABLE x (a UInt8)'],
+    ['a function made', 'CREATE FUNCTION f AS x -> x'],
+    ['a setting changed', 'SET readonly = 0'],
+    ['a setting in the query', 'SELECT 1 SETTINGS max_memory_usage = 0'],
+    ['a setting inside', 'SELECT * FROM (SELECT 1 SETTINGS readonly = 0)'],
+    ['another database chosen', 'USE system'],
+    ['queries of others killed', 'KILL QUERY WHERE 1'],
+    ['merges stopped', 'SYSTEM STOP MERGES'],
+    ['the process shut down', 'SYSTEM SHUTDOWN'],
+    ['a backup written', `BACKUP TABLE events TO File('${file}')`],
+    ['an inner table', 'SELECT * FROM events'],
+    ['an inner table by its database', 'SELECT count() FROM muster.attempt_states'],
+    ['an inner table in a subquery', 'SELECT (SELECT count() FROM bad_users)'],
+    ['an inner table on the right of IN', "SELECT 1 WHERE 'x' IN findings_log"],
+    ['an inner table in a CTE', 'WITH z AS (SELECT * FROM minutes) SELECT count() FROM z'],
+    ['an inner table by alias', 'SELECT count() FROM hours AS attempts'],
+    ['an inner table in a union', 'SELECT count() FROM attempts UNION ALL SELECT count() FROM backlog'],
+    ['an inner table in LIMIT', 'SELECT 1 FROM attempts LIMIT (SELECT count() FROM hours)'],
+    ['an inner table through merge', "SELECT * FROM merge('muster', 'events')"],
+    ['an inner table through view', 'SELECT * FROM view(SELECT * FROM minutes)'],
+    ['the index of a table', "SELECT * FROM mergeTreeIndex('muster', 'events')"],
+    ['processes', 'SELECT * FROM system.processes'],
+    ['settings of the server', 'SELECT * FROM system.settings'],
+    ['disks', 'SELECT path FROM system.disks'],
+    ['paths of tables', 'SELECT metadata_path FROM system.tables'],
+    ['all of the catalogue', 'SELECT * FROM system.tables'],
+    ['parts', 'SELECT * FROM system.parts'],
+    ['users', 'SELECT * FROM system.users'],
+    ['macros', "SELECT getMacro('x')"],
+    ['a setting read', "SELECT getServerSetting('path')"],
+    ['the host name', 'SELECT hostName()'],
+    ['the disk', 'SELECT filesystemAvailable()'],
+    ['a dictionary', "SELECT dictGet('x', 'y', 1)"],
+    ['sleep', 'SELECT sleep(3)'],
+    ['sleep per row', 'SELECT sleepEachRow(1) FROM numbers(100)'],
+    ['an error on purpose', 'SELECT throwIf(1)'],
+    ['an address demangled', 'SELECT addressToLine(1)'],
+    ['what made a table', 'SHOW CREATE TABLE attempts'],
+    ['what runs', 'SHOW PROCESSLIST'],
+    ['a table checked', 'CHECK TABLE events'],
+    ['an inner table described', 'EXISTS TABLE events'],
+    ['an identifier from a parameter', 'SELECT count() FROM {t:Identifier}'],
+  ];
+};
+
+describe('what is refused', () => {
+  it('refuses every attack, and leaves nothing behind', async () => {
+    const through: string[] = [];
+    for (const [what, sql] of attacks()) {
+      const error = await ask(sql, 'TSV', { t: 'events' }).then(
+        () => undefined,
+        (reason: unknown) => reason,
+      );
+      if (!(error instanceof QueryError)) through.push(`${what}: ${error === undefined ? 'answered' : error}`);
+    }
+    expect(through).toEqual([]);
+    expect(attacks().length).toBeGreaterThanOrEqual(40);
+    expect(existsSync(join(outside, 'written'))).toBe(false);
+    expect(await ask('SELECT count() FROM events_v')).toBe('2');
+  });
+
+  it.each([
+    ['SELECT nope FROM attempts', 'MUSTER_BAD_QUERY', 47],
+    ['SELECT 1 FROM nope', 'MUSTER_BAD_QUERY', 60],
+    ['SELEC 1', 'MUSTER_BAD_QUERY', 62],
+    ['', 'MUSTER_BAD_QUERY', 62],
+    ['SELECT 1 FORMAT Nope', 'MUSTER_BAD_QUERY', 73],
+    ['SELECT {x:UInt8}', 'MUSTER_BAD_QUERY', 456],
+    ['SELECT count() FROM minutes', 'MUSTER_QUERY_REFUSED', 497],
+    ['SELECT groupArray(number) FROM numbers(1000000000)', 'MUSTER_QUERY_LIMIT', 241],
+    ['SELECT * FROM numbers(2000000)', 'MUSTER_QUERY_LIMIT', 396],
+  ])('says of %j why, as ClickHouse would number it', async (sql, code, number) => {
+    await expect(ask(sql)).rejects.toMatchObject({ code, clickhouse: { code: number } });
+  });
+});
+
+describe('what is answered', () => {
+  it.each(TABLES)('reads %s', async (table) => {
+    await expect(ask(`SELECT count() FROM ${table}`)).resolves.toMatch(/^\d+$/);
+    await expect(ask(`DESCRIBE TABLE ${table}`)).resolves.not.toBe('');
+  });
+
+  it.each([
+    ['SELECT count() FROM attempts WHERE region IN (SELECT region FROM events_v)', '1'],
+    ["WITH a AS (SELECT * FROM attempts) SELECT countIf(result = 'completed') / count() FROM a", '1'],
+    ['SELECT quantilesExactIf(0.5)(duration_ms, duration_ms > 0) FROM attempts', '[20000]'],
+    ['SELECT sumOrNullIf(number, number > 5) FROM numbers(5)', '\\N'],
+    ['SELECT "it\'s; -- /* fine */ INTO OUTFILE" FROM (SELECT \'x\' AS "it\'s; -- /* fine */ INTO OUTFILE")', 'x'],
+    ['SELECT 1 FORMAT CSVWithNames', '1\n1'],
+    ['(SELECT 1);', '1'],
+    ['/* who asks */ SELECT 1 -- and why', '1'],
+    ['SHOW TABLES', [...TABLES].sort().join('\n')],
+    ['SHOW DATABASES', 'muster'],
+    ['SELECT name FROM system.tables ORDER BY name', [...TABLES].sort().join('\n')],
+    ['SELECT DISTINCT database FROM system.columns', 'muster'],
+  ])('answers %j', async (sql, expected) => {
+    const answer = await ask(sql);
+    expect(answer.replaceAll('"', '')).toBe(expected.replaceAll('"', ''));
+  });
+
+  it('takes values as parameters, and never as text', async () => {
+    const parameters = { region: "eu-west' OR 1 --", n: '41', list: "['a','b']", table: 'attempts' };
+    expect(await ask('SELECT {region:String}', 'TSVRaw', parameters)).toBe("eu-west' OR 1 --");
+    expect(await ask('SELECT {n:UInt32} + 1, length({list:Array(String)})', 'TSV', parameters)).toBe('42\t2');
+    expect(await ask('SELECT count() FROM {table:Identifier}', 'TSV', parameters)).toBe('1');
+  });
+
+  it('shows nothing of one query in the next', async () => {
+    await expect(ask('SELECT * FROM numbers(2000000)')).rejects.toThrow();
+    expect(await ask('SELECT 42')).toBe('42');
+    await ask('SELECT {x:UInt8}', 'TSV', { x: '7' });
+    await expect(ask('SELECT {x:UInt8}')).rejects.toMatchObject({ clickhouse: { code: 456 } });
+  });
+
+  it('answers in any format, byte for byte', async () => {
+    const { bytes } = await services.store.guard.query({ sql: 'SELECT toUInt8(45) AS n', format: 'Native' });
+    expect([...bytes]).toEqual([1, 1, 1, 110, 5, ...Buffer.from('UInt8'), 45]);
+  });
+});
+
+describe('the engine itself', () => {
+  it('shows nothing of a failed statement in the next result of its connection', async () => {
+    const { read } = services.store;
+    await expect(read.rows('SELECT throwIf(number = 150000) FROM numbers(1000000)')).rejects.toThrow();
+    expect(await read.rows('SELECT 42 AS n')).toEqual([{ n: 42 }]);
+  });
+
+  it('ends a query that nobody waits for any more', async () => {
+    const { guard } = services.store;
+    const leaving = new AbortController();
+    const startMs = performance.now();
+    const heavy = guard.query({ sql: 'SELECT sum(sipHash64(number)) FROM numbers(100000000000)', format: 'TSV', signal: leaving.signal });
+    setTimeout(() => leaving.abort(), 300);
+    await expect(heavy).rejects.toMatchObject({ clickhouse: { code: 394 } });
+    expect(performance.now() - startMs).toBeLessThan(15_000);
+  });
+});
