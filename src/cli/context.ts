@@ -99,11 +99,11 @@ export async function runningAt(dataDir: string): Promise<string | undefined> {
 /** A running process that is behind asks for the request again; after this it has had its chance. */
 const RETRY_FOR_MS = 60_000;
 
-/** JSON of a route of the running process. @throws MUSTER_GATEWAY with its own words when it refuses or is gone */
+/** JSON of a route of the running process; undefined of one that says nothing. @throws MUSTER_GATEWAY with its own words when it refuses or is gone */
 export async function ask<T>(url: string, init?: RequestInit): Promise<T> {
   const text = (await askBytes(url, init)).toString();
   try {
-    return JSON.parse(text) as T;
+    return (text === '' ? undefined : JSON.parse(text)) as T;
   } catch (cause) {
     throw new MusterError('MUSTER_GATEWAY', `what answers at ${new URL(url).origin} is not Muster`, { cause });
   }
