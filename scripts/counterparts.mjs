@@ -3,13 +3,19 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 
 /** Program and the Debian package that brings it. */
-const PROGRAMS = { promtool: 'prometheus', 'prometheus-alertmanager': 'prometheus-alertmanager', chromium: 'chromium', python3: 'python3' };
+const PROGRAMS = {
+  promtool: 'prometheus',
+  amtool: 'prometheus-alertmanager',
+  'prometheus-alertmanager': 'prometheus-alertmanager',
+  chromium: 'chromium',
+  python3: 'python3',
+};
 
 const isMissing = (program) => spawnSync('sh', ['-c', `command -v ${program}`]).status !== 0;
 const missing = Object.keys(PROGRAMS).filter(isMissing);
 
 if (missing.length > 0) {
-  const packages = missing.map((program) => PROGRAMS[program]);
+  const packages = [...new Set(missing.map((program) => PROGRAMS[program]))];
   if (existsSync('/etc/debian_version') && process.getuid?.() === 0) {
     console.log(`installing ${packages.join(', ')} for the tests`);
     // Services that a package would start are none of ours.

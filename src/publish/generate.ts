@@ -2,18 +2,30 @@
 import { EXAMPLES } from '../events/examples.ts';
 import { eventJsonSchemas } from '../events/json-schema.ts';
 import type { Slo } from '../slo/openslo.ts';
+import { alertmanagerConfig } from './alertmanager/config.ts';
+import type { Escalation } from './alertmanager/escalation.ts';
 import { type GeneratedFile, jsonText } from './generated.ts';
 import { onCallDashboard } from './grafana/dashboard.ts';
 import { prometheusRuleTests } from './prometheus/rule-tests.ts';
 import { type Links, prometheusRules } from './prometheus/rules.ts';
 
+export interface GenerateInputs {
+  slos: readonly Slo[];
+  links: Links;
+  escalation: Escalation;
+}
+
 export const GENERATORS = {
-  dashboards: (slos: readonly Slo[]) => [onCallDashboard(slos)],
-  alerts: (slos: readonly Slo[], links: Links) => [prometheusRules(slos, links), prometheusRuleTests(slos, links)],
+  dashboards: ({ slos }) => [onCallDashboard(slos)],
+  alerts: ({ slos, links, escalation }) => [
+    prometheusRules(slos, links),
+    prometheusRuleTests(slos, links),
+    alertmanagerConfig(slos, escalation),
+  ],
   schemas: () => [
     ...[...eventJsonSchemas()].map(([name, schema]) => ({ path: `schemas/events/${name}`, text: jsonText(schema) })),
     ...EXAMPLES.map((example) => ({ path: `schemas/examples/${example.type}.json`, text: jsonText(example) })),
   ],
-} as const satisfies Record<string, (slos: readonly Slo[], links: Links) => GeneratedFile[]>;
+} as const satisfies Record<string, (inputs: GenerateInputs) => GeneratedFile[]>;
 
 export type GeneratorName = keyof typeof GENERATORS;

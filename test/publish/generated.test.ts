@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseFault } from '../../src/lab/faults.ts';
 import { simulate } from '../../src/lab/simulate.ts';
+import { loadEscalation } from '../../src/publish/alertmanager/escalation.ts';
 import { GENERATORS } from '../../src/publish/generate.ts';
 import type { GeneratedFile } from '../../src/publish/generated.ts';
 import { DASHBOARD_SQL } from '../../src/publish/grafana/dashboard.ts';
@@ -21,7 +22,8 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const LINKS = { baseUrl: 'http://localhost:8686' };
 const run = promisify(execFile);
 const slos = await loadSlos();
-const files: GeneratedFile[] = Object.values(GENERATORS).flatMap((generate) => generate(slos, LINKS));
+const escalation = await loadEscalation();
+const files: GeneratedFile[] = Object.values(GENERATORS).flatMap((generate) => generate({ slos, links: LINKS, escalation }));
 const fileAt = (path: string) => files.find((file) => file.path === path)?.text ?? '';
 
 test.each(files.map(({ path, text }) => [path, text]))('%s is committed as it would be generated', async (path, text) => {
@@ -70,7 +72,7 @@ describe.runIf(have('promtool'))('Prometheus', () => {
     ['what the evaluator holds', /state="firing"\}\) == 1/g, 'state="firing"}) == 2'],
   ])('without the condition on %s they fail', async (_name, pattern, replacement) => {
     const one = slos.filter(({ name }) => name === 'enrollment-success');
-    const alerts = GENERATORS.alerts(one, LINKS);
+    const alerts = GENERATORS.alerts({ slos: one, links: LINKS, escalation });
     const rules = alerts.find(({ path }) => path.endsWith('.rules.yaml'))?.text ?? '';
     const tests = alerts.find(({ path }) => path.endsWith('.test.yaml'))?.text ?? '';
     await writeFile(join(folder, 'alerts/prometheus/muster-slo.test.yaml'), tests);

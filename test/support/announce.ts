@@ -3,6 +3,7 @@ import { missing } from './counterparts.ts';
 
 const GROUPS = {
   promtool: 'rules and metrics checked by promtool',
+  amtool: 'routes checked by amtool',
   'prometheus-alertmanager': 'notifications through a real Alertmanager',
   chromium: 'the page in a real browser',
   python3: 'streams of the second generator',

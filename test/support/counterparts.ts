@@ -20,6 +20,7 @@ const shared = fileURLToPath(new URL('../../../shared/', import.meta.url));
 
 const FOUND = {
   promtool: onPath('promtool'),
+  amtool: onPath('amtool'),
   'prometheus-alertmanager': onPath('prometheus-alertmanager'),
   chromium: onPath('chromium'),
   python3: onPath('python3'),

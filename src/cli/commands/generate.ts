@@ -4,11 +4,20 @@ import { dirname, join } from 'node:path';
 import { Argument, type Command } from 'commander';
 import { MusterError, systemCode } from '../../errors.ts';
 import { DEFAULT_PORT } from '../../names.ts';
+import { loadEscalation } from '../../publish/alertmanager/escalation.ts';
 import { GENERATORS, type GeneratorName } from '../../publish/generate.ts';
 import { loadSlos } from '../../slo/openslo.ts';
 import { type Context, print } from '../context.ts';
 
-const GENERATED_FOLDERS = ['schemas/events', 'schemas/examples', 'alerts/prometheus', 'dashboards'];
+const GENERATED_FOLDERS = ['schemas/events', 'schemas/examples', 'alerts/prometheus', 'alerts/alertmanager', 'dashboards'];
+interface Options {
+  check?: boolean;
+  slo?: string[];
+  escalation?: string;
+  out: string;
+  baseUrl: string;
+}
+
 const NAMES = Object.keys(GENERATORS) as GeneratorName[];
 
 export function generateCommand(program: Command, context: Context): void {
@@ -18,15 +27,19 @@ export function generateCommand(program: Command, context: Context): void {
     .addArgument(new Argument('[what]', 'only this part').choices(NAMES))
     .option('--check', 'write nothing; exit 1 and name the files that differ')
     .option('--slo <path...>', 'OpenSLO files or folders (default: those that ship)')
+    .option('--escalation <file>', 'who is told of what (default: alerts/escalation.yaml of Muster)')
     .option('--out <dir>', 'folder to write into', '.')
     .option('--base-url <url>', 'where people reach Muster, for links in alerts', `http://localhost:${DEFAULT_PORT}`)
     .addHelpText('after', '\nExample:\n  $ muster generate alerts --slo my-slos/ --out /tmp/muster')
-    .action(async (what: GeneratorName | undefined, options: { check?: boolean; slo?: string[]; out: string; baseUrl: string }) => {
+    .action(async (what: GeneratorName | undefined, options: Options) => {
       if (!URL.canParse(options.baseUrl))
         throw new MusterError('MUSTER_BAD_ARGUMENT', '--base-url: expected a URL, such as https://muster.example.org');
       const slos = await loadSlos(options.slo);
+      const escalation = await loadEscalation(options.escalation);
       const links = { baseUrl: options.baseUrl.replace(/\/+$/, '') };
-      const files = NAMES.filter((name) => what === undefined || what === name).flatMap((name) => GENERATORS[name](slos, links));
+      const files = NAMES.filter((name) => what === undefined || what === name).flatMap((name) =>
+        GENERATORS[name]({ slos, links, escalation }),
+      );
       const differing: string[] = options.check ? await strays(options.out, files) : [];
       for (const { path, text } of files) {
         const target = join(options.out, path);

@@ -7,7 +7,7 @@ import { MIN_BAD, MIN_USERS } from '../../slo/burn.ts';
 import { judgedOf, type Slo } from '../../slo/openslo.ts';
 import type { Pair } from '../../slo/pairs.ts';
 import { GENERATED_NOTE, type GeneratedFile } from '../generated.ts';
-import { besideAlert, burnAlert, EVALUATION_SECONDS, type Links, RULES_FILE } from './rules.ts';
+import { besideAlert, burnAlert, EVALUATION_SECONDS, KEEP_FIRING_MINUTES, type Links, RULES_FILE } from './rules.ts';
 
 /** Each phase of a test lasts this many minutes: quiet, as the case says, quiet again. */
 const PHASE_MINUTES = 4;
@@ -133,7 +133,7 @@ function testsOf(subjects: readonly Subject[], links: Links) {
       interval: '1m',
       input_series: [...series.values()],
       alert_rule_test: Array.from({ length: 3 * PHASE_MINUTES }, (_, minute) => {
-        const isMiddle = minute >= PHASE_MINUTES && minute < 2 * PHASE_MINUTES;
+        const isMiddle = minute >= PHASE_MINUTES && minute < 2 * PHASE_MINUTES + KEEP_FIRING_MINUTES;
         return { eval_time: `${minute}m`, alertname: ALERTS.errorBudgetBurn, exp_alerts: isMiddle ? fired : [] };
       }),
     };
@@ -152,10 +152,11 @@ function besideTest(alert: Alert, links: Links) {
     interval: '1m',
     // Before and after, the series is not there at all.
     input_series: [{ series: `${METRICS.alertActive}{${series.join(',')}}`, values: '_ _ 1 1 stale' }],
-    alert_rule_test: Array.from({ length: 6 }, (_, minute) => ({
+    alert_rule_test: Array.from({ length: 8 }, (_, minute) => ({
       eval_time: `${minute}m`,
       alertname: alert.name,
-      exp_alerts: minute === 2 || minute === 3 ? [{ exp_labels: labels, exp_annotations: { ...rule.annotations, summary } }] : [],
+      exp_alerts:
+        minute >= 2 && minute < 4 + KEEP_FIRING_MINUTES ? [{ exp_labels: labels, exp_annotations: { ...rule.annotations, summary } }] : [],
     })),
   };
 }

@@ -13,6 +13,10 @@ import { GENERATED_NOTE, type GeneratedFile } from '../generated.ts';
 /** How often Prometheus evaluates the rules; the evaluator's counts are renewed as often. */
 export const EVALUATION_SECONDS = 15;
 
+/** Rides out a scrape that fails, and a restart of Muster. */
+export const KEEP_FIRING_MINUTES = 2;
+const keep_firing_for = `${KEEP_FIRING_MINUTES}m`;
+
 export interface Links {
   /** Where people reach Muster. @default http://localhost:8686 */
   baseUrl: string;
@@ -26,6 +30,7 @@ interface RecordingRule {
 export interface AlertingRule {
   alert: string;
   expr: string;
+  keep_firing_for: string;
   labels: Record<string, string>;
   annotations: Record<string, string>;
 }
@@ -90,6 +95,7 @@ export function burnAlert(slo: Slo, pair: Pair, links: Links): AlertingRule {
   return {
     alert: ALERTS.errorBudgetBurn,
     expr: `(\n${opens.join('\n')}\n)\nor\n(\n${holds.join('\n')}\n)`,
+    keep_firing_for,
     labels: burnLabels(slo, pair),
     annotations: {
       summary: `${slo.title} burns its error budget {{ $value | printf "%.1f" }} times as fast as allowed`,
@@ -105,6 +111,7 @@ export function besideAlert(alert: Alert, links: Links): AlertingRule {
   return {
     alert: alert.name,
     expr: `max by (severity, service, provider, region, deployment) (${METRICS.alertActive}{alert="${alert.name}"}) == 1`,
+    keep_firing_for,
     // Severity, service and place come with the series.
     labels: {},
     annotations: {
