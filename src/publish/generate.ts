@@ -5,7 +5,9 @@ import type { Slo } from '../slo/openslo.ts';
 import { alertmanagerConfig } from './alertmanager/config.ts';
 import type { Escalation } from './alertmanager/escalation.ts';
 import { type GeneratedFile, jsonText } from './generated.ts';
+import { grafanaAlertRules, grafanaNotifications } from './grafana/alert-rules.ts';
 import { onCallDashboard } from './grafana/dashboard.ts';
+import { provisioningFiles } from './grafana/provisioning.ts';
 import { prometheusRuleTests } from './prometheus/rule-tests.ts';
 import { type Links, prometheusRules } from './prometheus/rules.ts';
 
@@ -16,11 +18,13 @@ export interface GenerateInputs {
 }
 
 export const GENERATORS = {
-  dashboards: ({ slos }) => [onCallDashboard(slos)],
+  dashboards: ({ slos }) => [onCallDashboard(slos), ...provisioningFiles()],
   alerts: ({ slos, links, escalation }) => [
     prometheusRules(slos, links),
     prometheusRuleTests(slos, links),
     alertmanagerConfig(slos, escalation),
+    grafanaAlertRules(slos, links),
+    grafanaNotifications(escalation),
   ],
   schemas: () => [
     ...[...eventJsonSchemas()].map(([name, schema]) => ({ path: `schemas/events/${name}`, text: jsonText(schema) })),

@@ -1,6 +1,6 @@
 /** `muster generate [dashboards|alerts|schemas]` */
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { Argument, type Command } from 'commander';
 import { MusterError, systemCode } from '../../errors.ts';
 import { DEFAULT_PORT } from '../../names.ts';
@@ -9,7 +9,14 @@ import { GENERATORS, type GeneratorName } from '../../publish/generate.ts';
 import { loadSlos } from '../../slo/openslo.ts';
 import { type Context, print } from '../context.ts';
 
-const GENERATED_FOLDERS = ['schemas/events', 'schemas/examples', 'alerts/prometheus', 'alerts/alertmanager', 'dashboards'];
+const GENERATED_FOLDERS = [
+  'schemas/events',
+  'schemas/examples',
+  'alerts/prometheus',
+  'alerts/alertmanager',
+  'alerts/grafana',
+  'dashboards',
+];
 interface Options {
   check?: boolean;
   slo?: string[];
@@ -63,8 +70,14 @@ export function generateCommand(program: Command, context: Context): void {
 async function strays(out: string, files: readonly { path: string }[]): Promise<string[]> {
   const generated = new Set(files.map(({ path }) => path));
   const folders = GENERATED_FOLDERS.filter((folder) => files.some(({ path }) => path.startsWith(`${folder}/`)));
-  const names = await Promise.all(folders.map((folder) => readdir(join(out, folder)).catch(() => [])));
-  return folders.flatMap((folder, i) => (names[i] ?? []).map((name) => `${folder}/${name}`).filter((path) => !generated.has(path)));
+  const found = await Promise.all(folders.map((folder) => filesBelow(join(out, folder))));
+  return folders.flatMap((folder, i) => (found[i] ?? []).map((name) => `${folder}/${name}`).filter((path) => !generated.has(path)));
+}
+
+/** Paths of files, relative to the folder; none when it is not there. */
+async function filesBelow(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
+  return entries.filter((entry) => entry.isFile()).map((entry) => relative(folder, join(entry.parentPath, entry.name)));
 }
 
 async function textOf(path: string): Promise<string | undefined> {

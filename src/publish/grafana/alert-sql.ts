@@ -1,0 +1,48 @@
+/** Grafana's expression of a burn-rate alert: SQL over the counts that the evaluator used, deciding for itself. */
+import { MIN_COVERAGE } from '../../slo/alert-state.ts';
+import type { Alert } from '../../slo/alerts/alert.ts';
+import { MIN_BAD, MIN_SLICES, MIN_USERS, WILSON_Z } from '../../slo/burn.ts';
+import { judgedOf, type Slo } from '../../slo/openslo.ts';
+import type { Pair } from '../../slo/pairs.ts';
+
+/** Evaluations older than this say nothing about now. */
+const FRESH = 'INTERVAL 5 MINUTE';
+
+/** What a rule answers while nothing fires; one that holds may burn at 0. */
+export const SILENT = -1;
+
+/**
+ * One row: `slo`, and `burn`, the burn rate over the long window while the alert fires, else {@link SILENT}. No row without an evaluation in the last
+ * five minutes. It opens and holds by the rules of the Prometheus alert: see `burnAlert` in prometheus/rules.ts.
+ */
+export function burnAlertSql(slo: Slo, pair: Pair): string {
+  const { objective, isSliced } = judgedOf(slo);
+  const allowed = `(1 - ${objective})`;
+  const z2 = WILSON_Z * WILSON_Z;
+  const evidence = isSliced ? `long_total >= ${MIN_SLICES}` : `long_users >= ${MIN_USERS}`;
+  const last = (table: string) =>
+    `(SELECT max(at) FROM ${table} WHERE slo = '${slo.name}' AND at > $__toTime - ${FRESH} AND at <= $__toTime)`;
+  const of = (column: string, window: string) => `sumIf(${column}, window = '${window}')`;
+  return `SELECT '${slo.name}' AS slo, if(is_maintenance = 0 AND (opens OR holds), coalesce(long_burn, ${pair.fittedFactor}), ${SILENT}) AS burn FROM (
+  SELECT is_maintenance, long_burn, is_covered,
+    ifNull(long_burn > ${pair.fittedFactor} AND short_burn > ${pair.fittedFactor} AND long_bad >= ${MIN_BAD} AND ${evidence} AND lower_bound > ${allowed}, 0) AND is_covered AS opens,
+    was_firing AND NOT (ifNull(short_burn < ${pair.fittedFactor}, 0) AND is_covered) AS holds
+  FROM (
+    SELECT long_bad, long_total, long_users, is_covered, is_maintenance,
+      if(long_total = 0, NULL, long_bad / long_total) AS ratio,
+      ratio / ${allowed} AS long_burn,
+      if(short_total = 0, NULL, short_bad / short_total) / ${allowed} AS short_burn,
+      (ratio + ${z2} / (2 * long_total) - ${WILSON_Z} * sqrt((ratio * (1 - ratio) + ${z2} / (4 * long_total)) / long_total)) / (1 + ${z2} / long_total) AS lower_bound,
+      (SELECT countIf(state = 'firing') > 0 FROM alert_states WHERE slo = '${slo.name}' AND pair = '${pair.name}' AND at = ${last('alert_states')}) AS was_firing
+    FROM (
+      SELECT ${of('bad', pair.long)} AS long_bad, ${of('good + bad', pair.long)} AS long_total, ${of('users_bad', pair.long)} AS long_users,
+        ${of('bad', pair.short)} AS short_bad, ${of('good + bad', pair.short)} AS short_total,
+        min(coverage) >= ${MIN_COVERAGE} AS is_covered, max(maintenance) AS is_maintenance
+      FROM alert_inputs WHERE slo = '${slo.name}' AND window IN ('${pair.long}', '${pair.short}') AND at = ${last('alert_inputs')}
+      HAVING count() = 2)))`;
+}
+
+/** One row per place where an alert beside the burn rates fires: what the evaluator has found open. */
+export const besideAlertSql = ({ detector }: Alert): string =>
+  `SELECT severity, dimensions['service'] AS service, dimensions['provider'] AS provider, dimensions['region'] AS region, dimensions['deployment'] AS deployment, 1 AS firing
+FROM findings WHERE detector = '${detector}' AND start <= $__toTime AND (end IS NULL OR end > $__toTime) ORDER BY provider, region, deployment`;

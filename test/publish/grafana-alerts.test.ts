@@ -1,0 +1,159 @@
+/** Grafana's alert rules: their SQL decides as the evaluator does on the same counts, and their files have the form that Grafana reads. */
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { loadEscalation } from '../../src/publish/alertmanager/escalation.ts';
+import { grafanaAlertRules, grafanaNotifications } from '../../src/publish/grafana/alert-rules.ts';
+import { besideAlertSql, burnAlertSql, SILENT } from '../../src/publish/grafana/alert-sql.ts';
+import { expandMacros } from '../../src/publish/grafana/macros.ts';
+import { writeAlertInputs, writeAlertStates } from '../../src/slo/alert-log.ts';
+import { nextState, type PairInputs, type PairMemory } from '../../src/slo/alert-state.ts';
+import { BESIDE_ALERTS } from '../../src/slo/alerts/index.ts';
+import type { Figures } from '../../src/slo/figures.ts';
+import { judgedOf, loadSlos, type Slo } from '../../src/slo/openslo.ts';
+import type { Pair } from '../../src/slo/pairs.ts';
+import { pairKey } from '../../src/slo/status.ts';
+import { writeFindings } from '../../src/store/findings.ts';
+import { type TestServices, testServices } from '../support/store.ts';
+
+const LINKS = { baseUrl: 'http://localhost:8686' };
+const slos = await loadSlos();
+const MINUTE_MS = 60_000;
+const START_MS = Date.UTC(2026, 2, 1);
+let services: TestServices;
+let atMs = START_MS;
+
+beforeAll(async () => {
+  services = await testServices();
+});
+afterAll(() => services.dispose());
+
+const answer = async <Row>(sql: string, toMs: number) =>
+  JSON.parse(
+    `[${(
+      await services.store.guard.query({
+        sql: expandMacros(sql, { fromMs: toMs - MINUTE_MS, toMs, intervalMs: 1_000 }),
+        format: 'JSONEachRow',
+      })
+    ).bytes
+      .toString()
+      .trim()
+      .replaceAll('\n', ',')}]`,
+  ) as Row[];
+
+/** Writes down what an evaluation used and decided, and asks Grafana's rule at that minute. */
+async function burnAt(slo: Slo, pair: Pair, inputs: PairInputs, before: PairMemory | undefined): Promise<[number | undefined, PairMemory]> {
+  atMs += 10 * MINUTE_MS;
+  const after = nextState(pair, before, inputs, judgedOf(slo), atMs);
+  const windows = new Map([
+    [pair.long, inputs.long],
+    [pair.short, inputs.short],
+  ]);
+  const figures = {
+    atMs,
+    bySlo: new Map([[slo.name, { windows, isMaintenance: inputs.isMaintenance }]]),
+    coverage: new Map([[pair.long, inputs.coverage]]),
+  } as unknown as Figures;
+  await writeAlertInputs(services.store.engine, [slo], figures, atMs);
+  await writeAlertStates(services.store.engine, [slo], new Map([[pairKey(slo.name, pair.name), after]]), atMs, atMs);
+  const [row] = await answer<{ burn: number }>(burnAlertSql(slo, pair), atMs + 30_000);
+  return [row?.burn, after];
+}
+
+const counts = fc
+  .record({
+    total: fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 400 })),
+    share: fc.oneof(fc.constant(0), fc.double({ min: 0, max: 1, noNaN: true })),
+  })
+  .map(({ total, share }) => ({ total, good: total - Math.round(total * share), usersBad: Math.round(total * share * 0.7) }));
+
+describe('the SQL of a burn-rate rule', () => {
+  it('fires in exactly the evaluations in which the evaluator fires', async () => {
+    const fired = { yes: 0, no: 0 };
+    await fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom(...slos.filter(({ pairs }) => pairs.length > 0)),
+        fc.nat(3),
+        counts,
+        counts,
+        fc.constantFrom(1, 0.95, 0.9, 0.89, 0.2),
+        fc.integer({ min: 0, max: 9 }),
+        fc.boolean(),
+        async (slo, index, long, short, coverage, maintenance, wasFiring) => {
+          const pair = slo.pairs[index % slo.pairs.length] as Pair;
+          const before: PairMemory | undefined = wasFiring ? { state: 'firing', sinceMs: atMs, quietSinceMs: null } : undefined;
+          const [burn, after] = await burnAt(slo, pair, { long, short, coverage, isMaintenance: maintenance === 0 }, before);
+          fired[after.state === 'firing' ? 'yes' : 'no'] += 1;
+          expect(burn).toBeDefined();
+          expect((burn ?? SILENT) > SILENT).toBe(after.state === 'firing');
+        },
+      ),
+      { numRuns: 250 },
+    );
+    expect(Math.min(fired.yes, fired.no)).toBeGreaterThan(20);
+  });
+
+  it('has no row, so that Grafana keeps the last state, when there was no evaluation for five minutes', async () => {
+    const [slo] = slos as [Slo];
+    expect(await answer(burnAlertSql(slo, slo.pairs[0] as Pair), atMs + 3_600_000)).toEqual([]);
+  });
+});
+
+describe('the SQL of an alert beside', () => {
+  it.each(BESIDE_ALERTS.map((alert) => [alert.name, alert] as const))(
+    '%s has a row per place while its finding is open',
+    async (_, alert) => {
+      const finding = {
+        id: `x:${alert.detector}`,
+        kind: alert.kind,
+        detector: alert.detector,
+        severity: 'page' as const,
+        startMs: START_MS,
+        endMs: START_MS + MINUTE_MS,
+        dimensions: { service: 'mfa-enrollment', region: 'eu-west' },
+        evidence: {},
+        attack: [],
+        status: 'resolved' as const,
+      };
+      await writeFindings(services.store.engine, [finding], START_MS);
+      const sql = besideAlertSql(alert);
+      expect(await answer(sql, START_MS + 1_000)).toMatchObject([
+        { severity: 'page', service: 'mfa-enrollment', region: 'eu-west', firing: 1 },
+      ]);
+      expect(await answer(sql, START_MS - 1_000)).toEqual([]);
+      expect(await answer(sql, START_MS + 2 * MINUTE_MS)).toEqual([]);
+    },
+  );
+});
+
+describe('the files', () => {
+  const { groups } = parse(grafanaAlertRules(slos, LINKS).text) as {
+    groups: { folder: string; interval: string; rules: Record<string, unknown>[] }[];
+  };
+  const rules = groups.flatMap((group) => group.rules);
+
+  it('have one rule per pair and alert, with stable ids and titles of their own', () => {
+    expect(rules).toHaveLength(slos.flatMap(({ pairs }) => pairs).length + BESIDE_ALERTS.length);
+    for (const key of ['uid', 'title']) expect(new Set(rules.map((rule) => rule[key])).size).toBe(rules.length);
+    for (const { uid } of rules) expect(uid).toMatch(/^[a-zA-Z0-9_-]{1,40}$/);
+  });
+
+  it('say what happens without data and on errors, outside of queries expand nothing, and link to a page and a runbook', () => {
+    for (const { data, annotations, labels, ...rule } of rules) {
+      expect(rule).toMatchObject({ execErrState: 'Error', keepFiringFor: '2m', condition: 'B' });
+      expect(['KeepLast', 'OK']).toContain(rule.noDataState);
+      // Grafana puts environment variables in place of `$NAME`, except in queries.
+      expect(JSON.stringify({ annotations, labels, rule })).not.toContain('$');
+      expect(annotations).toMatchObject({ runbook_url: expect.stringMatching(/\/runbooks\/[a-z-]+$/), dashboard_url: expect.any(String) });
+      expect(data).toHaveLength(2);
+    }
+  });
+
+  it('tell whom the escalation matrix names', async () => {
+    const escalation = await loadEscalation();
+    const { contactPoints, policies } = parse(grafanaNotifications(escalation).text);
+    expect(contactPoints.map(({ name }: { name: string }) => name)).toEqual(Object.keys(escalation.receivers));
+    expect(policies[0].routes[1]).toMatchObject({ receiver: 'oncall', object_matchers: [['severity', '=', 'page']] });
+    expect(policies[0].routes[0]).toMatchObject({ receiver: 'secops', continue: true });
+  });
+});
