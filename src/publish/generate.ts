@@ -6,7 +6,8 @@ import { alertmanagerConfig } from './alertmanager/config.ts';
 import type { Escalation } from './alertmanager/escalation.ts';
 import { type GeneratedFile, jsonText } from './generated.ts';
 import { grafanaAlertRules, grafanaNotifications } from './grafana/alert-rules.ts';
-import { onCallDashboard } from './grafana/dashboard.ts';
+import { dashboardFile } from './grafana/dashboard.ts';
+import { DASHBOARDS } from './grafana/dashboards.ts';
 import { provisioningFiles } from './grafana/provisioning.ts';
 import { prometheusRuleTests } from './prometheus/rule-tests.ts';
 import { type Links, prometheusRules } from './prometheus/rules.ts';
@@ -18,7 +19,7 @@ export interface GenerateInputs {
 }
 
 export const GENERATORS = {
-  dashboards: ({ slos }) => [onCallDashboard(slos), ...provisioningFiles()],
+  dashboards: ({ slos }) => [...DASHBOARDS.map((spec) => dashboardFile(spec, slos)), ...provisioningFiles()],
   alerts: ({ slos, links, escalation }) => [
     prometheusRules(slos, links),
     prometheusRuleTests(slos, links),

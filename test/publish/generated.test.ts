@@ -12,8 +12,10 @@ import { loadEscalation } from '../../src/publish/alertmanager/escalation.ts';
 import { GENERATORS } from '../../src/publish/generate.ts';
 import type { GeneratedFile } from '../../src/publish/generated.ts';
 import { DASHBOARD_SQL } from '../../src/publish/grafana/dashboard.ts';
+import { DASHBOARDS } from '../../src/publish/grafana/dashboards.ts';
 import { expandMacros } from '../../src/publish/grafana/macros.ts';
 import { PANELS } from '../../src/publish/panels/index.ts';
+import { addMaintenance } from '../../src/slo/maintenance.ts';
 import { loadSlos } from '../../src/slo/openslo.ts';
 import { have, pathOf } from '../support/counterparts.ts';
 import { type TestServices, testServices } from '../support/store.ts';
@@ -85,22 +87,26 @@ describe.runIf(have('promtool'))('Prometheus', () => {
   });
 });
 
-describe('Grafana', () => {
-  const dashboard = JSON.parse(fileAt('dashboards/muster-oncall.json')) as {
-    uid: string;
-    editable: boolean;
-    schemaVersion: number;
-    id?: number;
-    panels: Record<string, unknown>[];
-    templating: { list: Record<string, unknown>[] };
-  };
+interface Dashboard {
+  uid: string;
+  editable: boolean;
+  schemaVersion: number;
+  id?: number;
+  links: unknown[];
+  annotations: { list: { name: string; target?: { rawSql?: string } }[] };
+  panels: (Record<string, unknown> & { id: number; gridPos: { x: number; y: number; w: number; h: number } })[];
+  templating: { list: Record<string, unknown>[] };
+}
+const dashboards = DASHBOARDS.map(({ uid }) => JSON.parse(fileAt(`dashboards/${uid}.json`)) as Dashboard);
 
-  // The rules of grafana/dashboard-linter that apply to a dashboard without Prometheus targets.
-  test('the dashboard cannot be edited, has a stable uid and no id', () => {
-    expect(dashboard).toMatchObject({ uid: 'muster-oncall', editable: false, schemaVersion: 42 });
+// The rules of grafana/dashboard-linter that apply to dashboards without Prometheus targets.
+describe.each(dashboards.map((dashboard) => [dashboard.uid, dashboard] as const))('Grafana: %s', (uid, dashboard) => {
+  test('cannot be edited, has a stable uid and no id', () => {
+    expect(dashboard).toMatchObject({ uid, editable: false, schemaVersion: 42 });
+    expect(uid).toMatch(/^[a-zA-Z0-9_-]{1,40}$/);
     expect(dashboard.id).toBeUndefined();
   });
-  test('its data source is a variable, and every query variable is renewed with the time range', () => {
+  test('has its data source as a variable, and renews every query variable with the time range', () => {
     const [datasource, ...queries] = dashboard.templating.list;
     expect(datasource).toMatchObject({
       name: 'datasource',
@@ -108,12 +114,19 @@ describe('Grafana', () => {
       type: 'datasource',
       query: 'grafana-clickhouse-datasource',
     });
+    expect(queries.map(({ name }) => name)).toEqual(['environment', 'region', 'provider', 'factor_type', 'deployment', 'tenant']);
     for (const variable of queries)
       expect(variable).toMatchObject({ type: 'query', refresh: 2, multi: true, includeAll: true, label: expect.any(String) });
   });
-  test('every panel has a title, a description that says what to do, a unit, a target and the data source of the variable', () => {
-    expect(dashboard.panels).toHaveLength(PANELS.length);
-    expect(new Set(dashboard.panels.map(({ id }) => id)).size).toBe(PANELS.length);
+  test('marks deploys, incidents and maintenance, and links to the others', () => {
+    expect(dashboard.annotations.list.map(({ name }) => name)).toEqual(expect.arrayContaining(['Deploys', 'Incidents', 'Maintenance']));
+    expect(dashboard.links).toMatchObject([{ type: 'dashboards', tags: ['muster'], keepTime: true, includeVars: true }]);
+  });
+  test('says how fresh its telemetry is', () => {
+    expect(dashboard.panels.map(({ title }) => title)).toContain('Newest event');
+  });
+  test('has in every panel a title, a description that says what to do, a unit, a target and the data source of the variable', () => {
+    expect(new Set(dashboard.panels.map(({ id }) => id)).size).toBe(dashboard.panels.length);
     for (const panel of dashboard.panels) {
       expect(panel).toMatchObject({
         title: expect.stringMatching(/\w/),
@@ -124,9 +137,9 @@ describe('Grafana', () => {
       });
     }
   });
-  test('panels fill the grid without overlapping', () => {
+  test('fills the grid without overlapping', () => {
     const cells = new Set<string>();
-    for (const { gridPos } of dashboard.panels as { gridPos: { x: number; y: number; w: number; h: number } }[]) {
+    for (const { gridPos } of dashboard.panels) {
       expect(gridPos.x + gridPos.w).toBeLessThanOrEqual(24);
       for (let x = gridPos.x; x < gridPos.x + gridPos.w; x++)
         for (let y = gridPos.y; y < gridPos.y + gridPos.h; y++) {
@@ -135,6 +148,12 @@ describe('Grafana', () => {
         }
     }
   });
+});
+
+test('every panel is on some dashboard, under an id of its own', () => {
+  const shown = new Set(DASHBOARDS.flatMap(({ panels }) => panels));
+  expect(PANELS.filter((panel) => !shown.has(panel))).toEqual([]);
+  expect(new Set(PANELS.map((panel) => panel(slos).id)).size).toBe(PANELS.length);
 });
 
 test('macros are expanded as the plugin expands them', () => {
@@ -173,8 +192,21 @@ describe('SQL on a store of the demo', () => {
       source: 'app',
       attempt_id: 'p',
       region: 'eu-west',
+      tenant: 'acme',
     };
     await services.intake.accept([{ value: pending }], 'import');
+    await addMaintenance(
+      services.store.engine,
+      slos,
+      {
+        slo: '*',
+        startMs: endMs - 86_400_000,
+        endMs: endMs - 86_000_000,
+        reason: 'database move',
+        actorRef: '',
+      },
+      endMs,
+    );
     await services.drain();
   });
   afterAll(async () => {
@@ -201,7 +233,28 @@ describe('SQL on a store of the demo', () => {
     expect(await services.store.panels.rows(expandMacros(String(panel?.sql), range))).toMatchObject([{ in_flight: 1 }]);
   });
 
-  test.each(DASHBOARD_SQL.map((sql) => [sql.slice(0, 60), sql]))('%s… has rows', async (_start, sql) => {
+  test.each(DASHBOARD_SQL.map(({ name, sql }) => [name, sql]))('the query of %s has rows', async (_name, sql) => {
     expect((await services.store.panels.rows(expandMacros(sql, { ...range, fromMs: endMs - 8 * 86_400_000 }))).length).toBeGreaterThan(0);
+  });
+
+  // What Grafana asks comes through the ClickHouse endpoint.
+  test('every query of every dashboard passes the gate, in Native and in JSON', async () => {
+    const queries = [...PANELS.map((file) => file(slos)), ...DASHBOARD_SQL];
+    for (const { name, sql } of queries) {
+      const text = expandMacros(sql, range);
+      const native = await services.store.guard.query({ sql: text, format: 'Native' });
+      expect(native.bytes.length, name).toBeGreaterThan(0);
+      const json = await services.store.guard.query({ sql: text, format: 'JSON' });
+      expect(JSON.parse(json.bytes.toString()), name).toHaveProperty('data');
+    }
+  });
+
+  // "All" leaves a filter out, so each is also asked for as if somebody had chosen a value.
+  test('every panel takes a choice in each variable', async () => {
+    for (const { name, sql } of PANELS.map((file) => file(slos))) {
+      const chosen = sql.replace(/\$__conditionalAll\((\w+ IN )\(\$\{(\w+):singlequote\}\), \$\w+\)/g, "$1('x')");
+      expect(chosen).not.toContain('conditionalAll');
+      await expect(services.store.panels.rows(expandMacros(chosen, range)), name).resolves.toBeDefined();
+    }
   });
 });

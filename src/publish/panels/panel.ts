@@ -34,7 +34,7 @@ export interface Panel {
 export type PanelFile = (slos: readonly Slo[]) => Panel;
 
 /** The variables of a dashboard, as a predicate over the columns of `attempts` and `events_v`. */
-export const FILTERS = ['region', 'provider', 'factor_type']
+export const FILTERS = ['environment', 'region', 'provider', 'factor_type', 'deployment', 'tenant']
   .map((name) => `$__conditionalAll(${name} IN (\${${name}:singlequote}), $${name})`)
   .join(' AND ');
 
