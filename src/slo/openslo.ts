@@ -2,9 +2,9 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseAllDocuments } from 'yaml';
 import { z } from 'zod';
 import { MusterError, systemCode } from '../errors.ts';
+import { yamlDocuments } from '../yaml-file.ts';
 import type { Judged } from './alert-state.ts';
 import { type Pair, type PairSpec, pairsFor, type Severity } from './pairs.ts';
 import { CALENDAR_UNITS, type Period, rolling } from './period.ts';
@@ -147,22 +147,27 @@ export const judgedOf = ({ sli, objective }: Slo): Judged => ({ objective: objec
 /** Pairs that files define as alert policies of their own, by the policy's name. */
 type Policies = ReadonlyMap<string, readonly PairSpec[]>;
 
-const bad = (file: string, text: string) => new MusterError('MUSTER_BAD_SLO', `${file}: ${text}`);
+/** What a document is called in an error: its file, or what gives file and line of a field. */
+type Source = string | ((path: string) => string);
 
-function checked<T>(schema: z.ZodType<T>, document: unknown, file: string): T {
+const bad = (source: Source, path: string, problem: string) =>
+  new MusterError('MUSTER_BAD_SLO', `${typeof source === 'string' ? source : source(path)}: ${path}: ${problem}`);
+
+function checked<T>(schema: z.ZodType<T>, document: unknown, source: Source): T {
   const parsed = schema.safeParse(document);
   if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues
-    .slice(0, 5)
-    .map((issue) => `${issue.path.join('.') || 'document'}: ${issue.message.replace('Invalid input: ', '')}`);
-  throw bad(file, problems.join('; '));
+  const [first, ...others] = parsed.error.issues.slice(0, 5).map(({ path, message }) => ({
+    path: path.join('.') || 'document',
+    problem: message.replace('Invalid input: ', ''),
+  }));
+  throw bad(source, first?.path ?? 'document', [first?.problem, ...others.map(({ path, problem }) => `${path}: ${problem}`)].join('; '));
 }
 
 /**
  * The pairs of an alert policy.
  * @throws MUSTER_BAD_SLO with file, field and what was expected
  */
-export function parsePolicy(document: unknown, file: string): { name: string; pairs: PairSpec[] } {
+export function parsePolicy(document: unknown, file: Source): { name: string; pairs: PairSpec[] } {
   const { metadata, spec } = checked(policySchema, document, file);
   const pairs = spec.conditions.map(({ metadata: { annotations }, spec: { severity, condition } }, i): PairSpec => {
     const long = condition.lookbackWindow;
@@ -173,10 +178,10 @@ export function parsePolicy(document: unknown, file: string): { name: string; pa
     ] as const) {
       const seconds = durationSeconds(text);
       if (seconds === undefined || seconds > MAX_WINDOW_SECONDS)
-        throw bad(file, `spec.conditions.${i}: ${what}: expected minutes, hours or days up to 30d, such as 5m, 6h or 3d`);
+        throw bad(file, `spec.conditions.${i}`, `${what}: expected minutes, hours or days up to 30d, such as 5m, 6h or 3d`);
     }
     if (windowSeconds(short) >= windowSeconds(long))
-      throw bad(file, `spec.conditions.${i}: the short window (${short}) must be shorter than the long one (${long})`);
+      throw bad(file, `spec.conditions.${i}`, `the short window (${short}) must be shorter than the long one (${long})`);
     return { severity, long, short, factor: condition.threshold };
   });
   return { name: metadata.name, pairs };
@@ -184,14 +189,15 @@ export function parsePolicy(document: unknown, file: string): { name: string; pa
 
 /**
  * The SLO of one YAML document.
- * @param file named in the error
+ * @param file named in the error, or what gives file and line of a field
  * @throws MUSTER_BAD_SLO with file, field and what was expected
  */
-export function parseSlo(document: unknown, file: string, policies: Policies = new Map()): Slo {
+export function parseSlo(document: unknown, file: Source, policies: Policies = new Map()): Slo {
   const { metadata, spec } = checked(sloSchema, document, file);
   const { good, total } = spec.indicator.spec.ratioMetric;
   const sli = SLIS.find(({ id }) => id === total.metricSource.spec.sli);
-  if (!sli || good.metricSource.spec.sli !== sli.id) throw bad(file, 'spec.indicator.spec.ratioMetric: good and total name different SLIs');
+  if (!sli || good.metricSource.spec.sli !== sli.id)
+    throw bad(file, 'spec.indicator.spec.ratioMetric', 'good and total name different SLIs');
   const objective = objectiveOf(spec, sli, file);
   const period = periodOf(spec.timeWindow[0] as z.infer<typeof timeWindow>);
   const severities: Severity[] = [];
@@ -203,13 +209,14 @@ export function parseSlo(document: unknown, file: string, policies: Policies = n
     else
       throw bad(
         file,
-        `spec.alertPolicies: no policy is called ${policy}; there are ${[...Object.keys(ALERT_POLICIES), ...policies.keys()].join(', ')}`,
+        'spec.alertPolicies',
+        `no policy is called ${policy}; there are ${[...Object.keys(ALERT_POLICIES), ...policies.keys()].join(', ')}`,
       );
   }
-  if (objective === null && spec.alertPolicies.length > 0) throw bad(file, 'spec.alertPolicies: without an objective nothing can fire');
+  if (objective === null && spec.alertPolicies.length > 0) throw bad(file, 'spec.alertPolicies', 'without an objective nothing can fire');
   const pairs = objective === null ? [] : pairsFor(objective, period.seconds, severities, own);
   const tooLong = pairs.find(({ long }) => windowSeconds(long) > period.seconds);
-  if (tooLong) throw bad(file, `spec.timeWindow: ${period.text} is shorter than the window ${tooLong.long} of pair ${tooLong.name}`);
+  if (tooLong) throw bad(file, 'spec.timeWindow', `${period.text} is shorter than the window ${tooLong.long} of pair ${tooLong.name}`);
   return {
     name: metadata.name,
     title: metadata.displayName ?? metadata.name,
@@ -222,15 +229,16 @@ export function parseSlo(document: unknown, file: string, policies: Policies = n
   };
 }
 
-function objectiveOf(spec: z.infer<typeof sloSchema>['spec'], sli: Sli, file: string): number | null {
+function objectiveOf(spec: z.infer<typeof sloSchema>['spec'], sli: Sli, file: Source): number | null {
   const target = spec.objectives[0]?.target;
   if (sli.kind === 'count') {
-    if (target !== undefined) throw bad(file, `spec.objectives: ${sli.id} is a count, which has no ratio to meet; leave objectives empty`);
+    if (target !== undefined)
+      throw bad(file, 'spec.objectives', `${sli.id} is a count, which has no ratio to meet; leave objectives empty`);
     return null;
   }
   const method = sli.slices ? 'Timeslices' : 'Occurrences';
-  if (spec.budgetingMethod !== method) throw bad(file, `spec.budgetingMethod: expected ${method} for ${sli.id}`);
-  if (target === undefined) throw bad(file, 'spec.objectives: expected one with a target, such as 0.98');
+  if (spec.budgetingMethod !== method) throw bad(file, 'spec.budgetingMethod', `expected ${method} for ${sli.id}`);
+  if (target === undefined) throw bad(file, 'spec.objectives', 'expected one with a target, such as 0.98');
   return target;
 }
 
@@ -256,19 +264,22 @@ function periodOf(window: z.infer<typeof timeWindow>): Period {
  */
 export async function loadSlos(paths: readonly string[] = []): Promise<Slo[]> {
   const files = paths.length === 0 ? await yamlFiles(SHIPPED) : (await Promise.all(paths.map(yamlFiles))).flat();
-  const documents: { document: unknown; file: string }[] = [];
+  const documents: { document: unknown; file: Source }[] = [];
   for (const file of files) documents.push(...documentsOf(await readFile(file, 'utf8'), file));
   const policies = new Map<string, PairSpec[]>();
   for (const { document, file } of documents.filter(isPolicy)) {
     const { name: policy, pairs } = parsePolicy(document, file);
     if (policies.has(policy) || policy in ALERT_POLICIES)
-      throw bad(file, `two alert policies are called ${policy}; give each a name of its own`);
+      throw bad(file, 'metadata.name', `two alert policies are called ${policy}; give each a name of its own`);
     policies.set(policy, pairs);
   }
-  const slos = documents.filter((each) => !isPolicy(each)).map(({ document, file }) => parseSlo(document, file, policies));
-  const names = slos.map(({ name }) => name);
-  const twice = names.find((name, index) => names.indexOf(name) !== index);
-  if (twice) throw new MusterError('MUSTER_BAD_SLO', `two SLOs are called ${twice}; give each a name of its own`);
+  const slos: Slo[] = [];
+  for (const { document, file } of documents.filter((each) => !isPolicy(each))) {
+    const slo = parseSlo(document, file, policies);
+    if (slos.some(({ name }) => name === slo.name))
+      throw bad(file, 'metadata.name', `two SLOs are called ${slo.name}; give each a name of its own`);
+    slos.push(slo);
+  }
   if (slos.length === 0) throw new MusterError('MUSTER_BAD_SLO', `no SLO found in ${paths.join(', ')}`);
   return slos.sort((a, b) => SLIS.indexOf(a.sli) - SLIS.indexOf(b.sli) || (a.name < b.name ? -1 : 1));
 }
@@ -286,13 +297,11 @@ export function sloNamed(slos: readonly Slo[], name: string): Slo {
 const isPolicy = ({ document }: { document: unknown }): boolean =>
   typeof document === 'object' && document !== null && 'kind' in document && document.kind === 'AlertPolicy';
 
-function documentsOf(text: string, file: string): { document: unknown; file: string }[] {
-  return parseAllDocuments(text).map((document) => {
-    const [error] = document.errors;
-    if (error) throw new MusterError('MUSTER_BAD_SLO', `${file}: ${error.message.split('\n')[0]}`);
-    return { document: document.toJS({ maxAliasCount: 100 }) as unknown, file };
-  });
-}
+const documentsOf = (text: string, file: string): { document: unknown; file: Source }[] =>
+  yamlDocuments(text, file, (where, problem) => new MusterError('MUSTER_BAD_SLO', `${where}: ${problem}`)).map(({ value, where }) => ({
+    document: value,
+    file: where,
+  }));
 
 async function yamlFiles(path: string): Promise<string[]> {
   try {

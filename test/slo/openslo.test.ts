@@ -1,4 +1,6 @@
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { windowsOf } from '../../src/slo/figures.ts';
@@ -76,9 +78,6 @@ describe('refuses, naming file, field and what is expected:', () => {
 });
 
 test('files of any place are read; text that is no YAML, a missing file and a name used twice are errors', async () => {
-  const { mkdtemp, writeFile, rm } = await import('node:fs/promises');
-  const { join } = await import('node:path');
-  const { tmpdir } = await import('node:os');
   const folder = await mkdtemp(join(tmpdir(), 'muster-slos-'));
   try {
     await writeFile(join(folder, 'strict.good.yaml'), stringify(changed('spec.objectives.0.target', 0.999)));
@@ -86,7 +85,7 @@ test('files of any place are read; text that is no YAML, a missing file and a na
     await writeFile(join(folder, 'same-name.bad.yaml'), stringify(good));
     await expect(loadSlos([folder])).rejects.toThrow(/two SLOs are called enrollment-success/);
     await writeFile(join(folder, 'broken.bad.yaml'), 'kind: [SLO');
-    await expect(loadSlos([join(folder, 'broken.bad.yaml')])).rejects.toThrow(/broken\.bad\.yaml: /);
+    await expect(loadSlos([join(folder, 'broken.bad.yaml')])).rejects.toThrow(/broken\.bad\.yaml:\d+: /);
     await expect(loadSlos([join(folder, 'none.yaml')])).rejects.toMatchObject({ code: 'MUSTER_NO_SUCH_FILE' });
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -146,4 +145,24 @@ describe("pairs of one's own", () => {
     expect(() => parsePolicy(document, 'mine.yaml')).toThrow(message);
     expect(() => parsePolicy(document, 'mine.yaml')).toThrow(/^mine\.yaml: /);
   });
+});
+
+test.each([
+  [/target: 0\.98/, 'target: 98', /mine\.yaml:\d+: spec\.objectives\.0\.target: expected a ratio below 1/],
+  [/name: enrollment-success/, 'name: Enrollment Success', /mine\.yaml:\d+: metadata\.name: expected lower-case letters/],
+  [/- burn-rate-page/, '- burn-rate-pager', /mine\.yaml:\d+: spec\.alertPolicies: no policy is called burn-rate-pager/],
+  [/kind: SLO/, 'kind: ]', /mine\.yaml:\d+: /],
+])('a file in which %s became %s is refused with the line', async (pattern, replacement, message) => {
+  const folder = await mkdtemp(join(tmpdir(), 'muster-slo-'));
+  const text = await readFile('schemas/slos/enrollment-success.yaml', 'utf8');
+  const broken = text.replace(pattern, replacement);
+  expect(broken).not.toBe(text);
+  await writeFile(join(folder, 'mine.yaml'), broken);
+  const error = await loadSlos([join(folder, 'mine.yaml')]).catch((reason: Error) => reason);
+  await rm(folder, { recursive: true });
+  expect(error).toMatchObject({ message: expect.stringMatching(message) });
+  const line = Number(/mine\.yaml:(\d+)/.exec((error as Error).message)?.[1]);
+  // The line of what is wrong, or the list that it is in.
+  const changed = broken.split('\n').findIndex((each) => each.includes(replacement)) + 1;
+  expect(Math.abs(line - changed)).toBeLessThanOrEqual(1);
 });

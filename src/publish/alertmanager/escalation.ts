@@ -1,10 +1,10 @@
 /** The escalation matrix: who is told of which alert, as data in a YAML file. */
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { MusterError, systemCode } from '../../errors.ts';
 import { ALERTS } from '../../names.ts';
+import { yamlDocuments } from '../../yaml-file.ts';
 
 export const SHIPPED_ESCALATION = fileURLToPath(new URL('../../../alerts/escalation.yaml', import.meta.url));
 
@@ -52,27 +52,18 @@ export async function loadEscalation(file: string = SHIPPED_ESCALATION): Promise
 
 /** The same of a text. */
 export function parseEscalation(text: string, file: string): Escalation {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines });
-  const bad = (offset: number, problem: string) =>
-    new MusterError('MUSTER_BAD_ARGUMENT', `${file}:${lines.linePos(offset).line}: ${problem}`);
-  const [broken] = document.errors;
-  if (broken) throw bad(broken.pos[0], broken.message.split('\n')[0] ?? 'not YAML');
-  const parsed = schema.safeParse(document.toJS({ maxAliasCount: 100 }));
-  const at = (path: readonly PropertyKey[]): number => {
-    for (let depth = path.length; depth > 0; depth--) {
-      const node = document.getIn(path.slice(0, depth), true);
-      if (typeof node === 'object' && node !== null && 'range' in node && Array.isArray(node.range)) return Number(node.range[0]);
-    }
-    return 0;
-  };
+  const bad = (where: string, problem: string) => new MusterError('MUSTER_BAD_ARGUMENT', `${where}: ${problem}`);
+  const [document] = yamlDocuments(text, file, bad);
+  if (!document) throw bad(file, 'expected receivers and routes');
+  const parsed = schema.safeParse(document.value);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
-    throw bad(at(issue?.path ?? []), `${issue?.path.join('.') || 'document'}: ${issue?.message.replace('Invalid input: ', '')}`);
+    const path = issue?.path.join('.') ?? '';
+    throw bad(document.where(path), `${path || 'document'}: ${issue?.message.replace('Invalid input: ', '')}`);
   }
   for (const [i, { receiver }] of parsed.data.routes.entries()) {
-    if (!(receiver in parsed.data.receivers))
-      throw bad(at(['routes', i, 'receiver']), `routes.${i}.receiver: no receiver is called ${receiver}`);
+    const path = `routes.${i}.receiver`;
+    if (!(receiver in parsed.data.receivers)) throw bad(document.where(path), `${path}: no receiver is called ${receiver}`);
   }
   return parsed.data;
 }

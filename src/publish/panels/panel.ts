@@ -7,6 +7,9 @@ export interface Threshold {
   level: 'ok' | 'warn' | 'bad' | 'info';
 }
 
+/** Unit ids of Grafana that panels may have; another one does not compile. */
+export type Unit = 'none' | 'short' | 'percentunit' | 's' | 'ms';
+
 export interface Panel {
   /** Stable: Grafana's data links and alerts refer to it. */
   id: number;
@@ -15,14 +18,13 @@ export interface Panel {
   /** The question that it answers, what is good and bad, and what to do. */
   description: string;
   kind: 'stat' | 'timeseries' | 'bars' | 'table';
-  /** Grafana unit id. */
-  unit: string;
+  unit: Unit;
   decimals?: number;
   min?: number;
   max?: number;
   thresholds?: readonly Threshold[];
   /** Units of single columns of a table. */
-  columnUnits?: Readonly<Record<string, string>>;
+  columnUnits?: Readonly<Record<string, Unit>>;
   /** Width in Grafana's 24 columns, and height in its rows. */
   span: number;
   height: number;
