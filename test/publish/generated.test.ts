@@ -1,6 +1,6 @@
 /** What `muster generate` writes: committed as it would be written now, accepted by the real tools, and with data in every panel. */
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -247,6 +247,18 @@ describe('SQL on a store of the demo', () => {
       const json = await services.store.guard.query({ sql: text, format: 'JSON' });
       expect(JSON.parse(json.bytes.toString()), name).toHaveProperty('data');
     }
+  });
+
+  test('every query of every runbook runs, through the gate', async () => {
+    const folder = join(ROOT, 'alerts/runbooks');
+    let queries = 0;
+    for (const name of await readdir(folder)) {
+      for (const [, sql = ''] of (await readFile(join(folder, name), 'utf8')).matchAll(/```sql\n(.*?)\n```/gs)) {
+        queries += 1;
+        await expect(services.store.guard.query({ sql, format: 'JSON' }), `${name}: ${sql}`).resolves.toBeDefined();
+      }
+    }
+    expect(queries).toBe(16);
   });
 
   // "All" leaves a filter out, so each is also asked for as if somebody had chosen a value.
