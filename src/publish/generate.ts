@@ -7,8 +7,8 @@ import type { Escalation } from './alertmanager/escalation.ts';
 import { type GeneratedFile, jsonText } from './generated.ts';
 import { grafanaAlertRules, grafanaNotifications } from './grafana/alert-rules.ts';
 import { dashboardFile } from './grafana/dashboard.ts';
-import { DASHBOARDS } from './grafana/dashboards.ts';
 import { provisioningFiles } from './grafana/provisioning.ts';
+import { DASHBOARDS } from './panels/index.ts';
 import { prometheusRuleTests } from './prometheus/rule-tests.ts';
 import { type Links, prometheusRules } from './prometheus/rules.ts';
 

@@ -5,10 +5,11 @@ import { BESIDE_ALERTS } from '../../slo/alerts/index.ts';
 import type { Slo } from '../../slo/openslo.ts';
 import type { Escalation } from '../alertmanager/escalation.ts';
 import { GENERATED_NOTE, type GeneratedFile } from '../generated.ts';
+import { ON_CALL_UID } from '../panels/panel.ts';
 import { type AlertingRule, besideAlert, burnAlert, KEEP_FIRING_MINUTES, type Links } from '../prometheus/rules.ts';
 import { besideAlertSql, burnAlertSql, SILENT } from './alert-sql.ts';
 import { CLICKHOUSE_PLUGIN } from './clickhouse-query.ts';
-import { CLICKHOUSE_UID, DASHBOARD_UID, FOLDER } from './provisioning.ts';
+import { CLICKHOUSE_UID, FOLDER } from './provisioning.ts';
 
 const EXPRESSION = { type: '__expr__', uid: '__expr__' } as const;
 /** The counts are renewed with each minute. */
@@ -68,11 +69,11 @@ function ruleOf({ title, uid, sql, noDataState, rule, summary }: Question) {
     execErrState: 'Error',
     for: '0s',
     keepFiringFor: `${KEEP_FIRING_MINUTES}m`,
-    dashboardUid: DASHBOARD_UID,
+    dashboardUid: ON_CALL_UID,
     panelId: 3,
     // Grafana makes `alertname` of the title, which must be unique: `alert` says which of ours it is.
     labels: { ...labels, alert: rule.alert },
-    annotations: { ...annotations, summary, __dashboardUid__: DASHBOARD_UID, __panelId__: '3' },
+    annotations: { ...annotations, summary, __dashboardUid__: ON_CALL_UID, __panelId__: '3' },
   };
 }
 

@@ -21,7 +21,7 @@ import * as timeseries from '@grafana/grafana-foundation-sdk/timeseries';
 import { assertNever } from '../../errors.ts';
 import type { Slo } from '../../slo/openslo.ts';
 import { type GeneratedFile, jsonText } from '../generated.ts';
-import type { Panel, PanelFile, Threshold } from '../panels/panel.ts';
+import type { DashboardSpec, Panel, Threshold } from '../panels/panel.ts';
 import { CLICKHOUSE_PLUGIN, clickhouseQuery, DATASOURCE } from './clickhouse-query.ts';
 
 /** Okabe-Ito: told apart with any colour vision; text always says the same. */
@@ -36,19 +36,6 @@ const VARIABLES = [
   { name: 'deployment', label: 'Deployment' },
   { name: 'tenant', label: 'Tenant' },
 ] as const;
-
-/** One dashboard for one reader's question. */
-export interface DashboardSpec {
-  uid: string;
-  title: string;
-  /** What the reader comes with. */
-  question: string;
-  /** Range that it opens with, such as `now-6h`. */
-  from: string;
-  refresh: string;
-  timezone: 'browser' | 'utc';
-  panels: readonly PanelFile[];
-}
 
 /** The file of a dashboard. */
 export function dashboardFile(spec: DashboardSpec, slos: readonly Slo[]): GeneratedFile {

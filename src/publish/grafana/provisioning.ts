@@ -6,7 +6,6 @@ import { CLICKHOUSE_PLUGIN } from './clickhouse-query.ts';
 
 export const CLICKHOUSE_UID = 'muster-clickhouse';
 export const PROMETHEUS_UID = 'muster-prometheus';
-export const DASHBOARD_UID = 'muster-oncall';
 export const FOLDER = 'Muster';
 
 const DATA_SOURCES = {

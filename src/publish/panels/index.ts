@@ -1,4 +1,4 @@
-/** The registry of panels: one file each, one line here. */
+/** The registry of panels, by the dashboards that show them: whose question each answers, the general before the special. */
 import { apiLatency } from './api-latency.ts';
 import { attemptsByResult } from './attempts-by-result.ts';
 import { attemptsInFlight } from './attempts-in-flight.ts';
@@ -13,7 +13,7 @@ import { fallbackShare } from './fallback-share.ts';
 import { funnel } from './funnel.ts';
 import { incidents } from './incidents.ts';
 import { latencyByRegion } from './latency-by-region.ts';
-import type { PanelFile } from './panel.ts';
+import { type DashboardSpec, ON_CALL_UID, type PanelFile } from './panel.ts';
 import { peopleBySegment } from './people-by-segment.ts';
 import { privilegedEnrollments } from './privileged-enrollments.ts';
 import { providerHealth } from './provider-health.ts';
@@ -26,30 +26,74 @@ import { ticketsPerThousand } from './tickets-per-thousand.ts';
 import { topErrorCodes } from './top-error-codes.ts';
 import { waitingAttempts } from './waiting-attempts.ts';
 
-export const PANELS: readonly PanelFile[] = [
-  successRate,
-  telemetryFreshness,
-  attemptsInFlight,
-  budgetRemaining,
-  burnRate,
-  attemptsByResult,
-  topErrorCodes,
-  changes,
-  successByProviderRegion,
-  providerHealth,
-  apiLatency,
-  failedAttempts,
-  factorChanges,
-  successByDay,
-  peopleBySegment,
-  ticketsPerThousand,
-  incidents,
-  costPerSuccess,
-  funnel,
-  latencyByRegion,
-  waitingAttempts,
-  blockedAttempts,
-  privilegedEnrollments,
-  providerLatency,
-  fallbackShare,
+export const DASHBOARDS: readonly DashboardSpec[] = [
+  {
+    uid: 'muster-executive',
+    title: 'MFA enrollment: executive',
+    question: 'Do people get through, is it getting better, what does it cost, and what went badly?',
+    from: 'now-30d',
+    refresh: '15m',
+    timezone: 'utc',
+    panels: [
+      successRate,
+      telemetryFreshness,
+      budgetRemaining,
+      successByDay,
+      peopleBySegment,
+      ticketsPerThousand,
+      incidents,
+      costPerSuccess,
+    ],
+  },
+  {
+    uid: ON_CALL_UID,
+    title: 'MFA enrollment: on call',
+    question: 'Is enrollment failing, since when, where, why, and what changed?',
+    from: 'now-6h',
+    refresh: '1m',
+    timezone: 'browser',
+    panels: [
+      successRate,
+      telemetryFreshness,
+      attemptsInFlight,
+      budgetRemaining,
+      burnRate,
+      attemptsByResult,
+      topErrorCodes,
+      changes,
+      successByProviderRegion,
+      providerHealth,
+      failedAttempts,
+    ],
+  },
+  {
+    uid: 'muster-debug',
+    title: 'MFA enrollment: debug',
+    question: 'Which step, region, operation or single attempt is it?',
+    from: 'now-6h',
+    refresh: '1m',
+    timezone: 'browser',
+    panels: [telemetryFreshness, attemptsInFlight, funnel, latencyByRegion, apiLatency, topErrorCodes, failedAttempts, waitingAttempts],
+  },
+  {
+    uid: 'muster-secops',
+    title: 'MFA enrollment: SecOps',
+    question: 'Is somebody enrolling or removing factors on accounts that are not theirs?',
+    from: 'now-7d',
+    refresh: '5m',
+    timezone: 'utc',
+    panels: [telemetryFreshness, blockedAttempts, factorChanges, privilegedEnrollments, incidents],
+  },
+  {
+    uid: 'muster-provider-and-cost',
+    title: 'MFA enrollment: providers and cost',
+    question: 'Which provider delivers, how fast, at what cost, and how often must another take over?',
+    from: 'now-7d',
+    refresh: '5m',
+    timezone: 'browser',
+    panels: [telemetryFreshness, attemptsInFlight, providerHealth, successByProviderRegion, providerLatency, fallbackShare, costPerSuccess],
+  },
 ];
+
+/** Every panel once. */
+export const PANELS: readonly PanelFile[] = [...new Set(DASHBOARDS.flatMap(({ panels }) => panels))];

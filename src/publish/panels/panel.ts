@@ -35,6 +35,22 @@ export interface Panel {
 /** A panel, given the SLOs that it may show. */
 export type PanelFile = (slos: readonly Slo[]) => Panel;
 
+/** To which alerts lead. */
+export const ON_CALL_UID = 'muster-oncall';
+
+/** One dashboard for one reader's question. */
+export interface DashboardSpec {
+  uid: string;
+  title: string;
+  /** What the reader comes with. */
+  question: string;
+  /** Range that it opens with, such as `now-6h`. */
+  from: string;
+  refresh: string;
+  timezone: 'browser' | 'utc';
+  panels: readonly PanelFile[];
+}
+
 /** The variables of a dashboard, as a predicate over the columns of `attempts` and `events_v`. */
 export const FILTERS = ['environment', 'region', 'provider', 'factor_type', 'deployment', 'tenant']
   .map((name) => `$__conditionalAll(${name} IN (\${${name}:singlequote}), $${name})`)
