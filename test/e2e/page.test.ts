@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type BrowserContext, chromium, type Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { have, pathOf } from '../support/counterparts.ts';
 import { type Running, removeData, startMuster, temporaryData } from '../support/process.ts';
 
@@ -60,17 +60,23 @@ describe.runIf(have('chromium'))('the Overview', () => {
   test('says first what fires, then shows the SLOs with the figures of the API', async () => {
     const { page } = await open('/overview', 1440);
     await page.locator('.chart canvas').waitFor();
-    const overview = (await (await fetch(`${muster.url}/api/overview`)).json()) as {
-      verdict: { headline: string };
-      slos: { slo: string; errorBudgetRemaining: number | null }[];
-    };
-    expect(await page.getByRole('heading', { level: 1 }).textContent()).toBe(overview.verdict.headline);
-    for (const { slo, errorBudgetRemaining } of overview.slos) {
-      const row = page.getByRole('row').filter({ hasText: slo });
-      expect((await row.textContent())?.replaceAll('\u00a0', ' ')).toContain(
-        errorBudgetRemaining === null ? 'counted' : `${Math.floor(errorBudgetRemaining * 100)} %`.replace('-', '−'),
-      );
-    }
+    // An evaluation between the two readings changes figures: the page follows it.
+    await vi.waitFor(
+      async () => {
+        const overview = (await (await fetch(`${muster.url}/api/overview`)).json()) as {
+          verdict: { headline: string };
+          slos: { slo: string; errorBudgetRemaining: number | null }[];
+        };
+        expect(await page.getByRole('heading', { level: 1 }).textContent()).toBe(overview.verdict.headline);
+        for (const { slo, errorBudgetRemaining } of overview.slos) {
+          const row = page.getByRole('row').filter({ hasText: slo });
+          expect((await row.textContent())?.replaceAll('\u00a0', ' ')).toContain(
+            errorBudgetRemaining === null ? 'counted' : `${Math.floor(errorBudgetRemaining * 100)} %`.replace('-', '−'),
+          );
+        }
+      },
+      { timeout: 60_000, interval: 1_000 },
+    );
     await page.close();
   });
 
