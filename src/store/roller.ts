@@ -122,10 +122,12 @@ export async function roll(
   for (const kind of KIND_NAMES) await rows[kind].insertHomes(deps.engine, kind);
   deps.atStep?.('homes');
   // The new row before the dead one: whatever a crash leaves, the whole state is in some row.
-  for (const step of ['alive', 'dead'] as const) {
-    for (const kind of KIND_NAMES) await rows[kind].insertStates(deps.engine, kind, step);
-    deps.atStep?.(step);
-  }
+  for (const kind of KIND_NAMES) await rows[kind].insertStates(deps.engine, kind, 'alive');
+  deps.atStep?.('alive');
+  await rows.attempt.insertBacklog(deps.engine, 'waiting');
+  deps.atStep?.('backlog');
+  for (const kind of KIND_NAMES) await rows[kind].insertStates(deps.engine, kind, 'dead');
+  deps.atStep?.('dead');
   // What a roll that failed left half done may be of any unit.
   const units = old.dirty.length > 0 ? UNITS : UNITS.filter((unit) => unit !== 'recovery' || changes.hasRecoveries);
   await recomputeMinutes({ ...deps, session }, dirty, { roll: version, nowMs: now }, units);
@@ -240,7 +242,7 @@ class Rows {
   private readonly skewed: string[] = [];
   private readonly alive: string[] = [];
   private readonly dead: string[] = [];
-  private readonly backlog: string[] = [];
+  private readonly backlog = { gone: [] as string[], waiting: [] as string[] };
 
   get isEmpty(): boolean {
     return this.alive.length === 0;
@@ -257,12 +259,12 @@ class Rows {
     const waits = state.traffic === '' && result.overdueFrom < result.overdueUntil;
     const labels = DIMENSIONS.map((name) => state.earliest[name]?.[1] ?? '');
     const entry = (from: number, until: number, dead: 0 | 1) => JSON.stringify([from, k, until, ...labels, roll, dead]);
-    if (waits) this.backlog.push(entry(result.overdueFrom, result.overdueUntil, 0));
+    if (waits) this.backlog.waiting.push(entry(result.overdueFrom, result.overdueUntil, 0));
     const before = new Set(
       known.filter((row) => Number(row.overdue_from) < Number(row.overdue_until)).map((row) => Number(row.overdue_from)),
     );
     for (const from of before) {
-      if (!waits || from !== result.overdueFrom) this.backlog.push(entry(from, from, 1));
+      if (!waits || from !== result.overdueFrom) this.backlog.gone.push(entry(from, from, 1));
     }
   }
 
@@ -271,8 +273,15 @@ class Rows {
     await insertLines(engine, KINDS[kind].homes, 'k, home', 'k UInt64, home UInt32', this.homes, 'TSV');
     if (kind !== 'attempt') return;
     await insertLines(engine, 'skewed_starts', 'minute, home', 'minute UInt32, home UInt32', this.skewed, 'TSV');
-    // Before the states: only the old ones know which entries have to go.
-    await insertLines(engine, 'backlog', BACKLOG_COLUMNS.join(', '), BACKLOG_STRUCTURE, this.backlog, 'JSONCompactEachRow');
+    await this.insertBacklog(engine, 'gone');
+  }
+
+  /**
+   * Entries leave before the states are written and come after: an entry stands only where a state says so, or it could outlive a
+   * roll that crashed and that found another time when it was repeated with more events.
+   */
+  async insertBacklog(engine: Engine, which: 'gone' | 'waiting'): Promise<void> {
+    await insertLines(engine, 'backlog', BACKLOG_COLUMNS.join(', '), BACKLOG_STRUCTURE, this.backlog[which], 'JSONCompactEachRow');
   }
 
   async insertStates(engine: Engine, kind: KindName, step: 'alive' | 'dead'): Promise<void> {

@@ -22,7 +22,7 @@ const WINDOW_MS = 600_000;
 const BASE_MS = Date.UTC(2026, 9, 31, 23, 40);
 const END_MS = BASE_MS + 3 * 3_600_000;
 const RUNS = Number(process.env.MUSTER_PROPERTY_RUNS ?? 15);
-const STEPS = ['begun', 'homes', 'alive', 'dead', 'minutes', 'slices'];
+const STEPS = ['begun', 'homes', 'alive', 'backlog', 'dead', 'minutes', 'slices'];
 const HOUR_MS = 3_600_000;
 const names = pseudonyms(Buffer.alloc(32, 7));
 
@@ -476,6 +476,25 @@ for (const [name, rolls] of STORIES) {
       });
     }
   }, 60_000);
+}
+
+for (const step of STEPS) {
+  test(`what a roll that ends after "${step}" found overdue goes when more is heard before it is done`, async () => {
+    const first = [
+      made('s', 'enrollment.started', 0),
+      made('i2', 'enrollment.challenge_issued', 2_000, { expires_at: new Date(BASE_MS + 2 * HOUR_MS).toISOString() }),
+    ];
+    const second = [made('i1', 'enrollment.challenge_issued', 1_000, ttl), made('c', 'enrollment.completed', HOUR_MS)];
+    await onFreshDatabase(async (database) => {
+      const run = await openRun(database);
+      await run.accept(first.map(({ event }) => ({ ...event })));
+      await run.crash(step, BASE_MS + DAY_MS, true, true);
+      await run.accept(second.map(({ event }) => ({ ...event })));
+      await run.roll(BASE_MS + DAY_MS);
+      await run.close();
+      await equalsContract([...first, ...second], BASE_MS + DAY_MS);
+    });
+  });
 }
 
 test(
