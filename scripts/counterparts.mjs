@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs';
 /** Program and the Debian package that brings it. */
 const PROGRAMS = {
   promtool: 'prometheus',
+  prometheus: 'prometheus',
   amtool: 'prometheus-alertmanager',
   'prometheus-alertmanager': 'prometheus-alertmanager',
   chromium: 'chromium',

@@ -1,8 +1,5 @@
 /** Notifications: to a real Alertmanager that tells a web hook once, and to a web hook of our own, signed. */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer, type IncomingMessage, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -13,34 +10,9 @@ import { signed, webhookSender } from '../../src/publish/notify/webhook.ts';
 import { burnAlert } from '../../src/publish/prometheus/rules.ts';
 import { createEvaluator } from '../../src/slo/evaluator.ts';
 import { createNotifier, type Notification, type Sender, sendAll, testRoutes } from '../../src/slo/notifications.ts';
-import { have, pathOf } from '../support/counterparts.ts';
+import { have } from '../support/counterparts.ts';
+import { type Receiver, type RunningServer, receiver, startAlertmanager } from '../support/servers.ts';
 import { type TestServices, takeIn, testServices } from '../support/store.ts';
-
-interface Received {
-  headers: IncomingMessage['headers'];
-  body: string;
-}
-
-/** A server that keeps what it gets, and answers as it is told to. */
-async function receiver(): Promise<{ url: string; received: Received[]; answer: (status: number) => void; close: () => void }> {
-  const received: Received[] = [];
-  let status = 200;
-  const server: Server = createServer(async (request, response) => {
-    const chunks: Buffer[] = [];
-    for await (const chunk of request) chunks.push(chunk as Buffer);
-    if (status < 300) received.push({ headers: request.headers, body: Buffer.concat(chunks).toString() });
-    response.writeHead(status).end();
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`,
-    received,
-    answer: (next) => {
-      status = next;
-    },
-    close: () => server.close(),
-  };
-}
 
 const labels = {
   alertname: 'EnrollmentErrorBudgetBurn',
@@ -129,9 +101,9 @@ describe('web hook', () => {
 
 describe.runIf(have('prometheus-alertmanager'))('a real Alertmanager', () => {
   let folder: string;
-  let process_: ChildProcess;
+  let alertmanager: RunningServer;
   let url: string;
-  let hook: Awaited<ReturnType<typeof receiver>>;
+  let hook: Receiver;
   let services: TestServices;
   const told = () =>
     hook.received.map(({ body }) => JSON.parse(body) as { status: string; alerts: { labels: Record<string, string>; status: string }[] });
@@ -139,40 +111,19 @@ describe.runIf(have('prometheus-alertmanager'))('a real Alertmanager', () => {
   beforeAll(async () => {
     hook = await receiver();
     folder = await mkdtemp(join(tmpdir(), 'muster-alertmanager-'));
-    await writeFile(
-      join(folder, 'alertmanager.yml'),
+    alertmanager = await startAlertmanager(
+      folder,
       `route:\n  receiver: hook\n  group_by: [alertname, slo, pair]\n  group_wait: 0s\n  group_interval: 1s\n  repeat_interval: 1h\nreceivers:\n  - name: hook\n    webhook_configs:\n      - url: ${hook.url}\n        send_resolved: true\n`,
     );
-    const port = await freePort();
-    url = `http://127.0.0.1:${port}`;
-    process_ = spawn(
-      pathOf('prometheus-alertmanager'),
-      [
-        `--config.file=${folder}/alertmanager.yml`,
-        `--storage.path=${folder}/data`,
-        `--web.listen-address=127.0.0.1:${port}`,
-        '--cluster.listen-address=',
-      ],
-      { stdio: 'ignore' },
-    );
-    for (let i = 0; i < 100 && !(await fetch(`${url}/-/ready`).catch(() => undefined))?.ok; i++) await sleep(100);
+    url = alertmanager.url;
     services = await testServices();
   });
   afterAll(async () => {
-    process_.kill();
-    await new Promise((resolve) => process_.once('exit', resolve));
+    await alertmanager.stop();
     hook.close();
     await services.dispose();
     await rm(folder, { recursive: true, force: true });
   });
-
-  async function freePort(): Promise<number> {
-    const server = createServer();
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const { port } = server.address() as AddressInfo;
-    await new Promise((resolve) => server.close(resolve));
-    return port;
-  }
 
   test('an outage is told once by two senders, over a restart, and resolves; labels are those of the Prometheus rule', async () => {
     const { engine } = services.store;

@@ -3,6 +3,7 @@ import { missing } from './counterparts.ts';
 
 const GROUPS = {
   promtool: 'rules and metrics checked by promtool',
+  prometheus: 'rules asked of a real Prometheus',
   amtool: 'routes checked by amtool',
   'prometheus-alertmanager': 'notifications through a real Alertmanager',
   chromium: 'the page in a real browser',

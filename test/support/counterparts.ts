@@ -20,6 +20,7 @@ const shared = fileURLToPath(new URL('../../../shared/', import.meta.url));
 
 const FOUND = {
   promtool: onPath('promtool'),
+  prometheus: onPath('prometheus'),
   amtool: onPath('amtool'),
   'prometheus-alertmanager': onPath('prometheus-alertmanager'),
   chromium: onPath('chromium'),
