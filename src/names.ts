@@ -8,6 +8,7 @@ export const METRICS = {
   sloCoverageRatio: 'muster_slo_coverage_ratio',
   sloMaintenance: 'muster_slo_maintenance',
   sloAlertState: 'muster_slo_alert_state',
+  sloLeadingCause: 'muster_slo_leading_cause',
   alertActive: 'muster_alert_active',
   sliEvents: 'muster_sli_events_total',
   findingsOpen: 'muster_findings_open',

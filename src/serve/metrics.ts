@@ -5,6 +5,7 @@ import type { AlertState } from '../slo/alert-state.ts';
 import type { ActiveAlert } from '../slo/alert-watch.ts';
 import { BESIDE_ALERTS } from '../slo/alerts/index.ts';
 import type { Evaluation } from '../slo/evaluator.ts';
+import type { Cause } from '../slo/explain.ts';
 import type { Slo } from '../slo/openslo.ts';
 
 /** Gauges of the default set whose names break the naming rules of Prometheus; `promtool check metrics` refuses them. */
@@ -18,6 +19,8 @@ export interface Metrics {
   show(evaluation: Evaluation, slos: readonly Slo[]): void;
   /** Shows the alerts beside the burn rates that fire. */
   showAlerts(active: readonly ActiveAlert[]): void;
+  /** Shows what leads the failures of SLOs that burn. */
+  showCauses(causes: ReadonlyMap<string, Cause>): void;
   countEvents(source: string, result: 'accepted' | 'duplicate' | 'rejected', count: number): void;
   observeIntake(seconds: number): void;
   observeRequest(operation: string, seconds: number): void;
@@ -72,6 +75,12 @@ export function createMetrics(deps: { lagSeconds: () => number }): Metrics {
     name: METRICS.sloAlertState,
     help: '1 for the state that a window pair is in.',
     labelNames: ['slo', 'pair', 'severity', 'state'],
+    registers,
+  });
+  const leadingCause = new Gauge({
+    name: METRICS.sloLeadingCause,
+    help: 'Share of the excess failures that the leading cause of a burning SLO accounts for.',
+    labelNames: ['slo', 'dimension', 'value'],
     registers,
   });
   const alertActive = new Gauge({
@@ -165,6 +174,10 @@ export function createMetrics(deps: { lagSeconds: () => number }): Metrics {
         const detector = BESIDE_ALERTS.find(({ name }) => name === alert)?.detector ?? alert;
         findings.inc({ detector, severity });
       }
+    },
+    showCauses(causes) {
+      leadingCause.reset();
+      for (const [slo, { dimension, value, share }] of causes) leadingCause.set({ slo, dimension, value }, share);
     },
     countEvents: (source, result, count) => collected.inc({ source, result }, count),
     observeIntake: (seconds) => intake.observe(seconds),

@@ -1,6 +1,7 @@
 /** What the evaluator used and decided, as tables: one truth for every back end, and its memory over a restart. */
 import type { Engine } from '../store/engine.ts';
 import type { AlertState } from './alert-state.ts';
+import { type Cause, causeText } from './explain.ts';
 import type { Figures } from './figures.ts';
 import type { Slo } from './openslo.ts';
 import { type Memories, pairKey } from './status.ts';
@@ -10,7 +11,7 @@ const REMEMBERED_MS = 7 * 86_400_000;
 const INPUTS =
   'at UInt32, slo String, window String, good UInt64, bad UInt64, users_bad UInt32, coverage Float64, objective Nullable(Float64), maintenance UInt8, evaluated_at UInt64';
 const STATES =
-  'at UInt32, slo String, pair String, severity String, state String, since UInt32, quiet_since Nullable(UInt32), evaluated_at UInt64';
+  'at UInt32, slo String, pair String, severity String, state String, since UInt32, quiet_since Nullable(UInt32), evaluated_at UInt64, cause String';
 
 export async function writeAlertInputs(engine: Engine, slos: readonly Slo[], figures: Figures, nowMs: number): Promise<void> {
   const lines = slos.flatMap((slo) => {
@@ -45,6 +46,7 @@ export async function writeAlertStates(
   memories: Memories,
   atMs: number,
   nowMs: number,
+  causes: ReadonlyMap<string, Cause> = new Map(),
 ): Promise<void> {
   const seconds = (ms: number) => Math.floor(ms / 1_000);
   const lines = slos.flatMap((slo) =>
@@ -53,14 +55,16 @@ export async function writeAlertStates(
       if (!memory) return [];
       const { state, sinceMs, quietSinceMs } = memory;
       const quiet = quietSinceMs === null ? null : seconds(quietSinceMs);
-      return [JSON.stringify([seconds(atMs), slo.name, pair.name, pair.severity, state, seconds(sinceMs), quiet, nowMs])];
+      const cause = state === 'firing' ? causes.get(slo.name) : undefined;
+      const text = cause ? causeText(cause) : '';
+      return [JSON.stringify([seconds(atMs), slo.name, pair.name, pair.severity, state, seconds(sinceMs), quiet, nowMs, text])];
     }),
   );
   await insert(
     engine,
     'alert_states_log',
     STATES,
-    `toDateTime(at, 'UTC'), slo, pair, severity, state, toDateTime(since, 'UTC'), toDateTime(quiet_since, 'UTC'), fromUnixTimestamp64Milli(toInt64(evaluated_at), 'UTC')`,
+    `toDateTime(at, 'UTC'), slo, pair, severity, state, toDateTime(since, 'UTC'), toDateTime(quiet_since, 'UTC'), fromUnixTimestamp64Milli(toInt64(evaluated_at), 'UTC'), cause`,
     lines,
   );
 }

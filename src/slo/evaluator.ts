@@ -6,6 +6,7 @@ import type { Engine } from '../store/engine.ts';
 import { readAlertStates, writeAlertInputs, writeAlertStates } from './alert-log.ts';
 import { nextState } from './alert-state.ts';
 import type { Counts } from './burn.ts';
+import type { Cause } from './explain.ts';
 import { type Figures, figuresAt, pendingAttempts, toMinute, totalCounts } from './figures.ts';
 import { judgedOf, type Slo } from './openslo.ts';
 import { type Memories, pairKey, type SloStatus, statesAt, statusesOf } from './status.ts';
@@ -38,6 +39,8 @@ export interface EvaluatorDeps {
   engine: Engine;
   slos: readonly Slo[];
   now: () => number;
+  /** What is known of why SLOs burn, to be written down with their states. */
+  causes?: () => ReadonlyMap<string, Cause>;
   onEvaluated?: (evaluation: Evaluation) => Promise<void> | void;
   onProblem: (message: string) => void;
 }
@@ -77,7 +80,7 @@ export function createEvaluator(deps: EvaluatorDeps): Evaluator {
     const evaluation = latest;
     await deps.onEvaluated?.(evaluation);
     await writeAlertInputs(engine, slos, figures, now());
-    await writeAlertStates(engine, slos, memories, atMs, now());
+    await writeAlertStates(engine, slos, memories, atMs, now(), deps.causes?.());
     return evaluation;
   };
   const evaluate = () => {

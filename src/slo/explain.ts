@@ -198,12 +198,28 @@ export function timeToExplain(sinceMs: number, longWindowSeconds: number, nowMs:
   return { when: { fromMs, toMs: nowMs }, baseline: { fromMs: fromMs - Math.min(nowMs - fromMs, MAX_BASELINE_MS), toMs: fromMs } };
 }
 
-/** The first form of an explanation, for an alert's description; undefined when nothing stands out. */
-export function leadingCause(explanations: readonly Explanation[]): string | undefined {
+/** What accounts for most of what failed beyond the usual. */
+export interface Cause {
+  /** A dimension, or two with a comma between. */
+  dimension: string;
+  value: string;
+  /** Of the excess failures, at most 1. */
+  share: number;
+  bad: number;
+  total: number;
+}
+
+/** The first form of an explanation; undefined when nothing stands out. */
+export function leadingCause(explanations: readonly Explanation[]): Cause | undefined {
   const [first] = explanations.filter(({ isSignificant }) => isSignificant);
   if (!first) return undefined;
-  const names = first.dimension.split(',');
-  const values = first.value.split(',');
-  const what = names.map((name, i) => `${name.replaceAll('_', ' ')} ${values[i]}`).join(' and ');
-  return `${what} accounts for ${Math.min(100, Math.round(first.excessShare * 100))} % of the excess failures (${first.bad} of ${first.total} failed).`;
+  const { dimension, value, bad, total } = first;
+  return { dimension, value, share: Math.min(1, first.excessShare), bad, total };
+}
+
+/** A cause as a sentence, for an alert's description. */
+export function causeText({ dimension, value, share, bad, total }: Cause): string {
+  const values = value.split(',');
+  const what = dimension.split(',').map((name, i) => `${name.replaceAll('_', ' ')} ${values[i]}`);
+  return `${what.join(' and ')} accounts for ${Math.round(share * 100)} % of the excess failures (${bad} of ${total} failed).`;
 }

@@ -1,12 +1,10 @@
 /** What the evaluator tells others: which alerts fire, and which have ended. The senders are somebody else's. */
 import { ALERTS } from '../names.ts';
-import type { Engine } from '../store/engine.ts';
 import type { ActiveAlert } from './alert-watch.ts';
 import type { Evaluation } from './evaluator.ts';
-import { explain, leadingCause, timeToExplain } from './explain.ts';
+import { type Cause, causeText } from './explain.ts';
 import type { Slo } from './openslo.ts';
 import { burnLabels } from './pairs.ts';
-import { windowSeconds } from './windows.ts';
 
 /** An alert as receivers know it: the same labels as those of the generated Prometheus rules. */
 export interface Notification {
@@ -31,17 +29,14 @@ export interface Sender {
 
 /** An ended alert is told for so long, for receivers that were away. */
 const TELL_ENDED_MS = 15 * 60_000;
-/** An explanation is good for so long. */
-const EXPLAINED_MS = 5 * 60_000;
 
 export interface Notifier {
   /** Tells all senders what fires now and what has ended lately. */
-  tell(evaluation: Evaluation, active: readonly ActiveAlert[]): Promise<void>;
+  tell(evaluation: Evaluation, active: readonly ActiveAlert[], causes: ReadonlyMap<string, Cause>): Promise<void>;
 }
 
 /** A notifier over these senders; one that fails does not keep the others from being told. */
 export function createNotifier(deps: {
-  engine: Engine;
   slos: readonly Slo[];
   senders: readonly Sender[];
   baseUrl: string;
@@ -49,25 +44,9 @@ export function createNotifier(deps: {
   onProblem: (message: string) => void;
 }): Notifier {
   const known = new Map<string, Notification>();
-  const causes = new Map<string, { text: string | undefined; atMs: number }>();
-
-  const causeOf = async (slo: Slo, sinceMs: number, longWindow: string, atMs: number): Promise<string | undefined> => {
-    if (slo.sli.kind !== 'ratio') return undefined;
-    const before = causes.get(slo.name);
-    if (before && atMs - before.atMs < EXPLAINED_MS) return before.text;
-    const { when, baseline } = timeToExplain(sinceMs, windowSeconds(longWindow), atMs);
-    const text = await explain(deps.engine, slo.sli, when, baseline)
-      .then(leadingCause)
-      .catch((error: unknown) => {
-        deps.onProblem(`explain: ${error instanceof Error ? error.message : String(error)}`);
-        return undefined;
-      });
-    causes.set(slo.name, { text, atMs });
-    return text;
-  };
 
   return {
-    async tell(evaluation, active) {
+    async tell(evaluation, active, causes) {
       if (deps.senders.length === 0) return;
       const firing = new Map<string, Notification>();
       for (const slo of deps.slos) {
@@ -75,13 +54,7 @@ export function createNotifier(deps: {
         for (const pair of slo.pairs) {
           const alert = status?.alerts.find((each) => each.pair === pair.name && each.state === 'firing');
           if (!status || !alert) continue;
-          const notification = burnNotification(
-            slo,
-            status,
-            alert,
-            await causeOf(slo, Date.parse(alert.since ?? ''), alert.longWindow, evaluation.atMs),
-            deps.baseUrl,
-          );
+          const notification = burnNotification(slo, status, alert, causes.get(slo.name), deps.baseUrl);
           firing.set(keyOf(notification), notification);
         }
       }
@@ -167,7 +140,7 @@ function burnNotification(
   slo: Slo,
   status: Status,
   alert: Status['alerts'][number],
-  cause: string | undefined,
+  cause: Cause | undefined,
   baseUrl: string,
 ): Notification {
   const pair = slo.pairs.find(({ name }) => name === alert.pair);
@@ -180,7 +153,7 @@ function burnNotification(
     labels: { alertname: ALERTS.errorBudgetBurn, ...burnLabels(slo, pair) },
     annotations: {
       summary: `${slo.title} burns its error budget${speed}`,
-      description: `${bad}${cause ? `Leading: ${cause}` : ''}`,
+      description: `${bad}${cause ? `Leading: ${causeText(cause)}` : ''}`,
       runbook_url: `${baseUrl}/runbooks/error-budget-burn`,
       dashboard_url: `${baseUrl}/slos/${slo.name}`,
     },

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { loadEscalation } from '../../src/publish/alertmanager/escalation.ts';
 import { grafanaAlertRules, grafanaNotifications } from '../../src/publish/grafana/alert-rules.ts';
-import { besideAlertSql, burnAlertSql, SILENT } from '../../src/publish/grafana/alert-sql.ts';
+import { besideAlertSql, burnAlertSql, causeSql, SILENT } from '../../src/publish/grafana/alert-sql.ts';
 import { expandMacros } from '../../src/publish/grafana/macros.ts';
 import { writeAlertInputs, writeAlertStates } from '../../src/slo/alert-log.ts';
 import { nextState, type PairInputs, type PairMemory } from '../../src/slo/alert-state.ts';
@@ -99,6 +99,28 @@ describe('the SQL of a burn-rate rule', () => {
   });
 });
 
+describe('the SQL of the leading cause', () => {
+  it('has the sentence as a label while the pair fires, and no row before it is known', async () => {
+    const [slo] = slos as [Slo];
+    const [pair] = slo.pairs as [Pair];
+    const key = pairKey(slo.name, pair.name);
+    const { engine } = services.store;
+    const firing = new Map<string, PairMemory>([[key, { state: 'firing', sinceMs: atMs, quietSinceMs: null }]]);
+    const quiet = new Map<string, PairMemory>([[key, { state: 'inactive', sinceMs: atMs, quietSinceMs: null }]]);
+    const causes = new Map([[slo.name, { dimension: 'provider,region', value: 'sms-a,eu', share: 0.92, bad: 44, total: 52 }]]);
+    const asked = async (memories: Map<string, PairMemory>, known?: typeof causes) => {
+      atMs += 10 * MINUTE_MS;
+      await writeAlertStates(engine, [slo], memories, atMs, atMs, known);
+      return answer(causeSql(slo, pair), atMs + 30_000);
+    };
+    expect(await asked(firing)).toEqual([]);
+    expect(await asked(quiet, causes)).toEqual([]);
+    expect(await asked(firing, causes)).toEqual([
+      { slo: slo.name, cause: 'provider sms-a and region eu accounts for 92 % of the excess failures (44 of 52 failed).', found: 1 },
+    ]);
+  });
+});
+
 describe('the SQL of an alert beside', () => {
   it.each(BESIDE_ALERTS.map((alert) => [alert.name, alert] as const))(
     '%s has a row per place while its finding is open',
@@ -145,7 +167,8 @@ describe('the files', () => {
       // Grafana puts environment variables in place of `$NAME`, except in queries.
       expect(JSON.stringify({ annotations, labels, rule })).not.toContain('$');
       expect(annotations).toMatchObject({ runbook_url: expect.stringMatching(/\/runbooks\/[a-z-]+$/), dashboard_url: expect.any(String) });
-      expect(data).toHaveLength(2);
+      const refs = (data as { refId: string }[]).map(({ refId }) => refId);
+      expect(refs).toEqual(JSON.stringify(annotations).includes('.Values.C') ? ['A', 'B', 'C'] : ['A', 'B']);
     }
   });
 

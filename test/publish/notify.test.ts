@@ -8,6 +8,7 @@ import { alertmanagerSender } from '../../src/publish/notify/alertmanager.ts';
 import { heartbeatSender } from '../../src/publish/notify/heartbeat.ts';
 import { signed, webhookSender } from '../../src/publish/notify/webhook.ts';
 import { burnAlert } from '../../src/publish/prometheus/rules.ts';
+import { createCauses } from '../../src/slo/causes.ts';
 import { createEvaluator } from '../../src/slo/evaluator.ts';
 import { createNotifier, type Notification, type Sender, sendAll, testRoutes } from '../../src/slo/notifications.ts';
 import { have } from '../support/counterparts.ts';
@@ -148,19 +149,19 @@ describe.runIf(have('prometheus-alertmanager'))('a real Alertmanager', () => {
         now: () => atMs,
         onProblem: (message) => problems.push(message),
       }).evaluate();
+      const causes = createCauses({ engine, slos, onProblem: (message) => problems.push(message) });
       const notifier = createNotifier({
-        engine,
         slos: slos.filter(({ name }) => name === 'enrollment-success'),
         senders: [alertmanagerSender(url, Date.now, 'http://localhost:8686/overview')],
         baseUrl: 'http://localhost:8686',
         now: Date.now,
         onProblem: (message) => problems.push(message),
       });
-      return { notifier, evaluation };
+      return { tell: async (told = evaluation) => notifier.tell(told, [], await causes.look(told)), evaluation };
     };
     const at = base - 12 * 60_000;
     const first = await run(at);
-    await first.notifier.tell(first.evaluation, []);
+    await first.tell();
     const slo = slos.find(({ name }) => name === 'enrollment-success');
     const pair = slo?.pairs[0];
     if (!slo || !pair) throw new Error('no pair');
@@ -174,7 +175,7 @@ describe.runIf(have('prometheus-alertmanager'))('a real Alertmanager', () => {
       ]),
     });
     const second = await run(at + 60_000);
-    await second.notifier.tell(second.evaluation, []);
+    await second.tell();
     await sleep(2_500);
     const ofPair = () => told().filter(({ alerts }) => alerts.some(({ labels: of }) => of.pair === '1'));
     expect(ofPair()).toHaveLength(1);
@@ -184,7 +185,9 @@ describe.runIf(have('prometheus-alertmanager'))('a real Alertmanager', () => {
       labels: { pair: string };
       annotations: Record<string, string>;
     }[];
-    expect(shown.find(({ labels: of }) => of.pair === '1')?.annotations.description).toMatch(/bad in 1h/);
+    expect(shown.find(({ labels: of }) => of.pair === '1')?.annotations.description).toMatch(
+      /bad in 1h\. Leading: .* accounts for 100 % of the excess failures/,
+    );
 
     // The flow works again: pair 1 ends.
     await takeIn(
@@ -199,7 +202,7 @@ describe.runIf(have('prometheus-alertmanager'))('a real Alertmanager', () => {
       }).flat(),
     );
     const third = await run(at + 9 * 60_000);
-    await second.notifier.tell(third.evaluation, []);
+    await second.tell(third.evaluation);
     await sleep(2_500);
     expect(ofPair().map(({ status }) => status)).toEqual(['firing', 'resolved']);
     expect(problems).toEqual([]);

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { backtest, loadPast, suggest } from '../../src/slo/backtest.ts';
 import { sloDetail } from '../../src/slo/budget.ts';
 import { createEvaluator } from '../../src/slo/evaluator.ts';
-import { explain, leadingCause } from '../../src/slo/explain.ts';
+import { causeText, explain, leadingCause } from '../../src/slo/explain.ts';
 import { addMaintenance, removeMaintenance } from '../../src/slo/maintenance.ts';
 import { sloNamed } from '../../src/slo/openslo.ts';
 import { sloStatus } from '../../src/slo/status.ts';
@@ -167,7 +167,8 @@ describe('an outage of half an hour', () => {
     });
     expect(rows[0]?.examples).toHaveLength(3);
     expect(rows[0]?.examples[0]).toMatch(/^hand\/a\d+$/);
-    expect(leadingCause(rows)).toBe('provider sms-a accounts for 100 % of the excess failures (300 of 300 failed).');
+    const cause = leadingCause(rows);
+    expect(cause && causeText(cause)).toBe('provider sms-a accounts for 100 % of the excess failures (300 of 300 failed).');
     // Nothing failed in the hour before against the one before that.
     expect(
       await explain(services.store.engine, slo.sli, { fromMs: NOON - HOUR, toMs: NOON }, { fromMs: NOON - 2 * HOUR, toMs: NOON - HOUR }),

@@ -24,7 +24,7 @@ export const removeData = (dataDir: string): Promise<void> => rm(dataDir, { recu
 
 /** Starts `muster up` and waits until it is ready. */
 export async function startMuster(dataDir: string, ...parameters: string[]): Promise<Running> {
-  const child = spawn(process.execPath, [BIN, 'up', '--port', '0', '--data', dataDir, ...parameters], {
+  const child = spawn(process.execPath, [BIN, 'up', '--data', dataDir, '--port', '0', ...parameters], {
     stdio: ['ignore', 'pipe', 'pipe'],
     // Tests run side by side, and the default port is one.
     env: { ...process.env, MUSTER_CLICKHOUSE_PORT: 'off' },

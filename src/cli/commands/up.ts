@@ -13,9 +13,10 @@ import { createEventStream, type EventStream, storedEvents } from '../../serve/e
 import { createMetrics, type Metrics } from '../../serve/metrics.ts';
 import type { Ready } from '../../serve/ready.ts';
 import { listen } from '../../serve/server.ts';
-import { createAlertWatch } from '../../slo/alert-watch.ts';
+import { type ActiveAlert, createAlertWatch } from '../../slo/alert-watch.ts';
 import { BESIDE_ALERTS } from '../../slo/alerts/index.ts';
-import { createEvaluator, type Evaluator } from '../../slo/evaluator.ts';
+import { createCauses } from '../../slo/causes.ts';
+import { createEvaluator, type Evaluation, type Evaluator } from '../../slo/evaluator.ts';
 import { createNotifier, sendAll, testRoutes } from '../../slo/notifications.ts';
 import { type Coverage, recordCoverage } from '../../store/coverage.ts';
 import { readOrCreateKey, writeDurably } from '../../store/durable-files.ts';
@@ -217,14 +218,22 @@ async function open(parts: Parts, deps: Pick<Serving, 'context' | 'config' | 'st
   const { engine } = store;
   const { now } = context;
   const watch = createAlertWatch({ engine, slos, alerts: BESIDE_ALERTS, thresholds, now, onProblem });
-  const notifier = createNotifier({ engine, slos, senders: alertSenders(config, now), baseUrl: config.baseUrl, now, onProblem });
+  const causes = createCauses({ engine, slos, onProblem });
+  const notifier = createNotifier({ slos, senders: alertSenders(config, now), baseUrl: config.baseUrl, now, onProblem });
   const pulse = heartbeats(config, now);
   let isTelling = false;
+  const tell = async (evaluation: Evaluation, active: readonly ActiveAlert[]) => {
+    const found = await causes.look(evaluation);
+    metrics.showCauses(found);
+    await notifier.tell(evaluation, active, found);
+    await sendAll(pulse, [], onProblem);
+  };
   const evaluator = createEvaluator({
     engine,
     slos,
     now,
     onProblem,
+    causes: causes.latest,
     onEvaluated: async (evaluation) => {
       metrics.show(evaluation, slos);
       const active = await watch.look(evaluation);
@@ -233,9 +242,7 @@ async function open(parts: Parts, deps: Pick<Serving, 'context' | 'config' | 'st
       // A route that does not answer must not keep the next evaluation waiting; what was left out is told with the next.
       if (isTelling) return;
       isTelling = true;
-      void notifier
-        .tell(evaluation, active)
-        .then(() => sendAll(pulse, [], onProblem))
+      void tell(evaluation, active)
         .catch((error: unknown) => onProblem(`notifications: ${error instanceof Error ? error.message : String(error)}`))
         .finally(() => {
           isTelling = false;

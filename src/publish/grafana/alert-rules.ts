@@ -3,11 +3,12 @@ import { createHash } from 'node:crypto';
 import { stringify } from 'yaml';
 import { BESIDE_ALERTS } from '../../slo/alerts/index.ts';
 import type { Slo } from '../../slo/openslo.ts';
+import type { Pair } from '../../slo/pairs.ts';
 import type { Escalation } from '../alertmanager/escalation.ts';
 import { GENERATED_NOTE, type GeneratedFile } from '../generated.ts';
 import { ON_CALL_UID } from '../panels/panel.ts';
-import { type AlertingRule, besideAlert, burnAlert, KEEP_FIRING_MINUTES, type Links } from '../prometheus/rules.ts';
-import { besideAlertSql, burnAlertSql, SILENT } from './alert-sql.ts';
+import { type AlertingRule, besideAlert, burnAlert, causeTemplate, KEEP_FIRING_MINUTES, type Links } from '../prometheus/rules.ts';
+import { besideAlertSql, burnAlertSql, causeSql, SILENT } from './alert-sql.ts';
 import { CLICKHOUSE_PLUGIN } from './clickhouse-query.ts';
 import { CLICKHOUSE_UID, FOLDER } from './provisioning.ts';
 
@@ -27,32 +28,38 @@ interface Question {
   title: string;
   uid: string;
   sql: string;
+  /** Adds labels to what annotations can say, and takes no part in the decision. */
+  causeSql?: string;
   /** `KeepLast` where an answer is always expected, `OK` where no row means that nothing fires. */
   noDataState: 'KeepLast' | 'OK';
   rule: AlertingRule;
   summary: string;
+  /** Instead of the rule's, whose templates are Prometheus's. */
+  description?: string | undefined;
 }
 
-function ruleOf({ title, uid, sql, noDataState, rule, summary }: Question) {
+const clickhouseQuery = (refId: string, sql: string) => ({
+  refId,
+  datasourceUid: CLICKHOUSE_UID,
+  relativeTimeRange: { from: 600, to: 0 },
+  model: {
+    refId,
+    datasource: { type: CLICKHOUSE_PLUGIN, uid: CLICKHOUSE_UID },
+    editorType: 'sql',
+    queryType: 'table',
+    format: 1,
+    rawSql: sql,
+  },
+});
+
+function ruleOf({ title, uid, sql, causeSql: cause, noDataState, rule, summary, description }: Question) {
   const { labels, annotations } = rule;
   return {
     uid: uidOf(uid),
     title,
     condition: 'B',
     data: [
-      {
-        refId: 'A',
-        datasourceUid: CLICKHOUSE_UID,
-        relativeTimeRange: { from: 600, to: 0 },
-        model: {
-          refId: 'A',
-          datasource: { type: CLICKHOUSE_PLUGIN, uid: CLICKHOUSE_UID },
-          editorType: 'sql',
-          queryType: 'table',
-          format: 1,
-          rawSql: sql,
-        },
-      },
+      clickhouseQuery('A', sql),
       {
         refId: 'B',
         datasourceUid: EXPRESSION.uid,
@@ -64,6 +71,7 @@ function ruleOf({ title, uid, sql, noDataState, rule, summary }: Question) {
           conditions: [{ evaluator: { type: 'gt', params: [SILENT] } }],
         },
       },
+      ...(cause ? [clickhouseQuery('C', cause)] : []),
     ],
     noDataState,
     execErrState: 'Error',
@@ -73,24 +81,31 @@ function ruleOf({ title, uid, sql, noDataState, rule, summary }: Question) {
     panelId: 3,
     // Grafana makes `alertname` of the title, which must be unique: `alert` says which of ours it is.
     labels: { ...labels, alert: rule.alert },
-    annotations: { ...annotations, summary, __dashboardUid__: ON_CALL_UID, __panelId__: '3' },
+    annotations: { ...annotations, summary, ...(description && { description }), __dashboardUid__: ON_CALL_UID, __panelId__: '3' },
+  };
+}
+
+function burnQuestion(slo: Slo, pair: Pair, links: Links): Question {
+  const rule = burnAlert(slo, pair, links);
+  const template = causeTemplate(slo);
+  const hasCause = template !== '';
+  return {
+    title: `${slo.title} burns its error budget (pair ${pair.name}: ${pair.long}, ${pair.short})`,
+    uid: `muster-${slo.name}-${pair.name}`,
+    sql: burnAlertSql(slo, pair),
+    noDataState: 'KeepLast',
+    rule,
+    summary: `${slo.title} burns its error budget {{ printf "%.1f" .Values.A.Value }} times as fast as allowed`,
+    ...(hasCause && {
+      causeSql: causeSql(slo, pair),
+      description: rule.annotations.description?.replace(template, '{{ with .Values.C.Labels.cause }} Leading: {{ . }}{{ end }}'),
+    }),
   };
 }
 
 /** Rules of these SLOs and of the alerts beside them. */
 export function grafanaAlertRules(slos: readonly Slo[], links: Links): GeneratedFile {
-  const burns = slos.flatMap((slo) =>
-    slo.pairs.map((pair) =>
-      ruleOf({
-        title: `${slo.title} burns its error budget (pair ${pair.name}: ${pair.long}, ${pair.short})`,
-        uid: `muster-${slo.name}-${pair.name}`,
-        sql: burnAlertSql(slo, pair),
-        noDataState: 'KeepLast',
-        rule: burnAlert(slo, pair, links),
-        summary: `${slo.title} burns its error budget {{ printf "%.1f" .Values.A.Value }} times as fast as allowed`,
-      }),
-    ),
-  );
+  const burns = slos.flatMap((slo) => slo.pairs.map((pair) => ruleOf(burnQuestion(slo, pair, links))));
   const beside = BESIDE_ALERTS.map((alert) =>
     ruleOf({
       title: alert.name,

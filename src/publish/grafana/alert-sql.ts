@@ -11,6 +11,9 @@ const FRESH = 'INTERVAL 5 MINUTE';
 /** What a rule answers while nothing fires; one that holds may burn at 0. */
 export const SILENT = -1;
 
+const lastOf = (table: string, slo: Slo) =>
+  `(SELECT max(at) FROM ${table} WHERE slo = '${slo.name}' AND at > $__toTime - ${FRESH} AND at <= $__toTime)`;
+
 /**
  * One row: `slo`, and `burn`, the burn rate over the long window while the alert fires, else {@link SILENT}. No row without an evaluation in the last
  * five minutes. It opens and holds by the rules of the Prometheus alert: see `burnAlert` in prometheus/rules.ts.
@@ -20,8 +23,6 @@ export function burnAlertSql(slo: Slo, pair: Pair): string {
   const allowed = `(1 - ${objective})`;
   const z2 = WILSON_Z * WILSON_Z;
   const evidence = isSliced ? `long_total >= ${MIN_SLICES}` : `long_users >= ${MIN_USERS}`;
-  const last = (table: string) =>
-    `(SELECT max(at) FROM ${table} WHERE slo = '${slo.name}' AND at > $__toTime - ${FRESH} AND at <= $__toTime)`;
   const of = (column: string, window: string) => `sumIf(${column}, window = '${window}')`;
   return `SELECT '${slo.name}' AS slo, if(is_maintenance = 0 AND (opens OR holds), coalesce(long_burn, ${pair.fittedFactor}), ${SILENT}) AS burn FROM (
   SELECT is_maintenance, long_burn, is_covered,
@@ -33,14 +34,19 @@ export function burnAlertSql(slo: Slo, pair: Pair): string {
       ratio / ${allowed} AS long_burn,
       if(short_total = 0, NULL, short_bad / short_total) / ${allowed} AS short_burn,
       (ratio + ${z2} / (2 * long_total) - ${WILSON_Z} * sqrt((ratio * (1 - ratio) + ${z2} / (4 * long_total)) / long_total)) / (1 + ${z2} / long_total) AS lower_bound,
-      (SELECT countIf(state = 'firing') > 0 FROM alert_states WHERE slo = '${slo.name}' AND pair = '${pair.name}' AND at = ${last('alert_states')}) AS was_firing
+      (SELECT countIf(state = 'firing') > 0 FROM alert_states WHERE slo = '${slo.name}' AND pair = '${pair.name}' AND at = ${lastOf('alert_states', slo)}) AS was_firing
     FROM (
       SELECT ${of('bad', pair.long)} AS long_bad, ${of('good + bad', pair.long)} AS long_total, ${of('users_bad', pair.long)} AS long_users,
         ${of('bad', pair.short)} AS short_bad, ${of('good + bad', pair.short)} AS short_total,
         min(coverage) >= ${MIN_COVERAGE} AS is_covered, max(maintenance) AS is_maintenance
-      FROM alert_inputs WHERE slo = '${slo.name}' AND window IN ('${pair.long}', '${pair.short}') AND at = ${last('alert_inputs')}
+      FROM alert_inputs WHERE slo = '${slo.name}' AND window IN ('${pair.long}', '${pair.short}') AND at = ${lastOf('alert_inputs', slo)}
       HAVING count() = 2)))`;
 }
+
+/** One row with what leads the failures, as the label `cause`, while the evaluator fires and has found it; beside the alert's own query. */
+export const causeSql = (slo: Slo, pair: Pair): string =>
+  `SELECT slo, cause, 1 AS found FROM alert_states
+WHERE slo = '${slo.name}' AND pair = '${pair.name}' AND cause != '' AND at = ${lastOf('alert_states', slo)}`;
 
 /** One row per place where an alert beside the burn rates fires: what the evaluator has found open. */
 export const besideAlertSql = ({ detector }: Alert): string =>

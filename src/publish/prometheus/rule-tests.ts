@@ -7,7 +7,7 @@ import { MIN_BAD, MIN_USERS } from '../../slo/burn.ts';
 import { judgedOf, type Slo } from '../../slo/openslo.ts';
 import type { Pair } from '../../slo/pairs.ts';
 import { GENERATED_NOTE, type GeneratedFile } from '../generated.ts';
-import { besideAlert, burnAlert, EVALUATION_SECONDS, KEEP_FIRING_MINUTES, type Links, RULES_FILE } from './rules.ts';
+import { besideAlert, burnAlert, causeTemplate, EVALUATION_SECONDS, KEEP_FIRING_MINUTES, type Links, RULES_FILE } from './rules.ts';
 
 /** Each phase of a test lasts this many minutes: quiet, as the case says, quiet again. */
 const PHASE_MINUTES = 4;
@@ -31,6 +31,8 @@ interface Case {
   isMaintenance?: boolean;
   /** Whether the evaluator was firing already. */
   isHeld?: boolean;
+  /** Whether the evaluator has found what leads the failures. */
+  hasCause?: boolean;
 }
 
 /** Burning counts, and each way in which one condition alone is missing. */
@@ -44,6 +46,7 @@ function casesOf(slo: Slo, pair: Pair): Case[] {
   const short = burning;
   return [
     { name: 'both windows burn', long, short, fires: true },
+    { name: 'both windows burn, and a provider leads', long, short, fires: true, hasCause: true },
     { name: 'the long window burns below the factor', long: { good: TOTAL - below, bad: below, usersBad: 50 }, short, fires: false },
     { name: 'the short window has recovered', long, short: HEALTHY, fires: false },
     { name: 'the short window has no traffic', long, short: SILENT, fires: false },
@@ -88,6 +91,14 @@ function inputSeries(slo: Slo, pair: Pair, test: Case) {
       series: `${METRICS.sloAlertState}{slo="${slo.name}",pair="${pair.name}",severity="${pair.severity}",state="firing"}`,
       values: phases(0, Number(test.isHeld ?? false)),
     },
+    ...(test.hasCause
+      ? [
+          {
+            series: `${METRICS.sloLeadingCause}{slo="${slo.name}",dimension="provider",value="sms-aurora"}`,
+            values: `0.92x${3 * PHASE_MINUTES}`,
+          },
+        ]
+      : []),
   ];
 }
 
@@ -118,7 +129,9 @@ function firedOf({ slo, pair }: Subject, test: Case, links: Links) {
   const rule = burnAlert(slo, pair, links);
   const burn = test.long.bad / (test.long.good + test.long.bad) / (1 - judgedOf(slo).objective);
   const summary = (rule.annotations.summary ?? '').replace(/\{\{.*\}\}/, burn.toFixed(1));
-  return { exp_labels: rule.labels, exp_annotations: { ...rule.annotations, summary } };
+  const cause = test.hasCause && causeTemplate(slo) !== '' ? ' Leading: provider sms-aurora accounts for 92% of the excess failures.' : '';
+  const description = (rule.annotations.description ?? '').replace(causeTemplate(slo), cause);
+  return { exp_labels: rule.labels, exp_annotations: { ...rule.annotations, summary, description } };
 }
 
 function testsOf(subjects: readonly Subject[], links: Links) {

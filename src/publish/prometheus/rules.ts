@@ -62,6 +62,12 @@ function recordingRules(slos: readonly Slo[]): RecordingRule[] {
   });
 }
 
+/** What leads the failures while the alert lasts: it changes, and is no label. Nothing where no cause stands out. */
+export const causeTemplate = (slo: Slo): string =>
+  slo.sli.kind === 'ratio'
+    ? `{{ with query "${METRICS.sloLeadingCause}{slo='${slo.name}'}" }}{{ with first . }} Leading: {{ .Labels.dimension }} {{ .Labels.value }} accounts for {{ .Value | humanizePercentage }} of the excess failures.{{ end }}{{ end }}`
+    : '';
+
 /**
  * One alert per SLO and window pair. It opens when both windows burn above the fitted factor, the evidence holds, the collector covered
  * the windows and no maintenance lasts; it stays while the evaluator holds it and the short window does not show that the flow works.
@@ -99,7 +105,7 @@ export function burnAlert(slo: Slo, pair: Pair, links: Links): AlertingRule {
     labels: burnLabels(slo, pair),
     annotations: {
       summary: `${slo.title} burns its error budget {{ $value | printf "%.1f" }} times as fast as allowed`,
-      description: `Over ${pair.long} and ${pair.short} the error ratio of ${slo.name} (${slo.sli.id}, ${slo.sli.meaning}) is more than ${number(pair.fittedFactor)} times what the objective of ${percent(objective)} allows; a total outage fires this after ${outageMinutes(pair)} min${fit}.`,
+      description: `Over ${pair.long} and ${pair.short} the error ratio of ${slo.name} (${slo.sli.id}, ${slo.sli.meaning}) is more than ${number(pair.fittedFactor)} times what the objective of ${percent(objective)} allows; a total outage fires this after ${outageMinutes(pair)} min${fit}.${causeTemplate(slo)}`,
       runbook_url: `${links.baseUrl}/runbooks/error-budget-burn`,
       dashboard_url: `${links.baseUrl}/slos/${slo.name}`,
     },

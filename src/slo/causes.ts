@@ -1,0 +1,47 @@
+/** Why budgets burn: the leading cause of each SLO of which a pair fires, the first form of `muster explain`. */
+import type { Engine } from '../store/engine.ts';
+import type { Evaluation } from './evaluator.ts';
+import { type Cause, explain, leadingCause, timeToExplain } from './explain.ts';
+import type { Slo } from './openslo.ts';
+import type { SloStatus } from './status.ts';
+import { windowSeconds } from './windows.ts';
+
+/** An explanation is good for so long. */
+const EXPLAINED_MS = 5 * 60_000;
+
+export interface Causes {
+  /** What was found last, by the name of the SLO; an SLO of which nothing fires, or in which nothing stands out, is missing. */
+  latest(): ReadonlyMap<string, Cause>;
+  /** Looks anew where what is known is old. */
+  look(evaluation: Evaluation): Promise<ReadonlyMap<string, Cause>>;
+}
+
+/** Causes of these SLOs; only ratios have some. */
+export function createCauses(deps: { engine: Engine; slos: readonly Slo[]; onProblem: (message: string) => void }): Causes {
+  const explained = new Map<string, { cause: Cause | undefined; atMs: number }>();
+  let latest: ReadonlyMap<string, Cause> = new Map();
+
+  const explainNow = async (slo: Slo, alert: SloStatus['alerts'][number], atMs: number): Promise<Cause | undefined> => {
+    const { when, baseline } = timeToExplain(Date.parse(alert.since ?? ''), windowSeconds(alert.longWindow), atMs);
+    try {
+      return leadingCause(await explain(deps.engine, slo.sli, when, baseline));
+    } catch (error) {
+      deps.onProblem(`explain ${slo.name}: ${error instanceof Error ? error.message : String(error)}`);
+      return undefined;
+    }
+  };
+  return {
+    latest: () => latest,
+    async look({ statuses, atMs }) {
+      for (const slo of deps.slos) {
+        if (slo.sli.kind !== 'ratio') continue;
+        const alert = statuses.find(({ slo: name }) => name === slo.name)?.alerts.find(({ state }) => state === 'firing');
+        const known = explained.get(slo.name);
+        if (!alert) explained.delete(slo.name);
+        else if (!known || atMs - known.atMs >= EXPLAINED_MS) explained.set(slo.name, { cause: await explainNow(slo, alert, atMs), atMs });
+      }
+      latest = new Map([...explained].flatMap(([name, { cause }]) => (cause ? [[name, cause] as const] : [])));
+      return latest;
+    },
+  };
+}
