@@ -33,6 +33,7 @@ const CLIENTS = [
   ['ios-5.3', 25],
   ['android-5.2', 20],
 ] as const;
+const TENANTS = ['north', 'south', 'coast'] as const;
 const USERS = 60_000;
 /** Growth over the whole history, from below the average rate to above it. */
 const GROWTH = 0.3;
@@ -66,6 +67,8 @@ export interface Person {
   region: string;
   segment: string;
   user_tier: string;
+  /** Whose people they are: fixed for a user. */
+  tenant: string;
   client_version: string;
   factor_type: string;
   provider: string | undefined;
@@ -75,8 +78,10 @@ export interface Person {
 export function somebody(random: Random): Person {
   const factor = random.weighted(FACTORS);
   const providers = PROVIDERS[factor];
+  const number = random.integer(USERS);
   return {
-    user: `user-${String(random.integer(USERS)).padStart(5, '0')}@example.org`,
+    user: `user-${String(number).padStart(5, '0')}@example.org`,
+    tenant: TENANTS[number % TENANTS.length] as string,
     region: random.weighted(REGIONS),
     segment: random.weighted(SEGMENTS),
     user_tier: random.weighted(TIERS),

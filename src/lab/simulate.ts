@@ -4,32 +4,22 @@
  */
 import { WINDOW_NAMES } from '../names.ts';
 import { windowSeconds } from '../slo/windows.ts';
+import { backOfficeEvents } from './back-office.ts';
 import { type Conditions, FAULTS, type ScheduledFault } from './faults.ts';
 import { attemptsPerMinute, somebody } from './population.ts';
 import { type Random, seededRandom } from './random.ts';
+import { iso, type Scenario, type SimulatedEvent, SOURCE } from './scenario.ts';
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 const TIME_LIMIT_MS = 600_000;
-const SOURCE = 'enrollment-api';
 const FACTORS_REMOVED_PER_DAY = 12;
 const RECOVERIES_PER_DAY = 24;
 const TICKETS_PER_DAY = 4;
 const BLOCKED_PER_DAY = 9;
 const CALM: Conditions = { providerFails: 0.004, storageFails: 0.0015, slowness: 1 };
 const TRUTH_WINDOWS = [...WINDOW_NAMES, '30d'];
-
-export interface Scenario {
-  seed: number;
-  days: number;
-  /** Attempts per day, on average. */
-  perDay: number;
-  endMs: number;
-  faults: readonly ScheduledFault[];
-}
-
-export type SimulatedEvent = Record<string, unknown> & { id: string; type: string; time: string; source: string };
 
 /** SLIs whose truth the simulator knows, by its own account of what befell whom. */
 const TRUE_SLIS = ['M1', 'M1S', 'A1', 'M2', 'M5', 'M6', 'M7'] as const;
@@ -83,6 +73,7 @@ export function simulate(scenario: Scenario): { days: Generator<SimulatedDay>; t
         factorEvents(scenario, day0),
         recoveryEvents(scenario, day0),
         deskEvents(scenario, day0),
+        backOfficeEvents(scenario, day0),
       );
       for (let minute = 0; minute < 1_440; minute++) {
         const at = day0 + minute * MINUTE_MS;
@@ -126,8 +117,6 @@ export function simulate(scenario: Scenario): { days: Generator<SimulatedDay>; t
   });
   return { days: days(), truth };
 }
-
-const iso = (ms: number) => new Date(ms).toISOString();
 
 /** The faults of the demo, at busy hours: a provider down for four hours nine days ago, and a deploy that broke the database eighteen days ago. */
 export function demoFaults(endMs: number): ScheduledFault[] {
@@ -197,7 +186,7 @@ function factorEvents(scenario: Scenario, day0: number): SimulatedEvent[] {
   const random = seededRandom(scenario.seed, day0 / DAY_MS, FACTORS_REMOVED_PER_DAY);
   return Array.from({ length: random.poisson(FACTORS_REMOVED_PER_DAY) }, () => {
     const atMs = day0 + random.integer(DAY_MS);
-    const { user, region, factor_type } = somebody(random);
+    const { user, region, tenant, factor_type } = somebody(random);
     const isHelpDesk = random.chance(0.3);
     return {
       id: random.uuid(atMs),
@@ -206,6 +195,7 @@ function factorEvents(scenario: Scenario, day0: number): SimulatedEvent[] {
       source: SOURCE,
       user,
       region,
+      tenant,
       factor_type,
       ...(isHelpDesk && { actor: `helpdesk-${1 + random.integer(4)}@example.org`, reason: 'device lost' }),
     };
@@ -217,8 +207,8 @@ function recoveryEvents(scenario: Scenario, day0: number): SimulatedEvent[] {
   const random = seededRandom(scenario.seed, day0 / DAY_MS, RECOVERIES_PER_DAY);
   return Array.from({ length: random.poisson(RECOVERIES_PER_DAY) }, () => {
     const startMs = day0 + random.integer(DAY_MS);
-    const { user, region } = somebody(random);
-    const base = { recovery_id: random.uuid(startMs), user, region, channel: 'recovery', method: 'code' };
+    const { user, region, tenant } = somebody(random);
+    const base = { recovery_id: random.uuid(startMs), user, region, tenant, channel: 'recovery', method: 'code' };
     const event = (type: string, atMs: number, extra: object = {}): SimulatedEvent => ({
       id: random.uuid(atMs),
       type,
@@ -243,8 +233,8 @@ function deskEvents(scenario: Scenario, day0: number): SimulatedEvent[] {
   const random = seededRandom(scenario.seed, day0 / DAY_MS, TICKETS_PER_DAY + BLOCKED_PER_DAY);
   const at = (fromMs: number, toMs: number) => fromMs + random.integer(Math.max(1, toMs - fromMs));
   const event = (type: string, source: string, atMs: number, extra: object = {}): SimulatedEvent => {
-    const { user, region } = somebody(random);
-    return { id: random.uuid(atMs), type, time: iso(atMs), source, user, region, ...extra };
+    const { user, region, tenant } = somebody(random);
+    return { id: random.uuid(atMs), type, time: iso(atMs), source, user, region, tenant, ...extra };
   };
   const ofFaults = scenario.faults.flatMap(({ startMs, endMs }) => {
     const from = Math.max(startMs, day0);
@@ -258,6 +248,23 @@ function deskEvents(scenario: Scenario, day0: number): SimulatedEvent[] {
       event('access.blocked', SOURCE, at(day0, day0 + DAY_MS), { reason: 'ip_reputation', risk_score: 0.9 }),
     ),
   ].filter(({ time }) => Date.parse(time) < scenario.endMs);
+}
+
+/** The trace of an attempt and the n-th span in it, made of its id: no chance is spent on them. */
+const traceOf = (attemptId: string, n: number) => ({
+  trace_id: attemptId.replaceAll('-', ''),
+  span_id: `${n.toString(16).padStart(4, '0')}${attemptId.slice(-12)}`,
+});
+
+const AUTHENTICATORS = ['security-key-a', 'security-key-b', 'platform-phone', 'platform-laptop', 'password-manager'] as const;
+
+/** An authenticator shows what it is; now and then the first one is refused, and another one taken. */
+function attest(emit: (type: string, extra: object) => void, attemptId: string): void {
+  const chance = Number.parseInt(attemptId.slice(-8), 16);
+  const of = (n: number) => ({ attributes: { authenticator: AUTHENTICATORS[n % AUTHENTICATORS.length] as string } });
+  if (chance % 25 === 0)
+    emit('attestation.rejected', { outcome: 'failure', error_class: 'attestation', error_code: 'authenticator_not_allowed', ...of(4) });
+  emit('attestation.verified', { outcome: 'success', ...of(chance % 25 === 0 ? chance : chance + 1) });
 }
 
 /** One person's way through the enrollment, as events, and what the simulator knows of it. */
@@ -282,7 +289,13 @@ function oneAttempt(startMs: number, random: Random, scenario: Scenario, deploys
   };
   const request = (operation: string, status: number) => {
     const durationMs = Math.round(random.logNormal(92, 0.62) * conditions.slowness);
-    emit('api.request', { operation, http_status: status, duration_ms: durationMs, cold_start: random.chance(0.01) });
+    emit('api.request', {
+      operation,
+      http_status: status,
+      duration_ms: durationMs,
+      cold_start: random.chance(0.01),
+      ...traceOf(base.attempt_id, events.length + 1),
+    });
     known.push({ atMs: nowMs, isGood: { A1: status < 500, M6: status < 500 && durationMs < 500 } });
   };
   let isRescued = false;
@@ -354,6 +367,7 @@ function oneAttempt(startMs: number, random: Random, scenario: Scenario, deploys
     }
   }
   request('verify', 200);
+  if (person.factor_type === 'webauthn') attest(emit, base.attempt_id);
   emit('enrollment.completed', { outcome: 'success', duration_ms: nowMs - startMs, factor_id: random.uuid(nowMs) });
   return settle('completed');
 }

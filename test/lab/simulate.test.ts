@@ -1,7 +1,8 @@
 /** The simulator and the store, which share no code, say the same of the same history. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parseFault } from '../../src/lab/faults.ts';
-import { type SimulatedEvent, simulate, type Truth } from '../../src/lab/simulate.ts';
+import type { SimulatedEvent } from '../../src/lab/scenario.ts';
+import { simulate, type Truth } from '../../src/lab/simulate.ts';
 import { WINDOW_NAMES } from '../../src/names.ts';
 import { figuresAt } from '../../src/slo/figures.ts';
 import { sloStatus } from '../../src/slo/status.ts';
