@@ -19,7 +19,7 @@ export interface GenerateInputs {
 }
 
 export const GENERATORS = {
-  dashboards: ({ slos }) => [...DASHBOARDS.map((spec) => dashboardFile(spec, slos)), ...provisioningFiles()],
+  dashboards: ({ slos, links }) => [...DASHBOARDS.map((spec) => dashboardFile(spec, slos, links)), ...provisioningFiles()],
   alerts: ({ slos, links, escalation }) => [
     prometheusRules(slos, links),
     prometheusRuleTests(slos, links),

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { COLLECTOR_METRICS } from '../../src/publish/panels/collector-metrics.ts';
 import { have } from '../support/counterparts.ts';
 import { type Running, removeData, runMuster, startMuster, temporaryData } from '../support/process.ts';
 import { type Receiver, type RunningServer, receiver, startAlertmanager, startPrometheus } from '../support/servers.ts';
@@ -78,6 +79,12 @@ describe.runIf(have('prometheus', 'prometheus-alertmanager'))('an outage', () =>
     });
     expect(response.status).toBe(200);
   };
+  const valuesOf = async (query: string) => {
+    const answer = (await (await fetch(`${prometheus.url}/api/v1/query?${new URLSearchParams({ query })}`)).json()) as {
+      data: { result: { value: [number, string] }[] };
+    };
+    return answer.data.result.map(({ value: [, value] }) => value);
+  };
   const told = () =>
     hook.received.map(({ body }) => JSON.parse(body) as Told).filter(({ alerts }) => alerts[0]?.labels.slo === 'quick-success');
   const until = async (what: string, seconds: number, holds: () => boolean | Promise<boolean>) => {
@@ -122,6 +129,11 @@ alerting: { alertmanagers: [{ static_configs: [{ targets: ['${new URL(alertmanag
     const minute = Math.floor(Date.now() / MINUTE) * MINUTE;
     await send(minute - 110_000, minute, 40, 'failed');
     await until('the page', 75, () => told().length > 0);
+
+    for (const { name, promql } of COLLECTOR_METRICS) {
+      const query = promql.replaceAll(/=~"\$\w+"/g, '=~".+"').replace('$__rate_interval', '1m');
+      expect([name, await valuesOf(query)]).toEqual([name, expect.arrayContaining([expect.stringMatching(/^\d/)])]);
+    }
 
     const { port } = new URL(muster.url);
     await muster.kill();

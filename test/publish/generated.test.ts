@@ -13,6 +13,7 @@ import { GENERATORS } from '../../src/publish/generate.ts';
 import type { GeneratedFile } from '../../src/publish/generated.ts';
 import { DASHBOARD_SQL } from '../../src/publish/grafana/dashboard.ts';
 import { expandMacros } from '../../src/publish/grafana/macros.ts';
+import { COLLECTOR_METRICS } from '../../src/publish/panels/collector-metrics.ts';
 import { DASHBOARDS, PANELS } from '../../src/publish/panels/index.ts';
 import { addMaintenance } from '../../src/slo/maintenance.ts';
 import { loadSlos } from '../../src/slo/openslo.ts';
@@ -98,7 +99,9 @@ interface Dashboard {
 }
 const dashboards = DASHBOARDS.map(({ uid }) => JSON.parse(fileAt(`dashboards/${uid}.json`)) as Dashboard);
 
-// The rules of grafana/dashboard-linter that apply to dashboards without Prometheus targets.
+const isOfPrometheus = (panel: Record<string, unknown>) => JSON.stringify(panel.datasource).includes('prometheus');
+
+// The rules of grafana/dashboard-linter that apply.
 describe.each(dashboards.map((dashboard) => [dashboard.uid, dashboard] as const))('Grafana: %s', (uid, dashboard) => {
   test('cannot be edited, has a stable uid and no id', () => {
     expect(dashboard).toMatchObject({ uid, editable: false, schemaVersion: 42 });
@@ -106,7 +109,7 @@ describe.each(dashboards.map((dashboard) => [dashboard.uid, dashboard] as const)
     expect(dashboard.id).toBeUndefined();
   });
   test('has its data source as a variable, and renews every query variable with the time range', () => {
-    const [datasource, ...queries] = dashboard.templating.list;
+    const [datasource, ...queries] = dashboard.templating.list.slice(0, 7);
     expect(datasource).toMatchObject({
       name: 'datasource',
       label: 'Data source',
@@ -116,6 +119,25 @@ describe.each(dashboards.map((dashboard) => [dashboard.uid, dashboard] as const)
     expect(queries.map(({ name }) => name)).toEqual(['environment', 'region', 'provider', 'factor_type', 'deployment', 'tenant']);
     for (const variable of queries)
       expect(variable).toMatchObject({ type: 'query', refresh: 2, multi: true, includeAll: true, label: expect.any(String) });
+  });
+  test('asks Prometheus by variables for its source, job and instance, and rates over the scrape interval', () => {
+    const ours = dashboard.panels.filter(isOfPrometheus) as unknown as { targets: { expr: string }[] }[];
+    const variables = dashboard.templating.list.slice(7);
+    expect(variables.map(({ name }) => name)).toEqual(ours.length > 0 ? ['prometheus', 'job', 'instance'] : []);
+    for (const variable of variables.slice(1))
+      expect(variable).toMatchObject({ datasource: { uid: '${prometheus}' }, refresh: 2, multi: true, includeAll: true, allValue: '.+' });
+    for (const { targets } of ours) {
+      expect(targets[0]?.expr).toMatch(/\{job=~"\$job",instance=~"\$instance"\}/);
+      expect(targets[0]?.expr).not.toMatch(/rate\([^[]*\[(?!\$__rate_interval\])/);
+    }
+  });
+  test('opens the attempt from every row that is one', () => {
+    for (const panel of dashboard.panels as unknown as { targets: { rawSql?: string }[]; fieldConfig: { overrides: unknown[] } }[]) {
+      const names = /^SELECT (.*attempt_id.*)$/m.exec(panel.targets[0]?.rawSql ?? '')?.[1];
+      if (!names?.match(/\battempt_id, user_ref\b/)) continue;
+      expect(names).toMatch(/\bsource\b/);
+      expect(JSON.stringify(panel.fieldConfig.overrides)).toContain('/attempts/${__data.fields.attempt_id:percentencode}?source=');
+    }
   });
   test('marks deploys, incidents and maintenance, and links to the others', () => {
     expect(dashboard.annotations.list.map(({ name }) => name)).toEqual(expect.arrayContaining(['Deploys', 'Incidents', 'Maintenance']));
@@ -130,9 +152,13 @@ describe.each(dashboards.map((dashboard) => [dashboard.uid, dashboard] as const)
       expect(panel).toMatchObject({
         title: expect.stringMatching(/\w/),
         description: expect.stringMatching(/\?.{40}/s),
-        datasource: { type: 'grafana-clickhouse-datasource', uid: '${datasource}' },
         fieldConfig: { defaults: { unit: expect.any(String), noValue: 'No data' } },
-        targets: [{ refId: 'A', editorType: 'sql', rawSql: expect.stringContaining('SELECT'), format: expect.any(Number) }],
+        ...(isOfPrometheus(panel)
+          ? { datasource: { type: 'prometheus', uid: '${prometheus}' }, targets: [{ refId: 'A', expr: expect.stringMatching(/\w/) }] }
+          : {
+              datasource: { type: 'grafana-clickhouse-datasource', uid: '${datasource}' },
+              targets: [{ refId: 'A', editorType: 'sql', rawSql: expect.stringContaining('SELECT'), format: expect.any(Number) }],
+            }),
       });
     }
   });
@@ -150,7 +176,8 @@ describe.each(dashboards.map((dashboard) => [dashboard.uid, dashboard] as const)
 });
 
 test('every panel has an id of its own', () => {
-  expect(new Set(PANELS.map((panel) => panel(slos).id)).size).toBe(PANELS.length);
+  const ids = [...PANELS.map((panel) => panel(slos).id), ...COLLECTOR_METRICS.map(({ id }) => id)];
+  expect(new Set(ids).size).toBe(ids.length);
 });
 
 test('macros are expanded as the plugin expands them', () => {
@@ -215,6 +242,8 @@ describe('SQL on a store of the demo', () => {
     expect(sql).not.toContain('$');
     const rows = await services.store.panels.rows<Record<string, unknown>>(sql);
     expect(rows.length).toBeGreaterThan(0);
+    const { row, column: across, value, count } = panel.matrix ?? {};
+    for (const named of [row, across, value, count]) if (named !== undefined) expect(Object.keys(rows[0] ?? {})).toContain(named);
     for (const column of Object.keys(panel.columnUnits ?? {})) expect(Object.keys(rows[0] ?? {})).toContain(column);
     if (panel.kind !== 'timeseries' && panel.kind !== 'bars') return;
     // A series needs a time, at most one label and one number, and must come in order of time.

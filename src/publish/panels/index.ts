@@ -2,11 +2,15 @@
 import { apiLatency } from './api-latency.ts';
 import { attemptsByResult } from './attempts-by-result.ts';
 import { attemptsInFlight } from './attempts-in-flight.ts';
+import { attestation } from './attestation.ts';
+import { auditStream } from './audit-stream.ts';
 import { blockedAttempts } from './blocked-attempts.ts';
 import { budgetRemaining } from './budget-remaining.ts';
 import { burnRate } from './burn-rate.ts';
 import { changes } from './changes.ts';
+import { COLLECTOR_METRICS } from './collector-metrics.ts';
 import { costPerSuccess } from './cost-per-success.ts';
+import { duplicates } from './duplicates.ts';
 import { factorChanges } from './factor-changes.ts';
 import { failedAttempts } from './failed-attempts.ts';
 import { fallbackShare } from './fallback-share.ts';
@@ -73,7 +77,19 @@ export const DASHBOARDS: readonly DashboardSpec[] = [
     from: 'now-6h',
     refresh: '1m',
     timezone: 'browser',
-    panels: [telemetryFreshness, attemptsInFlight, funnel, latencyByRegion, apiLatency, topErrorCodes, failedAttempts, waitingAttempts],
+    panels: [
+      telemetryFreshness,
+      attemptsInFlight,
+      funnel,
+      latencyByRegion,
+      apiLatency,
+      topErrorCodes,
+      duplicates,
+      failedAttempts,
+      waitingAttempts,
+      auditStream,
+    ],
+    metrics: COLLECTOR_METRICS,
   },
   {
     uid: 'muster-secops',
@@ -82,7 +98,7 @@ export const DASHBOARDS: readonly DashboardSpec[] = [
     from: 'now-7d',
     refresh: '5m',
     timezone: 'utc',
-    panels: [telemetryFreshness, blockedAttempts, factorChanges, privilegedEnrollments, incidents],
+    panels: [telemetryFreshness, blockedAttempts, factorChanges, privilegedEnrollments, attestation, incidents],
   },
   {
     uid: 'muster-provider-and-cost',

@@ -8,7 +8,7 @@ export interface Threshold {
 }
 
 /** Unit ids of Grafana that panels may have; another one does not compile. */
-export type Unit = 'none' | 'short' | 'percentunit' | 's' | 'ms';
+export type Unit = 'none' | 'short' | 'percentunit' | 's' | 'ms' | 'ops';
 
 export interface Panel {
   /** Stable: Grafana's data links and alerts refer to it. */
@@ -17,7 +17,7 @@ export interface Panel {
   title: string;
   /** The question that it answers, what is good and bad, and what to do. */
   description: string;
-  kind: 'stat' | 'timeseries' | 'bars' | 'table';
+  kind: 'stat' | 'timeseries' | 'bars' | 'table' | 'matrix';
   unit: Unit;
   decimals?: number;
   min?: number;
@@ -25,11 +25,23 @@ export interface Panel {
   thresholds?: readonly Threshold[];
   /** Units of single columns of a table. */
   columnUnits?: Readonly<Record<string, Unit>>;
+  /** Of a matrix: which columns of the answer make its rows, its columns and its cells; `count` says what a cell stands on. */
+  matrix?: { row: string; column: string; value: string; count: string };
+  /** Whether the rows are attempts, named by `source` and `attempt_id`, that can be opened. */
+  opensAttempts?: true;
   /** Width in Grafana's 24 columns, and height in its rows. */
   span: number;
   height: number;
   /** ClickHouse SQL with Grafana's macros. Series: `time`, one text column for the label, one number. */
   sql: string;
+}
+
+/** A panel of what Prometheus scrapes. It comes out in Grafana alone: Muster's page has the figures at first hand. */
+export interface MetricPanel extends Omit<Panel, 'sql' | 'kind' | 'columnUnits' | 'matrix' | 'opensAttempts'> {
+  kind: 'timeseries';
+  promql: string;
+  /** Name of a series, with Prometheus's labels in double braces. */
+  legend: string;
 }
 
 /** A panel, given the SLOs that it may show. */
@@ -49,6 +61,8 @@ export interface DashboardSpec {
   refresh: string;
   timezone: 'browser' | 'utc';
   panels: readonly PanelFile[];
+  /** Below them. */
+  metrics?: readonly MetricPanel[];
 }
 
 /** The variables of a dashboard, as a predicate over the columns of `attempts` and `events_v`. */

@@ -8,11 +8,11 @@ export const successByProviderRegion: PanelFile = (slos) => {
     name: 'success-by-provider-region',
     title: 'Success by provider and region',
     description:
-      'Where does it fail? Share of attempts that completed, by the first provider and region; "on device" needs no provider. Small counts prove little: look at attempts beside.',
-    kind: 'table',
-    unit: 'short',
+      'Where does it fail? Share of attempts that completed, by the first provider and region; "on device" needs no provider. Small counts prove little; on Muster\'s own page each cell says what it stands on.',
+    kind: 'matrix',
+    unit: 'percentunit',
     decimals: 1,
-    columnUnits: { success: 'percentunit' },
+    matrix: { row: 'provider_name', column: 'region', value: 'success', count: 'attempts' },
     thresholds: [
       { from: null, level: 'bad' },
       { from: objective, level: 'ok' },
