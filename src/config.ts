@@ -4,6 +4,9 @@ import { z } from 'zod';
 import { MusterError } from './errors.ts';
 import { DEFAULT_PORT } from './names.ts';
 
+/** Stands for the id in the address of a trace. */
+export const TRACE_PLACE = '{trace_id}';
+
 const url = z
   .string()
   .trim()
@@ -27,6 +30,8 @@ const schema = z.strictObject({
   slo: z.preprocess((value) => (typeof value === 'string' ? value.split(delimiter) : value), z.array(z.string().min(1)).default([])),
   /** Where people reach Muster: for links in alerts. @default http://localhost:8686 */
   baseUrl: url.default(`http://localhost:${DEFAULT_PORT}`),
+  /** Where a trace is seen, with {trace_id} in its place, such as https://tempo.example.org/trace/{trace_id}. @default none */
+  traceUrl: url.refine((text) => text.includes(TRACE_PLACE), `expected ${TRACE_PLACE} in it`).optional(),
   /** YAML file with thresholds of the alerts beside the burn rates. @default none: the defaults */
   alerts: z.string().min(1).optional(),
   /** Alertmanagers that are told of alerts, separated by commas. @default none */
@@ -62,6 +67,7 @@ const VARIABLES = {
   clickhousePort: 'MUSTER_CLICKHOUSE_PORT',
   slo: 'MUSTER_SLO',
   baseUrl: 'MUSTER_BASE_URL',
+  traceUrl: 'MUSTER_TRACE_URL',
   alerts: 'MUSTER_ALERTS',
   alertmanagerUrls: 'MUSTER_ALERTMANAGER_URL',
   webhookUrl: 'MUSTER_WEBHOOK_URL',

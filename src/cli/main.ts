@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { MusterError, systemCode } from '../errors.ts';
 import { alertCommand } from './commands/alert.ts';
+import { attemptCommand } from './commands/attempt.ts';
 import { explainCommand } from './commands/explain.ts';
 import { findingsCommand } from './commands/findings.ts';
 import { gateCommand } from './commands/gate.ts';
@@ -23,6 +24,7 @@ const COMMANDS = [
   explainCommand,
   gateCommand,
   findingsCommand,
+  attemptCommand,
   alertCommand,
   generateCommand,
   simulateCommand,

@@ -52,6 +52,8 @@ export interface Overview {
   newestEvent: string | null;
   fill: Fill | null;
   version: string;
+  /** Where a trace is seen, with {trace_id} in its place. */
+  traceUrl: string | null;
 }
 
 /** The overview of an evaluation. */
@@ -59,7 +61,7 @@ export async function overviewOf(
   session: Session,
   slos: readonly Slo[],
   evaluation: Evaluation,
-  { active, ...more }: { active: readonly ActiveAlert[]; fill: Fill | null; version: string },
+  { active, ...more }: { active: readonly ActiveAlert[]; fill: Fill | null; version: string; traceUrl: string | null },
 ): Promise<Overview> {
   const daily = await dailyCounts(session, evaluation.atMs, DAYS);
   const changes = await session.rows<Change>(

@@ -184,6 +184,7 @@ function serve({ context, config, parts, stream, metrics, instance, fill, onProb
         stream,
         fill,
         version: context.version,
+        traceUrl: config.traceUrl,
         now: context.now,
         testAlerts: () => testAlerts(config, context, parts),
       },

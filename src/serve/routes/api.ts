@@ -7,6 +7,7 @@ import { type ImportRecord, importRecords } from '../../collect/import.ts';
 import { MusterError } from '../../errors.ts';
 import { expandMacros } from '../../publish/grafana/macros.ts';
 import { PANELS } from '../../publish/panels/index.ts';
+import { attemptDetail } from '../../slo/attempt-detail.ts';
 import type { TestedRoute } from '../../slo/notifications.ts';
 import { sloReport } from '../../slo/report.ts';
 import { contentType } from '../clickhouse/formats.ts';
@@ -29,6 +30,8 @@ export interface ApiDeps {
   stream: EventStream;
   fill: () => Fill | null;
   version: string;
+  /** Where a trace is seen, with {trace_id} in its place. */
+  traceUrl: string | undefined;
   now: () => number;
   /** Sends a marked page and a marked ticket through every route. */
   testAlerts: () => Promise<TestedRoute[]>;
@@ -60,7 +63,14 @@ export function apiRoutes(deps: ApiDeps): Router {
   router.get('/overview', async (_request, response) => {
     const { store, slos, evaluator, watch } = ready();
     const evaluation = evaluator.latest() ?? (await evaluator.evaluate());
-    response.json(await overviewOf(store.read, slos, evaluation, { active: watch.active(), fill: deps.fill(), version: deps.version }));
+    response.json(
+      await overviewOf(store.read, slos, evaluation, {
+        active: watch.active(),
+        fill: deps.fill(),
+        version: deps.version,
+        traceUrl: deps.traceUrl ?? null,
+      }),
+    );
   });
 
   router.get('/slos', async (request, response) => {
@@ -85,6 +95,13 @@ export function apiRoutes(deps: ApiDeps): Router {
   router.post('/alerts/test', async (_request, response) => {
     ready();
     response.json(await deps.testAlerts());
+  });
+
+  router.get('/attempts/:id', async (request, response) => {
+    const { store, slos } = ready();
+    const { source } = request.query;
+    const asked = { id: request.params.id, source: typeof source === 'string' && source !== '' ? source : undefined };
+    response.json(await attemptDetail(store.panels, slos, asked, deps.now()));
   });
 
   router.get('/loader', (_request, response) => {
