@@ -11,13 +11,13 @@ import type { Metrics } from './metrics.ts';
 import { problemOf, sendProblem } from './problem.ts';
 import { type ApiDeps, apiRoutes } from './routes/api.ts';
 import { type CoreRoutesDeps, coreRoutes } from './routes/core.ts';
+import { runbookText } from './runbooks.ts';
 import { assertSameHost } from './same-host.ts';
 
 const HOT_PATH = '/v1/events';
 const WEB = fileURLToPath(new URL('../../web/dist/', import.meta.url));
-const RUNBOOKS = fileURLToPath(new URL('../../alerts/runbooks/', import.meta.url));
 /** Pages of the web UI; each is the one document. */
-const PAGES = ['/', '/overview', '/slos', '/slos/:name'];
+const PAGES = ['/', '/overview', '/slos', '/slos/:name', '/attempts/:id', '/dashboards/:name', '/runbooks', '/runbooks/:name'];
 
 export interface ServerDeps {
   ingest: IngestDeps;
@@ -62,12 +62,12 @@ export function createApp(deps: ServerDeps): Express {
   });
   app.use('/api', apiRoutes(deps.api));
   app.use('/core/v1', coreRoutes(deps.core));
-  app.get('/runbooks/:name', (request, response, next) => {
-    const { name } = request.params;
-    if (!/^[a-z0-9-]{1,64}$/.test(name)) throw new MusterError('MUSTER_NOT_FOUND', 'no runbook has this name');
-    response.type('text/plain; charset=utf-8').sendFile(`${name}.md`, { root: RUNBOOKS }, (error) => {
-      if (error) next(new MusterError('MUSTER_NOT_FOUND', 'no runbook has this name'));
-    });
+  app.get('/runbooks/:name', async (request, response, next) => {
+    const text = await runbookText(request.params.name);
+    // A browser gets the page; a terminal the text.
+    response.vary('accept');
+    if (request.accepts(['text', 'html']) === 'html') return next();
+    response.type('text/plain; charset=utf-8').send(text);
   });
   app.use(express.static(WEB, { index: false }));
   app.get(PAGES, (_request, response, next) => {

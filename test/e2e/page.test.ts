@@ -1,4 +1,4 @@
-/** The Overview in a real browser: figures, themes, widths, keyboard, live events, and no accessibility violation. */
+/** The pages in a real browser: figures, themes, widths, keyboard, live events, and no accessibility violation. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -20,7 +20,7 @@ const FLAGS = [
   '--disable-sync',
 ];
 
-describe.runIf(have('chromium'))('the Overview', () => {
+describe.runIf(have('chromium'))('the page', () => {
   let muster: Running;
   let profile: string;
   let browser: BrowserContext;
@@ -36,6 +36,15 @@ describe.runIf(have('chromium'))('the Overview', () => {
     await removeData(muster.dataDir);
     await rm(profile, { recursive: true, force: true });
   });
+
+  async function firstFailed(): Promise<string> {
+    const { rows } = (await (
+      await fetch(`${muster.url}/api/panels/failed-attempts?from=${new Date(Date.now() - 30 * 86_400_000).toISOString()}`)
+    ).json()) as {
+      rows: { attempt_id: string }[];
+    };
+    return rows[0]?.attempt_id ?? '';
+  }
 
   async function open(path: string, width: number, height = 900): Promise<{ page: Page; problems: string[] }> {
     const page = await browser.newPage();
@@ -136,20 +145,76 @@ describe.runIf(have('chromium'))('the Overview', () => {
     await page.close();
   });
 
+  test.each(['executive', 'oncall', 'debug', 'secops', 'provider-and-cost'])('the dashboard %s has data in every panel', async (name) => {
+    const { page, problems } = await open(`/dashboards/${name}?from=now-720h`, 1440);
+    await page.locator('.panel').first().waitFor();
+    await expect.poll(() => page.locator('.skeleton').count(), { timeout: 30_000 }).toBe(0);
+    const empty = await page.locator('.panel:has(.note) h2').allTextContents();
+    // Whether somebody waits just now is up to the live traffic.
+    expect(empty.filter((title) => title !== 'Waiting attempts')).toEqual([]);
+    await page.getByRole('button', { name: '7 d' }).click();
+    expect(new URL(page.url()).search).toBe('?from=now-168h');
+    expect(problems).toEqual([]);
+    await page.close();
+  });
+
+  test('leads from a failed attempt to its events, and to how each SLO counted it', async () => {
+    const { page, problems } = await open('/dashboards/debug?from=now-720h', 1440);
+    const link = page.getByRole('region', { name: 'Failed attempts' }).getByRole('link').first();
+    const id = await link.textContent();
+    await link.click();
+    await page.getByRole('region', { name: 'Timeline' }).getByText('enrollment.started').waitFor();
+    expect(page.url()).toContain(`/attempts/${id}?source=`);
+    const counted = page.getByRole('row').filter({ hasText: 'settled and completed' });
+    await counted.getByText('bad').waitFor();
+    await page.getByRole('button', { name: 'enrollment.started' }).click();
+    await page.getByText('"type": "enrollment.started"').waitFor();
+    await page.locator('#trace').waitFor();
+    expect(problems).toEqual([]);
+    await page.close();
+  });
+
+  test('has the runbooks, and runs their queries', async () => {
+    const { page, problems } = await open('/runbooks', 1440);
+    await page.getByRole('link', { name: 'F1: a provider is down' }).click();
+    await page.getByRole('heading', { level: 2, name: 'First five minutes' }).waitFor();
+    await page.getByRole('button', { name: 'Run this query' }).first().click();
+    await page.getByRole('region', { name: 'The answer' }).getByText('sms-aurora').first().waitFor();
+    await page.getByRole('link', { name: 'EnrollmentProviderOutage' }).click();
+    await page.getByRole('heading', { level: 1, name: 'EnrollmentProviderOutage' }).waitFor();
+    // A terminal gets the file.
+    const text = await fetch(`${muster.url}/runbooks/f1-provider-outage`);
+    expect(text.headers.get('content-type')).toMatch(/^text\/plain/);
+    expect(await text.text()).toMatch(/^---\nlast_reviewed: /);
+    expect((await fetch(`${muster.url}/runbooks/..%2f..%2fpackage`)).status).toBe(404);
+    expect(problems).toEqual([]);
+    await page.close();
+  });
+
+  /** What a page shows once it is there. */
+  const LANDMARKS: Readonly<Record<string, string>> = {
+    '/overview': '.matrix td',
+    '/slos': '.slos tbody tr',
+    '/slos/enrollment-success': '.facts',
+    '/slos/rollbacks': '.facts',
+    '/dashboards/oncall': '.chart canvas',
+    '/dashboards/secops': '.chart canvas',
+    '/runbooks': '.lines td',
+    '/runbooks/f1-provider-outage': '.query',
+    '/attempts/first': '.facts',
+  };
+
   test.each(
-    (['/overview', '/slos', '/slos/enrollment-success', '/slos/rollbacks'] as const).flatMap((path) =>
+    Object.keys(LANDMARKS).flatMap((path) =>
       (['dark', 'light'] as const).flatMap((theme) => [1440, 390].map((width) => [path, theme, width] as const)),
     ),
   )('%s, %s at %i: nothing sticks out, no accessibility violation, no error in the console', async (path, theme, width) => {
-    const { page, problems } = await open(`${path}?theme=${theme}`, width);
-    if (path === '/overview') {
-      await page.locator('.chart canvas').waitFor();
-      await page.locator('.matrix td').first().waitFor();
-    } else
-      await page
-        .locator(path === '/slos' ? '.slos tbody tr' : '.facts')
-        .first()
-        .waitFor();
+    const address = path === '/attempts/first' ? `/attempts/${await firstFailed()}` : path;
+    const { page, problems } = await open(`${address}?theme=${theme}`, width);
+    await page
+      .locator(LANDMARKS[path] as string)
+      .first()
+      .waitFor();
     expect(await page.evaluate('document.documentElement.dataset.theme')).toBe(theme);
     expect(await page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth')).toBe(0);
     const violations = await page.evaluate(`axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] })

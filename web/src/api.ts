@@ -1,25 +1,52 @@
 /** What the server answers, as the page uses it, and how it is asked. */
 
+import type { ShownDashboard, ShownPanel } from '../../src/serve/dashboards.ts';
 import type { ShownEvent } from '../../src/serve/event-stream.ts';
 import type { Overview, OverviewSlo } from '../../src/serve/overview.ts';
+import type { Runbook, RunbookEntry } from '../../src/serve/runbooks.ts';
+import type { AttemptDetail, AttemptEvent } from '../../src/slo/attempt-detail.ts';
 import type { Suggestion } from '../../src/slo/backtest.ts';
 import type { SloDetail } from '../../src/slo/budget.ts';
 
-export type { Overview, OverviewSlo, ShownEvent, SloDetail, Suggestion };
+export type {
+  AttemptDetail,
+  AttemptEvent,
+  Overview,
+  OverviewSlo,
+  Runbook,
+  RunbookEntry,
+  ShownDashboard,
+  ShownEvent,
+  ShownPanel,
+  SloDetail,
+  Suggestion,
+};
 export type SloState = OverviewSlo['state'];
 
-export interface PanelData {
-  name: string;
-  title: string;
-  description: string;
+export type PanelRow = Record<string, string | number | null>;
+
+export interface PanelData extends Pick<ShownPanel, 'name' | 'title' | 'description' | 'matrix' | 'thresholds'> {
   sql: string;
-  rows: Record<string, string | number | null>[];
+  rows: PanelRow[];
 }
 
 /** JSON of a route. @throws Error in words that can be shown */
 export async function get<T>(path: string): Promise<T> {
-  const response = await fetch(path);
-  if (response.ok) return (await response.json()) as T;
+  const response = await answered(fetch(path));
+  return (await response.json()) as T;
+}
+
+/** The text that a route answers to a body. @throws Error in words that can be shown */
+export async function post(path: string, body: unknown): Promise<string> {
+  const response = await answered(
+    fetch(path, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+  );
+  return response.text();
+}
+
+async function answered(asked: Promise<Response>): Promise<Response> {
+  const response = await asked;
+  if (response.ok) return response;
   const problem = (await response.json().catch(() => undefined)) as { detail?: string } | undefined;
   throw new Error(problem?.detail ?? `The server answered ${response.status}.`);
 }

@@ -1,32 +1,43 @@
 /** The shell and its pages: the answer first, then what stands behind it. */
-import { useEffect, useState } from 'react';
+import { Fragment, useEffect, useState } from 'react';
 import type { Overview } from './api.ts';
+import { AttemptPage } from './attempt-page.tsx';
 import { AttemptsChart } from './attempts-chart.tsx';
 import { Changes } from './changes.tsx';
+import { DashboardPage } from './dashboard-page.tsx';
 import { EventList } from './event-list.tsx';
 import { duration, moment, zone } from './format.ts';
 import { Icon } from './icons.tsx';
+import { SuccessMatrix } from './matrix.tsx';
+import { RunbookList, RunbookPage } from './runbook-page.tsx';
 import { SloPage } from './slo-page.tsx';
 import { SloTable, WORDS } from './slo-table.tsx';
-import { SuccessMatrix } from './success-matrix.tsx';
 import { type Live, useLive } from './use-live.ts';
 import { Waiting } from './waiting.tsx';
 
-/** The pages, by their path. */
-const PAGES = {
-  overview: { path: '/overview', title: 'Overview' },
-  slos: { path: '/slos', title: 'SLOs' },
-} as const;
-type PageName = keyof typeof PAGES;
+/** The pages of the rail, by their path; what stands below one belongs to it. */
+const PAGES = [
+  { path: '/overview', title: 'Overview', icon: 'overview', group: 'Operate' },
+  { path: '/slos', title: 'SLOs', icon: 'slos', group: 'Operate' },
+  { path: '/runbooks', title: 'Runbooks', icon: 'runbook', group: 'Operate' },
+  { path: '/dashboards/oncall', title: 'On call', icon: 'dashboard', group: 'Dashboards' },
+  { path: '/dashboards/debug', title: 'Debug', icon: 'dashboard', group: 'Dashboards' },
+  { path: '/dashboards/secops', title: 'SecOps', icon: 'dashboard', group: 'Dashboards' },
+  { path: '/dashboards/provider-and-cost', title: 'Providers & cost', icon: 'dashboard', group: 'Dashboards' },
+  { path: '/dashboards/executive', title: 'Executive', icon: 'dashboard', group: 'Dashboards' },
+] as const;
+const GROUPS = ['Operate', 'Dashboards'] as const;
 
-/** Which page the address names, and of which SLO. */
-function addressed(): { page: PageName; slo: string | undefined } {
-  const [, first, second] = location.pathname.split('/');
-  return { page: first === 'slos' ? 'slos' : 'overview', slo: second ? decodeURIComponent(second) : undefined };
+/** Which page the address names, and which thing on it. */
+function addressed(): { page: string; name: string | undefined; title: string } {
+  const [, page = 'overview', second] = location.pathname.split('/');
+  const name = second ? decodeURIComponent(second) : undefined;
+  const title = PAGES.find(({ path }) => path === location.pathname)?.title ?? PAGES.find(({ path }) => path === `/${page}`)?.title;
+  return { page: page || 'overview', name, title: title ?? (page === 'attempts' ? 'Attempts' : 'Overview') };
 }
 
 export function App() {
-  const { page, slo } = addressed();
+  const { page, name, title } = addressed();
   const [isPaused, setPaused] = useState(false);
   const [theme, setTheme] = useState(document.documentElement.dataset.theme ?? 'dark');
   const live = useLive(isPaused);
@@ -43,15 +54,15 @@ export function App() {
         Skip to the content
       </a>
       <div className="shell">
-        <Rail overview={live.overview} now={now} page={page} />
+        <Rail overview={live.overview} now={now} />
         <div>
           <header className="top">
             <b>
-              {slo === undefined ? (
-                PAGES[page].title
+              {name === undefined || page === 'dashboards' ? (
+                title
               ) : (
                 <>
-                  <a href={PAGES.slos.path}>SLOs</a> / {slo}
+                  {page === 'attempts' ? title : <a href={`/${page}`}>{title}</a>} / {name}
                 </>
               )}
             </b>
@@ -66,12 +77,10 @@ export function App() {
             </button>
           </header>
           <main id="main">
-            {slo !== undefined ? (
-              <SloPage name={slo} live={live} now={now} theme={theme} />
-            ) : page === 'slos' ? (
-              <SloList live={live} now={now} />
-            ) : (
+            {page === 'overview' ? (
               <Content live={live} now={now} theme={theme} isPaused={isPaused} onPause={() => setPaused(!isPaused)} />
+            ) : (
+              <Page page={page} name={name} live={live} now={now} theme={theme} />
             )}
           </main>
         </div>
@@ -80,8 +89,18 @@ export function App() {
   );
 }
 
-function Rail({ overview, now, page }: { overview: Overview | undefined; now: number; page: PageName }) {
+/** The page that the address names, but for the overview. */
+function Page({ page, name, live, now, theme }: { page: string; name: string | undefined; live: Live; now: number; theme: string }) {
+  if (page === 'runbooks') return name === undefined ? <RunbookList /> : <RunbookPage name={name} />;
+  if (name === undefined) return <SloList live={live} now={now} />;
+  if (page === 'attempts') return <AttemptPage id={name} live={live} now={now} />;
+  if (page === 'dashboards') return <DashboardPage name={name} live={live} now={now} theme={theme} />;
+  return <SloPage name={name} live={live} now={now} theme={theme} />;
+}
+
+function Rail({ overview, now }: { overview: Overview | undefined; now: number }) {
   const age = overview?.newestEvent ? duration(Math.max(0, (now - Date.parse(overview.newestEvent)) / 1_000)) : '–';
+  const here = location.pathname === '/' ? '/overview' : location.pathname;
   return (
     <aside className="rail">
       <a className="brand" href="/overview">
@@ -89,12 +108,16 @@ function Rail({ overview, now, page }: { overview: Overview | undefined; now: nu
         Muster
       </a>
       <nav className="nav" aria-label="Pages">
-        <p className="nav-title">Operate</p>
-        {(Object.keys(PAGES) as PageName[]).map((name) => (
-          <a key={name} href={PAGES[name].path} aria-current={name === page ? 'page' : undefined}>
-            <Icon name={name} />
-            {PAGES[name].title}
-          </a>
+        {GROUPS.map((group) => (
+          <Fragment key={group}>
+            <p className="nav-title">{group}</p>
+            {PAGES.filter((each) => each.group === group).map(({ path, title, icon }) => (
+              <a key={path} href={path} aria-current={here === path || here.startsWith(`${path}/`) ? 'page' : undefined}>
+                <Icon name={icon} />
+                {title}
+              </a>
+            ))}
+          </Fragment>
         ))}
       </nav>
       <dl>

@@ -1,31 +1,42 @@
 /** A panel: title, scope, its SQL and its table, and the states that every panel has. */
 import { type ReactNode, useEffect, useId, useState } from 'react';
-import { get, type PanelData } from './api.ts';
+import { get, type PanelData, type PanelRow } from './api.ts';
 
 interface PanelProps {
   title: string;
   scope?: string;
   className?: string;
+  /** What it answers, and what to do. */
+  help?: string;
+  /** Whether a table says more than the panel itself. @default true */
+  hasTable?: boolean;
   data?: PanelData | undefined;
   tools?: ReactNode;
   children: ReactNode;
 }
 
-export function Panel({ title, scope, className, data, tools, children }: PanelProps) {
-  const [shown, setShown] = useState<'sql' | 'table' | undefined>();
+export function Panel({ title, scope, className, help, hasTable = true, data, tools, children }: PanelProps) {
+  const [shown, setShown] = useState<'help' | 'sql' | 'table' | undefined>();
   const id = useId();
-  const toggle = (what: 'sql' | 'table') => setShown((now) => (now === what ? undefined : what));
+  const toggle = (what: 'help' | 'sql' | 'table') => setShown((now) => (now === what ? undefined : what));
   return (
     <section className={`panel ${className ?? ''}`} aria-labelledby={id}>
       <header>
         <h2 id={id}>{title}</h2>
         <span className="quiet">{scope}</span>
         {tools}
+        {help && (
+          <button type="button" className="tool" aria-expanded={shown === 'help'} onClick={() => toggle('help')}>
+            About<span className="hidden"> {title}</span>
+          </button>
+        )}
         {data && (
           <>
-            <button type="button" className="tool" aria-expanded={shown === 'table'} onClick={() => toggle('table')}>
-              Table<span className="hidden"> of {title}</span>
-            </button>
+            {hasTable && (
+              <button type="button" className="tool" aria-expanded={shown === 'table'} onClick={() => toggle('table')}>
+                Table<span className="hidden"> of {title}</span>
+              </button>
+            )}
             <button type="button" className="tool" aria-expanded={shown === 'sql'} onClick={() => toggle('sql')}>
               SQL<span className="hidden"> of {title}</span>
             </button>
@@ -33,34 +44,35 @@ export function Panel({ title, scope, className, data, tools, children }: PanelP
         )}
       </header>
       <div className="body">
+        {shown === 'help' && <p className="help">{help}</p>}
         {data && shown === 'sql' && (
           // biome-ignore lint/a11y/noNoninteractiveTabindex: a box that scrolls must be reachable by keyboard (WCAG 2.1.1).
           <pre className="sql" tabIndex={0}>
             {data.sql}
           </pre>
         )}
-        {data && shown === 'table' && <PlainTable data={data} />}
+        {data && shown === 'table' && <PlainTable title={`${data.title} as a table`} rows={data.rows} />}
         {children}
       </div>
     </section>
   );
 }
 
-/** A box that scrolls sideways when its table is too wide, by keyboard too (WCAG 2.1.1). */
-export function Scroll({ label, children }: { label: string; children: ReactNode }) {
+/** A box that scrolls sideways when its table is too wide, and down from `height` pixels on; by keyboard too (WCAG 2.1.1). */
+export function Scroll({ label, height, children }: { label: string; height?: number; children: ReactNode }) {
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a box that scrolls must be reachable by keyboard (WCAG 2.1.1).
-    <section className="scroll" tabIndex={0} aria-label={label}>
+    <section className="scroll" tabIndex={0} aria-label={label} style={{ maxHeight: height }}>
       {children}
     </section>
   );
 }
 
-function PlainTable({ data }: { data: PanelData }) {
-  const columns = Object.keys(data.rows[0] ?? {});
+export function PlainTable({ title, rows }: { title: string; rows: readonly PanelRow[] }) {
+  const columns = Object.keys(rows[0] ?? {});
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a box that scrolls must be reachable by keyboard (WCAG 2.1.1).
-    <section className="table-view" tabIndex={0} aria-label={`${data.title} as a table`}>
+    <section className="table-view" tabIndex={0} aria-label={title}>
       <table>
         <thead>
           <tr>
@@ -72,7 +84,7 @@ function PlainTable({ data }: { data: PanelData }) {
           </tr>
         </thead>
         <tbody>
-          {data.rows.map((row) => (
+          {rows.map((row) => (
             <tr key={JSON.stringify(row)}>
               {columns.map((column) => (
                 <td key={column}>{row[column]}</td>

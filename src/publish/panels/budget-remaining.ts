@@ -18,12 +18,14 @@ export const budgetRemaining: PanelFile = (slos) => ({
   ],
   span: 10,
   height: 5,
-  sql: slos
-    .filter(({ objective, period }) => objective !== null && period.kind === 'rolling')
-    .map(
-      ({ name, sli, objective, period }) =>
-        `SELECT '${name}' AS slo, sum(good) / sum(total) AS sli_value, ${objective} AS objective, 1 - (1 - sum(good) / sum(total)) / (1 - ${objective}) AS budget_left
+  sql: `SELECT slo, sli_value, objective, budget_left FROM (
+${slos
+  .filter(({ objective, period }) => objective !== null && period.kind === 'rolling')
+  .map(
+    ({ name, sli, objective, period }) =>
+      `SELECT '${name}' AS slo, sum(good) / sum(total) AS sli_value, ${objective} AS objective, 1 - (1 - sum(good) / sum(total)) / (1 - ${objective}) AS budget_left
 FROM sli_minutes WHERE sli = '${sli.id}' AND dimension = '' AND minute >= now() - ${period.seconds} HAVING sum(total) > 0`,
-    )
-    .join('\nUNION ALL\n'),
+  )
+  .join('\nUNION ALL\n')}
+) ORDER BY budget_left, slo`,
 });

@@ -6,15 +6,17 @@ import { CONNECTORS } from '../../collect/connectors/index.ts';
 import { type ImportRecord, importRecords } from '../../collect/import.ts';
 import { MusterError } from '../../errors.ts';
 import { expandMacros } from '../../publish/grafana/macros.ts';
-import { PANELS } from '../../publish/panels/index.ts';
+import { DASHBOARDS, PANELS } from '../../publish/panels/index.ts';
 import { attemptDetail } from '../../slo/attempt-detail.ts';
 import type { TestedRoute } from '../../slo/notifications.ts';
 import { sloReport } from '../../slo/report.ts';
 import { contentType } from '../clickhouse/formats.ts';
+import { shownDashboard } from '../dashboards.ts';
 import type { EventStream } from '../event-stream.ts';
 import { momentOf } from '../moments.ts';
 import { type Fill, overviewOf } from '../overview.ts';
 import type { Ready } from '../ready.ts';
+import { listRunbooks, readRunbook } from '../runbooks.ts';
 import { sloRoutes } from './slo.ts';
 
 const MAX_IMPORT_BODY = '600mb';
@@ -127,11 +129,25 @@ export function apiRoutes(deps: ApiDeps): Router {
       name: panel.name,
       title: panel.title,
       description: panel.description,
+      matrix: panel.matrix,
+      thresholds: panel.thresholds,
       from: new Date(fromMs).toISOString(),
       to: new Date(toMs).toISOString(),
       sql,
       rows,
     });
+  });
+
+  router.get('/dashboards', (_request, response) => {
+    const { slos } = ready();
+    response.json(DASHBOARDS.map((spec) => shownDashboard(spec, slos)));
+  });
+
+  router.get('/runbooks', async (_request, response) => {
+    response.json(await listRunbooks());
+  });
+  router.get('/runbooks/:name', async (request, response) => {
+    response.json(await readRunbook(request.params.name));
   });
 
   router.get('/events/recent', (_request, response) => {

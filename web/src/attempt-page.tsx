@@ -1,0 +1,188 @@
+/** One attempt: what became of it, its requests along time, its events, and how each SLO counted it. */
+import { useEffect, useState } from 'react';
+import { type AttemptDetail, type AttemptEvent, get, type Overview } from './api.ts';
+import { duration, exact, moment } from './format.ts';
+import { Panel, Scroll } from './panel.tsx';
+import type { Live } from './use-live.ts';
+import { Waiting } from './waiting.tsx';
+
+const FACTS = ['user_ref', 'user_tier', 'factor_type', 'region', 'deployment', 'client_version', 'tenant'] as const;
+const TOLD = ['provider', 'operation', 'http_status', 'outcome', 'error_class', 'error_code', 'action', 'reason'] as const;
+const BAD = new Set(['failure', 'timeout', 'denied']);
+
+export function AttemptPage({ id, live, now }: { id: string; live: Live; now: number }) {
+  const { detail, problem } = useAttempt(id, live.evaluation);
+  const [shown, setShown] = useState<string>();
+  if (!detail) return <Waiting problem={problem} />;
+  const event = detail.events.find((each) => each.id === shown) ?? detail.events[0];
+  return (
+    <>
+      <div className="verdict">
+        <div aria-live="polite">
+          <h1>{detail.sentence}</h1>
+          <p>
+            {detail.startedAt === null
+              ? 'Its start was not heard: it counts in no rate of success.'
+              : `Started ${moment(detail.startedAt, now)}, at ${exact(Date.parse(detail.startedAt))}.`}
+          </p>
+        </div>
+      </div>
+      <dl className="facts many">
+        <Fact label="Source" value={detail.source} />
+        {FACTS.flatMap((name) =>
+          detail.labels[name] ? [<Fact key={name} label={name.replaceAll('_', ' ')} value={detail.labels[name]} />] : [],
+        )}
+        <Fact label="provider" value={providers(detail)} />
+      </dl>
+      <Timeline detail={detail} overview={live.overview} shown={event?.id} onShow={setShown} />
+      <HowItCounted detail={detail} />
+      {event && <Stored event={event} />}
+    </>
+  );
+}
+
+function useAttempt(id: string, evaluation: number) {
+  const [detail, setDetail] = useState<AttemptDetail>();
+  const [problem, setProblem] = useState<string>();
+  // biome-ignore lint/correctness/useExhaustiveDependencies: an attempt that waits may have ended with each evaluation.
+  useEffect(() => {
+    let isGone = false;
+    const source = new URLSearchParams(location.search).get('source');
+    const query = source ? `?${new URLSearchParams({ source })}` : '';
+    get<AttemptDetail>(`/api/attempts/${encodeURIComponent(id)}${query}`).then(
+      (found) => !isGone && setDetail(found),
+      (error: Error) => !isGone && setProblem(error.message),
+    );
+    return () => {
+      isGone = true;
+    };
+  }, [id, evaluation]);
+  return { detail, problem };
+}
+
+function providers({ labels }: AttemptDetail): string {
+  const { provider, provider_final: last } = labels;
+  if (!provider && !last) return 'none: on device';
+  return !last || last === provider ? (provider ?? '') : `${provider}, then ${last}`;
+}
+
+function Fact({ label, value }: { label: string; value: string }) {
+  return (
+    <div>
+      <dt>{label}</dt>
+      <dd className="plain">{value}</dd>
+    </div>
+  );
+}
+
+const isBad = (event: AttemptEvent) =>
+  BAD.has(String(event.outcome)) ||
+  Number(event.http_status) >= 500 ||
+  Number(event.http_status) === 429 ||
+  event.type === 'enrollment.failed';
+
+/** Every event in its distance from the start; a request is as wide as it took. */
+function Timeline({
+  detail,
+  overview,
+  shown,
+  onShow,
+}: {
+  detail: AttemptDetail;
+  overview: Overview | undefined;
+  shown: string | undefined;
+  onShow: (id: string) => void;
+}) {
+  const startMs = Date.parse(detail.startedAt ?? detail.events[0]?.time ?? '');
+  const longest = Math.max(1, ...detail.events.map(({ duration_ms: ms }) => Number(ms ?? 0)));
+  return (
+    <Panel title="Timeline" scope={`${detail.events.length} events; a bar is as long as the request took`} className="wide lines">
+      <Scroll label="Events, oldest first">
+        <table>
+          <tbody>
+            {detail.events.map((event) => (
+              <tr key={event.id} className={event.id === shown ? 'chosen' : undefined}>
+                <td className="right dim">{offset(Date.parse(event.time) - startMs)}</td>
+                <td className="grow">
+                  <button
+                    type="button"
+                    className={`link ${isBad(event) ? 'over' : ''}`}
+                    aria-pressed={event.id === shown}
+                    onClick={() => onShow(event.id)}
+                  >
+                    {event.type}
+                  </button>
+                  <small>
+                    {TOLD.flatMap((name) => (event[name] === undefined ? [] : [String(event[name]).replaceAll('_', ' ')])).join(', ')}
+                  </small>
+                </td>
+                <td className="span">
+                  {typeof event.duration_ms === 'number' && event.type !== 'enrollment.completed' && (
+                    <>
+                      <i
+                        className={isBad(event) ? 'bad' : undefined}
+                        style={{ width: `${Math.max(2, (event.duration_ms / longest) * 100)}%` }}
+                      />
+                      {duration(event.duration_ms / 1_000)}
+                    </>
+                  )}
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </Scroll>
+      {detail.traces.map((trace) => (
+        <p key={trace} id="trace" className="key">
+          Trace{' '}
+          {overview?.traceUrl ? (
+            <a href={overview.traceUrl.replaceAll('{trace_id}', encodeURIComponent(trace))}>{trace}</a>
+          ) : (
+            <code>{trace}</code>
+          )}
+        </p>
+      ))}
+    </Panel>
+  );
+}
+
+const offset = (ms: number): string => (Math.abs(ms) < 1 ? '0' : `${ms < 0 ? '−' : '+'}${duration(Math.abs(ms) / 1_000)}`);
+
+function HowItCounted({ detail }: { detail: AttemptDetail }) {
+  return (
+    <Panel
+      title="How it counted"
+      scope={detail.settledAt === null ? 'when it ends, or its deadline passes' : `settled at ${exact(Date.parse(detail.settledAt))}`}
+      className="side lines"
+    >
+      <Scroll label="Each SLO that may count it">
+        <table>
+          <tbody>
+            {detail.counted.map(({ slo, good, total, meaning }) => (
+              <tr key={slo} className={total === 0 ? 'dim' : undefined}>
+                <td className="grow">
+                  <a href={`/slos/${slo}`}>{slo}</a>
+                  <small>{meaning}</small>
+                </td>
+                <td className={`right ${good < total ? 'over' : ''}`}>
+                  {total === 0 ? 'not counted' : total === 1 ? (good === 1 ? 'good' : 'bad') : `${total - good} of ${total} bad`}
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </Scroll>
+    </Panel>
+  );
+}
+
+function Stored({ event }: { event: AttemptEvent }) {
+  return (
+    <Panel title="Event as stored" scope={`${event.type}; people and devices are keyed pseudonyms`}>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a box that scrolls must be reachable by keyboard (WCAG 2.1.1). */}
+      <pre className="sql" tabIndex={0}>
+        {JSON.stringify(event, null, 2)}
+      </pre>
+    </Panel>
+  );
+}
