@@ -208,7 +208,7 @@ const seconds = (ms: number): string =>
 /** What became of it, where and why. */
 function sentenceOf(detail: Omit<AttemptDetail, 'sentence' | 'counted'>): string {
   const { result, durationMs, errorClass, errorCode, labels, events } = detail;
-  const after = durationMs === null ? '' : ` after ${seconds(durationMs)}`;
+  const after = durationMs === null ? '' : durationMs === 0 ? ' at once' : ` after ${seconds(durationMs)}`;
   const why = [errorClass, errorCode.replaceAll('_', ' ')].filter(Boolean).join(', ');
   const where = [labels.provider_final ?? labels.provider, labels.region].filter(Boolean).join(' in ');
   const last = events.findLast(({ type }) => type !== 'enrollment.expired')?.type;

@@ -178,8 +178,14 @@ describe.runIf(have('chromium'))('the page', () => {
     const { page, problems } = await open('/runbooks', 1440);
     await page.getByRole('link', { name: 'F1: a provider is down' }).click();
     await page.getByRole('heading', { level: 2, name: 'First five minutes' }).waitFor();
-    await page.getByRole('button', { name: 'Run this query' }).first().click();
-    await page.getByRole('region', { name: 'The answer' }).getByText('sms-aurora').first().waitFor();
+    const answer = page.getByRole('region', { name: 'The answer' });
+    await vi.waitFor(
+      async () => {
+        await page.getByRole('button', { name: 'Run this query' }).first().click();
+        expect(await answer.textContent({ timeout: 1_000 })).toContain('sms-');
+      },
+      { timeout: 60_000, interval: 1_000 },
+    );
     await page.getByRole('link', { name: 'EnrollmentProviderOutage' }).click();
     await page.getByRole('heading', { level: 1, name: 'EnrollmentProviderOutage' }).waitFor();
     // A terminal gets the file.

@@ -277,14 +277,13 @@ describe('SQL on a store of the demo', () => {
 
   test('every query of every runbook runs, through the gate', async () => {
     const folder = join(ROOT, 'alerts/runbooks');
-    let queries = 0;
     for (const name of await readdir(folder)) {
-      for (const [, sql = ''] of (await readFile(join(folder, name), 'utf8')).matchAll(/```sql\n(.*?)\n```/gs)) {
-        queries += 1;
+      const queries = [...(await readFile(join(folder, name), 'utf8')).matchAll(/```sql\n(.*?)\n```/gs)];
+      expect(queries.length, name).toBeGreaterThanOrEqual(2);
+      for (const [, sql = ''] of queries) {
         await expect(services.store.guard.query({ sql, format: 'JSON' }), `${name}: ${sql}`).resolves.toBeDefined();
       }
     }
-    expect(queries).toBe(16);
   });
 
   // "All" leaves a filter out, so each is also asked for as if somebody had chosen a value.

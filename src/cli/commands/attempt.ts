@@ -34,9 +34,10 @@ function attemptText(context: Context, detail: AttemptDetail): string {
   const startMs = Date.parse(detail.startedAt ?? events[0]?.time ?? '');
   const isBad = counted.some(({ good, total }) => good < total);
   const labelText = Object.entries(labels).map(([name, value]) => `${name.replaceAll('_', ' ')} ${value}`);
+  const width = Math.max(...counted.map(({ slo }) => slo.length));
   const counts = counted.map(({ slo, good, total, meaning }) => {
     const verdict = total === 0 ? 'not counted' : total === 1 ? (good === 1 ? 'good' : 'bad') : `${total - good} of ${total} bad`;
-    return `  ${slo.padEnd(20)} ${coloured(context, total === 0 ? 'gray' : good < total ? 'red' : 'green', verdict.padEnd(12))} ${meaning}`;
+    return `  ${slo.padEnd(width)} ${coloured(context, total === 0 ? 'gray' : good < total ? 'red' : 'green', verdict.padEnd(12))} ${meaning}`;
   });
   return [
     coloured(context, isBad ? 'red' : 'green', sentence),
