@@ -93,9 +93,9 @@ function explain(value: unknown): { ok: false; message: string } {
 }
 
 function describe(issue: z.core.$ZodIssue): string {
-  const field = issue.path.map((part) => printable(String(part))).join('.');
+  const field = issue.path.map((part) => fieldName(String(part))).join('.');
   if (issue.code === 'unrecognized_keys') {
-    const names = issue.keys.slice(0, 5).map(printable).join(', ');
+    const names = issue.keys.slice(0, 5).map(fieldName).join(', ');
     return `unknown field ${names}${issue.keys.length > 5 ? ' and others' : ''}${field ? ` in ${field}` : ''}`;
   }
   if (issue.code === 'invalid_type' && issue.message.endsWith('received undefined')) return `${field}: is missing`;
@@ -103,7 +103,8 @@ function describe(issue: z.core.$ZodIssue): string {
   return `${field}: ${issue.message.replace('Invalid input: ', '')}`;
 }
 
-/** A field name comes from outside: cut, and control characters made visible. */
-function printable(name: string): string {
-  return name.slice(0, 64).replace(/[^\x20-\x7e]/g, '?');
-}
+/** Text from outside for a message or a terminal: control characters made visible. */
+export const printable = (text: string): string => text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '?');
+
+/** A field's name, cut. */
+const fieldName = (name: string): string => printable(name.slice(0, 64));

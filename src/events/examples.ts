@@ -30,8 +30,14 @@ const DETAILS: Record<EventType, Partial<Event>> = {
   'provider.fallback': { ...sms, provider: 'sms-borealis', reason: 'sms-aurora timed out' },
   'provider.circuit_opened': { provider: 'sms-aurora', region: 'eu-west-1' },
   'provider.circuit_closed': { provider: 'sms-aurora', region: 'eu-west-1' },
-  'attestation.verified': { ...attempt, factor_type: 'webauthn' },
-  'attestation.rejected': { ...attempt, factor_type: 'webauthn', error_class: 'attestation', error_code: 'untrusted_root' },
+  'attestation.verified': { ...attempt, factor_type: 'webauthn', attributes: { authenticator: 'security-key-a' } },
+  'attestation.rejected': {
+    ...attempt,
+    factor_type: 'webauthn',
+    error_class: 'attestation',
+    error_code: 'untrusted_root',
+    attributes: { authenticator: 'security-key-x' },
+  },
   'api.request': {
     ...attempt,
     operation: 'start',

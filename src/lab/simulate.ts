@@ -250,7 +250,7 @@ function deskEvents(scenario: Scenario, day0: number): SimulatedEvent[] {
   ].filter(({ time }) => Date.parse(time) < scenario.endMs);
 }
 
-/** The trace of an attempt and the n-th span in it, made of its id: no chance is spent on them. */
+/** The trace of an attempt and the n-th span in it, made of its id. */
 const traceOf = (attemptId: string, n: number) => ({
   trace_id: attemptId.replaceAll('-', ''),
   span_id: `${n.toString(16).padStart(4, '0')}${attemptId.slice(-12)}`,
@@ -260,11 +260,13 @@ const AUTHENTICATORS = ['security-key-a', 'security-key-b', 'platform-phone', 'p
 
 /** An authenticator shows what it is; now and then the first one is refused, and another one taken. */
 function attest(emit: (type: string, extra: object) => void, attemptId: string): void {
+  // The id is as good as chance.
   const chance = Number.parseInt(attemptId.slice(-8), 16);
+  const isRefused = chance % 25 === 0;
   const of = (n: number) => ({ attributes: { authenticator: AUTHENTICATORS[n % AUTHENTICATORS.length] as string } });
-  if (chance % 25 === 0)
+  if (isRefused)
     emit('attestation.rejected', { outcome: 'failure', error_class: 'attestation', error_code: 'authenticator_not_allowed', ...of(4) });
-  emit('attestation.verified', { outcome: 'success', ...of(chance % 25 === 0 ? chance : chance + 1) });
+  emit('attestation.verified', { outcome: 'success', ...of(isRefused ? 0 : chance + 1) });
 }
 
 /** One person's way through the enrollment, as events, and what the simulator knows of it. */

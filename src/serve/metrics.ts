@@ -5,7 +5,7 @@ import type { AlertState } from '../slo/alert-state.ts';
 import type { ActiveAlert } from '../slo/alert-watch.ts';
 import { BESIDE_ALERTS } from '../slo/alerts/index.ts';
 import type { Evaluation } from '../slo/evaluator.ts';
-import type { Cause } from '../slo/explain.ts';
+import { type Cause, causeName } from '../slo/explain.ts';
 import type { Slo } from '../slo/openslo.ts';
 
 /** Gauges of the default set whose names break the naming rules of Prometheus; `promtool check metrics` refuses them. */
@@ -80,7 +80,7 @@ export function createMetrics(deps: { lagSeconds: () => number }): Metrics {
   const leadingCause = new Gauge({
     name: METRICS.sloLeadingCause,
     help: 'Share of the excess failures that the leading cause of a burning SLO accounts for.',
-    labelNames: ['slo', 'dimension', 'value'],
+    labelNames: ['slo', 'cause'],
     registers,
   });
   const alertActive = new Gauge({
@@ -177,7 +177,7 @@ export function createMetrics(deps: { lagSeconds: () => number }): Metrics {
     },
     showCauses(causes) {
       leadingCause.reset();
-      for (const [slo, { dimension, value, share }] of causes) leadingCause.set({ slo, dimension, value }, share);
+      for (const [slo, cause] of causes) leadingCause.set({ slo, cause: causeName(cause) }, cause.share);
     },
     countEvents: (source, result, count) => collected.inc({ source, result }, count),
     observeIntake: (seconds) => intake.observe(seconds),

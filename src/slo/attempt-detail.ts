@@ -2,15 +2,17 @@
 import { MusterError } from '../errors.ts';
 import { attemptKey } from '../store/attempt-row.ts';
 import type { Session } from '../store/engine.ts';
+import { maintenanceIn } from '../store/maintenance.ts';
 import type { Counter } from '../store/sli-counter.ts';
 import type { Slo } from './openslo.ts';
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
-/** Events that belong to an attempt come from shortly before its start to a day after its end. */
-const BEFORE_MS = HOUR_MS;
-const AFTER_MS = 24 * HOUR_MS;
+/** Events of an attempt are looked for from so long before its first minute to so long after it settled and ended. */
+const AROUND_MS = HOUR_MS;
 const MAX_EVENTS = 1_000;
+const MAX_SECONDS = 10;
+const REFUSED = 'refused:';
 const MAX_SOURCES = 10;
 
 const LABELS = [
@@ -51,6 +53,8 @@ export interface AttemptDetail {
   traces: string[];
   /** Oldest first, without fields that are empty. */
   events: AttemptEvent[];
+  /** Whether there are more events than are shown. */
+  isCut: boolean;
   counted: Counted[];
 }
 
@@ -64,6 +68,8 @@ export interface Counted {
   good: number;
   /** 0 where the SLO did not count it. */
   total: number;
+  /** Whether maintenance takes its minute out of the SLO's figures. */
+  isExcluded: boolean;
 }
 
 type Row = Record<(typeof LABELS)[number], string> & {
@@ -74,6 +80,7 @@ type Row = Record<(typeof LABELS)[number], string> & {
   deadline: string;
   settled_at: string;
   by_clock: number;
+  overdue_until: number;
   duration_ms: string | null;
   error_class: string;
   error_code: string;
@@ -95,17 +102,20 @@ export async function attemptDetail(
   const where = `home IN (SELECT home FROM attempt_homes WHERE k = {k:UInt64}) AND k = {k:UInt64} AND dead = 0`;
   const parameters = { k: attemptKey(source, asked.id) };
   const [row] = await session.rows<Row>(
-    `SELECT home, result, observed, toString(started_at) AS started_at, toString(deadline) AS deadline, toString(settled_at) AS settled_at, by_clock, toString(duration_ms) AS duration_ms,
+    `SELECT home, result, observed, toString(started_at) AS started_at, toString(deadline) AS deadline, toString(settled_at) AS settled_at, by_clock, overdue_until, toString(duration_ms) AS duration_ms,
        error_class, error_code, fault, ${LABELS.join(', ')} FROM attempt_states FINAL WHERE ${where} AND result != ''`,
     parameters,
   );
   if (!row) throw new MusterError('MUSTER_NOT_FOUND', `no attempt ${asked.id} of ${source} is known`);
   const settledMs = Number(row.settled_at);
   const isPending = settledMs === 0 || (row.by_clock === 1 && settledMs > nowMs);
-  const events = await eventsOf(session, asked.id, source, row.home * MINUTE_MS, Math.max(settledMs, row.home * MINUTE_MS));
+  const homeMs = row.home * MINUTE_MS;
+  const of = eventsWhere(asked.id, source, homeMs - AROUND_MS, Math.max(homeMs, settledMs, row.overdue_until * MINUTE_MS) + AROUND_MS);
+  const events = await eventsOf(session, of);
   const moment = (ms: number) => (ms === 0 ? null : new Date(ms).toISOString());
   const isUser = row.traffic === '' || row.traffic === 'user';
-  const ofAttempt = isPending || !isUser ? undefined : await countsOf(session, slos, 'attempt', 'attempt_states FINAL', where, parameters);
+  const ofAttempt =
+    isPending || !isUser ? undefined : await countsOf(session, slos, 'attempt', { table: 'attempt_states FINAL', where, parameters });
   const detail = {
     attemptId: asked.id,
     source,
@@ -121,16 +131,10 @@ export async function attemptDetail(
     labels: Object.fromEntries(LABELS.flatMap((name) => (row[name] ? [[name, row[name]]] : []))),
     traces: [...new Set(events.flatMap(({ trace_id: trace }) => (typeof trace === 'string' ? [trace] : [])))],
     events,
+    isCut: events.length === MAX_EVENTS,
   };
-  const window = `toStartOfTenMinutes(time) >= toStartOfTenMinutes(fromUnixTimestamp64Milli({from:Int64}, 'UTC')) AND time <= fromUnixTimestamp64Milli({to:Int64}, 'UTC')`;
-  const ofEvents = await countsOf(
-    session,
-    slos,
-    'event',
-    'events FINAL',
-    `attempt_id = {id:String} AND source = {source:String} AND traffic IN ('', 'user') AND ${window}`,
-    { id: asked.id, source, ...rangeOf(row.home * MINUTE_MS, Math.max(settledMs, row.home * MINUTE_MS)) },
-  );
+  const ofEvents = await countsOf(session, slos, 'event', { ...of, where: `${of.where} AND traffic IN ('', 'user')` });
+  const planned = isPending ? [] : await maintenanceIn(session, settledMs, settledMs + 1);
   return {
     ...detail,
     sentence: sentenceOf(detail),
@@ -138,14 +142,15 @@ export async function attemptDetail(
       const counts = [ofAttempt?.get(slo.name), ofEvents.get(slo.name)].filter((each) => each !== undefined);
       if (!slo.sli.counters.some(({ id, unit }) => id === slo.sli.id && (unit === 'attempt' || unit === 'event'))) return [];
       const sum = (of: 'good' | 'total') => counts.reduce((all, each) => all + each[of], 0);
-      return [{ slo: slo.name, sli: slo.sli.id, meaning: slo.sli.meaning, good: sum('good'), total: sum('total') }];
+      const isExcluded = planned.some((window) => window.slo === '*' || window.slo === slo.name);
+      return [{ slo: slo.name, sli: slo.sli.id, meaning: slo.sli.meaning, good: sum('good'), total: sum('total'), isExcluded }];
     }),
   };
 }
 
 async function onlySource(session: Session, id: string): Promise<string> {
   const rows = await session.rows<{ source: string }>(
-    `SELECT DISTINCT source FROM attempt_states WHERE attempt_id = {id:String} AND dead = 0 ORDER BY source LIMIT ${MAX_SOURCES}`,
+    `SELECT DISTINCT source FROM attempt_states WHERE attempt_id = {id:String} AND dead = 0 ORDER BY source LIMIT ${MAX_SOURCES} SETTINGS max_execution_time = ${MAX_SECONDS}`,
     { id },
   );
   const [first] = rows;
@@ -158,15 +163,29 @@ async function onlySource(session: Session, id: string): Promise<string> {
   return first.source;
 }
 
-const rangeOf = (homeMs: number, endMs: number) => ({ from: homeMs - BEFORE_MS, to: endMs + AFTER_MS });
+/** Rows that a query reads, with the values that it is given. */
+interface Source {
+  table: string;
+  where: string;
+  parameters: Record<string, string | number>;
+}
 
-async function eventsOf(session: Session, id: string, source: string, homeMs: number, endMs: number): Promise<AttemptEvent[]> {
+/** A request that was refused before it had an attempt is one of its own, named after the event. */
+function eventsWhere(id: string, source: string, fromMs: number, toMs: number): Source {
+  const event = id.startsWith(REFUSED) ? id.slice(REFUSED.length) : '';
+  return {
+    table: 'events FINAL',
+    where: `source = {source:String} AND (attempt_id = {id:String} OR (attempt_id = '' AND id = {event:String}))
+       AND toStartOfTenMinutes(time) >= toStartOfTenMinutes(fromUnixTimestamp64Milli({from:Int64}, 'UTC')) AND time <= fromUnixTimestamp64Milli({to:Int64}, 'UTC')`,
+    parameters: { id, source, event, from: fromMs, to: toMs },
+  };
+}
+
+async function eventsOf(session: Session, { table, where, parameters }: Source): Promise<AttemptEvent[]> {
   const rows = await session.rows<Record<string, unknown> & { at: string }>(
-    `SELECT toString(toUnixTimestamp64Milli(time)) AS at, * EXCEPT (content_hash) FROM events FINAL
-     WHERE attempt_id = {id:String} AND source = {source:String}
-       AND toStartOfTenMinutes(time) >= toStartOfTenMinutes(fromUnixTimestamp64Milli({from:Int64}, 'UTC')) AND time <= fromUnixTimestamp64Milli({to:Int64}, 'UTC')
-     ORDER BY time, id LIMIT ${MAX_EVENTS}`,
-    { id, source, ...rangeOf(homeMs, endMs) },
+    `SELECT toString(toUnixTimestamp64Milli(time)) AS at, * EXCEPT (content_hash) FROM ${table} WHERE ${where}
+     ORDER BY time, id LIMIT ${MAX_EVENTS} SETTINGS max_execution_time = ${MAX_SECONDS}`,
+    parameters,
   );
   return rows.map(({ at, ...row }) => {
     const filled = Object.entries(row).filter(([, value]) => !isEmpty(value));
@@ -177,14 +196,12 @@ async function eventsOf(session: Session, id: string, source: string, homeMs: nu
 const isEmpty = (value: unknown) =>
   value === null || value === '' || (typeof value === 'object' && value !== null && Object.keys(value).length === 0);
 
-/** Good and total by SLO, of the counters of one unit, over the rows that `where` picks. */
+/** Good and total by SLO, of the counters of one unit. */
 async function countsOf(
   session: Session,
   slos: readonly Slo[],
   unit: 'attempt' | 'event',
-  table: string,
-  where: string,
-  parameters: Record<string, string | number>,
+  { table, where, parameters }: Source,
 ): Promise<Map<string, { good: number; total: number }>> {
   const counters = slos.flatMap((slo) =>
     slo.sli.counters.filter((counter) => counter.id === slo.sli.id && counter.unit === unit).map((counter) => ({ slo: slo.name, counter })),
@@ -198,7 +215,10 @@ async function countsOf(
     const { total, good } = counts(counter);
     return [`toUInt32(countIf(ifNull(${total}, 0))) AS total_${i}`, `toUInt32(countIf(ifNull(${good}, 0))) AS good_${i}`];
   });
-  const [row] = await session.rows<Record<string, number>>(`SELECT ${columns.join(', ')} FROM ${table} WHERE ${where}`, parameters);
+  const [row] = await session.rows<Record<string, number>>(
+    `SELECT ${columns.join(', ')} FROM ${table} WHERE ${where} SETTINGS max_execution_time = ${MAX_SECONDS}`,
+    parameters,
+  );
   return new Map(counters.map(({ slo }, i) => [slo, { good: row?.[`good_${i}`] ?? 0, total: row?.[`total_${i}`] ?? 0 }]));
 }
 

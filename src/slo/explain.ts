@@ -1,7 +1,7 @@
 /** Explain: which dimension values account for failures beyond what a baseline makes expect, and which attempts show it. */
 import { MusterError } from '../errors.ts';
 import { DIMENSIONS } from '../names.ts';
-import type { Engine } from '../store/engine.ts';
+import type { Engine, Role, Session } from '../store/engine.ts';
 import { RECOVERY_WINDOW_MS } from '../store/minutes.ts';
 import type { Counter } from '../store/sli-counter.ts';
 import type { Sli } from './slis/sli.ts';
@@ -50,15 +50,16 @@ interface Combination {
 
 /**
  * Ranks dimension values, and pairs of them, by their excess failures over the baseline, largest first.
+ * @param role whose connection is used: what alerts say must not wait for what people look at
  * @throws MUSTER_BAD_ARGUMENT for an SLI that has no failures of its own
  */
-export async function explain(engine: Engine, sli: Sli, when: Interval, baseline: Interval): Promise<Explanation[]> {
+export async function explain(engine: Engine, sli: Sli, when: Interval, baseline: Interval, role: Role = 'panels'): Promise<Explanation[]> {
   const counter = sli.counters.find(({ id }) => id === sli.id);
   if (!counter || sli.kind !== 'ratio') {
     throw new MusterError('MUSTER_BAD_ARGUMENT', `${sli.id} is not a ratio of attempts or requests; explain ranks what failed in one`);
   }
   const names = [...DIMENSIONS, ...CAUSES];
-  const combinations = await combinationsOf(engine, counter, names, when, baseline);
+  const combinations = await combinationsOf(engine.session(role), counter, names, when, baseline);
   const whole = { now: sumOf(combinations, true), before: sumOf(combinations, false) };
   const rate = whole.before.total === 0 ? 0 : whole.before.bad / whole.before.total;
   const wholeExcess = whole.now.bad - whole.now.total * rate;
@@ -146,7 +147,7 @@ function explainSubset(
 
 /** Good and bad of both times by all labels at once. */
 async function combinationsOf(
-  engine: Engine,
+  session: Session,
   counter: Counter,
   names: readonly string[],
   when: Interval,
@@ -154,7 +155,7 @@ async function combinationsOf(
 ): Promise<Combination[]> {
   const { rows, at, id } = sourceOf(counter, when, baseline);
   const within = ({ fromMs, toMs }: Interval) => `(${at} >= ${fromMs} AND ${at} < ${toMs})`;
-  const found = await engine.session('panels').rows<{ labels: string[]; is_now: number; n: number; failed: number; examples: string[] }>(
+  const found = await session.rows<{ labels: string[]; is_now: number; n: number; failed: number; examples: string[] }>(
     `SELECT [${names.map((name) => `toString(${name})`).join(', ')}] AS labels, ${within(when)} AS is_now, toUInt32(count()) AS n,
        toUInt32(countIf(NOT ifNull(${counter.good}, 0))) AS failed, groupArrayIf(${EXAMPLES})(concat(source, '/', ${id}), NOT ifNull(${counter.good}, 0)) AS examples
      FROM (${rows}) WHERE (${within(when)} OR ${within(baseline)}) AND traffic IN ('', 'user') AND (${counter.total})
@@ -194,7 +195,8 @@ function sourceOf(counter: Counter, when: Interval, baseline: Interval): { rows:
 /** The time to explain of a pair that fires: what fired it lies in its long window, and a baseline of the same length before that. */
 export function timeToExplain(sinceMs: number, longWindowSeconds: number, nowMs: number): { when: Interval; baseline: Interval } {
   const backMs = Math.min(longWindowSeconds * 1_000, MAX_BACK_MS);
-  const fromMs = sinceMs - backMs;
+  // Of what has fired for days, the last day says what leads now.
+  const fromMs = Math.max(sinceMs - backMs, nowMs - MAX_BASELINE_MS);
   return { when: { fromMs, toMs: nowMs }, baseline: { fromMs: fromMs - Math.min(nowMs - fromMs, MAX_BASELINE_MS), toMs: fromMs } };
 }
 
@@ -217,9 +219,17 @@ export function leadingCause(explanations: readonly Explanation[]): Cause | unde
   return { dimension, value, share: Math.min(1, first.excessShare), bad, total };
 }
 
-/** A cause as a sentence, for an alert's description. */
-export function causeText({ dimension, value, share, bad, total }: Cause): string {
+/** What leads, in words: `provider sms-aurora and region eu-west`. */
+export function causeName({ dimension, value }: Cause): string {
   const values = value.split(',');
-  const what = dimension.split(',').map((name, i) => `${name.replaceAll('_', ' ')} ${values[i]}`);
-  return `${what.join(' and ')} accounts for ${Math.round(share * 100)} % of the excess failures (${bad} of ${total} failed).`;
+  return dimension
+    .split(',')
+    .map((name, i) => `${name.replaceAll('_', ' ')} ${values[i]}`)
+    .join(' and ');
+}
+
+/** A cause as a sentence, for an alert's description. */
+export function causeText(cause: Cause): string {
+  const { share, bad, total } = cause;
+  return `${causeName(cause)} accounts for ${Math.round(share * 100)} % of the excess failures (${bad} of ${total} failed).`;
 }

@@ -268,7 +268,7 @@ class Rows {
     }
   }
 
-  /** Where rows may be is known before they are there. */
+  /** Where rows may be is known before they are there, and entries that have to leave the backlog are gone before. */
   async insertHomes(engine: Engine, kind: KindName): Promise<void> {
     await insertLines(engine, KINDS[kind].homes, 'k, home', 'k UInt64, home UInt32', this.homes, 'TSV');
     if (kind !== 'attempt') return;

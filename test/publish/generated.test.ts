@@ -132,11 +132,12 @@ describe.each(dashboards.map((dashboard) => [dashboard.uid, dashboard] as const)
     }
   });
   test('opens the attempt from every row that is one', () => {
-    for (const panel of dashboard.panels as unknown as { targets: { rawSql?: string }[]; fieldConfig: { overrides: unknown[] } }[]) {
-      const names = /^SELECT (.*attempt_id.*)$/m.exec(panel.targets[0]?.rawSql ?? '')?.[1];
-      if (!names?.match(/\battempt_id, user_ref\b/)) continue;
-      expect(names).toMatch(/\bsource\b/);
-      expect(JSON.stringify(panel.fieldConfig.overrides)).toContain('/attempts/${__data.fields.attempt_id:percentencode}?source=');
+    const names = PANELS.map((file) => file(slos)).filter(({ opensAttempts }) => opensAttempts);
+    expect(names.length).toBeGreaterThanOrEqual(2);
+    for (const { id, sql } of names) {
+      expect(sql).toMatch(/\bsource, attempt_id\b/);
+      const panel = dashboard.panels.find((each) => each.id === id);
+      if (panel) expect(JSON.stringify(panel.fieldConfig)).toContain('/attempts/${__data.fields.attempt_id:percentencode}?source=');
     }
   });
   test('marks deploys, incidents and maintenance, and links to the others', () => {

@@ -27,12 +27,14 @@ export type PanelRow = Record<string, string | number | null>;
 
 export interface PanelData extends Pick<ShownPanel, 'name' | 'title' | 'description' | 'matrix' | 'thresholds'> {
   sql: string;
+  /** End of the range, RFC 3339. */
+  to: string;
   rows: PanelRow[];
 }
 
 /** JSON of a route. @throws Error in words that can be shown */
-export async function get<T>(path: string): Promise<T> {
-  const response = await answered(fetch(path));
+export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
+  const response = await answered(fetch(path, signal ? { signal } : {}));
   return (await response.json()) as T;
 }
 

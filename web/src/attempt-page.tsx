@@ -1,5 +1,6 @@
 /** One attempt: what became of it, its requests along time, its events, and how each SLO counted it. */
 import { useEffect, useState } from 'react';
+import { countedText, isBad, TOLD } from '../../src/slo/counted.ts';
 import { type AttemptDetail, type AttemptEvent, get, type Overview } from './api.ts';
 import { duration, exact, moment } from './format.ts';
 import { Panel, Scroll } from './panel.tsx';
@@ -7,7 +8,6 @@ import type { Live } from './use-live.ts';
 import { Waiting } from './waiting.tsx';
 
 const FACTS = ['user_ref', 'user_tier', 'factor_type', 'region', 'deployment', 'client_version', 'tenant'] as const;
-const TOLD = ['provider', 'operation', 'http_status', 'outcome', 'error_class', 'error_code', 'action', 'reason'] as const;
 const BAD = new Set(['failure', 'timeout', 'denied']);
 
 export function AttemptPage({ id, live, now }: { id: string; live: Live; now: number }) {
@@ -44,8 +44,10 @@ export function AttemptPage({ id, live, now }: { id: string; live: Live; now: nu
 function useAttempt(id: string, evaluation: number) {
   const [detail, setDetail] = useState<AttemptDetail>();
   const [problem, setProblem] = useState<string>();
+  const isSettled = detail !== undefined && detail.result !== 'pending';
   // biome-ignore lint/correctness/useExhaustiveDependencies: an attempt that waits may have ended with each evaluation.
   useEffect(() => {
+    if (isSettled) return;
     let isGone = false;
     const source = new URLSearchParams(location.search).get('source');
     const query = source ? `?${new URLSearchParams({ source })}` : '';
@@ -75,7 +77,7 @@ function Fact({ label, value }: { label: string; value: string }) {
   );
 }
 
-const isBad = (event: AttemptEvent) =>
+const isBadEvent = (event: AttemptEvent) =>
   BAD.has(String(event.outcome)) ||
   Number(event.http_status) >= 500 ||
   Number(event.http_status) === 429 ||
@@ -96,7 +98,11 @@ function Timeline({
   const startMs = Date.parse(detail.startedAt ?? detail.events[0]?.time ?? '');
   const longest = Math.max(1, ...detail.events.map(({ duration_ms: ms }) => Number(ms ?? 0)));
   return (
-    <Panel title="Timeline" scope={`${detail.events.length} events; a bar is as long as the request took`} className="wide lines">
+    <Panel
+      title="Timeline"
+      scope={`${detail.isCut ? 'the first ' : ''}${detail.events.length} events; a bar is as long as the request took`}
+      className="wide lines"
+    >
       <Scroll label="Events, oldest first">
         <table>
           <tbody>
@@ -106,7 +112,7 @@ function Timeline({
                 <td className="grow">
                   <button
                     type="button"
-                    className={`link ${isBad(event) ? 'over' : ''}`}
+                    className={`link ${isBadEvent(event) ? 'over' : ''}`}
                     aria-pressed={event.id === shown}
                     onClick={() => onShow(event.id)}
                   >
@@ -120,7 +126,7 @@ function Timeline({
                   {typeof event.duration_ms === 'number' && event.type !== 'enrollment.completed' && (
                     <>
                       <i
-                        className={isBad(event) ? 'bad' : undefined}
+                        className={isBadEvent(event) ? 'bad' : undefined}
                         style={{ width: `${Math.max(2, (event.duration_ms / longest) * 100)}%` }}
                       />
                       {duration(event.duration_ms / 1_000)}
@@ -132,8 +138,8 @@ function Timeline({
           </tbody>
         </table>
       </Scroll>
-      {detail.traces.map((trace) => (
-        <p key={trace} id="trace" className="key">
+      {detail.traces.map((trace, i) => (
+        <p key={trace} id={i === 0 ? 'trace' : undefined} className="key">
           Trace{' '}
           {overview?.traceUrl ? (
             <a href={overview.traceUrl.replaceAll('{trace_id}', encodeURIComponent(trace))}>{trace}</a>
@@ -158,15 +164,13 @@ function HowItCounted({ detail }: { detail: AttemptDetail }) {
       <Scroll label="Each SLO that may count it">
         <table>
           <tbody>
-            {detail.counted.map(({ slo, good, total, meaning }) => (
-              <tr key={slo} className={total === 0 ? 'dim' : undefined}>
+            {detail.counted.map((each) => (
+              <tr key={each.slo} className={each.total === 0 || each.isExcluded ? 'dim' : undefined}>
                 <td className="grow">
-                  <a href={`/slos/${slo}`}>{slo}</a>
-                  <small>{meaning}</small>
+                  <a href={`/slos/${each.slo}`}>{each.slo}</a>
+                  <small>{each.meaning}</small>
                 </td>
-                <td className={`right ${good < total ? 'over' : ''}`}>
-                  {total === 0 ? 'not counted' : total === 1 ? (good === 1 ? 'good' : 'bad') : `${total - good} of ${total} bad`}
-                </td>
+                <td className={`right ${isBad(each) ? 'over' : ''}`}>{countedText(each)}</td>
               </tr>
             ))}
           </tbody>

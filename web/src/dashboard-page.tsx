@@ -1,6 +1,7 @@
 /** A dashboard: the panels that Grafana shows, on Muster's own page, over the range that is chosen. */
 import { useEffect, useState } from 'react';
 import { get, type Overview, type ShownDashboard, type ShownPanel } from './api.ts';
+import { moment } from './format.ts';
 import { Panel, PanelState, usePanel } from './panel.tsx';
 import { PanelView } from './panel-view.tsx';
 import type { Live } from './use-live.ts';
@@ -13,6 +14,7 @@ const RANGES = [
   [168, '7 d'],
   [720, '30 d'],
 ] as const;
+const MAX_HOURS = 720;
 
 export function DashboardPage({ name, live, now, theme }: { name: string; live: Live; now: number; theme: string }) {
   const { dashboards, problem } = useDashboards();
@@ -26,10 +28,12 @@ export function DashboardPage({ name, live, now, theme }: { name: string; live: 
     );
   }
   if (!dashboard || !live.overview) return <Waiting problem={problem ?? live.problem} />;
-  const { overview, evaluation } = live;
+  const { overview } = live;
   const hours = chosen ?? dashboard.hours;
   const choose = (next: number) => {
-    history.replaceState(null, '', `?from=now-${next}h`);
+    const query = new URLSearchParams(location.search);
+    query.set('from', `now-${next}h`);
+    history.replaceState(null, '', `?${query}`);
     setChosen(next);
   };
   return (
@@ -38,6 +42,11 @@ export function DashboardPage({ name, live, now, theme }: { name: string; live: 
         <div>
           <h1>{dashboard.title}</h1>
           <p>{dashboard.question}</p>
+          {live.problem && (
+            <p className="key" role="status">
+              Nothing is newer than {moment(overview.at, now)}: {live.problem}
+            </p>
+          )}
         </div>
         <fieldset className="ranges">
           <legend className="hidden">Time range</legend>
@@ -49,7 +58,7 @@ export function DashboardPage({ name, live, now, theme }: { name: string; live: 
         </fieldset>
       </div>
       {dashboard.panels.map((panel) => (
-        <ShownInPanel key={panel.name} panel={panel} hours={hours} overview={overview} evaluation={evaluation} theme={theme} now={now} />
+        <ShownInPanel key={panel.name} panel={panel} hours={hours} overview={overview} theme={theme} now={now} />
       ))}
     </>
   );
@@ -60,7 +69,7 @@ const CLASSES: Partial<Record<ShownPanel['kind'], string>> = { table: 'lines', s
 /** `?from=now-6h`, as in Grafana. */
 function rangeInAddress(): number | undefined {
   const hours = /^now-(\d{1,4})h$/.exec(new URLSearchParams(location.search).get('from') ?? '')?.[1];
-  return hours === undefined ? undefined : Number(hours);
+  return hours === undefined ? undefined : Math.min(Math.max(1, Number(hours)), MAX_HOURS);
 }
 
 function useDashboards() {
@@ -76,19 +85,19 @@ interface ShownInPanelProps {
   panel: ShownPanel;
   hours: number;
   overview: Overview;
-  evaluation: number;
   theme: string;
   now: number;
 }
 
-function ShownInPanel({ panel, hours, overview, evaluation, theme, now }: ShownInPanelProps) {
-  const loaded = usePanel(panel.name, hours, evaluation, overview.at);
+function ShownInPanel({ panel, hours, overview, theme, now }: ShownInPanelProps) {
+  const loaded = usePanel(panel.name, hours, overview.at);
   // Grafana has 24 columns, the page 12.
   const columns = Math.max(3, Math.ceil(panel.span / 2));
   return (
     <Panel
       title={panel.title}
-      className={`span-${columns} ${CLASSES[panel.kind] ?? ''}`}
+      className={`spanned ${CLASSES[panel.kind] ?? ''}`}
+      columns={columns}
       help={panel.description}
       hasTable={panel.kind !== 'stat' && panel.kind !== 'table'}
       data={loaded.data}

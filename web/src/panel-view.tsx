@@ -42,7 +42,7 @@ export function PanelView(props: ViewProps) {
 
 /** A value in its unit. */
 function inUnit(value: number, unit: ShownPanel['unit'], decimals?: number): string {
-  if (unit === 'percentunit') return percent(value);
+  if (unit === 'percentunit') return value < 0.5 ? `${Number((value * 100).toPrecision(3))}\u00a0%` : percent(value);
   if (unit === 's') return duration(value);
   if (unit === 'ms') return duration(value / 1_000);
   return Number.isInteger(value) ? count(value) : value.toFixed(decimals ?? 2);
@@ -61,10 +61,10 @@ function Stat({ panel, rows }: ViewProps) {
 interface Line {
   name: string;
   total: number;
-  points: [time: number, value: number][];
+  points: [time: number, value: number | null][];
 }
 
-/** Series of rows with `time`, at most one text and one number; the largest ones by name, the others as one. */
+/** Series of rows with `time`, at most one text and one number, the largest first. */
 function linesOf(rows: readonly PanelRow[]): Line[] {
   const lines = new Map<string, Line>();
   for (const row of rows) {
@@ -81,6 +81,19 @@ function linesOf(rows: readonly PanelRow[]): Line[] {
   return [...lines.values()].sort((a, b) => b.total - a.total);
 }
 
+/** A line ends where nothing was: a hole of more than one step is no measurement. */
+function broken(lines: readonly Line[]): Line[] {
+  const times = [...new Set(lines.flatMap(({ points }) => points.map(([time]) => time)))].sort((a, b) => a - b);
+  const step = Math.min(...times.slice(1).map((time, i) => time - (times[i] as number)));
+  return lines.map((line) => ({
+    ...line,
+    points: line.points.flatMap((point, i): Line['points'] => {
+      const before = line.points[i - 1]?.[0];
+      return before !== undefined && point[0] - before > 1.5 * step ? [[before + step, null], point] : [point];
+    }),
+  }));
+}
+
 /** Bars of one moment stand on one another only where every series has that moment. */
 function aligned(lines: readonly Line[]): Line[] {
   const times = [...new Set(lines.flatMap(({ points }) => points.map(([time]) => time)))].sort((a, b) => a - b);
@@ -91,7 +104,7 @@ function aligned(lines: readonly Line[]): Line[] {
 }
 
 function Series({ panel, rows, theme }: ViewProps) {
-  const lines = useMemo(() => (panel.kind === 'bars' ? aligned(linesOf(rows)) : linesOf(rows)), [rows, panel]);
+  const lines = useMemo(() => (panel.kind === 'bars' ? aligned(linesOf(rows)) : broken(linesOf(rows))), [rows, panel]);
   const option = useCallback(
     (colour: Colours) => {
       const isBars = panel.kind === 'bars';

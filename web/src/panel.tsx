@@ -1,11 +1,14 @@
 /** A panel: title, scope, its SQL and its table, and the states that every panel has. */
-import { type ReactNode, useEffect, useId, useState } from 'react';
+import { type CSSProperties, type ReactNode, useEffect, useId, useState } from 'react';
 import { get, type PanelData, type PanelRow } from './api.ts';
+import { moment } from './format.ts';
 
 interface PanelProps {
   title: string;
   scope?: string;
   className?: string;
+  /** Of the page's twelve columns, with the class `spanned`. */
+  columns?: number;
   /** What it answers, and what to do. */
   help?: string;
   /** Whether a table says more than the panel itself. @default true */
@@ -15,12 +18,16 @@ interface PanelProps {
   children: ReactNode;
 }
 
-export function Panel({ title, scope, className, help, hasTable = true, data, tools, children }: PanelProps) {
+export function Panel({ title, scope, className, columns, help, hasTable = true, data, tools, children }: PanelProps) {
   const [shown, setShown] = useState<'help' | 'sql' | 'table' | undefined>();
   const id = useId();
   const toggle = (what: 'help' | 'sql' | 'table') => setShown((now) => (now === what ? undefined : what));
   return (
-    <section className={`panel ${className ?? ''}`} aria-labelledby={id}>
+    <section
+      className={`panel ${className ?? ''}`}
+      style={columns === undefined ? undefined : ({ '--columns': columns } as CSSProperties)}
+      aria-labelledby={id}
+    >
       <header>
         <h2 id={id}>{title}</h2>
         <span className="quiet">{scope}</span>
@@ -87,7 +94,7 @@ export function PlainTable({ title, rows }: { title: string; rows: readonly Pane
           {rows.map((row) => (
             <tr key={JSON.stringify(row)}>
               {columns.map((column) => (
-                <td key={column}>{row[column]}</td>
+                <td key={column}>{plain(row[column])}</td>
               ))}
             </tr>
           ))}
@@ -97,26 +104,33 @@ export function PlainTable({ title, rows }: { title: string; rows: readonly Pane
   );
 }
 
+/** Lists and maps as they are written in JSON. */
+const plain = (value: unknown) => (typeof value === 'object' && value !== null ? JSON.stringify(value) : (value as string | number));
+
 export type Loaded = { data: PanelData | undefined; problem: string | undefined };
 
-/** The rows of a panel over the last `hours`, asked again with each evaluation; the old ones stay until the new are there. */
-export function usePanel(name: string, hours: number, evaluation: number, at: string | undefined): Loaded {
-  const [loaded, setLoaded] = useState<Loaded>({ data: undefined, problem: undefined });
-  // biome-ignore lint/correctness/useExhaustiveDependencies: each evaluation asks again, though the address may be the same.
+/**
+ * The rows of a panel over the `hours` up to `at`, asked again when that moves on; the old ones stay until the new are there, but never
+ * for another range. What is no longer wanted is not waited for.
+ */
+export function usePanel(name: string, hours: number, at: string | undefined): Loaded {
+  const range = `${name} ${hours}`;
+  const [loaded, setLoaded] = useState<Loaded & { range: string }>({ range, data: undefined, problem: undefined });
   useEffect(() => {
     if (at === undefined) return;
-    let isGone = false;
+    const leaving = new AbortController();
     const to = new Date(at);
     const from = new Date(to.getTime() - hours * 3_600_000);
-    get<PanelData>(`/api/panels/${name}?from=${from.toISOString()}&to=${to.toISOString()}`).then(
-      (data) => !isGone && setLoaded({ data, problem: undefined }),
-      (error: Error) => !isGone && setLoaded((known) => ({ ...known, problem: error.message })),
+    get<PanelData>(`/api/panels/${name}?from=${from.toISOString()}&to=${to.toISOString()}`, leaving.signal).then(
+      (data) => setLoaded({ range, data, problem: undefined }),
+      (error: Error) => {
+        if (leaving.signal.aborted) return;
+        setLoaded((known) => ({ range, data: known.range === range ? known.data : undefined, problem: error.message }));
+      },
     );
-    return () => {
-      isGone = true;
-    };
-  }, [name, hours, evaluation, at]);
-  return loaded;
+    return () => leaving.abort();
+  }, [name, hours, range, at]);
+  return loaded.range === range ? loaded : { data: undefined, problem: undefined };
 }
 
 /** The one place for: still loading, failed, nothing there. */
@@ -131,5 +145,14 @@ export function PanelState({ loaded, empty, children }: { loaded: Loaded; empty:
       <div className="skeleton" />
     );
   }
-  return loaded.data.rows.length === 0 ? <p className="note">{empty}</p> : children(loaded.data);
+  return (
+    <>
+      {loaded.problem && (
+        <p className="key" role="status">
+          Not renewed since {moment(loaded.data.to, Date.now())}: {loaded.problem}
+        </p>
+      )}
+      {loaded.data.rows.length === 0 ? <p className="note">{empty}</p> : children(loaded.data)}
+    </>
+  );
 }

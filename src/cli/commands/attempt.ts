@@ -1,10 +1,9 @@
 /** `muster attempt`: one attempt, event by event. */
 import type { Command } from 'commander';
+import { printable } from '../../events/checker.ts';
 import { type AttemptDetail, type AttemptEvent, attemptDetail } from '../../slo/attempt-detail.ts';
+import { countedText, isBad, TOLD } from '../../slo/counted.ts';
 import { ask, type Context, coloured, configOf, print, printJson, throughEither } from '../context.ts';
-
-/** Fields that say most, in this order. */
-const TOLD = ['provider', 'operation', 'http_status', 'outcome', 'error_class', 'error_code', 'action', 'reason', 'duration_ms'] as const;
 
 export function attemptCommand(program: Command, context: Context): void {
   program
@@ -32,20 +31,20 @@ export function attemptCommand(program: Command, context: Context): void {
 function attemptText(context: Context, detail: AttemptDetail): string {
   const { sentence, attemptId, source, labels, traces, events, counted } = detail;
   const startMs = Date.parse(detail.startedAt ?? events[0]?.time ?? '');
-  const isBad = counted.some(({ good, total }) => good < total);
   const labelText = Object.entries(labels).map(([name, value]) => `${name.replaceAll('_', ' ')} ${value}`);
   const width = Math.max(...counted.map(({ slo }) => slo.length));
-  const counts = counted.map(({ slo, good, total, meaning }) => {
-    const verdict = total === 0 ? 'not counted' : total === 1 ? (good === 1 ? 'good' : 'bad') : `${total - good} of ${total} bad`;
-    return `  ${slo.padEnd(width)} ${coloured(context, total === 0 ? 'gray' : good < total ? 'red' : 'green', verdict.padEnd(12))} ${meaning}`;
+  const counts = counted.map((each) => {
+    const colour = each.total === 0 || each.isExcluded ? 'gray' : isBad(each) ? 'red' : 'green';
+    return `  ${each.slo.padEnd(width)} ${coloured(context, colour, countedText(each).padEnd(21))} ${each.meaning}`;
   });
   return [
-    coloured(context, isBad ? 'red' : 'green', sentence),
+    coloured(context, counted.some(isBad) ? 'red' : 'green', printable(sentence)),
     `${attemptId} of ${source}${detail.startedAt === null ? ', whose start was not heard' : `, started ${detail.startedAt}`}`,
-    ...(labelText.length > 0 ? [labelText.join(', ')] : []),
+    ...(labelText.length > 0 ? [printable(labelText.join(', '))] : []),
     ...traces.map((trace) => `trace ${trace}`),
     '',
     ...events.map((event) => eventText(event, startMs)),
+    ...(detail.isCut ? ['  … and more'] : []),
     '',
     'How it counted',
     ...counts,
@@ -54,8 +53,8 @@ function attemptText(context: Context, detail: AttemptDetail): string {
 
 function eventText(event: AttemptEvent, startMs: number): string {
   const seconds = (Date.parse(event.time) - startMs) / 1_000;
-  const told = TOLD.flatMap((name) =>
-    event[name] === undefined ? [] : [name === 'duration_ms' ? `${event[name]} ms` : String(event[name])],
-  );
-  return `  ${`${seconds < 0 ? '' : '+'}${seconds.toFixed(3)} s`.padStart(13)}  ${event.type.padEnd(32)} ${told.join(', ')}`.trimEnd();
+  const told = TOLD.flatMap((name) => (event[name] === undefined ? [] : [String(event[name])]));
+  const took = event.duration_ms === undefined ? [] : [`${event.duration_ms} ms`];
+  const distance = `${seconds < 0 ? '' : '+'}${seconds.toFixed(3)} s`;
+  return printable(`  ${distance.padStart(13)}  ${event.type.padEnd(32)} ${[...told, ...took].join(', ')}`.trimEnd());
 }

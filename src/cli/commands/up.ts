@@ -2,6 +2,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { toString as qrToString } from 'qrcode';
 import type { Config } from '../../config.ts';
@@ -28,6 +29,8 @@ import { openServices, type Services } from '../services.ts';
 const DEMO_DATA = '.muster-demo';
 /** Intake refuses while the loader is further behind than this. */
 const MAX_LAG_SECONDS = 10;
+/** A notification waits so long for what leads the failures. */
+const CAUSE_MS = 3_000;
 
 interface Options {
   demo?: boolean;
@@ -224,10 +227,11 @@ async function open(parts: Parts, deps: Pick<Serving, 'context' | 'config' | 'st
   const pulse = heartbeats(config, now);
   let isTelling = false;
   const tell = async (evaluation: Evaluation, active: readonly ActiveAlert[]) => {
-    const found = await causes.look(evaluation);
-    metrics.showCauses(found);
-    await notifier.tell(evaluation, active, found);
     await sendAll(pulse, [], onProblem);
+    // A cause makes an alert better, and must not keep it waiting: what is found later is told with the next evaluation.
+    const looking = causes.look(evaluation).then(metrics.showCauses);
+    await Promise.race([looking, sleep(CAUSE_MS)]);
+    await notifier.tell(evaluation, active, causes.latest());
   };
   const evaluator = createEvaluator({
     engine,

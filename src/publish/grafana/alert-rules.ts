@@ -98,7 +98,7 @@ function burnQuestion(slo: Slo, pair: Pair, links: Links): Question {
     summary: `${slo.title} burns its error budget {{ printf "%.1f" .Values.A.Value }} times as fast as allowed`,
     ...(hasCause && {
       causeSql: causeSql(slo, pair),
-      description: rule.annotations.description?.replace(template, '{{ with .Values.C.Labels.cause }} Leading: {{ . }}{{ end }}'),
+      description: rule.annotations.description?.replace(template, '{{ with .Values.C.Labels.leading }} Leading: {{ . }}{{ end }}'),
     }),
   };
 }

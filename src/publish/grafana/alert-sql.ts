@@ -43,10 +43,13 @@ export function burnAlertSql(slo: Slo, pair: Pair): string {
       HAVING count() = 2)))`;
 }
 
-/** One row with what leads the failures, as the label `cause`, while the evaluator fires and has found it; beside the alert's own query. */
+/**
+ * Always one row: what leads the failures as the label `leading`, empty while nothing fires or nothing stands out. To Grafana a query
+ * without a row is "no data" of the whole rule, whatever its condition says.
+ */
 export const causeSql = (slo: Slo, pair: Pair): string =>
-  `SELECT slo, cause, 1 AS found FROM alert_states
-WHERE slo = '${slo.name}' AND pair = '${pair.name}' AND cause != '' AND at = ${lastOf('alert_states', slo)}`;
+  `SELECT '${slo.name}' AS slo, max(cause) AS leading, 1 AS asked FROM alert_states
+WHERE slo = '${slo.name}' AND pair = '${pair.name}' AND at = ${lastOf('alert_states', slo)}`;
 
 /** One row per place where an alert beside the burn rates fires: what the evaluator has found open. */
 export const besideAlertSql = ({ detector }: Alert): string =>

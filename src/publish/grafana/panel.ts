@@ -7,7 +7,7 @@ import * as stat from '@grafana/grafana-foundation-sdk/stat';
 import * as table from '@grafana/grafana-foundation-sdk/table';
 import * as timeseries from '@grafana/grafana-foundation-sdk/timeseries';
 import { assertNever } from '../../errors.ts';
-import type { MetricPanel, Panel, Threshold } from '../panels/panel.ts';
+import type { MetricPanel, Panel, PanelBase, Threshold } from '../panels/panel.ts';
 import type { Links } from '../prometheus/rules.ts';
 import { clickhouseQuery, DATASOURCE } from './clickhouse-query.ts';
 
@@ -25,10 +25,12 @@ interface Place {
   y: number;
 }
 
-function thresholds(steps: readonly Threshold[]) {
+/** @param ground colour of what has no number; the first level then begins at 0 */
+function thresholds(steps: readonly Threshold[], ground?: string) {
+  const coloured = steps.map(({ from, level }) => ({ value: ground === undefined ? from : (from ?? 0), color: COLOURS[level] }));
   return new ThresholdsConfigBuilder()
     .mode(ThresholdsMode.Absolute)
-    .steps(steps.map(({ from, level }) => ({ value: from, color: COLOURS[level] })));
+    .steps(ground === undefined ? coloured : [{ value: null, color: ground }, ...coloured]);
 }
 
 export function grafanaPanel(panel: Panel, at: Place, links: Links): Builder<GrafanaPanel> {
@@ -62,14 +64,18 @@ export function grafanaPanel(panel: Panel, at: Place, links: Links): Builder<Gra
       return panel.opensAttempts ? built.overrideByName('attempt_id', [{ id: 'links', value: [attemptLink(links)] }]) : built;
     }
     case 'matrix': {
-      const { row = '', column = '', value = '' } = panel.matrix ?? {};
-      return dressed(new table.PanelBuilder(), panel, at)
-        .withTarget(query)
-        .withTransformation({
-          id: 'groupingToMatrix',
-          options: { rowField: row, columnField: column, valueField: value, emptyValue: 'null' },
-        })
-        .cellOptions({ type: common.TableCellDisplayMode.ColorBackground, mode: common.TableCellBackgroundDisplayMode.Basic });
+      const { row = '', column = '', drawn = '' } = panel.matrix ?? {};
+      return (
+        dressed(new table.PanelBuilder(), panel, at)
+          // Names and empty cells have no number, and take the colour of the first step.
+          .thresholds(thresholds(panel.thresholds ?? [], 'transparent'))
+          .withTarget(query)
+          .withTransformation({
+            id: 'groupingToMatrix',
+            options: { rowField: row, columnField: column, valueField: drawn, emptyValue: 'null' },
+          })
+          .cellOptions({ type: common.TableCellDisplayMode.ColorBackground, mode: common.TableCellBackgroundDisplayMode.Basic })
+      );
     }
     default:
       return assertNever(panel.kind);
@@ -79,7 +85,7 @@ export function grafanaPanel(panel: Panel, at: Place, links: Links): Builder<Gra
 /** What every kind of panel says of itself. */
 function dressed<B extends stat.PanelBuilder | timeseries.PanelBuilder | table.PanelBuilder>(
   builder: B,
-  panel: Omit<Panel, 'sql'>,
+  panel: PanelBase,
   at: Place,
   datasource = DATASOURCE,
 ): B {

@@ -10,34 +10,39 @@ export interface Threshold {
 /** Unit ids of Grafana that panels may have; another one does not compile. */
 export type Unit = 'none' | 'short' | 'percentunit' | 's' | 'ms' | 'ops';
 
-export interface Panel {
+/** What every panel says of itself. */
+export interface PanelBase {
   /** Stable: Grafana's data links and alerts refer to it. */
   id: number;
   name: string;
   title: string;
   /** The question that it answers, what is good and bad, and what to do. */
   description: string;
-  kind: 'stat' | 'timeseries' | 'bars' | 'table' | 'matrix';
   unit: Unit;
   decimals?: number;
   min?: number;
   max?: number;
   thresholds?: readonly Threshold[];
-  /** Units of single columns of a table. */
-  columnUnits?: Readonly<Record<string, Unit>>;
-  /** Of a matrix: which columns of the answer make its rows, its columns and its cells; `count` says what a cell stands on. */
-  matrix?: { row: string; column: string; value: string; count: string };
-  /** Whether the rows are attempts, named by `source` and `attempt_id`, that can be opened. */
-  opensAttempts?: true;
   /** Width in Grafana's 24 columns, and height in its rows. */
   span: number;
   height: number;
+}
+
+/** A panel of what is in ClickHouse. */
+export interface Panel extends PanelBase {
+  kind: 'stat' | 'timeseries' | 'bars' | 'table' | 'matrix';
+  /** Units of single columns of a table. */
+  columnUnits?: Readonly<Record<string, Unit>>;
+  /** Of a matrix: which columns of the answer make its rows, its columns and its cells; `count` says what a cell stands on, `drawn` is the value where that is enough. */
+  matrix?: { row: string; column: string; value: string; count: string; drawn: string };
+  /** Whether the rows are attempts, named by `source` and `attempt_id`, that can be opened. */
+  opensAttempts?: true;
   /** ClickHouse SQL with Grafana's macros. Series: `time`, one text column for the label, one number. */
   sql: string;
 }
 
-/** A panel of what Prometheus scrapes. It comes out in Grafana alone: Muster's page has the figures at first hand. */
-export interface MetricPanel extends Omit<Panel, 'sql' | 'kind' | 'columnUnits' | 'matrix' | 'opensAttempts'> {
+/** A panel of what Prometheus scrapes, of the collector itself. It comes out in Grafana alone. */
+export interface MetricPanel extends PanelBase {
   kind: 'timeseries';
   promql: string;
   /** Name of a series, with Prometheus's labels in double braces. */

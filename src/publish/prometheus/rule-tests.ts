@@ -94,7 +94,7 @@ function inputSeries(slo: Slo, pair: Pair, test: Case) {
     ...(test.hasCause
       ? [
           {
-            series: `${METRICS.sloLeadingCause}{slo="${slo.name}",dimension="provider",value="sms-aurora"}`,
+            series: `${METRICS.sloLeadingCause}{slo="${slo.name}",cause="provider sms-aurora and region eu-west"}`,
             values: `0.92x${3 * PHASE_MINUTES}`,
           },
         ]
@@ -129,7 +129,10 @@ function firedOf({ slo, pair }: Subject, test: Case, links: Links) {
   const rule = burnAlert(slo, pair, links);
   const burn = test.long.bad / (test.long.good + test.long.bad) / (1 - judgedOf(slo).objective);
   const summary = (rule.annotations.summary ?? '').replace(/\{\{.*\}\}/, burn.toFixed(1));
-  const cause = test.hasCause && causeTemplate(slo) !== '' ? ' Leading: provider sms-aurora accounts for 92% of the excess failures.' : '';
+  const cause =
+    test.hasCause && causeTemplate(slo) !== ''
+      ? ' Leading: provider sms-aurora and region eu-west accounts for 92% of the excess failures.'
+      : '';
   const description = (rule.annotations.description ?? '').replace(causeTemplate(slo), cause);
   return { exp_labels: rule.labels, exp_annotations: { ...rule.annotations, summary, description } };
 }

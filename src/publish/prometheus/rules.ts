@@ -65,7 +65,7 @@ function recordingRules(slos: readonly Slo[]): RecordingRule[] {
 /** What leads the failures while the alert lasts: it changes, and is no label. Nothing where no cause stands out. */
 export const causeTemplate = (slo: Slo): string =>
   slo.sli.kind === 'ratio'
-    ? `{{ with query "${METRICS.sloLeadingCause}{slo='${slo.name}'}" }}{{ with first . }} Leading: {{ .Labels.dimension }} {{ .Labels.value }} accounts for {{ .Value | humanizePercentage }} of the excess failures.{{ end }}{{ end }}`
+    ? `{{ with query "${METRICS.sloLeadingCause}{slo='${slo.name}'}" }}{{ with first . }} Leading: {{ .Labels.cause }} accounts for {{ .Value | humanizePercentage }} of the excess failures.{{ end }}{{ end }}`
     : '';
 
 /**
