@@ -147,7 +147,7 @@ function Content({
   isPaused: boolean;
   onPause: () => void;
 }) {
-  const { overview, problem, events } = live;
+  const { overview, problem, events, evaluation } = live;
   if (!overview) return <Waiting problem={problem} />;
   return (
     <>
@@ -174,10 +174,10 @@ function Content({
           <progress aria-label="Days of history" value={overview.fill.done} max={overview.fill.total} />
         </div>
       )}
-      <AttemptsChart overview={overview} theme={theme} />
+      <AttemptsChart overview={overview} evaluation={evaluation} theme={theme} />
       <Changes changes={overview.changes} now={now} />
       <SloTable slos={overview.slos} now={now} />
-      <SuccessMatrix overview={overview} />
+      <SuccessMatrix overview={overview} evaluation={evaluation} />
       <EventList events={events} isPaused={isPaused} onPause={onPause} />
       {overview.newestEvent === null && !overview.fill && <FirstEvent />}
     </>

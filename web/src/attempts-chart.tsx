@@ -28,8 +28,8 @@ function buckets(data: PanelData): Bucket[] {
   return [...found.values()];
 }
 
-export function AttemptsChart({ overview, theme }: { overview: Overview; theme: string }) {
-  const loaded = usePanel('attempts-by-result', HOURS, overview.at);
+export function AttemptsChart({ overview, evaluation, theme }: { overview: Overview; evaluation: number; theme: string }) {
+  const loaded = usePanel('attempts-by-result', HOURS, { overview, evaluation });
   return (
     <Panel title="Attempts" scope={`last ${HOURS} h, 15-minute bars; blue: did not complete in time`} className="wide" data={loaded.data}>
       <PanelState loaded={loaded} empty="No attempt has settled in the last 24 hours.">

@@ -28,7 +28,7 @@ export function DashboardPage({ name, live, now, theme }: { name: string; live: 
     );
   }
   if (!dashboard || !live.overview) return <Waiting problem={problem ?? live.problem} />;
-  const { overview } = live;
+  const { overview, evaluation } = live;
   const hours = chosen ?? dashboard.hours;
   const choose = (next: number) => {
     const query = new URLSearchParams(location.search);
@@ -58,7 +58,7 @@ export function DashboardPage({ name, live, now, theme }: { name: string; live: 
         </fieldset>
       </div>
       {dashboard.panels.map((panel) => (
-        <ShownInPanel key={panel.name} panel={panel} hours={hours} overview={overview} theme={theme} now={now} />
+        <ShownInPanel key={panel.name} panel={panel} hours={hours} overview={overview} evaluation={evaluation} theme={theme} now={now} />
       ))}
     </>
   );
@@ -85,12 +85,13 @@ interface ShownInPanelProps {
   panel: ShownPanel;
   hours: number;
   overview: Overview;
+  evaluation: number;
   theme: string;
   now: number;
 }
 
-function ShownInPanel({ panel, hours, overview, theme, now }: ShownInPanelProps) {
-  const loaded = usePanel(panel.name, hours, overview.at);
+function ShownInPanel({ panel, hours, overview, evaluation, theme, now }: ShownInPanelProps) {
+  const loaded = usePanel(panel.name, hours, { overview, evaluation });
   // Grafana has 24 columns, the page 12.
   const columns = Math.max(3, Math.ceil(panel.span / 2));
   return (

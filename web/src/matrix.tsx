@@ -9,8 +9,8 @@ const FEW = 30;
 const LAST = 'on device';
 
 /** The matrix of the overview. */
-export function SuccessMatrix({ overview }: { overview: Overview }) {
-  const loaded = usePanel('success-by-provider-region', HOURS, overview.at);
+export function SuccessMatrix({ overview, evaluation }: { overview: Overview; evaluation: number }) {
+  const loaded = usePanel('success-by-provider-region', HOURS, { overview, evaluation });
   return (
     <Panel
       title="Success by provider and region"

@@ -1,6 +1,6 @@
 /** A panel: title, scope, its SQL and its table, and the states that every panel has. */
 import { type CSSProperties, type ReactNode, useEffect, useId, useState } from 'react';
-import { get, type PanelData, type PanelRow } from './api.ts';
+import { get, type Overview, type PanelData, type PanelRow } from './api.ts';
 import { moment } from './format.ts';
 
 interface PanelProps {
@@ -110,14 +110,16 @@ const plain = (value: unknown) => (typeof value === 'object' && value !== null ?
 export type Loaded = { data: PanelData | undefined; problem: string | undefined };
 
 /**
- * The rows of a panel over the `hours` up to `at`, asked again when that moves on; the old ones stay until the new are there, but never
- * for another range. What is no longer wanted is not waited for.
+ * The rows of a panel over the `hours` up to the overview's moment, asked again when that moves on, and with each evaluation while history
+ * is filled in. The old rows stay until the new are there, but never for another range; what is no longer wanted is not waited for.
  */
-export function usePanel(name: string, hours: number, at: string | undefined): Loaded {
+export function usePanel(name: string, hours: number, { overview, evaluation }: { overview: Overview; evaluation: number }): Loaded {
+  const { at, fill } = overview;
+  const renewal = fill ? evaluation : 0;
   const range = `${name} ${hours}`;
   const [loaded, setLoaded] = useState<Loaded & { range: string }>({ range, data: undefined, problem: undefined });
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a renewal asks again, though the address is the same.
   useEffect(() => {
-    if (at === undefined) return;
     const leaving = new AbortController();
     const to = new Date(at);
     const from = new Date(to.getTime() - hours * 3_600_000);
@@ -129,7 +131,7 @@ export function usePanel(name: string, hours: number, at: string | undefined): L
       },
     );
     return () => leaving.abort();
-  }, [name, hours, range, at]);
+  }, [name, hours, range, at, renewal]);
   return loaded.range === range ? loaded : { data: undefined, problem: undefined };
 }
 
