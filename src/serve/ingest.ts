@@ -1,25 +1,15 @@
 /** `POST /v1/events`, in front of Express: from bytes to a durable answer. */
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { Candidate, Intake } from '../collect/intake.ts';
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import { fromBinary, fromStructured, isBinaryMode } from '../collect/cloudevents.ts';
+import type { Candidate } from '../collect/intake.ts';
 import { jsonCandidates, ndjsonCandidates } from '../collect/parse.ts';
 import { MusterError } from '../errors.ts';
-import { drain, readBody } from './body.ts';
+import type { Admit } from './admission.ts';
+import { drain } from './body.ts';
 import { problemOf, sendJson, sendProblem } from './problem.ts';
-import { assertSameHost } from './same-host.ts';
-
-/** A request waits this long for room before it is refused. */
-const WAIT_FOR_ROOM_MS = 2_000;
-const WAIT_STEP_MS = 50;
-/** Bodies in memory at once; beyond it requests wait. */
-const MAX_BYTES_IN_FLIGHT = 64 * 1024 * 1024;
 
 export interface IngestDeps {
-  /** Undefined while the store is still starting. */
-  intake: () => Intake | undefined;
-  /** Whether the log and the loader can take more. */
-  hasRoom: () => boolean;
-  maxBodyBytes: number;
+  admit: Admit;
   observe: (seconds: number) => void;
   onDefect: (message: string) => void;
 }
@@ -28,40 +18,12 @@ export type IngestHandler = (request: IncomingMessage, response: ServerResponse)
 
 /** The handler of `POST /v1/events`. */
 export function createIngest(deps: IngestDeps): IngestHandler {
-  let bytesInFlight = 0;
-
-  const take = async (request: IncomingMessage) => {
-    assertSameHost(request);
-    if (request.method !== 'POST') throw new MusterError('MUSTER_METHOD_NOT_ALLOWED', 'events are sent with POST');
-    const parse = parserOf(request.headers['content-type']);
-    const intake = await roomFor();
-    let held = 0;
-    const hold = (bytes: number) => {
-      held += bytes;
-      bytesInFlight += bytes;
-      // Those who are already sending may go above the bound a little, so that all of them do not stop at once.
-      if (bytesInFlight > 2 * MAX_BYTES_IN_FLIGHT)
-        throw new MusterError('MUSTER_OVERLOADED', 'too much is on its way at once; send this request again');
-    };
-    try {
-      return await intake.accept(parse(await readBody(request, deps.maxBodyBytes, hold)), 'live');
-    } finally {
-      bytesInFlight -= held;
-    }
-  };
-
-  const roomFor = async (): Promise<Intake> => {
-    for (let waitedMs = 0; ; waitedMs += WAIT_STEP_MS) {
-      const intake = deps.intake();
-      if (intake && deps.hasRoom() && bytesInFlight <= MAX_BYTES_IN_FLIGHT) return intake;
-      if (waitedMs >= WAIT_FOR_ROOM_MS) {
-        throw intake
-          ? new MusterError('MUSTER_OVERLOADED', 'events come in faster than they can be loaded; send this request again')
-          : new MusterError('MUSTER_NOT_READY', 'the store is still starting; send this request again');
-      }
-      await sleep(WAIT_STEP_MS);
-    }
-  };
+  const take = (request: IncomingMessage) =>
+    deps.admit(
+      request,
+      () => parserOf(request.headers),
+      (intake, body, parse) => intake.accept(parse(body), 'live'),
+    );
 
   return async (request, response) => {
     const startMs = performance.now();
@@ -88,9 +50,21 @@ export function createIngest(deps: IngestDeps): IngestHandler {
 }
 
 /** How the body is read. @throws MUSTER_UNSUPPORTED_TYPE */
-function parserOf(contentType: string | undefined): (body: Buffer) => Iterable<Candidate> {
-  const mediaType = contentType?.split(';')[0]?.trim().toLowerCase() ?? '';
+function parserOf(headers: IncomingHttpHeaders): (body: Buffer) => Iterable<Candidate> {
+  const mediaType = mediaTypeOf(headers);
+  if (mediaType === 'application/cloudevents+json' || mediaType === 'application/cloudevents-batch+json') return cloudEventCandidates;
+  if (isBinaryMode(headers)) return (body) => [fromBinary(headers, body)];
   if (mediaType === 'application/json') return jsonCandidates;
   if (mediaType === 'application/x-ndjson') return ndjsonCandidates;
-  throw new MusterError('MUSTER_UNSUPPORTED_TYPE', 'Content-Type: expected application/json or application/x-ndjson');
+  throw new MusterError(
+    'MUSTER_UNSUPPORTED_TYPE',
+    'Content-Type: expected application/json, application/x-ndjson, application/cloudevents+json or application/cloudevents-batch+json',
+  );
 }
+
+/** Type and subtype of a request's body, in lower case; '' without one. */
+export const mediaTypeOf = (headers: IncomingHttpHeaders): string => headers['content-type']?.split(';')[0]?.trim().toLowerCase() ?? '';
+
+/** Structured mode is one event, a batch is an array; the body tells them apart. */
+const cloudEventCandidates = (body: Buffer): Candidate[] =>
+  jsonCandidates(body).map((candidate) => ('value' in candidate ? fromStructured(candidate.value) : candidate));

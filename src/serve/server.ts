@@ -5,22 +5,23 @@ import express, { type Express, type NextFunction, type Request, type Response }
 import helmet from 'helmet';
 import { MusterError } from '../errors.ts';
 import { INSTANCE_HEADER } from '../names.ts';
-import { createIngest, type IngestDeps } from './ingest.ts';
+import { type AdmissionDeps, createAdmission } from './admission.ts';
+import { createIngest } from './ingest.ts';
 import { listenOnLoopback } from './listen.ts';
 import type { Metrics } from './metrics.ts';
+import { createOtlp, type OtlpDeps } from './otlp.ts';
 import { problemOf, sendProblem } from './problem.ts';
 import { type ApiDeps, apiRoutes } from './routes/api.ts';
 import { type CoreRoutesDeps, coreRoutes } from './routes/core.ts';
 import { runbookText } from './runbooks.ts';
 import { assertSameHost } from './same-host.ts';
 
-const HOT_PATH = '/v1/events';
 const WEB = fileURLToPath(new URL('../../web/dist/', import.meta.url));
 /** Pages of the web UI; each is the one document. */
 const PAGES = ['/', '/overview', '/slos', '/slos/:name', '/attempts/:id', '/dashboards/:name', '/runbooks', '/runbooks/:name'];
 
 export interface ServerDeps {
-  ingest: IngestDeps;
+  intake: AdmissionDeps & Omit<OtlpDeps, 'admit'>;
   api: ApiDeps;
   core: CoreRoutesDeps;
   metrics: Metrics;
@@ -92,10 +93,17 @@ export function createApp(deps: ServerDeps): Express {
  */
 export async function listen(deps: ServerDeps, port: number): Promise<{ server: Server; url: string }> {
   const app = createApp(deps);
-  const ingest = createIngest(deps.ingest);
+  const { intake } = deps;
+  const shared = { ...intake, admit: createAdmission(intake) };
+  const hot = new Map([
+    ['/v1/events', createIngest(shared)],
+    ['/v1/traces', createOtlp('traces', shared)],
+    ['/v1/logs', createOtlp('logs', shared)],
+  ]);
   const server = createServer({ headersTimeout: 10_000, requestTimeout: 60_000, keepAliveTimeout: 65_000 }, (request, response) => {
     const { url = '' } = request;
-    if (url === HOT_PATH || url.startsWith(`${HOT_PATH}?`)) void ingest(request, response);
+    const handler = hot.get(url.split('?', 1)[0] ?? '');
+    if (handler) void handler(request, response);
     else app(request, response);
   });
   server.maxConnections = 10_000;

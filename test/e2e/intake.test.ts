@@ -48,6 +48,27 @@ describe('accepts', () => {
     expect(await post('[]', json)).toMatchObject({ status: 200, body: { accepted: 0 } });
   });
 
+  test('CloudEvents, structured, batched and binary', async () => {
+    const { id, source, type, time, ...data } = event() as Record<string, unknown>;
+    const envelope = { specversion: '1.0', id, source, type: `org.example.${type}`, time, data };
+    const structured = { 'content-type': 'application/cloudevents+json; charset=utf-8' };
+    expect(await post(JSON.stringify(envelope), structured)).toMatchObject({ status: 200, body: { accepted: 1 } });
+    const batch = JSON.stringify([envelope, { ...envelope, id: `${id}-2` }, { ...envelope, specversion: '0.3' }]);
+    expect(await post(batch, { 'content-type': 'application/cloudevents-batch+json' })).toMatchObject({
+      status: 200,
+      body: { accepted: 1, duplicates: 1, rejected: [{ index: 2, message: 'specversion: expected "1.0"' }] },
+    });
+    const attributes = {
+      'ce-specversion': '1.0',
+      'ce-id': `${id}-3`,
+      'ce-source': String(source),
+      'ce-type': String(type),
+      'ce-time': String(time),
+    };
+    const binary = { 'content-type': 'application/json', ...attributes };
+    expect(await post(JSON.stringify(data), binary)).toMatchObject({ status: 200, body: { accepted: 1 } });
+  });
+
   test('what is valid of a batch, and says of the rest where and why', async () => {
     const { status, body } = await post(`${JSON.stringify(event())}\n{"id":"x"}\nnot json\n`, { 'content-type': 'application/x-ndjson' });
     expect(status).toBe(200);

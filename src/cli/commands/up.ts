@@ -174,10 +174,11 @@ function serve({ context, config, parts, stream, metrics, instance, fill, onProb
   };
   return listen(
     {
-      ingest: {
+      intake: {
         intake: () => parts.services?.intake,
         hasRoom,
         maxBodyBytes: config.maxBodyBytes,
+        fingerprint: (text) => parts.services?.pseudonyms.of('record', text) ?? '',
         observe: metrics.observeIntake,
         onDefect: onProblem,
       },

@@ -1,8 +1,9 @@
 /** The registry of connectors: one file each, one line here. */
+import { cloudevents } from './cloudevents.ts';
 import type { Connector } from './connector.ts';
 import { duo } from './duo.ts';
 import { googleWorkspace } from './google-workspace.ts';
 import { muster } from './muster.ts';
 import { okta } from './okta.ts';
 
-export const CONNECTORS: readonly Connector[] = [muster, okta, duo, googleWorkspace];
+export const CONNECTORS: readonly Connector[] = [muster, cloudevents, okta, duo, googleWorkspace];

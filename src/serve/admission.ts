@@ -1,0 +1,70 @@
+/** Who may hand in events now: the own host, POST, room in memory, log and loader. Shared by all routes of intake. */
+import type { IncomingMessage } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Intake } from '../collect/intake.ts';
+import { MusterError } from '../errors.ts';
+import { readBody } from './body.ts';
+import { assertSameHost } from './same-host.ts';
+
+/** A request waits this long for room before it is refused. */
+const WAIT_FOR_ROOM_MS = 2_000;
+const WAIT_STEP_MS = 50;
+/** Bodies in memory at once; beyond it requests wait. */
+const MAX_BYTES_IN_FLIGHT = 64 * 1024 * 1024;
+
+export interface AdmissionDeps {
+  /** Undefined while the store is still starting. */
+  intake: () => Intake | undefined;
+  /** Whether the log and the loader can take more. */
+  hasRoom: () => boolean;
+  maxBodyBytes: number;
+}
+
+/**
+ * Reads a request's body once there is room, and holds its bytes against the bound until `use` is done.
+ * @param check looks at the headers before anything is read; what it makes of them is handed on
+ * @throws MUSTER_FORBIDDEN_HOST, MUSTER_METHOD_NOT_ALLOWED, MUSTER_NOT_READY, MUSTER_OVERLOADED, MUSTER_BODY_TOO_LARGE, MUSTER_UNSUPPORTED_TYPE, MUSTER_BAD_JSON
+ */
+export type Admit = <C, T>(
+  request: IncomingMessage,
+  check: () => C,
+  use: (intake: Intake, body: Buffer, checked: C) => Promise<T>,
+) => Promise<T>;
+
+/** The admission of one server: its bound is that of all routes together. */
+export function createAdmission(deps: AdmissionDeps): Admit {
+  let bytesInFlight = 0;
+
+  const roomFor = async (): Promise<Intake> => {
+    for (let waitedMs = 0; ; waitedMs += WAIT_STEP_MS) {
+      const intake = deps.intake();
+      if (intake && deps.hasRoom() && bytesInFlight <= MAX_BYTES_IN_FLIGHT) return intake;
+      if (waitedMs >= WAIT_FOR_ROOM_MS) {
+        throw intake
+          ? new MusterError('MUSTER_OVERLOADED', 'events come in faster than they can be loaded; send this request again')
+          : new MusterError('MUSTER_NOT_READY', 'the store is still starting; send this request again');
+      }
+      await sleep(WAIT_STEP_MS);
+    }
+  };
+
+  return async (request, check, use) => {
+    assertSameHost(request);
+    if (request.method !== 'POST') throw new MusterError('MUSTER_METHOD_NOT_ALLOWED', 'events are sent with POST');
+    const checked = check();
+    const intake = await roomFor();
+    let held = 0;
+    const hold = (bytes: number) => {
+      held += bytes;
+      bytesInFlight += bytes;
+      // Those who are already sending may go above the bound a little, so that all of them do not stop at once.
+      if (bytesInFlight > 2 * MAX_BYTES_IN_FLIGHT)
+        throw new MusterError('MUSTER_OVERLOADED', 'too much is on its way at once; send this request again');
+    };
+    try {
+      return await use(intake, await readBody(request, deps.maxBodyBytes, hold), checked);
+    } finally {
+      bytesInFlight -= held;
+    }
+  };
+}

@@ -1,0 +1,114 @@
+/**
+ * `POST /v1/traces` and `/v1/logs`: OTLP/HTTP 1.x in protobuf and JSON. Spans and log records that name an event of the catalogue become
+ * events; an answer comes in the type of the request, errors too, and is retryable only where a retry helps.
+ */
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import type { Rejection } from '../collect/intake.ts';
+import { eventOf, isEvent } from '../collect/otlp/event.ts';
+import { recordsOf } from '../collect/otlp/records.ts';
+import { decodeRequest, encodeResponse, encodeStatus, type Signal } from '../collect/otlp/schema.ts';
+import { jsonCandidates } from '../collect/parse.ts';
+import { MusterError } from '../errors.ts';
+import type { Admit } from './admission.ts';
+import { drain } from './body.ts';
+import { type IngestHandler, mediaTypeOf } from './ingest.ts';
+import { problemOf } from './problem.ts';
+
+const JSON_TYPE = 'application/json';
+const PROTOBUF_TYPE = 'application/x-protobuf';
+type Encoding = typeof JSON_TYPE | typeof PROTOBUF_TYPE;
+
+/** Codes of google.rpc.Code by HTTP status. */
+const RPC_CODES: Readonly<Record<number, number>> = { 400: 3, 403: 7, 404: 5, 405: 12, 413: 8, 415: 3, 429: 8, 502: 14, 503: 14, 504: 4 };
+const RPC_UNKNOWN = 2;
+/** So many rejections are told in words. */
+const TOLD_REJECTIONS = 3;
+
+/** What a refusal is called in an answer of the signal. */
+const REJECTED = { traces: 'rejectedSpans', logs: 'rejectedLogRecords' } as const satisfies Record<Signal, string>;
+
+export interface OtlpDeps {
+  admit: Admit;
+  /** A stable id made of any text, keyed. */
+  fingerprint: (text: string) => string;
+  observe: (seconds: number) => void;
+  onDefect: (message: string) => void;
+}
+
+/** The handler of one signal. */
+export function createOtlp(signal: Signal, deps: OtlpDeps): IngestHandler {
+  const take = (request: IncomingMessage) =>
+    deps.admit(
+      request,
+      () => encodingOf(request.headers),
+      async (intake, body, encoding) => {
+        const events = recordsOf(signal, decoded(signal, encoding, body)).filter(isEvent);
+        const candidates = events.map((record) => ({ value: eventOf(record, deps.fingerprint) }));
+        return { encoding, rejected: (await intake.accept(candidates, 'live')).rejected };
+      },
+    );
+
+  return async (request, response) => {
+    const startMs = performance.now();
+    try {
+      const { encoding, rejected } = await take(request);
+      answer(response, signal, encoding, rejected);
+    } catch (error) {
+      if (!response.headersSent && !response.destroyed) refuse(response, request, error, deps.onDefect);
+      drain(request);
+    } finally {
+      deps.observe((performance.now() - startMs) / 1_000);
+    }
+  };
+}
+
+/** @throws MUSTER_UNSUPPORTED_TYPE */
+function encodingOf(headers: IncomingHttpHeaders): Encoding {
+  const mediaType = mediaTypeOf(headers);
+  if (mediaType === JSON_TYPE || mediaType === PROTOBUF_TYPE) return mediaType;
+  throw new MusterError('MUSTER_UNSUPPORTED_TYPE', `Content-Type: expected ${PROTOBUF_TYPE} or ${JSON_TYPE}`);
+}
+
+/** @throws MUSTER_BAD_JSON, MUSTER_BAD_ARGUMENT */
+function decoded(signal: Signal, encoding: Encoding, body: Buffer): unknown {
+  if (encoding === JSON_TYPE) {
+    const [candidate] = jsonCandidates(body);
+    return candidate && 'value' in candidate ? candidate.value : undefined;
+  }
+  try {
+    return decodeRequest(signal, body);
+  } catch (cause) {
+    throw new MusterError('MUSTER_BAD_ARGUMENT', `the body is not a message of OTLP's protobuf for ${signal}`, { cause });
+  }
+}
+
+/** Full success says nothing; what was rejected is counted, and the first reasons are told. */
+function answer(response: ServerResponse, signal: Signal, encoding: Encoding, rejected: readonly Rejection[]): void {
+  const told = rejected.slice(0, TOLD_REJECTIONS).map(({ index, message }) => `event ${index}: ${message}`);
+  const errorMessage = [...told, ...(rejected.length > told.length ? [`and ${rejected.length - told.length} others`] : [])].join('; ');
+  const partial = rejected.length === 0 ? undefined : { rejected: rejected.length, errorMessage };
+  const json = partial ? { partialSuccess: { [REJECTED[signal]]: String(partial.rejected), errorMessage } } : {};
+  send(response, 200, encoding, encoding === PROTOBUF_TYPE ? encodeResponse(partial) : JSON.stringify(json));
+}
+
+function refuse(response: ServerResponse, request: IncomingMessage, error: unknown, onDefect: (message: string) => void): void {
+  // Who sent another type reads JSON.
+  const encoding = mediaTypeOf(request.headers) === PROTOBUF_TYPE ? PROTOBUF_TYPE : JSON_TYPE;
+  const { status: own, headers, body } = problemOf(error, onDefect);
+  // An SDK drops what is answered with 500: trouble of ours is worth another try.
+  const status = own === 500 ? 503 : own;
+  const message = { code: RPC_CODES[status] ?? RPC_UNKNOWN, message: String(body.detail) };
+  const more = { ...headers, ...(own === 500 && { 'retry-after': '1' }), ...(status === 405 && { allow: 'POST' }) };
+  send(response, status, encoding, encoding === PROTOBUF_TYPE ? encodeStatus(message) : JSON.stringify(message), more);
+}
+
+function send(
+  response: ServerResponse,
+  status: number,
+  type: Encoding,
+  body: string | Uint8Array,
+  headers: Record<string, string> = {},
+): void {
+  response.writeHead(status, { 'content-type': type, 'content-length': String(Buffer.byteLength(body)), ...headers });
+  response.end(body);
+}
