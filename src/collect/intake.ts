@@ -1,6 +1,7 @@
 /** Intake: checks events, replaces what is personal, makes them durable in the log, and says what became of each. */
 import { setImmediate as yieldToLoop } from 'node:timers/promises';
 import { checkEvent, httpBounds, importBounds } from '../events/checker.ts';
+import { type SpanRow, spanLine } from '../store/span-row.ts';
 import type { KnownIdentities, Sighting } from './known-identities.ts';
 import { LineBuffer } from './line-buffer.ts';
 import type { LogWriter } from './log-writer.ts';
@@ -59,6 +60,11 @@ export interface Intake {
    * @throws MUSTER_LOG_FAILED when nothing could be made durable
    */
   accept(candidates: Iterable<Candidate>, mode: 'live' | 'import'): Promise<IntakeResult>;
+  /**
+   * Resolves once the spans are durable.
+   * @throws MUSTER_LOG_FAILED
+   */
+  keepSpans(spans: readonly SpanRow[]): Promise<void>;
 }
 
 interface Prepared {
@@ -145,6 +151,11 @@ export function createIntake(deps: IntakeDeps): Intake {
       };
       if (deps.onCounted) report(prepared, sightings, rejected.length, labelOf, deps.onCounted);
       return result;
+    },
+    async keepSpans(spans) {
+      if (spans.length === 0) return;
+      const receivedAtMs = deps.now();
+      await deps.log.append(Buffer.from(spans.map((span) => spanLine(span, receivedAtMs)).join('')), spans.length, 'spans');
     },
   };
 }

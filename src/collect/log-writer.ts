@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { MusterError } from '../errors.ts';
 import { syncDirectory } from '../store/durable-files.ts';
 import type { SegmentSource } from '../store/loader.ts';
-import { encodeHeader, MAX_PAYLOAD_BYTES, scanRecords, segmentName, segmentSequence } from '../store/log-format.ts';
+import { encodeHeader, MAX_PAYLOAD_BYTES, type RecordKind, scanRecords, segmentName, segmentSequence } from '../store/log-format.ts';
 
 /** A segment is closed at this size even when nobody asks for it. */
 const MAX_SEGMENT_BYTES = 64 * 1024 * 1024;
@@ -13,10 +13,10 @@ const MAX_GROUP_RECORDS = 512;
 
 export interface LogWriter extends SegmentSource {
   /**
-   * Appends a record of `rows` lines; resolves when its bytes and the segment's directory entry are synced.
+   * Appends a record of `rows` lines of one kind; resolves when its bytes and the segment's directory entry are synced.
    * @throws MUSTER_LOG_FAILED when they are not; nothing of the record is kept then
    */
-  append(payload: Buffer, rows: number): Promise<void>;
+  append(payload: Buffer, rows: number, kind?: RecordKind): Promise<void>;
   /** Bytes in the log that the loader has not yet released. */
   bytes(): number;
   close(): Promise<void>;
@@ -25,6 +25,7 @@ export interface LogWriter extends SegmentSource {
 interface Waiting {
   payload: Buffer;
   rows: number;
+  kind: RecordKind;
   resolve: () => void;
   reject: (error: unknown) => void;
 }
@@ -65,9 +66,9 @@ export async function openLogWriter(directory: string, options: { after: number 
   const writeGroup = async (group: readonly Waiting[]) => {
     const current = segment ?? (await openSegment());
     const start = sizes.get(current.path) ?? 0;
-    const buffers = group.flatMap(({ payload, rows }) => {
+    const buffers = group.flatMap(({ payload, rows, kind }) => {
       sequence += 1;
-      return [encodeHeader(sequence, rows, payload), payload];
+      return [encodeHeader(sequence, rows, payload, kind), payload];
     });
     try {
       const end = await writeFully(current.file, buffers, start);
@@ -125,10 +126,10 @@ export async function openLogWriter(directory: string, options: { after: number 
   };
 
   return {
-    append: (payload, rows) =>
+    append: (payload, rows, kind = 'events') =>
       new Promise<void>((resolve, reject) => {
         if (payload.length > MAX_PAYLOAD_BYTES) throw new RangeError('a record of the log may not be larger than its format allows');
-        queue.push({ payload, rows, resolve, reject });
+        queue.push({ payload, rows, kind, resolve, reject });
         wake();
       }),
     async seal() {

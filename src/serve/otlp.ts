@@ -1,12 +1,13 @@
 /**
  * `POST /v1/traces` and `/v1/logs`: OTLP/HTTP 1.x in protobuf and JSON. Spans and log records that name an event of the catalogue become
- * events; an answer comes in the type of the request, errors too, and is retryable only where a retry helps.
+ * events, and spans are kept beside them; an answer comes in the type of the request, errors too, and is retryable only where a retry helps.
  */
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import type { Rejection } from '../collect/intake.ts';
 import { eventOf, isEvent } from '../collect/otlp/event.ts';
 import { recordsOf } from '../collect/otlp/records.ts';
 import { decodeRequest, encodeResponse, encodeStatus, type Signal } from '../collect/otlp/schema.ts';
+import { isSpan, spanOf } from '../collect/otlp/span.ts';
 import { jsonCandidates } from '../collect/parse.ts';
 import { MusterError } from '../errors.ts';
 import type { Admit } from './admission.ts';
@@ -42,8 +43,9 @@ export function createOtlp(signal: Signal, deps: OtlpDeps): IngestHandler {
       request,
       () => encodingOf(request.headers),
       async (intake, body, encoding) => {
-        const events = recordsOf(signal, decoded(signal, encoding, body)).filter(isEvent);
-        const candidates = events.map((record) => ({ value: eventOf(record, deps.fingerprint) }));
+        const records = [...recordsOf(signal, decoded(signal, encoding, body))];
+        await intake.keepSpans(records.filter(isSpan).map(spanOf));
+        const candidates = records.filter(isEvent).map((record) => ({ value: eventOf(record, deps.fingerprint) }));
         return { encoding, rejected: (await intake.accept(candidates, 'live')).rejected };
       },
     );

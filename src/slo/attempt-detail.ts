@@ -11,6 +11,7 @@ const HOUR_MS = 60 * MINUTE_MS;
 /** Events of an attempt are looked for from so long before its first minute to so long after it settled and ended. */
 const AROUND_MS = HOUR_MS;
 const MAX_EVENTS = 1_000;
+const MAX_SPANS = 1_000;
 const MAX_SECONDS = 10;
 const REFUSED = 'refused:';
 const MAX_SOURCES = 10;
@@ -53,9 +54,24 @@ export interface AttemptDetail {
   traces: string[];
   /** Oldest first, without fields that are empty. */
   events: AttemptEvent[];
-  /** Whether there are more events than are shown. */
+  /** Whether there are more events or spans than are shown. */
   isCut: boolean;
+  /** Spans of its traces, by their start. */
+  spans: AttemptSpan[];
   counted: Counted[];
+}
+
+export interface AttemptSpan {
+  spanId: string;
+  parentSpanId: string;
+  service: string;
+  name: string;
+  kind: string;
+  /** Milliseconds since 1970, with microseconds behind the point. */
+  startMs: number;
+  durationMs: number;
+  hasFailed: boolean;
+  attributes: Record<string, string>;
 }
 
 export type AttemptEvent = { id: string; type: string; time: string } & Record<string, unknown>;
@@ -112,6 +128,8 @@ export async function attemptDetail(
   const homeMs = row.home * MINUTE_MS;
   const of = eventsWhere(asked.id, source, homeMs - AROUND_MS, Math.max(homeMs, settledMs, row.overdue_until * MINUTE_MS) + AROUND_MS);
   const events = await eventsOf(session, of);
+  const traces = [...new Set(events.flatMap(({ trace_id: trace }) => (typeof trace === 'string' ? [trace] : [])))];
+  const spans = await spansOf(session, traces);
   const moment = (ms: number) => (ms === 0 ? null : new Date(ms).toISOString());
   const isUser = row.traffic === '' || row.traffic === 'user';
   const ofAttempt =
@@ -129,9 +147,10 @@ export async function attemptDetail(
     errorCode: row.error_code,
     fault: isPending ? '' : row.fault,
     labels: Object.fromEntries(LABELS.flatMap((name) => (row[name] ? [[name, row[name]]] : []))),
-    traces: [...new Set(events.flatMap(({ trace_id: trace }) => (typeof trace === 'string' ? [trace] : [])))],
+    traces,
     events,
-    isCut: events.length === MAX_EVENTS,
+    spans,
+    isCut: events.length === MAX_EVENTS || spans.length === MAX_SPANS,
   };
   const ofEvents = await countsOf(session, slos, 'event', { ...of, where: `${of.where} AND traffic IN ('', 'user')` });
   const planned = isPending ? [] : await maintenanceIn(session, settledMs, settledMs + 1);
@@ -191,6 +210,26 @@ async function eventsOf(session: Session, { table, where, parameters }: Source):
     const filled = Object.entries(row).filter(([, value]) => !isEmpty(value));
     return { ...(Object.fromEntries(filled) as AttemptEvent), time: new Date(Number(at)).toISOString() };
   });
+}
+
+/** The spans of these traces (lower-case hex). */
+async function spansOf(session: Session, traces: readonly string[]): Promise<AttemptSpan[]> {
+  if (traces.length === 0) return [];
+  const rows = await session.rows<
+    Omit<AttemptSpan, 'startMs' | 'durationMs' | 'hasFailed'> & { start_us: string; duration_us: string; failed: number }
+  >(
+    `SELECT span_id AS spanId, parent_span_id AS parentSpanId, service, name, kind, toString(toUnixTimestamp64Micro(start)) AS start_us, toString(duration_us) AS duration_us,
+       has_failed AS failed, attributes
+     FROM spans_log FINAL WHERE trace_id IN (SELECT arrayJoin(splitByChar(',', {traces:String})))
+     ORDER BY start, span_id LIMIT ${MAX_SPANS} SETTINGS max_execution_time = ${MAX_SECONDS}`,
+    { traces: traces.join(',') },
+  );
+  return rows.map(({ start_us, duration_us, failed, ...span }) => ({
+    ...span,
+    startMs: Number(start_us) / 1_000,
+    durationMs: Number(duration_us) / 1_000,
+    hasFailed: failed === 1,
+  }));
 }
 
 const isEmpty = (value: unknown) =>

@@ -1,7 +1,8 @@
-/** One block of log records on its way into `events`. */
+/** One block of log records on its way into `events` and `spans_log`. */
 import type { Engine } from './engine.ts';
 import { EVENT_COLUMN_NAMES, EVENT_SELECT, EVENT_STRUCTURE, type EventRow } from './event-row.ts';
-import type { LogRecord } from './log-format.ts';
+import type { LogRecord, RecordKind } from './log-format.ts';
+import { SPAN_COLUMN_NAMES, SPAN_SELECT, SPAN_STRUCTURE } from './span-row.ts';
 
 /** A block handed to the engine holds at most this many rows: large blocks cost a tenth of the CPU of small ones. */
 const MAX_BLOCK_ROWS = 100_000;
@@ -32,11 +33,17 @@ export class Block {
 
 /** What becomes of the rows of a block. */
 export interface RowHandling {
-  /** Called for each row once it is in `events`, one by one, so that a block's rows are never held together. */
+  /** Called for each event's row once it is in `events`, one by one, so that a block's rows are never held together. */
   onRow: (row: EventRow) => void;
   /** Keeps a line that the engine cannot read. */
   setAside: (line: Buffer) => Promise<void>;
 }
+
+/** Where rows of a kind go, and how the engine reads them. */
+const TARGETS = {
+  events: { table: 'events', columns: EVENT_COLUMN_NAMES.join(', '), select: EVENT_SELECT, structure: EVENT_STRUCTURE },
+  spans: { table: 'spans_log', columns: SPAN_COLUMN_NAMES, select: SPAN_SELECT, structure: SPAN_STRUCTURE },
+} as const satisfies Record<RecordKind, unknown>;
 
 /**
  * Inserts records. Doing it twice changes nothing.
@@ -44,14 +51,16 @@ export interface RowHandling {
  * @throws when the engine refuses for another reason: nothing can be said of the rows then
  */
 export async function loadRecords(engine: Engine, records: readonly LogRecord[], handling: RowHandling): Promise<void> {
-  await loadLines(engine, Buffer.concat(records.map(({ payload }) => payload)), handling);
+  const linesOf = (kind: RecordKind) => Buffer.concat(records.flatMap((record) => (record.kind === kind ? [record.payload] : [])));
+  await loadLines(engine, 'spans', linesOf('spans'), handling);
+  await loadLines(engine, 'events', linesOf('events'), handling);
 }
 
-async function loadLines(engine: Engine, lines: Buffer, handling: RowHandling): Promise<void> {
+async function loadLines(engine: Engine, kind: RecordKind, lines: Buffer, handling: RowHandling): Promise<void> {
   if (lines.length === 0) return;
   try {
-    await insert(engine, lines);
-    eachRow(lines, handling.onRow);
+    await insert(engine, kind, lines);
+    if (kind === 'events') eachRow(lines, handling.onRow);
     return;
   } catch (error) {
     if (!isUnreadable(error)) throw error;
@@ -61,14 +70,15 @@ async function loadLines(engine: Engine, lines: Buffer, handling: RowHandling): 
     await handling.setAside(lines);
     return;
   }
-  await loadLines(engine, lines.subarray(0, middle), handling);
-  await loadLines(engine, lines.subarray(middle), handling);
+  await loadLines(engine, kind, lines.subarray(0, middle), handling);
+  await loadLines(engine, kind, lines.subarray(middle), handling);
 }
 
-async function insert(engine: Engine, lines: Buffer): Promise<void> {
-  await engine.withFile('load', lines, 'JSONCompactEachRow', EVENT_STRUCTURE, (file) =>
+async function insert(engine: Engine, kind: RecordKind, lines: Buffer): Promise<void> {
+  const { table, columns, select, structure } = TARGETS[kind];
+  await engine.withFile('load', lines, 'JSONCompactEachRow', structure, (file) =>
     engine.session('load').run(
-      `INSERT INTO events (${EVENT_COLUMN_NAMES.join(', ')}) SELECT ${EVENT_SELECT} FROM ${file}
+      `INSERT INTO ${table} (${columns}) SELECT ${select} FROM ${file}
        SETTINGS max_threads = 1, max_insert_threads = 1, max_insert_block_size = ${MAX_BLOCK_ROWS},
          min_insert_block_size_rows = ${MAX_BLOCK_ROWS}, max_partitions_per_insert_block = 0, input_format_parallel_parsing = 0`,
     ),

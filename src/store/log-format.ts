@@ -3,11 +3,20 @@ import { crc32 } from 'node:zlib';
 
 /** Bytes of a record's header, little-endian: magic u32, payload length u32, sequence u64, rows u32, CRC-32 u32. */
 export const HEADER_BYTES = 24;
-const MAGIC = 0x4d535401;
+/** Of a record's magic the last byte says what its rows are. */
+const KINDS = { events: 0x4d535401, spans: 0x4d535402 } as const;
+export type RecordKind = keyof typeof KINDS;
+const MAGICS = new Map<number, RecordKind>([
+  [KINDS.events, 'events'],
+  [KINDS.spans, 'spans'],
+]);
+/** The three bytes that all magics end with, as they lie in the file. */
+const MAGIC_TAIL = Buffer.from([0x54, 0x53, 0x4d]);
 /** A payload never exceeds this; a length beyond it is damage. */
 export const MAX_PAYLOAD_BYTES = 128 * 1024 * 1024;
 
 export interface LogRecord {
+  kind: RecordKind;
   sequence: number;
   rows: number;
   /** `rows` lines, each one JSON array followed by a line feed. */
@@ -15,9 +24,9 @@ export interface LogRecord {
 }
 
 /** Header of a record; the CRC covers the header before it and the payload. */
-export function encodeHeader(sequence: number, rows: number, payload: Buffer): Buffer {
+export function encodeHeader(sequence: number, rows: number, payload: Buffer, kind: RecordKind = 'events'): Buffer {
   const header = Buffer.alloc(HEADER_BYTES);
-  header.writeUInt32LE(MAGIC, 0);
+  header.writeUInt32LE(KINDS[kind], 0);
   header.writeUInt32LE(payload.length, 4);
   header.writeBigUInt64LE(BigInt(sequence), 8);
   header.writeUInt32LE(rows, 16);
@@ -51,21 +60,21 @@ export function scanRecords(segment: Buffer): { records: LogRecord[]; damages: D
 }
 
 function recordAt(segment: Buffer, offset: number): LogRecord | undefined {
-  if (offset + HEADER_BYTES > segment.length || segment.readUInt32LE(offset) !== MAGIC) return undefined;
+  if (offset + HEADER_BYTES > segment.length) return undefined;
+  const kind = MAGICS.get(segment.readUInt32LE(offset));
+  if (kind === undefined) return undefined;
   const length = segment.readUInt32LE(offset + 4);
   const end = offset + HEADER_BYTES + length;
   if (length > MAX_PAYLOAD_BYTES || end > segment.length) return undefined;
   const payload = segment.subarray(offset + HEADER_BYTES, end);
   const checksum = crc32(payload, crc32(segment.subarray(offset, offset + 20)));
   if (checksum !== segment.readUInt32LE(offset + 20)) return undefined;
-  return { sequence: Number(segment.readBigUInt64LE(offset + 8)), rows: segment.readUInt32LE(offset + 16), payload };
+  return { kind, sequence: Number(segment.readBigUInt64LE(offset + 8)), rows: segment.readUInt32LE(offset + 16), payload };
 }
 
 function nextRecord(segment: Buffer, from: number): number {
-  const magic = Buffer.alloc(4);
-  magic.writeUInt32LE(MAGIC);
-  for (let at = segment.indexOf(magic, from); at !== -1; at = segment.indexOf(magic, at + 1)) {
-    if (recordAt(segment, at)) return at;
+  for (let at = segment.indexOf(MAGIC_TAIL, from + 1); at !== -1; at = segment.indexOf(MAGIC_TAIL, at + 1)) {
+    if (recordAt(segment, at - 1)) return at - 1;
   }
   return segment.length;
 }

@@ -158,5 +158,5 @@ describe('files', () => {
 });
 
 test('an unknown source names those that are known', () => {
-  expect(() => connectorNamed(CONNECTORS, 'myspace')).toThrow(/myspace.*muster, okta, duo, google_workspace/);
+  expect(() => connectorNamed(CONNECTORS, 'myspace')).toThrow(/myspace.*muster, cloudevents, okta, duo, google_workspace/);
 });

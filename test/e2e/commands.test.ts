@@ -75,7 +75,10 @@ describe.each(['without a running process', 'through a running process'])('%s', 
   });
 
   test('attempt tells one attempt, event by event, and how it counted; one that nobody knows is named', async () => {
-    const { stdout } = await run('query', "SELECT attempt_id FROM attempts WHERE error_class = 'provider' ORDER BY settled_at LIMIT 1");
+    const { stdout } = await run(
+      'query',
+      "SELECT attempt_id FROM attempts WHERE error_class = 'provider' AND provider = 'sms-aurora' ORDER BY settled_at LIMIT 1",
+    );
     const { attempt_id: id } = JSON.parse(stdout) as { attempt_id: string };
     const told = await run('attempt', id);
     expect([told.status, told.stderr]).toEqual([0, '']);

@@ -9,7 +9,7 @@ import { BatchLogRecordProcessor, LoggerProvider } from '@opentelemetry/sdk-logs
 import { NodeSDK, resources } from '@opentelemetry/sdk-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { encodeStatus } from '../../src/collect/otlp/schema.ts';
-import { type Running, removeData, startMuster, temporaryData } from '../support/process.ts';
+import { type Running, removeData, runMuster, startMuster, temporaryData } from '../support/process.ts';
 
 let muster: Running;
 beforeAll(async () => {
@@ -50,7 +50,7 @@ describe.each([
   ['JSON', JsonTraces, JsonLogs],
   ['protobuf', ProtobufTraces, ProtobufLogs],
 ] as const)('the OpenTelemetry SDK in %s', (encoding, Traces, Logs) => {
-  test('an enrollment as a trace becomes an attempt with its events, and other spans become none', async () => {
+  test('an enrollment as a trace becomes an attempt with its events, and with the other spans beside them', async () => {
     const sdk = new NodeSDK({
       resource,
       traceExporter: new Traces({ url: `${muster.url}/v1/traces`, compression: (encoding === 'JSON' ? 'gzip' : 'none') as never }),
@@ -76,7 +76,9 @@ describe.each([
     });
     event('enrollment.started', {}, root);
     event('provider.request', { 'muster.provider': 'sms-a', 'error.type': 'timeout' }, root, true);
-    tracer.startSpan('SELECT factors', {}, trace.setSpan(context.active(), root)).end();
+    const inner = { attributes: { 'db.system.name': 'postgresql', 'db.query.text': 'SELECT 1', 'app.secret': 'JBSWY3DPEHPK3PXP' } };
+    tracer.startSpan('SELECT factors', inner, trace.setSpan(context.active(), root)).end();
+    tracer.startSpan('mail to ada@example.org', {}, trace.setSpan(context.active(), root)).end();
     event('enrollment.failed', { 'muster.error_class': 'provider' }, root);
     root.end();
     const traceId = root.spanContext().traceId;
@@ -94,9 +96,32 @@ describe.each([
     expect(found[3]).toMatchObject({ outcome: 'failure', error_code: 'timeout' });
     expect(JSON.stringify(found)).not.toContain('ada@example.org');
     const detail = async () =>
-      (await (await fetch(`${muster.url}/api/attempts/${attempt}`)).json()) as { result?: string; traces?: string[] };
+      (await (await fetch(`${muster.url}/api/attempts/${attempt}`)).json()) as {
+        result?: string;
+        traces?: string[];
+        spans?: { name: string; parentSpanId: string; service: string; attributes: Record<string, string> }[];
+      };
     await expect.poll(async () => (await detail()).result, { timeout: 20_000, interval: 250 }).toBe('failed');
-    expect((await detail()).traces).toEqual([traceId]);
+    const { traces, spans = [] } = await detail();
+    expect(traces).toEqual([traceId]);
+    expect(spans.map(({ name }) => name).sort()).toEqual([
+      '(left out)',
+      'POST /enroll',
+      'SELECT factors',
+      'enrollment.failed',
+      'enrollment.started',
+      'provider.request',
+    ]);
+    const select = spans.find(({ name }) => name === 'SELECT factors');
+    expect(select).toMatchObject({
+      parentSpanId: root.spanContext().spanId,
+      service: 'enrollment-app',
+      attributes: { 'db.system.name': 'postgresql' },
+    });
+    expect(JSON.stringify(spans)).not.toMatch(/ada@|JBSWY|SELECT 1/);
+    const told = await runMuster(['attempt', attempt, '--data', muster.dataDir]);
+    expect(told.stdout).toMatch(/\nSpans\n +[-\d.]+ s {2}POST \/enroll +.*enrollment-app\n/);
+    expect(told.stdout).toMatch(/\n +[-\d.]+ s {4}SELECT factors/);
   });
 
   test('a log record with an event name is an event, sent twice it is one', async () => {

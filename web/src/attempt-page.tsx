@@ -1,6 +1,6 @@
 /** One attempt: what became of it, its requests along time, its events, and how each SLO counted it. */
 import { useEffect, useState } from 'react';
-import { countedText, isBad, TOLD } from '../../src/slo/counted.ts';
+import { asTree, countedText, isBad, TOLD } from '../../src/slo/counted.ts';
 import { type AttemptDetail, type AttemptEvent, get, type Overview } from './api.ts';
 import { duration, exact, moment } from './format.ts';
 import { Panel, Scroll } from './panel.tsx';
@@ -36,6 +36,7 @@ export function AttemptPage({ id, live, now }: { id: string; live: Live; now: nu
       </dl>
       <Timeline detail={detail} overview={live.overview} shown={event?.id} onShow={setShown} />
       <HowItCounted detail={detail} />
+      {detail.spans.length > 0 && <Trace spans={detail.spans} />}
       {event && <Stored event={event} />}
     </>
   );
@@ -153,6 +154,40 @@ function Timeline({
 }
 
 const offset = (ms: number): string => (Math.abs(ms) < 1 ? '0' : `${ms < 0 ? '−' : '+'}${duration(Math.abs(ms) / 1_000)}`);
+
+/** Spans below one another, each where it lies in the time of all. */
+function Trace({ spans }: { spans: AttemptDetail['spans'] }) {
+  const from = Math.min(...spans.map(({ startMs }) => startMs));
+  const length = Math.max(...spans.map(({ startMs, durationMs }) => startMs + durationMs)) - from || 1;
+  return (
+    <Panel title="Trace" scope={`${spans.length} spans over ${duration(length / 1_000)}`} className="lines">
+      <Scroll label="Spans" height={480}>
+        <table>
+          <tbody>
+            {asTree(spans).map(({ span, depth }) => (
+              <tr key={span.spanId}>
+                <td style={{ paddingLeft: 8 + 16 * Math.min(depth, 12) }} className={span.hasFailed ? 'over' : undefined}>
+                  {span.name || 'without a name'}
+                  <small>{[span.service, ...Object.values(span.attributes)].filter(Boolean).join(' · ')}</small>
+                </td>
+                <td className="right">{duration(span.durationMs / 1_000)}</td>
+                <td className="bar">
+                  <i
+                    className={span.hasFailed ? 'bad' : undefined}
+                    style={{
+                      marginLeft: `${((span.startMs - from) / length) * 100}%`,
+                      width: `${Math.max(0.5, (span.durationMs / length) * 100)}%`,
+                    }}
+                  />
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </Scroll>
+    </Panel>
+  );
+}
 
 function HowItCounted({ detail }: { detail: AttemptDetail }) {
   return (

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { printable } from '../../events/checker.ts';
 import { type AttemptDetail, type AttemptEvent, attemptDetail } from '../../slo/attempt-detail.ts';
-import { countedText, isBad, TOLD } from '../../slo/counted.ts';
+import { asTree, countedText, isBad, TOLD } from '../../slo/counted.ts';
 import { ask, type Context, coloured, configOf, print, printJson, throughEither } from '../context.ts';
 
 export function attemptCommand(program: Command, context: Context): void {
@@ -45,10 +45,20 @@ function attemptText(context: Context, detail: AttemptDetail): string {
     '',
     ...events.map((event) => eventText(event, startMs)),
     ...(detail.isCut ? ['  … and more'] : []),
+    ...(detail.spans.length > 0 ? ['', 'Spans', ...asTree(detail.spans).map((each) => spanText(each, startMs))] : []),
     '',
     'How it counted',
     ...counts,
   ].join('\n');
+}
+
+const MAX_INDENT = 12;
+
+function spanText({ span, depth }: ReturnType<typeof asTree>[number], startMs: number): string {
+  const at = `${((span.startMs - startMs) / 1_000).toFixed(3)} s`;
+  const name = `${'  '.repeat(Math.min(depth, MAX_INDENT))}${span.name}`;
+  const told = [`${Number(span.durationMs.toPrecision(3))} ms`, span.service, ...(span.hasFailed ? ['failed'] : [])].filter(Boolean);
+  return printable(`  ${at.padStart(13)}  ${name.padEnd(32)} ${told.join(', ')}`);
 }
 
 function eventText(event: AttemptEvent, startMs: number): string {

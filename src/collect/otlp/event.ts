@@ -36,7 +36,7 @@ export const isEvent = ({ eventName }: OtlpRecord): boolean => eventName !== und
  * @param fingerprint makes an id of any text, keyed: a log record that is sent again must have the id that it had
  */
 export function eventOf(record: OtlpRecord, fingerprint: (text: string) => string): Record<string, unknown> {
-  const { attributes, traceId, spanId, startMs, endMs, hasFailed } = record;
+  const { attributes, traceId, spanId, startUs, endUs, hasFailed } = record;
   const type = record.eventName as EventType;
   const fields: Record<string, AttributeValue> = {};
   const nested: Record<string, string> = {};
@@ -48,12 +48,12 @@ export function eventOf(record: OtlpRecord, fingerprint: (text: string) => strin
     if (name.startsWith(NESTED)) nested[name.slice(NESTED.length)] = String(value);
     else if (name.startsWith(PREFIX)) fields[name.slice(PREFIX.length)] = value;
   }
-  const atMs = type.endsWith('.started') ? startMs : endMs;
-  const isTimed = record.signal === 'traces' && TIMED.has(type) && startMs !== undefined && endMs !== undefined;
+  const atUs = type.endsWith('.started') ? startUs : endUs;
+  const isTimed = record.signal === 'traces' && TIMED.has(type) && startUs !== undefined && endUs !== undefined;
   return {
-    ...(isTimed && { duration_ms: Math.max(0, endMs - startMs) }),
+    ...(isTimed && { duration_ms: Math.max(0, endUs - startUs) / 1_000 }),
     ...(hasFailed && OUTCOMES.has(type) && { outcome: 'failure' }),
-    ...(atMs !== undefined && { time: new Date(atMs).toISOString() }),
+    ...(atUs !== undefined && { time: new Date(Math.floor(atUs / 1_000)).toISOString() }),
     ...(traceId !== '' && { trace_id: traceId }),
     ...(spanId !== '' && { span_id: spanId }),
     id: record.signal === 'traces' && traceId !== '' && spanId !== '' ? `${traceId}-${spanId}` : `otlp:${fingerprint(contentOf(record))}`,
@@ -64,5 +64,5 @@ export function eventOf(record: OtlpRecord, fingerprint: (text: string) => strin
 }
 
 /** What a log record without an id is told apart by. */
-const contentOf = ({ attributes, eventName, traceId, spanId, endMs }: OtlpRecord): string =>
-  JSON.stringify([eventName, traceId, spanId, endMs, Object.entries(attributes).sort(([a], [b]) => (a < b ? -1 : 1))]);
+const contentOf = ({ attributes, eventName, traceId, spanId, endUs }: OtlpRecord): string =>
+  JSON.stringify([eventName, traceId, spanId, endUs, Object.entries(attributes).sort(([a], [b]) => (a < b ? -1 : 1))]);

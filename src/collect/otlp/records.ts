@@ -13,9 +13,14 @@ export interface OtlpRecord {
   /** Lower-case hex, or '' where there is none. */
   traceId: string;
   spanId: string;
-  /** Milliseconds since 1970, or undefined where the record has no time. A log record starts when it ends. */
-  startMs: number | undefined;
-  endMs: number | undefined;
+  parentSpanId: string;
+  /** Of a span, as its service named it. */
+  name: string;
+  /** `server`, `client`, … of a span. */
+  kind: string;
+  /** Microseconds since 1970, or undefined where the record has no time. A log record starts when it ends. */
+  startUs: number | undefined;
+  endUs: number | undefined;
   hasFailed: boolean;
 }
 
@@ -23,7 +28,9 @@ type Message = Record<string, unknown>;
 
 /** Of `Status.code` (opentelemetry-proto, trace/v1). */
 const STATUS_ERROR = 2;
-const NANOS_PER_MS = 1_000_000n;
+const NANOS_PER_US = 1_000n;
+/** `Span.SpanKind` by its number. */
+const KINDS = ['', 'internal', 'server', 'client', 'producer', 'consumer'];
 
 const list = (value: unknown): Message[] =>
   Array.isArray(value) ? value.filter((each): each is Message => typeof each === 'object' && each !== null) : [];
@@ -48,16 +55,19 @@ export function* recordsOf(signal: Signal, request: unknown): Generator<OtlpReco
 function recordOf(signal: Signal, record: Message, shared: Attributes): OtlpRecord {
   const own = attributesOf(record.attributes);
   const named = record.eventName || own['event.name'];
-  const endMs =
-    milliseconds(signal === 'traces' ? record.endTimeUnixNano : record.timeUnixNano) ?? milliseconds(record.observedTimeUnixNano);
+  const endUs =
+    microseconds(signal === 'traces' ? record.endTimeUnixNano : record.timeUnixNano) ?? microseconds(record.observedTimeUnixNano);
   return {
     signal,
     attributes: { ...shared, ...own },
     eventName: typeof named === 'string' ? named : undefined,
     traceId: idOf(record.traceId, 32),
     spanId: idOf(record.spanId, 16),
-    startMs: signal === 'traces' ? milliseconds(record.startTimeUnixNano) : endMs,
-    endMs,
+    parentSpanId: idOf(record.parentSpanId, 16),
+    name: typeof record.name === 'string' ? record.name : '',
+    kind: KINDS[Number(record.kind ?? 0)] ?? '',
+    startUs: signal === 'traces' ? microseconds(record.startTimeUnixNano) : endUs,
+    endUs,
     hasFailed: Number(inner(record, 'status').code ?? 0) === STATUS_ERROR,
   };
 }
@@ -88,8 +98,8 @@ function idOf(value: unknown, length: number): string {
   return text.length === length && /^[0-9a-f]+$/.test(text) && !/^0+$/.test(text) ? text : '';
 }
 
-function milliseconds(nanos: unknown): number | undefined {
+function microseconds(nanos: unknown): number | undefined {
   const text = typeof nanos === 'number' ? String(nanos) : nanos;
   if (typeof text !== 'string' || !/^[1-9]\d{0,19}$/.test(text)) return undefined;
-  return Number(BigInt(text) / NANOS_PER_MS);
+  return Number(BigInt(text) / NANOS_PER_US);
 }

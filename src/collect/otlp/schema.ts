@@ -29,7 +29,9 @@ const root = protobuf.Root.fromJSON({
       fields: {
         traceId: field(1, 'bytes'),
         spanId: field(2, 'bytes'),
+        parentSpanId: field(4, 'bytes'),
         name: field(5, 'string'),
+        kind: field(6, 'int32'),
         startTimeUnixNano: field(7, 'fixed64'),
         endTimeUnixNano: field(8, 'fixed64'),
         attributes: repeated(9, 'KeyValue'),
