@@ -16,7 +16,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     // A process per file: the engine allows one data directory per process, and none in a worker thread.
     pool: 'forks',
-    maxWorkers: 2,
+    // Two that work, and one that waits.
+    maxWorkers: 3,
     sequence: { sequencer: WaitingFirst },
     testTimeout: 120_000,
     hookTimeout: 120_000,

@@ -211,9 +211,12 @@ describe.runIf(have('chromium'))('the page', () => {
   };
 
   test.each(
-    Object.keys(LANDMARKS).flatMap((path) =>
-      (['dark', 'light'] as const).flatMap((theme) => [1440, 390].map((width) => [path, theme, width] as const)),
-    ),
+    // Each page wide and dark, and narrow and light; the first one the other way round too.
+    [
+      ...Object.keys(LANDMARKS).flatMap((path) => [[path, 'dark', 1440] as const, [path, 'light', 390] as const]),
+      ['/overview', 'light', 1440] as const,
+      ['/overview', 'dark', 390] as const,
+    ],
   )('%s, %s at %i: nothing sticks out, no accessibility violation, no error in the console', async (path, theme, width) => {
     const address = path === '/attempts/first' ? `/attempts/${await firstFailed()}` : path;
     const { page, problems } = await open(`${address}?theme=${theme}`, width);

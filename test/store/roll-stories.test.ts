@@ -110,25 +110,28 @@ const STORIES: [name: string, rolls: [atMs: number, ...Delivery[]][]][] = [
   ],
 ];
 
-/** The story as it is told, and ending after each step of its last roll in turn, in a new process. */
+/** Where the last roll of a story ends before it is begun again: nowhere, after a step that leaves most half done, after every step in turn. */
+const ENDINGS: string[][] = [[], ['homes'], ['alive'], ['minutes'], STEPS];
+
+/** The story as it is told, and with its last roll ending early, each time to begin again in a new process. */
 for (const [name, rolls] of STORIES) {
   test(name, async () => {
     const all = rolls.flatMap(([, ...deliveries]) => deliveries);
     const endMs = BASE_MS + Math.max(...rolls.map(([atMs]) => atMs));
-    for (const step of [undefined, ...STEPS]) {
+    for (const steps of ENDINGS) {
       await onFreshDatabase(async (database) => {
         const run = await openRun(database);
         for (const [i, [atMs, ...deliveries]] of rolls.entries()) {
           if (deliveries.length > 0) await run.accept(deliveries.map(({ event }) => JSON.parse(JSON.stringify(event)) as Event));
           const isLast = i === rolls.length - 1;
-          if (step !== undefined && isLast) await run.crash(step, BASE_MS + atMs, true, true);
+          for (const step of isLast ? steps : []) await run.crash(step, BASE_MS + atMs, true, true);
           await run.roll(BASE_MS + atMs);
         }
         await run.close();
         await equalsContract(all, endMs);
       });
     }
-  }, 60_000);
+  });
 }
 
 for (const step of STEPS) {
