@@ -6,7 +6,9 @@ import { parseFault } from '../../src/lab/faults.ts';
 import { simulate } from '../../src/lab/simulate.ts';
 import { type Running, removeData, runMuster, startMuster, temporaryData } from '../support/process.ts';
 
-const END = Math.floor(Date.now() / 60_000) * 60_000 - 3_600_000;
+const WEEK = 7 * 86_400_000;
+/** The last Wednesday at noon (UTC): traffic follows hour and weekday, and with them goes what the alerts do. */
+const END = Math.floor((Date.now() - 3_600_000 + 12 * 3_600_000) / WEEK) * WEEK - 12 * 3_600_000;
 const iso = (ms: number) => new Date(ms).toISOString();
 let data: string;
 let muster: Running | undefined;
