@@ -23,7 +23,9 @@ export const isBinaryMode = (headers: NodeJS.Dict<string | string[]>): boolean =
 /** An event in structured mode, or an element of a batch. */
 export function fromStructured(value: unknown): FromCloudEvent {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return { unreadable: 'expected a CloudEvent as a JSON object' };
-  const { data, data_base64: encoded, ...attributes } = value as Attributes;
+  // An attribute that is null is one that is not there (JSON event format, 2.2).
+  const present = Object.entries(value).filter(([, each]) => each !== null);
+  const { data, data_base64: encoded, ...attributes } = Object.fromEntries(present) as Attributes;
   if (data !== undefined && encoded !== undefined) return { unreadable: 'data and data_base64: expected only one of them' };
   if (encoded === undefined) return eventOf(attributes, data);
   if (typeof encoded !== 'string') return { unreadable: 'data_base64: expected text' };
@@ -75,7 +77,7 @@ function eventOf({ specversion, datacontenttype, id, source, type, time, tracepa
       id,
       source,
       type: typeof type === 'string' ? catalogueType(type) : type,
-      time,
+      ...(time !== undefined && { time }),
     },
   };
 }

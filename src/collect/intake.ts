@@ -13,6 +13,8 @@ const EVENTS_PER_SLICE = 250;
 /** An event is refused above this many bytes of JSON. */
 export const MAX_EVENT_BYTES = 256 * 1024;
 const MAX_SOURCE_LABELS = 50;
+/** A span is some kilobytes at most: records of the log stay small. */
+const SPANS_PER_RECORD = 2_000;
 
 export interface Rejection {
   /** Position among the values handed in, from 0. */
@@ -155,7 +157,12 @@ export function createIntake(deps: IntakeDeps): Intake {
     async keepSpans(spans) {
       if (spans.length === 0) return;
       const receivedAtMs = deps.now();
-      await deps.log.append(Buffer.from(spans.map((span) => spanLine(span, receivedAtMs)).join('')), spans.length, 'spans');
+      const records = [];
+      for (let from = 0; from < spans.length; from += SPANS_PER_RECORD) {
+        const part = spans.slice(from, from + SPANS_PER_RECORD);
+        records.push(deps.log.append(Buffer.from(part.map((span) => spanLine(span, receivedAtMs)).join('')), part.length, 'spans'));
+      }
+      await Promise.all(records);
     },
   };
 }

@@ -39,12 +39,16 @@ export function* ndjsonCandidates(bytes: Buffer): Generator<Candidate> {
  * @throws MUSTER_BAD_JSON
  */
 export function jsonCandidates(bytes: Buffer): Candidate[] {
+  const value = jsonValue(bytes);
+  return (Array.isArray(value) ? value : [value]).map((element: unknown) => ({ value: element }));
+}
+
+/** The value of a JSON body. @throws MUSTER_BAD_JSON */
+export function jsonValue(bytes: Buffer): unknown {
   if (!isUtf8(bytes)) throw new MusterError('MUSTER_BAD_JSON', 'the body is not valid UTF-8');
-  let value: unknown;
   try {
-    value = JSON.parse(bytes.toString('utf8'));
+    return JSON.parse(bytes.toString('utf8'));
   } catch {
     throw new MusterError('MUSTER_BAD_JSON', 'the body is not valid JSON; for one event a line, send Content-Type: application/x-ndjson');
   }
-  return (Array.isArray(value) ? value : [value]).map((element: unknown) => ({ value: element }));
 }

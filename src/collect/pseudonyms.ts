@@ -6,6 +6,7 @@ import { readOrCreateKey } from '../store/durable-files.ts';
 /** 96 bits: two of a billion people share a reference with a chance of one in 10^11. */
 const REFERENCE_BYTES = 12;
 const CACHED_REFERENCES = 200_000;
+const FINGERPRINT_BYTES = 16;
 
 /** What an identifier names; each has a space of its own, but whoever acts and whoever is acted on share one, as they must join. */
 export type PseudonymKind = 'person' | 'device' | 'destination' | 'session' | 'user_agent' | 'record';
@@ -13,6 +14,8 @@ export type PseudonymKind = 'person' | 'device' | 'destination' | 'session' | 'u
 export interface Pseudonyms {
   /** The reference of an identifier: HMAC-SHA-256, cut to 96 bits, base64url. The same text always gives the same reference. */
   of(kind: PseudonymKind, identifier: string): string;
+  /** A keyed fingerprint of text of any length, as it stands; nothing of it is remembered. */
+  fingerprint(text: string): string;
 }
 
 /** Reads the key of a data directory, or makes one at the first start (file mode 0600). */
@@ -36,6 +39,8 @@ export function pseudonyms(key: Buffer): Pseudonyms {
       cache.set(name, reference);
       return reference;
     },
+    fingerprint: (text) =>
+      createHmac('sha256', secret).update(`muster/fingerprint/v1\0${text}`).digest().subarray(0, FINGERPRINT_BYTES).toString('base64url'),
   };
 }
 

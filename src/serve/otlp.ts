@@ -3,13 +3,15 @@
  * events, and spans are kept beside them; an answer comes in the type of the request, errors too, and is retryable only where a retry helps.
  */
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
-import type { Rejection } from '../collect/intake.ts';
+import { setImmediate as yieldToLoop } from 'node:timers/promises';
 import { eventOf, isEvent } from '../collect/otlp/event.ts';
-import { recordsOf } from '../collect/otlp/records.ts';
+import { type OtlpRecord, recordsOf } from '../collect/otlp/records.ts';
 import { decodeRequest, encodeResponse, encodeStatus, type Signal } from '../collect/otlp/schema.ts';
 import { isSpan, spanOf } from '../collect/otlp/span.ts';
-import { jsonCandidates } from '../collect/parse.ts';
+import { jsonValue } from '../collect/parse.ts';
 import { MusterError } from '../errors.ts';
+import { httpBounds, type TimeBounds } from '../events/checker.ts';
+import type { SpanRow } from '../store/span-row.ts';
 import type { Admit } from './admission.ts';
 import { drain } from './body.ts';
 import { type IngestHandler, mediaTypeOf } from './ingest.ts';
@@ -32,6 +34,7 @@ export interface OtlpDeps {
   admit: Admit;
   /** A stable id made of any text, keyed. */
   fingerprint: (text: string) => string;
+  now: () => number;
   observe: (seconds: number) => void;
   onDefect: (message: string) => void;
 }
@@ -43,10 +46,11 @@ export function createOtlp(signal: Signal, deps: OtlpDeps): IngestHandler {
       request,
       () => encodingOf(request.headers),
       async (intake, body, encoding) => {
-        const records = [...recordsOf(signal, decoded(signal, encoding, body))];
-        await intake.keepSpans(records.filter(isSpan).map(spanOf));
-        const candidates = records.filter(isEvent).map((record) => ({ value: eventOf(record, deps.fingerprint) }));
-        return { encoding, rejected: (await intake.accept(candidates, 'live')).rejected };
+        const { events, spans, unusable } = await sorted(recordsOf(signal, decoded(signal, encoding, body)), httpBounds(deps.now()));
+        const candidates = events.map((record) => ({ value: eventOf(record, deps.fingerprint) }));
+        const [{ rejected }] = await Promise.all([intake.accept(candidates, 'live'), intake.keepSpans(spans)]);
+        const wrong = Array.from({ length: unusable }, () => 'a span without valid ids and times');
+        return { encoding, rejected: [...rejected.map(({ index, message }) => `event ${index}: ${message}`), ...wrong] };
       },
     );
 
@@ -73,10 +77,7 @@ function encodingOf(headers: IncomingHttpHeaders): Encoding {
 
 /** @throws MUSTER_BAD_JSON, MUSTER_BAD_ARGUMENT */
 function decoded(signal: Signal, encoding: Encoding, body: Buffer): unknown {
-  if (encoding === JSON_TYPE) {
-    const [candidate] = jsonCandidates(body);
-    return candidate && 'value' in candidate ? candidate.value : undefined;
-  }
+  if (encoding === JSON_TYPE) return jsonValue(body);
   try {
     return decodeRequest(signal, body);
   } catch (cause) {
@@ -84,9 +85,28 @@ function decoded(signal: Signal, encoding: Encoding, body: Buffer): unknown {
   }
 }
 
+/** After this many records the loop serves others. */
+const RECORDS_PER_SLICE = 250;
+
+/** What becomes of the records of a request; a span that is an event may be without times of a span. */
+async function sorted(records: Iterable<OtlpRecord>, bounds: TimeBounds) {
+  const events: OtlpRecord[] = [];
+  const spans: SpanRow[] = [];
+  let unusable = 0;
+  let count = 0;
+  for (const record of records) {
+    count += 1;
+    if (count % RECORDS_PER_SLICE === 0) await yieldToLoop();
+    if (isEvent(record)) events.push(record);
+    if (isSpan(record, bounds)) spans.push(spanOf(record));
+    else if (record.signal === 'traces' && !isEvent(record)) unusable += 1;
+  }
+  return { events, spans, unusable };
+}
+
 /** Full success says nothing; what was rejected is counted, and the first reasons are told. */
-function answer(response: ServerResponse, signal: Signal, encoding: Encoding, rejected: readonly Rejection[]): void {
-  const told = rejected.slice(0, TOLD_REJECTIONS).map(({ index, message }) => `event ${index}: ${message}`);
+function answer(response: ServerResponse, signal: Signal, encoding: Encoding, rejected: readonly string[]): void {
+  const told = rejected.slice(0, TOLD_REJECTIONS);
   const errorMessage = [...told, ...(rejected.length > told.length ? [`and ${rejected.length - told.length} others`] : [])].join('; ');
   const partial = rejected.length === 0 ? undefined : { rejected: rejected.length, errorMessage };
   const json = partial ? { partialSuccess: { [REJECTED[signal]]: String(partial.rejected), errorMessage } } : {};

@@ -54,14 +54,16 @@ export interface AttemptDetail {
   traces: string[];
   /** Oldest first, without fields that are empty. */
   events: AttemptEvent[];
-  /** Whether there are more events or spans than are shown. */
+  /** Whether there are more events than are shown. */
   isCut: boolean;
   /** Spans of its traces, by their start. */
   spans: AttemptSpan[];
+  hasMoreSpans: boolean;
   counted: Counted[];
 }
 
 export interface AttemptSpan {
+  traceId: string;
   spanId: string;
   parentSpanId: string;
   service: string;
@@ -149,8 +151,9 @@ export async function attemptDetail(
     labels: Object.fromEntries(LABELS.flatMap((name) => (row[name] ? [[name, row[name]]] : []))),
     traces,
     events,
-    spans,
-    isCut: events.length === MAX_EVENTS || spans.length === MAX_SPANS,
+    spans: spans.slice(0, MAX_SPANS),
+    hasMoreSpans: spans.length > MAX_SPANS,
+    isCut: events.length === MAX_EVENTS,
   };
   const ofEvents = await countsOf(session, slos, 'event', { ...of, where: `${of.where} AND traffic IN ('', 'user')` });
   const planned = isPending ? [] : await maintenanceIn(session, settledMs, settledMs + 1);
@@ -218,10 +221,10 @@ async function spansOf(session: Session, traces: readonly string[]): Promise<Att
   const rows = await session.rows<
     Omit<AttemptSpan, 'startMs' | 'durationMs' | 'hasFailed'> & { start_us: string; duration_us: string; failed: number }
   >(
-    `SELECT span_id AS spanId, parent_span_id AS parentSpanId, service, name, kind, toString(toUnixTimestamp64Micro(start)) AS start_us, toString(duration_us) AS duration_us,
+    `SELECT trace_id AS traceId, span_id AS spanId, parent_span_id AS parentSpanId, service, name, kind, toString(toUnixTimestamp64Micro(start)) AS start_us, toString(duration_us) AS duration_us,
        has_failed AS failed, attributes
      FROM spans_log FINAL WHERE trace_id IN (SELECT arrayJoin(splitByChar(',', {traces:String})))
-     ORDER BY start, span_id LIMIT ${MAX_SPANS} SETTINGS max_execution_time = ${MAX_SECONDS}`,
+     ORDER BY start, span_id LIMIT ${MAX_SPANS + 1} SETTINGS max_execution_time = ${MAX_SECONDS}`,
     { traces: traces.join(',') },
   );
   return rows.map(({ start_us, duration_us, failed, ...span }) => ({

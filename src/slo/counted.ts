@@ -15,18 +15,22 @@ export function countedText({ good, total, isExcluded }: Counted): string {
   return `${total - good} of ${total} bad`;
 }
 
+/** A span among those of several traces. */
+export const spanKey = ({ traceId, spanId }: Pick<AttemptSpan, 'traceId' | 'spanId'>): string => `${traceId}-${spanId}`;
+
 /** How deep each span lies below the first of its trace that is known, parents before their children, by start. */
 export function asTree(spans: readonly AttemptSpan[]): { span: AttemptSpan; depth: number }[] {
-  const ids = new Set(spans.map(({ spanId }) => spanId));
-  const children = Map.groupBy(spans, ({ parentSpanId }) => (ids.has(parentSpanId) ? parentSpanId : ''));
+  const known = new Set(spans.map(spanKey));
+  const parentOf = ({ traceId, parentSpanId }: AttemptSpan) => spanKey({ traceId, spanId: parentSpanId });
+  const children = Map.groupBy(spans, (span) => (known.has(parentOf(span)) ? parentOf(span) : ''));
   const found: { span: AttemptSpan; depth: number }[] = [];
   const seen = new Set<string>();
   const visit = (span: AttemptSpan, depth: number) => {
     // Ids come from outside: a circle ends where it began.
-    if (seen.has(span.spanId)) return;
-    seen.add(span.spanId);
+    if (seen.has(spanKey(span))) return;
+    seen.add(spanKey(span));
     found.push({ span, depth });
-    for (const child of children.get(span.spanId) ?? []) visit(child, depth + 1);
+    for (const child of children.get(spanKey(span)) ?? []) visit(child, depth + 1);
   };
   for (const span of children.get('') ?? []) visit(span, 0);
   for (const span of spans) visit(span, 0);

@@ -6,7 +6,7 @@ import { closeEmbedded, embeddedClient, type RawSession, rawSession } from './em
 import { engineConfig, usersConfig } from './engine-config.ts';
 
 /** One engine connection is one queue: whoever must not wait for another has a role of its own. */
-export const ROLES = ['load', 'roll', 'read', 'panels', 'evaluate', 'explain'] as const;
+export const ROLES = ['load', 'roll', 'read', 'panels', 'evaluate', 'explain', 'tidy'] as const;
 export type Role = (typeof ROLES)[number];
 
 type Parameters = Record<string, string | number | boolean>;

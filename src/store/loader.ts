@@ -11,6 +11,7 @@ import { type LogRecord, scanRecords } from './log-format.ts';
 import { bringUpToDate } from './rebuild.ts';
 import { MORE, repeat } from './repeat.ts';
 import { PendingRoll, type RollerDeps, roll } from './roller.ts';
+import { dropStraySpans } from './stray-spans.ts';
 
 /** The loader waits for the roller when this many events are loaded but not rolled. */
 const MAX_PENDING_EVENTS = 400_000;
@@ -20,6 +21,7 @@ const LOAD_EVERY_MS = 500;
 /** A load of this many events is followed by the next at once: the pause is there to let small blocks grow. */
 const BUSY_EVENTS = 10_000;
 const ROLL_EVERY_MS = 1_500;
+const TIDY_EVERY_MS = 3_600_000;
 
 /** Who writes the log: closes the segment in work, so that every file it returns is complete. Oldest first. */
 export interface SegmentSource {
@@ -156,6 +158,7 @@ export async function openLoader(deps: LoaderDeps): Promise<Loader> {
   const lagSeconds = () => Math.max(0, deps.now() - loadedUntilMs - LOAD_EVERY_MS) / 1_000;
   const loading = repeat(LOAD_EVERY_MS, deps.onProblem);
   const rolling = repeat(ROLL_EVERY_MS, deps.onProblem);
+  const tidying = repeat(TIDY_EVERY_MS, deps.onProblem);
   return {
     start(source) {
       loading.start(async () => {
@@ -166,6 +169,7 @@ export async function openLoader(deps: LoaderDeps): Promise<Loader> {
         return loadedEvents - before >= BUSY_EVENTS ? MORE : undefined;
       });
       rolling.start(rollPending);
+      tidying.start(() => dropStraySpans(deps.engine.session('tidy'), deps.now()));
     },
     async drain(source) {
       for (let isDone = false; !isDone; ) {
@@ -181,6 +185,7 @@ export async function openLoader(deps: LoaderDeps): Promise<Loader> {
     async stop() {
       await loading.stop();
       await rolling.stop();
+      await tidying.stop();
     },
   };
 }

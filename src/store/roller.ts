@@ -134,10 +134,7 @@ export async function roll(
   deps.atStep?.('minutes');
   await recomputeSlices({ ...deps, session }, { minutes: dirty, ranges }, { roll: version, nowMs: now });
   deps.atStep?.('slices');
-  if (isNewHour(old.settledUntilMs, now)) {
-    await dropDeadBacklog(session);
-    await dropStraySpans(session, now);
-  }
+  if (isNewHour(old.settledUntilMs, now)) await dropDeadBacklog(session);
 
   const done: LoaderState = { ...begun, cursor: Math.max(old.cursor, pending.lastSequence), dirty: [], dirtyRanges: [] };
   if (hasWork || done.cursor !== old.cursor) await writeLoaderState(deps.statePath, done);
@@ -149,20 +146,6 @@ const isNewHour = (beforeMs: number, nowMs: number) => beforeMs > 0 && Math.floo
 /** Most attempts wait only for a moment: what they leave behind in the backlog is dropped once an hour, or it would be read for a week. */
 async function dropDeadBacklog(session: Session): Promise<void> {
   await session.run('OPTIMIZE TABLE backlog FINAL CLEANUP SETTINGS optimize_throw_if_noop = 0');
-}
-
-const HOUR_MS = 3_600_000;
-/** A span waits so long for an event of its trace, and is looked at again for a day, in case that nobody ran in between. */
-const STRAY_MS = HOUR_MS;
-const LOOKED_AT_MS = 25 * HOUR_MS;
-
-/** A service sends all its traces; those without an event of ours are nobody's enrollment, and go. */
-async function dropStraySpans(session: Session, nowMs: number): Promise<void> {
-  const since = (ms: number) => `fromUnixTimestamp64Milli(toInt64(${nowMs - ms}), 'UTC')`;
-  const stray = `received_at > ${since(LOOKED_AT_MS)} AND received_at <= ${since(STRAY_MS)}
-    AND trace_id NOT IN (SELECT trace_id FROM events WHERE trace_id != '' AND time > ${since(2 * LOOKED_AT_MS)})`;
-  const [found] = await session.rows<{ n: number }>(`SELECT toUInt32(count()) AS n FROM spans_log WHERE ${stray}`);
-  if (found?.n) await session.run(`ALTER TABLE spans_log DELETE WHERE ${stray} SETTINGS mutations_sync = 1`);
 }
 
 /** What a roll has to compute anew. */

@@ -4,6 +4,7 @@ import { attemptDetail } from '../../src/slo/attempt-detail.ts';
 import { asTree } from '../../src/slo/counted.ts';
 import { encodeHeader, scanRecords } from '../../src/store/log-format.ts';
 import type { SpanRow } from '../../src/store/span-row.ts';
+import { dropStraySpans } from '../../src/store/stray-spans.ts';
 import { type TestServices, takeIn, testServices } from '../support/store.ts';
 
 const HOUR = 3_600_000;
@@ -28,7 +29,7 @@ const span = (traceId: string, spanId: string, parentSpanId: string, offsetMs: n
   hasFailed: name === 'broken',
   attributes: { 'http.route': "/enroll/'x" },
 });
-const stored = () => services.store.read.rows<{ span_id: string }>('SELECT span_id FROM spans ORDER BY span_id');
+const stored = () => services.store.read.rows<{ span_id: string }>('SELECT span_id FROM spans_log FINAL ORDER BY span_id');
 
 test('a span sent twice, in one request and in two, is one', async () => {
   const spans = [span(OURS, '1', '', 0, 'root'), span(OURS, '2', '1', 5, 'broken'), span(OURS, '2', '1', 5, 'broken')];
@@ -61,15 +62,23 @@ test('an attempt has the spans of its traces, to the microsecond', async () => {
   ]);
 });
 
-test('a trace without an event is dropped after an hour, and one with an event stays', async () => {
+test('a trace without an event is dropped after an hour, and one with an event stays, however late both came', async () => {
+  const tidy = () => dropStraySpans(services.store.engine.session('tidy'), now);
+  const late = 5 * 24 * HOUR;
   now += HOUR / 2;
-  await services.drain();
+  await tidy();
   expect(await stored()).toHaveLength(3);
+  now += late;
+  await tidy();
+  await expect.poll(async () => (await stored()).map(({ span_id }) => span_id[0]), { timeout: 20_000 }).toEqual(['1', '2']);
+  // What a collector held back for days comes with its event.
+  const [event] = await services.store.read.rows<{ n: number }>('SELECT toUInt32(count()) AS n FROM events');
+  expect(event?.n).toBe(1);
+  await services.intake.keepSpans([span(OURS, '4', '1', 7)]);
+  await services.drain();
   now += 2 * HOUR;
-  await services.drain();
-  now += HOUR;
-  await services.drain();
-  expect((await stored()).map(({ span_id }) => span_id[0])).toEqual(['1', '2']);
+  await tidy();
+  await expect.poll(async () => (await stored()).map(({ span_id }) => span_id[0]), { timeout: 20_000 }).toEqual(['1', '2', '4']);
 });
 
 test('spans that name one another as parents are shown once each', () => {

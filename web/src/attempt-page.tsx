@@ -1,6 +1,6 @@
 /** One attempt: what became of it, its requests along time, its events, and how each SLO counted it. */
 import { useEffect, useState } from 'react';
-import { asTree, countedText, isBad, TOLD } from '../../src/slo/counted.ts';
+import { asTree, countedText, isBad, spanKey, TOLD } from '../../src/slo/counted.ts';
 import { type AttemptDetail, type AttemptEvent, get, type Overview } from './api.ts';
 import { duration, exact, moment } from './format.ts';
 import { Panel, Scroll } from './panel.tsx';
@@ -36,7 +36,7 @@ export function AttemptPage({ id, live, now }: { id: string; live: Live; now: nu
       </dl>
       <Timeline detail={detail} overview={live.overview} shown={event?.id} onShow={setShown} />
       <HowItCounted detail={detail} />
-      {detail.spans.length > 0 && <Trace spans={detail.spans} />}
+      {detail.spans.length > 0 && <Trace spans={detail.spans} hasMore={detail.hasMoreSpans} />}
       {event && <Stored event={event} />}
     </>
   );
@@ -156,16 +156,16 @@ function Timeline({
 const offset = (ms: number): string => (Math.abs(ms) < 1 ? '0' : `${ms < 0 ? '−' : '+'}${duration(Math.abs(ms) / 1_000)}`);
 
 /** Spans below one another, each where it lies in the time of all. */
-function Trace({ spans }: { spans: AttemptDetail['spans'] }) {
+function Trace({ spans, hasMore }: { spans: AttemptDetail['spans']; hasMore: boolean }) {
   const from = Math.min(...spans.map(({ startMs }) => startMs));
   const length = Math.max(...spans.map(({ startMs, durationMs }) => startMs + durationMs)) - from || 1;
   return (
-    <Panel title="Trace" scope={`${spans.length} spans over ${duration(length / 1_000)}`} className="lines">
+    <Panel title="Trace" scope={`${hasMore ? 'the first ' : ''}${spans.length} spans over ${duration(length / 1_000)}`} className="lines">
       <Scroll label="Spans" height={480}>
         <table>
           <tbody>
             {asTree(spans).map(({ span, depth }) => (
-              <tr key={span.spanId}>
+              <tr key={spanKey(span)}>
                 <td style={{ paddingLeft: 8 + 16 * Math.min(depth, 12) }} className={span.hasFailed ? 'over' : undefined}>
                   {span.name || 'without a name'}
                   <small>{[span.service, ...Object.values(span.attributes)].filter(Boolean).join(' · ')}</small>

@@ -1,27 +1,29 @@
 /** From a span or log record to an event of the catalogue. */
-import { EVENT_TYPES, type EventType } from '../../events/catalogue.ts';
-import type { AttributeValue, OtlpRecord } from './records.ts';
+import { EVENT_TYPES, type EventType, eventSchema } from '../../events/catalogue.ts';
+import { type AttributeValue, attribute, type OtlpRecord } from './records.ts';
 
 const PREFIX = 'muster.';
 const NESTED = 'muster.attributes.';
+type Field = keyof typeof eventSchema.shape;
 
-/** Fields by the names that OpenTelemetry's semantic conventions have for them (opentelemetry.io/docs/specs/semconv, 1.4x). */
-const CONVENTIONS: Readonly<Record<string, string>> = {
-  'service.name': 'source',
-  'deployment.environment.name': 'environment',
-  'service.version': 'deployment',
-  'deployment.name': 'deployment',
-  'cloud.region': 'region',
-  'user.id': 'user',
-  'session.id': 'session',
-  'device.id': 'device',
-  'client.address': 'ip',
-  'user_agent.original': 'user_agent',
-  'geo.country.iso_code': 'country',
-  'http.response.status_code': 'http_status',
-  'error.type': 'error_code',
-  'log.record.uid': 'id',
-};
+/** Fields by the names that OpenTelemetry's semantic conventions have for them (opentelemetry.io/docs/specs/semconv, 1.4x); the later wins. */
+const CONVENTIONS: readonly (readonly [attribute: string, field: Field])[] = [
+  ['service.name', 'source'],
+  ['deployment.environment', 'environment'],
+  ['deployment.environment.name', 'environment'],
+  ['service.version', 'deployment'],
+  ['deployment.name', 'deployment'],
+  ['cloud.region', 'region'],
+  ['user.id', 'user'],
+  ['session.id', 'session'],
+  ['device.id', 'device'],
+  ['client.address', 'ip'],
+  ['user_agent.original', 'user_agent'],
+  ['geo.country.iso_code', 'country'],
+  ['http.response.status_code', 'http_status'],
+  ['error.type', 'error_code'],
+  ['log.record.uid', 'id'],
+];
 /** Of these the length of the span is the duration that counts. */
 const TIMED = new Set<EventType>(['api.request', 'provider.request']);
 const OUTCOMES = new Set<EventType>(['api.request', 'provider.request', 'enrollment.failed']);
@@ -31,25 +33,17 @@ const TYPES = new Set<string>(EVENT_TYPES);
 export const isEvent = ({ eventName }: OtlpRecord): boolean => eventName !== undefined && TYPES.has(eventName);
 
 /**
- * The event of a record whose {@link isEvent} holds, for the catalogue's checker. `muster.FIELD` is FIELD; where it is missing, the
- * semantic conventions say it. An event happens when its span ends, but for those that say that something started.
+ * The event of a record whose {@link isEvent} holds, for the catalogue's checker. `muster.FIELD` is FIELD, whatever it holds; where it is
+ * missing, the semantic conventions say it, if what they say is such a field. An event happens when its span ends, but for those that say
+ * that something started.
  * @param fingerprint makes an id of any text, keyed: a log record that is sent again must have the id that it had
  */
 export function eventOf(record: OtlpRecord, fingerprint: (text: string) => string): Record<string, unknown> {
-  const { attributes, traceId, spanId, startUs, endUs, hasFailed } = record;
+  const { traceId, spanId, startUs, endUs, hasFailed } = record;
   const type = record.eventName as EventType;
-  const fields: Record<string, AttributeValue> = {};
-  const nested: Record<string, string> = {};
-  for (const [name, field] of Object.entries(CONVENTIONS)) {
-    const value = attributes[name];
-    if (value !== undefined && value !== '') fields[field] = value;
-  }
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith(NESTED)) nested[name.slice(NESTED.length)] = String(value);
-    else if (name.startsWith(PREFIX)) fields[name.slice(PREFIX.length)] = value;
-  }
   const atUs = type.endsWith('.started') ? startUs : endUs;
   const isTimed = record.signal === 'traces' && TIMED.has(type) && startUs !== undefined && endUs !== undefined;
+  const { fields, nested } = namedFields(record);
   return {
     ...(isTimed && { duration_ms: Math.max(0, endUs - startUs) / 1_000 }),
     ...(hasFailed && OUTCOMES.has(type) && { outcome: 'failure' }),
@@ -57,12 +51,42 @@ export function eventOf(record: OtlpRecord, fingerprint: (text: string) => strin
     ...(traceId !== '' && { trace_id: traceId }),
     ...(spanId !== '' && { span_id: spanId }),
     id: record.signal === 'traces' && traceId !== '' && spanId !== '' ? `${traceId}-${spanId}` : `otlp:${fingerprint(contentOf(record))}`,
+    ...conventional(record),
     ...fields,
     type,
     ...(Object.keys(nested).length > 0 && { attributes: nested }),
   };
 }
 
+/** What the conventions say; a status of 0 or a digest for a version is no field of ours, and costs no event. */
+function conventional(record: OtlpRecord): Record<string, AttributeValue> {
+  const fields: Record<string, AttributeValue> = {};
+  for (const [name, field] of CONVENTIONS) {
+    const value = attribute(record, name);
+    if (value === undefined || value === '') continue;
+    const schema = eventSchema.shape[field];
+    const fitting = [value, String(value)].find((each) => schema.safeParse(each).success);
+    if (fitting !== undefined) fields[field] = fitting;
+  }
+  return fields;
+}
+
+function namedFields({ own, shared }: OtlpRecord) {
+  const fields: Record<string, AttributeValue> = Object.create(null);
+  const nested: Record<string, string> = Object.create(null);
+  for (const [name, value] of [...shared, ...own]) {
+    if (name.startsWith(NESTED)) nested[name.slice(NESTED.length)] = String(value);
+    else if (name.startsWith(PREFIX)) fields[name.slice(PREFIX.length)] = value;
+  }
+  return { fields, nested: { ...nested } };
+}
+
 /** What a log record without an id is told apart by. */
-const contentOf = ({ attributes, eventName, traceId, spanId, endUs }: OtlpRecord): string =>
-  JSON.stringify([eventName, traceId, spanId, endUs, Object.entries(attributes).sort(([a], [b]) => (a < b ? -1 : 1))]);
+const contentOf = ({ own, shared, eventName, traceId, spanId, endUs }: OtlpRecord): string =>
+  JSON.stringify([
+    eventName,
+    traceId,
+    spanId,
+    endUs,
+    ...[shared, own].map((attributes) => [...attributes].sort(([a], [b]) => (a < b ? -1 : 1))),
+  ]);

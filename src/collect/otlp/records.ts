@@ -1,13 +1,15 @@
 /** Spans and log records of an OTLP request in one form, whichever encoding they came in. */
+import { MusterError } from '../../errors.ts';
 import type { Signal } from './schema.ts';
 
 export type AttributeValue = string | number | boolean;
-export type Attributes = Record<string, AttributeValue>;
+export type Attributes = ReadonlyMap<string, AttributeValue>;
 
 export interface OtlpRecord {
   signal: Signal;
-  /** Of the resource and of the record; the record's win. */
-  attributes: Attributes;
+  own: Attributes;
+  /** Of the resource, shared by its records: what a record says itself wins. */
+  shared: Attributes;
   /** `event.name`, or a log record's `eventName`; undefined when it names none. */
   eventName: string | undefined;
   /** Lower-case hex, or '' where there is none. */
@@ -24,42 +26,60 @@ export interface OtlpRecord {
   hasFailed: boolean;
 }
 
+/** An attribute of a record, or of its resource. */
+export const attribute = ({ own, shared }: OtlpRecord, name: string): AttributeValue | undefined => own.get(name) ?? shared.get(name);
+
 type Message = Record<string, unknown>;
 
+/** A request of more records is refused: an SDK sends 512. */
+const MAX_RECORDS = 50_000;
+/** More attributes than these are passed over; the SDKs' own limit is 128. */
+const MAX_ATTRIBUTES = 128;
 /** Of `Status.code` (opentelemetry-proto, trace/v1). */
 const STATUS_ERROR = 2;
 const NANOS_PER_US = 1_000n;
 /** `Span.SpanKind` by its number. */
 const KINDS = ['', 'internal', 'server', 'client', 'producer', 'consumer'];
+const NAMES = {
+  traces: ['resourceSpans', 'scopeSpans', 'spans'],
+  logs: ['resourceLogs', 'scopeLogs', 'logRecords'],
+} as const satisfies Record<Signal, readonly string[]>;
 
-const list = (value: unknown): Message[] =>
-  Array.isArray(value) ? value.filter((each): each is Message => typeof each === 'object' && each !== null) : [];
-const inner = (message: Message, name: string): Message => {
-  const value = message[name];
-  return typeof value === 'object' && value !== null ? (value as Message) : {};
-};
+const isMessage = (value: unknown): value is Message => typeof value === 'object' && value !== null;
+const list = (value: unknown): Message[] => (Array.isArray(value) ? value.filter(isMessage) : []);
+const inner = (message: Message, name: string): Message => (isMessage(message[name]) ? message[name] : {});
 
-/** All records of a request, in its order. */
+/**
+ * All records of a request, in its order.
+ * @throws MUSTER_BAD_JSON for what is no request, MUSTER_BODY_TOO_LARGE
+ */
 export function* recordsOf(signal: Signal, request: unknown): Generator<OtlpRecord> {
-  const whole = typeof request === 'object' && request !== null ? (request as Message) : {};
-  const [resources, scopes, records] =
-    signal === 'traces' ? ['resourceSpans', 'scopeSpans', 'spans'] : ['resourceLogs', 'scopeLogs', 'logRecords'];
-  for (const resource of list(whole[resources as string])) {
+  if (!isMessage(request) || Array.isArray(request))
+    throw new MusterError('MUSTER_BAD_JSON', `the body is not an OTLP request of ${signal}`);
+  const [resources, scopes, records] = NAMES[signal];
+  let count = 0;
+  for (const resource of list(request[resources])) {
     const shared = attributesOf(inner(resource, 'resource').attributes);
-    for (const scope of list(resource[scopes as string])) {
-      for (const record of list(scope[records as string])) yield recordOf(signal, record, shared);
+    for (const scope of list(resource[scopes])) {
+      for (const record of list(scope[records])) {
+        count += 1;
+        if (count > MAX_RECORDS)
+          throw new MusterError('MUSTER_BODY_TOO_LARGE', `more than ${MAX_RECORDS} records in one request; send them in parts`);
+        yield recordOf(signal, record, shared);
+      }
     }
   }
 }
 
 function recordOf(signal: Signal, record: Message, shared: Attributes): OtlpRecord {
   const own = attributesOf(record.attributes);
-  const named = record.eventName || own['event.name'];
+  const named = record.eventName || own.get('event.name');
   const endUs =
     microseconds(signal === 'traces' ? record.endTimeUnixNano : record.timeUnixNano) ?? microseconds(record.observedTimeUnixNano);
   return {
     signal,
-    attributes: { ...shared, ...own },
+    own,
+    shared,
     eventName: typeof named === 'string' ? named : undefined,
     traceId: idOf(record.traceId, 32),
     spanId: idOf(record.spanId, 16),
@@ -74,11 +94,10 @@ function recordOf(signal: Signal, record: Message, shared: Attributes): OtlpReco
 
 /** Attributes whose value is text, a number or a truth; others say nothing that the catalogue knows. */
 function attributesOf(value: unknown): Attributes {
-  // Keys come from outside, `__proto__` among them.
-  const attributes: Attributes = Object.create(null);
-  for (const { key, value: given } of list(value)) {
-    const found = typeof given === 'object' && given !== null ? scalar(given as Message) : undefined;
-    if (typeof key === 'string' && key !== '' && found !== undefined) attributes[key] = found;
+  const attributes = new Map<string, AttributeValue>();
+  for (const { key, value: given } of list(value).slice(0, MAX_ATTRIBUTES)) {
+    const found = isMessage(given) ? scalar(given) : undefined;
+    if (typeof key === 'string' && key !== '' && found !== undefined) attributes.set(key, found);
   }
   return attributes;
 }

@@ -15,16 +15,11 @@ const root = protobuf.Root.fromJSON({
         boolValue: field(2, 'bool'),
         intValue: field(3, 'int64'),
         doubleValue: field(4, 'double'),
-        arrayValue: field(5, 'ArrayValue'),
-        kvlistValue: field(6, 'KeyValueList'),
-        bytesValue: field(7, 'bytes'),
       },
     },
-    ArrayValue: { fields: { values: repeated(1, 'AnyValue') } },
-    KeyValueList: { fields: { values: repeated(1, 'KeyValue') } },
     KeyValue: { fields: { key: field(1, 'string'), value: field(2, 'AnyValue') } },
     Resource: { fields: { attributes: repeated(1, 'KeyValue') } },
-    Status: { fields: { message: field(2, 'string'), code: field(3, 'int32') } },
+    Status: { fields: { code: field(3, 'int32') } },
     Span: {
       fields: {
         traceId: field(1, 'bytes'),
@@ -44,7 +39,6 @@ const root = protobuf.Root.fromJSON({
     LogRecord: {
       fields: {
         timeUnixNano: field(1, 'fixed64'),
-        body: field(5, 'AnyValue'),
         attributes: repeated(6, 'KeyValue'),
         traceId: field(9, 'bytes'),
         spanId: field(10, 'bytes'),

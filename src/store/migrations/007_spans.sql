@@ -16,5 +16,3 @@ ENGINE = ReplacingMergeTree(received_at)
 PARTITION BY toYYYYMM(start)
 ORDER BY (trace_id, span_id)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1;
-
-CREATE VIEW spans AS SELECT * FROM spans_log FINAL;
