@@ -7,7 +7,7 @@ const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
 const DUPLICATES_PER_DAY = 3;
 const ADMIN_ACTIONS_PER_DAY = 14;
-const POLICY_CHANGES_PER_DAY = 0.4;
+const POLICY_CHANGES_PER_DAY = 0.1;
 /** Tells this stream of chance from the others of the same day. */
 const STREAM = 4_711;
 
