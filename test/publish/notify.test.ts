@@ -8,6 +8,7 @@ import { alertmanagerSender } from '../../src/publish/notify/alertmanager.ts';
 import { heartbeatSender } from '../../src/publish/notify/heartbeat.ts';
 import { signed, webhookSender } from '../../src/publish/notify/webhook.ts';
 import { burnAlert } from '../../src/publish/prometheus/rules.ts';
+import { createMetrics } from '../../src/serve/metrics.ts';
 import { createCauses } from '../../src/slo/causes.ts';
 import { createEvaluator } from '../../src/slo/evaluator.ts';
 import { createNotifier, type Notification, type Sender, sendAll, testRoutes } from '../../src/slo/notifications.ts';
@@ -157,11 +158,19 @@ describe.runIf(have('prometheus-alertmanager'))('a real Alertmanager', () => {
         now: Date.now,
         onProblem: (message) => problems.push(message),
       });
-      return { tell: async (told = evaluation) => notifier.tell(told, [], await causes.look(told)), evaluation };
+      return { tell: async (told = evaluation) => notifier.tell(told, [], await causes.look(told)), evaluation, causes };
     };
     const at = base - 12 * 60_000;
     const first = await run(at);
     await first.tell();
+    // The Prometheus rule reads the cause from here.
+    const metrics = createMetrics({ lagSeconds: () => 0 });
+    metrics.showCauses(first.causes.latest());
+    expect(await metrics.registry.metrics()).toMatch(
+      /\nmuster_slo_leading_cause\{slo="enrollment-success",cause="(error class|region) \w+"\} 1\n/,
+    );
+    metrics.showCauses(new Map());
+    expect(await metrics.registry.metrics()).not.toContain('muster_slo_leading_cause{');
     const slo = slos.find(({ name }) => name === 'enrollment-success');
     const pair = slo?.pairs[0];
     if (!slo || !pair) throw new Error('no pair');

@@ -36,7 +36,7 @@ export function generateCommand(program: Command, context: Context): void {
     .option('--slo <path...>', 'OpenSLO files or folders (default: those that ship)')
     .option('--escalation <file>', 'who is told of what (default: alerts/escalation.yaml of Muster)')
     .option('--out <dir>', 'folder to write into', '.')
-    .option('--base-url <url>', 'where people reach Muster, for links in alerts', `http://localhost:${DEFAULT_PORT}`)
+    .option('--base-url <url>', 'where people reach Muster, for links in alerts and dashboards', `http://localhost:${DEFAULT_PORT}`)
     .addHelpText('after', '\nExample:\n  $ muster generate alerts --slo my-slos/ --out /tmp/muster')
     .action(async (what: GeneratorName | undefined, options: Options) => {
       if (!URL.canParse(options.baseUrl))
