@@ -16,6 +16,7 @@ export const METRICS = {
   apiRequestDuration: 'muster_api_request_duration_seconds',
   collectorEvents: 'muster_collector_events_total',
   collectorRequestDuration: 'muster_collector_request_duration_seconds',
+  collectorRedactions: 'muster_collector_redactions_total',
   collectorLag: 'muster_collector_lag_seconds',
 } as const;
 

@@ -1,9 +1,11 @@
 /** Puts store, collector and SLOs of one data directory together. The one place that builds clock and connections. */
 import { join } from 'node:path';
+import { type Exposures, openExposures } from '../collect/exposures.ts';
 import { createIntake, type Intake, identityHash } from '../collect/intake.ts';
 import { KnownIdentities } from '../collect/known-identities.ts';
 import { type LogWriter, openLogWriter } from '../collect/log-writer.ts';
 import { openPseudonyms, type Pseudonyms } from '../collect/pseudonyms.ts';
+import type { Find } from '../collect/scrub.ts';
 import type { Config } from '../config.ts';
 import { FILES } from '../names.ts';
 import { loadThresholds, type Thresholds } from '../slo/alerts/thresholds.ts';
@@ -23,6 +25,9 @@ export interface Services {
   log: LogWriter;
   intake: Intake;
   pseudonyms: Pseudonyms;
+  exposures: Exposures;
+  /** Takes note of what was found in something of a source and left out. */
+  onFound: (source: string, finds: readonly Find[]) => void;
   slos: Slo[];
   thresholds: Thresholds;
   now: () => number;
@@ -37,6 +42,7 @@ export interface ServicesOptions {
   onProblem: (message: string) => void;
   onLoaded?: (newest: readonly EventRow[], count: number) => void;
   onCounted?: (source: string, result: 'accepted' | 'duplicate' | 'rejected', count: number) => void;
+  onRedacted?: (finds: readonly Find[]) => void;
 }
 
 /**
@@ -66,11 +72,17 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
       const { high, low } = identityHash({ ...stored, timeMs: Number(stored.timeMs) });
       known.note(high, low, stored.contentHash, Number(stored.receivedAtMs));
     }
+    const exposures = await openExposures({ engine: store.engine, now, onProblem: options.onProblem });
+    const onFound = (source: string, finds: readonly Find[]) => {
+      exposures.note(source, finds);
+      options.onRedacted?.(finds);
+    };
     const intake = createIntake({
       log,
       pseudonyms,
       now,
       known,
+      onFound,
       lookUp: (identities) => lookUpIdentities(store.engine, identities),
       ...(options.onCounted && { onCounted: options.onCounted }),
     });
@@ -79,12 +91,15 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
       log,
       intake,
       pseudonyms,
+      exposures,
+      onFound,
       slos,
       thresholds,
       now,
       drain: () => store.loader.drain(log),
       async close() {
         await store.loader.stop();
+        await exposures.stop();
         await log.close();
         await store.close();
       },

@@ -1,12 +1,14 @@
 /** Intake: checks events, replaces what is personal, makes them durable in the log, and says what became of each. */
 import { setImmediate as yieldToLoop } from 'node:timers/promises';
 import { checkEvent, httpBounds, importBounds } from '../events/checker.ts';
+import { kindsInId } from '../privacy/redact.ts';
 import { type SpanRow, spanLine } from '../store/span-row.ts';
 import type { KnownIdentities, Sighting } from './known-identities.ts';
 import { LineBuffer } from './line-buffer.ts';
 import type { LogWriter } from './log-writer.ts';
 import { mask } from './mask.ts';
 import type { Pseudonyms } from './pseudonyms.ts';
+import type { Find } from './scrub.ts';
 
 /** After this many events the loop serves others, so that one large request does not delay all. */
 const EVENTS_PER_SLICE = 250;
@@ -51,6 +53,8 @@ export interface IntakeDeps {
   known: KnownIdentities;
   /** Asks the store for identities that memory no longer holds: content hash by position, undefined where unknown. */
   lookUp: (identities: readonly Identity[]) => Promise<(number | undefined)[]>;
+  /** Told of what was found in the free text of an event and left out. */
+  onFound?: (source: string, finds: readonly Find[]) => void;
   /** Counts for `muster_collector_events_total`. */
   onCounted?: (source: string, result: 'accepted' | 'duplicate' | 'rejected', count: number) => void;
 }
@@ -106,7 +110,9 @@ export function createIntake(deps: IntakeDeps): Intake {
         continue;
       }
       const { event, timeMs, expiresAtMs } = checked;
-      const { content, userRef } = mask(event, { timeMs, expiresAtMs }, deps.pseudonyms);
+      const finds: Find[] = [];
+      const { content, userRef } = mask(event, { timeMs, expiresAtMs }, deps.pseudonyms, finds);
+      if (finds.length > 0) deps.onFound?.(event.source, finds);
       const contentHash = lines.add(content, receivedAtMs);
       const identity = { source: event.source, id: event.id, timeMs, userRef };
       if (mode === 'import') identities.push(identity);
@@ -211,5 +217,5 @@ export function identityHash({ source, id, timeMs, userRef }: Identity): { high:
 /** The id to name in a rejection, if it has one that is safe to repeat. */
 function idOf(value: unknown): string | null {
   const id = typeof value === 'object' && value !== null ? (value as { id?: unknown }).id : undefined;
-  return typeof id === 'string' && /^[A-Za-z0-9._:/+=-]{1,128}$/.test(id) ? id : null;
+  return typeof id === 'string' && /^[A-Za-z0-9._:/+=-]{1,128}$/.test(id) && kindsInId(id).length === 0 ? id : null;
 }

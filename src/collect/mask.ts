@@ -4,11 +4,26 @@ import bowser from 'bowser';
 import ipaddr from 'ipaddr.js';
 import { LRUCache } from 'lru-cache';
 import type { Event } from '../events/catalogue.ts';
+import { redact } from '../privacy/redact.ts';
 import type { Pseudonyms } from './pseudonyms.ts';
+import { type Find, scrub, scrubAttributes } from './scrub.ts';
 
 const IPV4_PREFIX_BITS = 24;
 const IPV6_PREFIX_BITS = 48;
 const families = new LRUCache<string, string>({ max: 10_000 });
+
+/** Fields that hold what people and programs wrote. */
+type FreeText =
+  | 'segment'
+  | 'tenant'
+  | 'region'
+  | 'environment'
+  | 'deployment'
+  | 'client_version'
+  | 'provider'
+  | 'error_code'
+  | 'action'
+  | 'reason';
 
 export interface MaskedEvent {
   /** The row of `events` as one JSON array, all but its last two cells: time of arrival and content hash; see `EVENT_COLUMNS`. */
@@ -16,8 +31,20 @@ export interface MaskedEvent {
   userRef: string;
 }
 
-/** What is stored of a checked event. */
-export function mask(event: Event, times: { timeMs: number; expiresAtMs: number | undefined }, pseudonyms: Pseudonyms): MaskedEvent {
+/**
+ * What is stored of a checked event.
+ * @param finds is told of secrets and personal data that stood in free text and were left out
+ */
+export function mask(
+  event: Event,
+  times: { timeMs: number; expiresAtMs: number | undefined },
+  pseudonyms: Pseudonyms,
+  finds: Find[] = [],
+): MaskedEvent {
+  const clean = (field: FreeText) => {
+    const text = event[field];
+    return text === undefined || text === '' ? '' : scrub(field, text, finds);
+  };
   const reference = (kind: 'person' | 'device' | 'destination' | 'session', value: string | undefined) =>
     value === undefined ? '' : pseudonyms.of(kind, value);
   const userRef = reference('person', event.user);
@@ -37,20 +64,20 @@ export function mask(event: Event, times: { timeMs: number; expiresAtMs: number 
     event.user_tier ?? '',
     event.traffic ?? '',
     event.channel ?? '',
-    event.segment ?? '',
-    event.tenant ?? '',
-    event.region ?? '',
-    event.environment ?? '',
-    event.deployment ?? '',
-    event.client_version ?? '',
-    event.provider ?? '',
+    clean('segment'),
+    clean('tenant'),
+    clean('region'),
+    clean('environment'),
+    clean('deployment'),
+    clean('client_version'),
+    clean('provider'),
     event.factor_type ?? '',
     event.operation ?? '',
     event.outcome ?? '',
     event.error_class ?? '',
-    event.error_code ?? '',
-    event.action ?? '',
-    event.reason ?? '',
+    clean('error_code'),
+    clean('action'),
+    clean('reason'),
     event.http_status ?? null,
     event.duration_ms ?? null,
     event.risk_score ?? null,
@@ -66,13 +93,9 @@ export function mask(event: Event, times: { timeMs: number; expiresAtMs: number 
     event.country ?? '',
     event.trace_id?.toLowerCase() ?? '',
     event.span_id?.toLowerCase() ?? '',
-    event.attributes === undefined ? {} : sorted(event.attributes),
+    event.attributes === undefined ? {} : scrubAttributes(event.attributes, finds),
   ]);
   return { content, userRef };
-}
-
-function sorted(attributes: Record<string, string>): Record<string, string> {
-  return Object.fromEntries(Object.entries(attributes).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 /** The /24 or /48 network of an address; '' for what is no address. */
@@ -85,12 +108,17 @@ export function networkOf(text: string): string {
     : `${ipaddr.IPv6.networkAddressFromCIDR(`${parsed}/${IPV6_PREFIX_BITS}`)}/${IPV6_PREFIX_BITS}`;
 }
 
+/** A program that is no browser names itself in one word; what is more may be anything. */
+const PRODUCT = /^[A-Za-z][A-Za-z-]{1,31}$/;
+const BROWSERS = new Set<string>(Object.values(bowser.BROWSER_MAP));
+
 /** Browser and system families, such as `Firefox on Linux`, without versions. */
 export function familyOf(userAgent: string): string {
   const known = families.get(userAgent);
   if (known !== undefined) return known;
   const { browser, os } = bowser.parse(userAgent || '-');
-  const family = [browser.name || 'other', ...(os.name ? [`on ${os.name}`] : [])].join(' ').slice(0, 64);
+  const name = browser.name && (BROWSERS.has(browser.name) || PRODUCT.test(browser.name)) ? browser.name : 'other';
+  const family = redact([name, ...(os.name ? [`on ${os.name}`] : [])].join(' ')).text;
   families.set(userAgent, family);
   return family;
 }

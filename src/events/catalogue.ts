@@ -1,25 +1,25 @@
 /** Version 1 of the event catalogue: every field and every type, as zod schemas. JSON Schemas are generated from here. */
 import { z } from 'zod';
+import { KIND_NAMES, KINDS } from '../privacy/detector.ts';
+import { kindsInId } from '../privacy/redact.ts';
 import { parseTime, RFC3339_PATTERN } from './time.ts';
 
 const ID_PATTERN = /^[A-Za-z0-9._:/@+=-]{1,128}$/;
-const EMAIL_PATTERN = /[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+\.[A-Za-z]{2,}/;
-const JWT_PATTERN = /eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\./;
 
 /** Why an id may not be kept although its characters are allowed, or undefined. */
 function idProblem(id: string): string | undefined {
-  if (EMAIL_PATTERN.test(id)) return 'contains an e-mail address; ids must not identify a person';
-  if (JWT_PATTERN.test(id)) return 'contains a JSON Web Token; ids must not carry secrets';
-  return undefined;
+  const [kind] = kindsInId(id);
+  if (kind === undefined) return undefined;
+  const why = KINDS[kind] === 'secret' ? 'ids must not carry secrets' : 'ids must not identify a person';
+  return `contains ${KIND_NAMES[kind]}; ${why}`;
 }
 
-const id = z
-  .string()
-  .regex(ID_PATTERN, 'expected 1 to 128 characters of A-Z a-z 0-9 . _ : / @ + = -')
-  .superRefine((value, context) => {
-    const message = idProblem(value);
-    if (message) context.addIssue({ code: 'custom', message });
-  });
+function carriesNothing(value: string, context: z.core.$RefinementCtx<string>): void {
+  const message = idProblem(value);
+  if (message) context.addIssue({ code: 'custom', message });
+}
+
+const id = z.string().regex(ID_PATTERN, 'expected 1 to 128 characters of A-Z a-z 0-9 . _ : / @ + = -').superRefine(carriesNothing);
 const dateTime = z
   .string()
   .regex(RFC3339_PATTERN, { error: 'expected an RFC 3339 date-time with offset, such as 2026-03-01T09:30:00Z', abort: true })
@@ -165,7 +165,10 @@ type OptionalField = keyof typeof optionalFields;
 const requiredShape = {
   id: id.meta({ description: 'Unique per source.' }),
   time: dateTime.meta({ description: 'When it happened: RFC 3339 with offset.' }),
-  source: z.string().regex(/^[A-Za-z0-9._:/-]{1,64}$/, 'expected 1 to 64 characters of A-Z a-z 0-9 . _ : / -'),
+  source: z
+    .string()
+    .regex(/^[A-Za-z0-9._:/-]{1,64}$/, 'expected 1 to 64 characters of A-Z a-z 0-9 . _ : / -')
+    .superRefine(carriesNothing),
 };
 
 const optionalShape = Object.fromEntries(Object.entries(optionalFields).map(([name, schema]) => [name, schema.optional()])) as {

@@ -1,6 +1,8 @@
 /** `/metrics`: the evaluator's counts, the collector's, and the process's own. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { Find } from '../collect/scrub.ts';
 import { METRICS } from '../names.ts';
+import { KINDS } from '../privacy/detector.ts';
 import type { AlertState } from '../slo/alert-state.ts';
 import type { ActiveAlert } from '../slo/alert-watch.ts';
 import { BESIDE_ALERTS } from '../slo/alerts/index.ts';
@@ -22,6 +24,8 @@ export interface Metrics {
   /** Shows what leads the failures of SLOs that burn. */
   showCauses(causes: ReadonlyMap<string, Cause>): void;
   countEvents(source: string, result: 'accepted' | 'duplicate' | 'rejected', count: number): void;
+  /** Counts what was left out of free text, by kind. */
+  countRedactions(finds: readonly Find[]): void;
   observeIntake(seconds: number): void;
   observeRequest(operation: string, seconds: number): void;
 }
@@ -40,7 +44,7 @@ function boundedLabel(): (value: string) => string {
 }
 
 /** A registry of its own, so that tests and processes do not share one. */
-export function createMetrics(deps: { lagSeconds: () => number }): Metrics {
+export function createMetrics(deps: { lagSeconds: () => number; openExposures: () => number }): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   for (const name of MISNAMED) registry.removeSingleMetric(name);
@@ -89,11 +93,19 @@ export function createMetrics(deps: { lagSeconds: () => number }): Metrics {
     labelNames: ['alert', 'severity', 'service', 'provider', 'region', 'deployment'],
     registers,
   });
-  const findings = new Gauge({
+  let active: readonly ActiveAlert[] = [];
+  new Gauge({
     name: METRICS.findingsOpen,
     help: 'Open findings.',
     labelNames: ['detector', 'severity'],
     registers,
+    collect() {
+      this.reset();
+      for (const { detector } of BESIDE_ALERTS) for (const severity of ['page', 'ticket']) this.set({ detector, severity }, 0);
+      for (const { alert, severity } of active)
+        this.inc({ detector: BESIDE_ALERTS.find(({ name }) => name === alert)?.detector ?? alert, severity });
+      this.set({ detector: 'secret_exposure', severity: 'ticket' }, deps.openExposures());
+    },
   });
   const sliEvents = new Counter({
     name: METRICS.sliEvents,
@@ -107,6 +119,13 @@ export function createMetrics(deps: { lagSeconds: () => number }): Metrics {
     labelNames: ['source', 'result'],
     registers,
   });
+  const redactions = new Counter({
+    name: METRICS.collectorRedactions,
+    help: 'Secrets and personal data that stood in free text and were left out, by kind.',
+    labelNames: ['kind'],
+    registers,
+  });
+  for (const kind of Object.keys(KINDS)) redactions.inc({ kind }, 0);
   const intake = new Histogram({
     name: METRICS.collectorRequestDuration,
     help: 'Time from an intake request to its answer.',
@@ -160,19 +179,13 @@ export function createMetrics(deps: { lagSeconds: () => number }): Metrics {
         for (const outcome of ['good', 'bad'] as const) sliEvents.inc({ slo: slo.name, outcome }, settled[outcome]);
       }
     },
-    showAlerts(active) {
+    showAlerts(alerts) {
+      active = alerts;
       alertActive.reset();
       const bounded = { provider: boundedLabel(), region: boundedLabel(), deployment: boundedLabel() };
       for (const { alert, severity, service, provider, region, deployment } of active) {
         const place = { provider: bounded.provider(provider), region: bounded.region(region), deployment: bounded.deployment(deployment) };
         alertActive.set({ alert, severity, service, ...place }, 1);
-      }
-      findings.reset();
-      for (const detector of BESIDE_ALERTS.map((each) => each.detector))
-        for (const severity of ['page', 'ticket']) findings.set({ detector, severity }, 0);
-      for (const { alert, severity } of active) {
-        const detector = BESIDE_ALERTS.find(({ name }) => name === alert)?.detector ?? alert;
-        findings.inc({ detector, severity });
       }
     },
     showCauses(causes) {
@@ -180,6 +193,9 @@ export function createMetrics(deps: { lagSeconds: () => number }): Metrics {
       for (const [slo, cause] of causes) leadingCause.set({ slo, cause: causeName(cause) }, cause.share);
     },
     countEvents: (source, result, count) => collected.inc({ source, result }, count),
+    countRedactions: (finds) => {
+      for (const { kind } of finds) redactions.inc({ kind });
+    },
     observeIntake: (seconds) => intake.observe(seconds),
     observeRequest: (operation, seconds) => requests.observe({ operation }, seconds),
   };

@@ -9,6 +9,7 @@ import { type OtlpRecord, recordsOf } from '../collect/otlp/records.ts';
 import { decodeRequest, encodeResponse, encodeStatus, type Signal } from '../collect/otlp/schema.ts';
 import { isSpan, spanOf } from '../collect/otlp/span.ts';
 import { jsonValue } from '../collect/parse.ts';
+import type { Find } from '../collect/scrub.ts';
 import { MusterError } from '../errors.ts';
 import { httpBounds, type TimeBounds } from '../events/checker.ts';
 import type { SpanRow } from '../store/span-row.ts';
@@ -35,6 +36,8 @@ export interface OtlpDeps {
   /** A stable id made of any text, keyed. */
   fingerprint: (text: string) => string;
   now: () => number;
+  /** Told of what was found in spans of a service and left out. */
+  onFound: (service: string, finds: readonly Find[]) => void;
   observe: (seconds: number) => void;
   onDefect: (message: string) => void;
 }
@@ -46,7 +49,11 @@ export function createOtlp(signal: Signal, deps: OtlpDeps): IngestHandler {
       request,
       () => encodingOf(request.headers),
       async (intake, body, encoding) => {
-        const { events, spans, unusable } = await sorted(recordsOf(signal, decoded(signal, encoding, body)), httpBounds(deps.now()));
+        const { events, spans, unusable } = await sorted(
+          recordsOf(signal, decoded(signal, encoding, body)),
+          httpBounds(deps.now()),
+          deps.onFound,
+        );
         const candidates = events.map((record) => ({ value: eventOf(record, deps.fingerprint) }));
         const [{ rejected }] = await Promise.all([intake.accept(candidates, 'live'), intake.keepSpans(spans)]);
         const wrong = Array.from({ length: unusable }, () => 'a span without valid ids and times');
@@ -89,7 +96,7 @@ function decoded(signal: Signal, encoding: Encoding, body: Buffer): unknown {
 const RECORDS_PER_SLICE = 250;
 
 /** What becomes of the records of a request; a span that is an event may be without times of a span. */
-async function sorted(records: Iterable<OtlpRecord>, bounds: TimeBounds) {
+async function sorted(records: Iterable<OtlpRecord>, bounds: TimeBounds, onFound: OtlpDeps['onFound']) {
   const events: OtlpRecord[] = [];
   const spans: SpanRow[] = [];
   let unusable = 0;
@@ -98,8 +105,12 @@ async function sorted(records: Iterable<OtlpRecord>, bounds: TimeBounds) {
     count += 1;
     if (count % RECORDS_PER_SLICE === 0) await yieldToLoop();
     if (isEvent(record)) events.push(record);
-    if (isSpan(record, bounds)) spans.push(spanOf(record));
-    else if (record.signal === 'traces' && !isEvent(record)) unusable += 1;
+    if (isSpan(record, bounds)) {
+      const finds: Find[] = [];
+      const span = spanOf(record, finds);
+      spans.push(span);
+      if (finds.length > 0) onFound(span.service, finds);
+    } else if (record.signal === 'traces' && !isEvent(record)) unusable += 1;
   }
   return { events, spans, unusable };
 }

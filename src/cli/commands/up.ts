@@ -85,7 +85,10 @@ async function up(context: Context, config: Config, isDemo: boolean): Promise<vo
   const instance = randomUUID();
   const parts: Parts = {};
   const stream = createEventStream();
-  const metrics = createMetrics({ lagSeconds: () => parts.services?.store.loader.lagSeconds() ?? 0 });
+  const metrics = createMetrics({
+    lagSeconds: () => parts.services?.store.loader.lagSeconds() ?? 0,
+    openExposures: () => parts.services?.exposures.open() ?? 0,
+  });
   const stopping = new AbortController();
   const stopped = new Promise<void>((stop) => {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => stop());
@@ -180,6 +183,7 @@ function serve({ context, config, parts, stream, metrics, instance, fill, onProb
         maxBodyBytes: config.maxBodyBytes,
         fingerprint: (text) => parts.services?.pseudonyms.fingerprint(text) ?? '',
         now: context.now,
+        onFound: (service, finds) => parts.services?.onFound(service, finds),
         observe: metrics.observeIntake,
         onDefect: onProblem,
       },
@@ -218,7 +222,14 @@ function testAlerts(config: Config, context: Context, parts: Parts) {
 /** Opens the parts in order; what is open when one fails is in `parts`, to be closed. */
 async function open(parts: Parts, deps: Pick<Serving, 'context' | 'config' | 'stream' | 'metrics' | 'onProblem'>): Promise<void> {
   const { context, config, stream, metrics, onProblem } = deps;
-  const services = await openServices({ config, now: context.now, onProblem, onLoaded: stream.push, onCounted: metrics.countEvents });
+  const services = await openServices({
+    config,
+    now: context.now,
+    onProblem,
+    onLoaded: stream.push,
+    onCounted: metrics.countEvents,
+    onRedacted: metrics.countRedactions,
+  });
   parts.services = services;
   const { store, log, intake, pseudonyms, slos, thresholds } = services;
   const { engine } = store;
@@ -276,6 +287,7 @@ async function open(parts: Parts, deps: Pick<Serving, 'context' | 'config' | 'st
   });
   await parts.coverage.start();
   store.loader.start(log);
+  services.exposures.start();
   evaluator.start();
   parts.ready = { store, intake, pseudonyms, slos, evaluator, watch };
 }

@@ -1,6 +1,9 @@
 /** What is kept of a span: when, how long, which step of which service; of its attributes those that say what was called and how it went. */
+
 import type { TimeBounds } from '../../events/checker.ts';
+import { decoded } from '../../privacy/redact.ts';
 import type { SpanRow } from '../../store/span-row.ts';
+import { type Find, scrub } from '../scrub.ts';
 import { attribute, type OtlpRecord } from './records.ts';
 
 /** Attributes of the semantic conventions that hold no person's data by their definition. */
@@ -37,37 +40,29 @@ const MAX_DURATION_US = 86_400_000_000;
 const LEFT_OUT = '(left out)';
 const HTTP_NAME = /^(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS)(?=\s|$)/;
 
-/** What may be somebody's, or a secret: names of spans are written by people. Structure first, then shapes. */
+/** Names of spans are written by people and hold parameters: beside what is found everywhere, what only might be a number or token of somebody. */
 const SUSPECT = [
   /@/,
-  /otpauth:/i,
-  /eyJ[A-Za-z0-9_-]{8,}/,
-  /(?:secret|passw(?:or)?d|passwd|pwd|token|code|otp|pin|api[_-]?key)\s*[=:]/i,
-  // Six digits and more, however they are grouped; addresses.
+  /\b(?:secret|passw(?:or)?d|passwd|pwd|token|code|otp|pin|api[_-]?key)\s*[=:]/i,
+  // Six digits and more, however they are grouped.
   /\d(?:[ .()/+-]?\d){5,}/,
-  /\b\d{1,3}(?:\.\d{1,3}){3}\b/,
-  /\b[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){3,}/i,
-  // Seeds in base32, in one piece or in groups; recovery codes; hex and long tokens.
+  // Seeds that could be words, codes in groups, half a token; hex and long tokens.
   /\b(?=[a-z]*[2-7])[a-z2-7]{16,}\b/i,
+  /eyJ[\w-]{8,}/,
   /\b[A-Z2-7]{4}(?:[ -][A-Z2-7]{4}){2,}\b/i,
   /\b(?=[a-f]*\d)[0-9a-f]{16,}\b/i,
   /[A-Za-z0-9+_]{32,}/,
 ];
 
 /** Text of a name or attribute, or a mark in its place. */
-export function kept(text: string, personal: readonly string[] = []): string {
-  const read = decoded(text);
-  const isSuspect = SUSPECT.some((pattern) => pattern.test(read)) || personal.some((value) => read.includes(value));
+export function kept(field: string, text: string, finds: Find[] = [], personal: readonly string[] = []): string {
+  const before = finds.length;
+  const rest = scrub(field, text, finds);
+  const read = decoded(rest);
+  const isSuspect =
+    finds.length > before || SUSPECT.some((pattern) => pattern.test(read)) || personal.some((value) => read.includes(value));
   // A cut may halve a character, which the engine does not take.
-  return isSuspect ? LEFT_OUT : text.slice(0, MAX_TEXT).toWellFormed();
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
+  return isSuspect ? LEFT_OUT : rest.slice(0, MAX_TEXT).toWellFormed();
 }
 
 /** Whether a record is a span that can be kept: it has ids, and times like those of events. */
@@ -81,8 +76,11 @@ export const isSpan = ({ signal, traceId, spanId, startUs, endUs }: OtlpRecord, 
   startUs <= toMs * 1_000 &&
   endUs - startUs <= MAX_DURATION_US;
 
-/** The row of a record whose {@link isSpan} holds. */
-export function spanOf(record: OtlpRecord): SpanRow {
+/**
+ * What is kept of a record whose {@link isSpan} holds.
+ * @param finds is told of what was left out
+ */
+export function spanOf(record: OtlpRecord, finds: Find[] = []): SpanRow {
   const { own, traceId, spanId, parentSpanId, kind, startUs = 0, endUs = 0, hasFailed } = record;
   const personal = PERSONAL.flatMap((name) => {
     const value = String(own.get(name) ?? '');
@@ -90,14 +88,14 @@ export function spanOf(record: OtlpRecord): SpanRow {
   });
   const told = KEPT.flatMap((name) => {
     const value = own.get(name);
-    return value === undefined ? [] : [[name, kept(String(value), personal)] as const];
+    return value === undefined ? [] : [[name, kept('span.attributes', String(value), finds, personal)] as const];
   });
   return {
     traceId,
     spanId,
     parentSpanId,
-    service: kept(String(attribute(record, 'service.name') ?? '')),
-    name: nameOf(record, personal),
+    service: kept('span.service', String(attribute(record, 'service.name') ?? ''), finds),
+    name: kept('span.name', nameOf(record), finds, personal),
     kind,
     startUs,
     durationUs: Math.max(0, endUs - startUs),
@@ -107,9 +105,9 @@ export function spanOf(record: OtlpRecord): SpanRow {
 }
 
 /** A path says whose it is: the name of a request is its method and route, as the conventions ask for, or the method alone. */
-function nameOf({ own, name }: OtlpRecord, personal: readonly string[]): string {
+function nameOf({ own, name }: OtlpRecord): string {
   const method = own.get('http.request.method') ?? HTTP_NAME.exec(name)?.[1];
-  if (method === undefined) return kept(name, personal);
+  if (method === undefined) return name;
   const route = own.get('http.route');
-  return kept(route === undefined ? String(method) : `${method} ${route}`, personal);
+  return route === undefined ? String(method) : `${method} ${route}`;
 }

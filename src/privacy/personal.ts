@@ -1,0 +1,58 @@
+/** What points to a person wherever it stands: addresses, accounts, numbers. Names of people cannot be told from words, and are not looked for. */
+import { isIPv4, isIPv6 } from 'node:net';
+import parsePhoneNumber from 'libphonenumber-js/min';
+import validator from 'validator';
+import { type Detector, whole } from './detector.ts';
+
+/** Of a match, the longest start that ends with a group and is an account: what follows it may be a word. */
+function ibanExtent(match: string): number {
+  for (let end = match.length; end >= 15; end = Math.max(match.lastIndexOf(' ', end - 1), match.lastIndexOf('-', end - 1))) {
+    if (validator.isIBAN(match.slice(0, end).replace(/[ -]/g, ''))) return end;
+  }
+  return 0;
+}
+
+const isInternational = (match: string) => parsePhoneNumber(`+${match.replace(/^00|\D/g, '')}`)?.isPossible() === true;
+const hasDigits = (match: string, from: number, to: number) => {
+  const digits = match.replace(/\D/g, '').length;
+  return digits >= from && digits <= to;
+};
+
+export const PERSONAL: readonly Detector[] = [
+  { kind: 'email', hint: '@', pattern: /[\p{L}\p{N}._%+'-]{1,64}@(?:[\p{L}\p{N}-]{1,63}\.){1,8}\p{L}{2,24}/gu },
+  {
+    kind: 'iban',
+    pattern: /(?<![A-Za-z0-9])[A-Za-z]{2}\d{2}(?:[ -]?[A-Za-z0-9]{4}){2,7}(?:[ -]?[A-Za-z0-9]{1,4})?(?![A-Za-z0-9])/g,
+    extent: ibanExtent,
+  },
+  {
+    kind: 'card_number',
+    pattern: /(?<![\w.-])\d(?:[ -]?\d){13,18}(?![\w-])/g,
+    extent: whole((match) => validator.isCreditCard(match.replace(/[ -]/g, ''))),
+  },
+  { kind: 'ip_address', pattern: /(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?!\.?\d)/g, extent: whole(isIPv4) },
+  {
+    kind: 'ip_address',
+    hint: ':',
+    pattern: /(?<![\w:])(?:[0-9a-f]{0,4}:){2,7}(?:[0-9a-f]{1,4}|\d{1,3}(?:\.\d{1,3}){3})?(?![\w:])/gi,
+    extent: whole(isIPv6),
+  },
+  {
+    kind: 'phone',
+    pattern: /(?<![\w+])(?:\+|00)\s?\(?[1-9](?:[ ()./-]{0,3}\d){6,14}(?![\w-])/g,
+    extent: whole(isInternational),
+  },
+  // As people write numbers of North America, and national ones with their leading 0.
+  { kind: 'phone', pattern: /(?<![\w.+-])\(?[2-9]\d{2}\)?[ .-]{1,2}[2-9]\d{2}[ .-]\d{4}(?![\w-])/g },
+  {
+    kind: 'phone',
+    pattern: /(?<![\w.+:-])\(?0[1-9]\d{1,4}\)?(?:[ /-]{1,3}\d{2,9}){1,5}(?![\w-])/g,
+    extent: whole((match) => hasDigits(match, 9, 13)),
+  },
+  { kind: 'phone', pattern: /(?<![\w.+:-])0[1-9]\d{8,9}(?![\w-])/g },
+  {
+    kind: 'phone',
+    pattern:
+      /\b(?:phone|mobile|cell|msisdn|tel|sms to|call(?:ed|ing)?|texted|dial(?:led)?)(?:[ _-]?(?:no|number|nr))?["'.]?\s{0,3}[=:#]?\s{0,3}["']?(?<value>\d(?:[ ()./-]?\d){6,14})(?![\w-])/gi,
+  },
+];
