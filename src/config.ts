@@ -28,6 +28,8 @@ const schema = z.strictObject({
   clickhousePort: z.union([z.literal(['auto', 'off']), port], { error: 'expected a number from 0 to 65535, or off' }).default('auto'),
   /** OpenSLO files and folders that are computed. @default those that ship, or MUSTER_SLO (separated as in PATH) */
   slo: z.preprocess((value) => (typeof value === 'string' ? value.split(delimiter) : value), z.array(z.string().min(1)).default([])),
+  /** What is kept of the identifiers of people: `sealed`, to be opened by muster reveal, or `none`. @default sealed */
+  identities: z.enum(['sealed', 'none'], { error: 'expected sealed or none' }).default('sealed'),
   /** Where people reach Muster: for links in alerts. @default http://localhost:8686 */
   baseUrl: url.default(`http://localhost:${DEFAULT_PORT}`),
   /** Where a trace is seen, with {trace_id} in its place, such as https://tempo.example.org/trace/{trace_id}. @default none */
@@ -66,6 +68,7 @@ const VARIABLES = {
   port: 'MUSTER_PORT',
   clickhousePort: 'MUSTER_CLICKHOUSE_PORT',
   slo: 'MUSTER_SLO',
+  identities: 'MUSTER_IDENTITIES',
   baseUrl: 'MUSTER_BASE_URL',
   traceUrl: 'MUSTER_TRACE_URL',
   alerts: 'MUSTER_ALERTS',

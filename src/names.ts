@@ -46,11 +46,20 @@ export const TABLES = [
   'coverage_minutes',
   'maintenance',
   'findings',
+  'audit_log',
 ] as const;
 
 export const FILES = {
   address: 'muster.json',
+  keyRing: 'pseudonym-keys.json',
+  /** Of the version before the ring. */
   pseudonymKey: 'pseudonym.key',
+  identityKey: 'identity.key',
+  references: 'references.sqlite',
+  auditKey: 'audit.key',
+  auditHead: 'audit-head.json',
+  forgetting: 'forgetting.json',
+  quarantine: 'quarantine',
   vaultKey: 'vault.key',
   clickhouseKey: 'clickhouse.key',
   engine: 'clickhouse',

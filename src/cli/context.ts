@@ -109,7 +109,11 @@ export async function ask<T>(url: string, init?: RequestInit): Promise<T> {
   }
 }
 
-/** The same as bytes. */
+/** JSON of a route that something is posted to, as {@link ask}. */
+export const post = <T>(url: string, body: unknown): Promise<T> =>
+  ask<T>(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
+
+/** What {@link ask} reads, as bytes. */
 export async function askBytes(url: string, init?: RequestInit): Promise<Buffer> {
   for (const startMs = performance.now(); ; ) {
     const response = await fetch(url, init).catch((cause: unknown) => {

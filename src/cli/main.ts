@@ -4,12 +4,16 @@ import { Command, CommanderError } from 'commander';
 import { MusterError, systemCode } from '../errors.ts';
 import { alertCommand } from './commands/alert.ts';
 import { attemptCommand } from './commands/attempt.ts';
+import { auditCommand } from './commands/audit.ts';
 import { explainCommand } from './commands/explain.ts';
 import { findingsCommand } from './commands/findings.ts';
+import { forgetCommand } from './commands/forget.ts';
 import { gateCommand } from './commands/gate.ts';
 import { generateCommand } from './commands/generate.ts';
 import { importCommand } from './commands/import.ts';
+import { pseudonymsCommand } from './commands/pseudonyms.ts';
 import { queryCommand } from './commands/query.ts';
+import { revealCommand } from './commands/reveal.ts';
 import { simulateCommand } from './commands/simulate.ts';
 import { sloCommand } from './commands/slo.ts';
 import { upCommand } from './commands/up.ts';
@@ -26,6 +30,10 @@ const COMMANDS = [
   findingsCommand,
   attemptCommand,
   alertCommand,
+  revealCommand,
+  forgetCommand,
+  pseudonymsCommand,
+  auditCommand,
   generateCommand,
   simulateCommand,
 ];

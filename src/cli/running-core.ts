@@ -5,8 +5,8 @@ import { type Core, createCore } from '../core/enrollments.ts';
 import { flushOutbox } from '../core/outbox.ts';
 import { openCoreStorage } from '../core/storage.ts';
 import { uuidV7 } from '../core/uuid.ts';
-import { createVault } from '../core/vault.ts';
 import { FILES } from '../names.ts';
+import { createVault } from '../privacy/vault.ts';
 import { readOrCreateKey } from '../store/durable-files.ts';
 import { repeat } from '../store/repeat.ts';
 

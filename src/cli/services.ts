@@ -2,15 +2,21 @@
 import { join } from 'node:path';
 import { type Exposures, openExposures } from '../collect/exposures.ts';
 import { createIntake, type Intake, identityHash } from '../collect/intake.ts';
+import { openKeyRing } from '../collect/key-ring.ts';
 import { KnownIdentities } from '../collect/known-identities.ts';
 import { type LogWriter, openLogWriter } from '../collect/log-writer.ts';
-import { openPseudonyms, type Pseudonyms } from '../collect/pseudonyms.ts';
+import { createPeople, type People } from '../collect/people.ts';
+import { createPseudonyms, type Pseudonyms } from '../collect/pseudonyms.ts';
 import type { Find } from '../collect/scrub.ts';
 import type { Config } from '../config.ts';
+import { eraseUser } from '../core/erase.ts';
 import { FILES } from '../names.ts';
+import { createVault } from '../privacy/vault.ts';
 import { loadThresholds, type Thresholds } from '../slo/alerts/thresholds.ts';
 import { loadSlos, type Slo } from '../slo/openslo.ts';
 import { SLIS } from '../slo/slis/index.ts';
+import { openAudit } from '../store/audit.ts';
+import { readOrCreateKey } from '../store/durable-files.ts';
 import type { EventRow } from '../store/event-row.ts';
 import { lookUpIdentities, recentIdentities } from '../store/identities.ts';
 import { readLoaderState } from '../store/loader-state.ts';
@@ -25,6 +31,7 @@ export interface Services {
   log: LogWriter;
   intake: Intake;
   pseudonyms: Pseudonyms;
+  people: People;
   exposures: Exposures;
   /** Takes note of what was found in something of a source and left out. */
   onFound: (source: string, finds: readonly Find[]) => void;
@@ -66,7 +73,12 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
     const { cursor } = await readLoaderState(join(dataDir, FILES.loaderState));
     const log = await openLogWriter(join(dataDir, FILES.log), { after: cursor });
     await store.loader.drain(log);
-    const pseudonyms = await openPseudonyms(join(dataDir, FILES.pseudonymKey));
+    const vault = createVault(await readOrCreateKey(join(dataDir, FILES.identityKey)));
+    const pseudonyms = createPseudonyms({
+      ring: await openKeyRing(dataDir, now()),
+      table: store.references,
+      ...(options.config.identities === 'sealed' && { vault }),
+    });
     const known = new KnownIdentities();
     for (const stored of await recentIdentities(store.engine, now() - DAY_MS, MAX_RECALLED)) {
       const { high, low } = identityHash({ ...stored, timeMs: Number(stored.timeMs) });
@@ -86,11 +98,22 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
       lookUp: (identities) => lookUpIdentities(store.engine, identities),
       ...(options.onCounted && { onCounted: options.onCounted }),
     });
+    const audit = openAudit({
+      engine: store.engine,
+      key: await readOrCreateKey(join(dataDir, FILES.auditKey)),
+      headPath: join(dataDir, FILES.auditHead),
+      now,
+    });
+    const people = createPeople({ dataDir, store, log, intake, pseudonyms, vault, audit, now }, (user) =>
+      eraseUser(join(dataDir, FILES.core), user),
+    );
+    await people.resume();
     return {
       store,
       log,
       intake,
       pseudonyms,
+      people,
       exposures,
       onFound,
       slos,

@@ -1,13 +1,15 @@
 /** Intake: checks events, replaces what is personal, makes them durable in the log, and says what became of each. */
 import { setImmediate as yieldToLoop } from 'node:timers/promises';
+import type { Event } from '../events/catalogue.ts';
 import { checkEvent, httpBounds, importBounds } from '../events/checker.ts';
 import { kindsInId } from '../privacy/redact.ts';
+import { type ReferenceRow, referenceLine } from '../store/reference-table.ts';
 import { type SpanRow, spanLine } from '../store/span-row.ts';
 import type { KnownIdentities, Sighting } from './known-identities.ts';
 import { LineBuffer } from './line-buffer.ts';
 import type { LogWriter } from './log-writer.ts';
 import { mask } from './mask.ts';
-import type { Pseudonyms } from './pseudonyms.ts';
+import { type Fresh, freshRows, type Pseudonyms, settle } from './pseudonyms.ts';
 import type { Find } from './scrub.ts';
 
 /** After this many events the loop serves others, so that one large request does not delay all. */
@@ -71,6 +73,13 @@ export interface Intake {
    * @throws MUSTER_LOG_FAILED
    */
   keepSpans(spans: readonly SpanRow[]): Promise<void>;
+  /**
+   * The reference of somebody who is named outside of events; durable when this resolves.
+   * @throws MUSTER_LOG_FAILED
+   */
+  referenceOf(person: string): Promise<string>;
+  /** Resolves when all that is being taken in now has been answered. */
+  settled(): Promise<void>;
 }
 
 interface Prepared {
@@ -96,6 +105,8 @@ export function createIntake(deps: IntakeDeps): Intake {
     const bounds = mode === 'live' ? httpBounds(receivedAtMs) : importBounds(receivedAtMs);
     const prepared: Prepared[] = [];
     const identities: Identity[] = [];
+    const fresh: Fresh = new Set();
+    const forgotten: number[] = [];
     let index = -1;
     for (const candidate of candidates) {
       index += 1;
@@ -110,8 +121,12 @@ export function createIntake(deps: IntakeDeps): Intake {
         continue;
       }
       const { event, timeMs, expiresAtMs } = checked;
+      if (event.user !== undefined && deps.pseudonyms.isForgotten(event.user, timeMs)) {
+        forgotten.push(index);
+        continue;
+      }
       const finds: Find[] = [];
-      const { content, userRef } = mask(event, { timeMs, expiresAtMs }, deps.pseudonyms, finds);
+      const { content, userRef } = mask(withoutForgotten(event, timeMs), { timeMs, expiresAtMs }, deps.pseudonyms, { finds, fresh });
       if (finds.length > 0) deps.onFound?.(event.source, finds);
       const contentHash = lines.add(content, receivedAtMs);
       const identity = { source: event.source, id: event.id, timeMs, userRef };
@@ -119,7 +134,19 @@ export function createIntake(deps: IntakeDeps): Intake {
       const { high, low } = identityHash(identity);
       prepared.push({ index, source: event.source, high, low, contentHash });
     }
-    return { prepared, identities, lines, count: index + 1 };
+    return { prepared, identities, fresh, forgotten, lines, count: index + 1 };
+  };
+
+  const withoutForgotten = (event: Event, timeMs: number): Event =>
+    event.actor !== undefined && deps.pseudonyms.isForgotten(event.actor, timeMs) ? { ...event, actor: undefined } : event;
+
+  /** References go first: an event in the log without the row of its user would be nobody's. Duplicates are written too: figures must not hang on what memory believes. */
+  const keep = async (references: readonly ReferenceRow[], lines: LineBuffer) => {
+    const rows = Buffer.from(references.map(referenceLine).join(''));
+    await Promise.all([
+      ...(references.length > 0 ? [deps.log.append(rows, references.length, 'references')] : []),
+      ...lines.payloads().map(({ bytes, rows }) => deps.log.append(bytes, rows)),
+    ]);
   };
 
   /** Teaches memory what only the store still knows, so that an old event sent again counts as a duplicate. */
@@ -131,35 +158,49 @@ export function createIntake(deps: IntakeDeps): Intake {
     }
   };
 
+  const underway = new Set<Promise<unknown>>();
+  const tracked = <T>(work: Promise<T>): Promise<T> => {
+    const ended: Promise<unknown> = work.then(
+      () => underway.delete(ended),
+      () => underway.delete(ended),
+    );
+    underway.add(ended);
+    return work;
+  };
+
+  const accept: Intake['accept'] = async (candidates, mode) => {
+    const rejected: Rejection[] = [];
+    const { prepared, identities, fresh, forgotten, lines, count } = await prepare(candidates, mode, rejected);
+    if (mode === 'import' && prepared.length > 0) await recall(prepared, identities);
+    const sightings = new Array<Sighting | 'rejected'>(count).fill('rejected');
+    for (const { index, high, low, contentHash } of prepared) {
+      sightings[index] = deps.known.note(high, low, contentHash, deps.now());
+    }
+    // What concerns somebody who was forgotten was delivered before that, or would bring the person back.
+    for (const index of forgotten) sightings[index] = 'duplicate';
+    if (prepared.length > 0) {
+      try {
+        await keep(freshRows(fresh), lines);
+        settle(fresh);
+      } catch (error) {
+        for (const { index, high, low } of prepared) if (sightings[index] === 'new') deps.known.forget(high, low);
+        throw error;
+      }
+    }
+    const duplicates = sightings.filter((sighting) => sighting === 'duplicate' || sighting === 'conflict').length;
+    const result = {
+      accepted: prepared.length + forgotten.length - duplicates,
+      duplicates,
+      conflicts: sightings.filter((sighting) => sighting === 'conflict').length,
+      rejected,
+      sightings,
+    };
+    if (deps.onCounted) report(prepared, sightings, rejected.length, labelOf, deps.onCounted);
+    return result;
+  };
+
   return {
-    async accept(candidates, mode) {
-      const rejected: Rejection[] = [];
-      const { prepared, identities, lines, count } = await prepare(candidates, mode, rejected);
-      if (mode === 'import' && prepared.length > 0) await recall(prepared, identities);
-      const sightings = new Array<Sighting | 'rejected'>(count).fill('rejected');
-      for (const { index, high, low, contentHash } of prepared) {
-        sightings[index] = deps.known.note(high, low, contentHash, deps.now());
-      }
-      if (prepared.length > 0) {
-        try {
-          // Duplicates are written too: figures must not hang on what memory believes.
-          await Promise.all(lines.payloads().map(({ bytes, rows }) => deps.log.append(bytes, rows)));
-        } catch (error) {
-          for (const { index, high, low } of prepared) if (sightings[index] === 'new') deps.known.forget(high, low);
-          throw error;
-        }
-      }
-      const duplicates = sightings.filter((sighting) => sighting === 'duplicate' || sighting === 'conflict').length;
-      const result = {
-        accepted: prepared.length - duplicates,
-        duplicates,
-        conflicts: sightings.filter((sighting) => sighting === 'conflict').length,
-        rejected,
-        sightings,
-      };
-      if (deps.onCounted) report(prepared, sightings, rejected.length, labelOf, deps.onCounted);
-      return result;
-    },
+    accept: (candidates, mode) => tracked(accept(candidates, mode)),
     async keepSpans(spans) {
       if (spans.length === 0) return;
       const receivedAtMs = deps.now();
@@ -169,6 +210,16 @@ export function createIntake(deps: IntakeDeps): Intake {
         records.push(deps.log.append(Buffer.from(part.map((span) => spanLine(span, receivedAtMs)).join('')), part.length, 'spans'));
       }
       await Promise.all(records);
+    },
+    async referenceOf(person) {
+      const fresh: Fresh = new Set();
+      const ref = deps.pseudonyms.of('person', person, fresh);
+      await keep(freshRows(fresh), new LineBuffer());
+      settle(fresh);
+      return ref;
+    },
+    async settled() {
+      await Promise.all(underway);
     },
   };
 }

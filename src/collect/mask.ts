@@ -5,7 +5,7 @@ import ipaddr from 'ipaddr.js';
 import { LRUCache } from 'lru-cache';
 import type { Event } from '../events/catalogue.ts';
 import { redact } from '../privacy/redact.ts';
-import type { Pseudonyms } from './pseudonyms.ts';
+import type { Fresh, Pseudonyms } from './pseudonyms.ts';
 import { type Find, scrub, scrubAttributes } from './scrub.ts';
 
 const IPV4_PREFIX_BITS = 24;
@@ -25,6 +25,14 @@ type FreeText =
   | 'action'
   | 'reason';
 
+/** What masking leaves to do. */
+export interface Noted {
+  /** Secrets and personal data that stood in free text and were left out. */
+  finds?: Find[];
+  /** References that must be durable with the event. */
+  fresh?: Fresh;
+}
+
 export interface MaskedEvent {
   /** The row of `events` as one JSON array, all but its last two cells: time of arrival and content hash; see `EVENT_COLUMNS`. */
   content: string;
@@ -33,20 +41,20 @@ export interface MaskedEvent {
 
 /**
  * What is stored of a checked event.
- * @param finds is told of secrets and personal data that stood in free text and were left out
+ * @param noted takes up what the caller has to see to
  */
 export function mask(
   event: Event,
   times: { timeMs: number; expiresAtMs: number | undefined },
   pseudonyms: Pseudonyms,
-  finds: Find[] = [],
+  { finds = [], fresh }: Noted = {},
 ): MaskedEvent {
   const clean = (field: FreeText) => {
     const text = event[field];
     return text === undefined || text === '' ? '' : scrub(field, text, finds);
   };
   const reference = (kind: 'person' | 'device' | 'destination' | 'session', value: string | undefined) =>
-    value === undefined ? '' : pseudonyms.of(kind, value);
+    value === undefined ? '' : pseudonyms.of(kind, value, fresh);
   const userRef = reference('person', event.user);
   const content = JSON.stringify([
     event.id,

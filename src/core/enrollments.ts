@@ -2,9 +2,9 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { MusterError } from '../errors.ts';
+import type { Vault } from '../privacy/vault.ts';
 import { acceptedStep, provisioning, SECRET_BYTES } from './factors/totp.ts';
 import type { CoreStorage, EnrollmentRow, FactorRow } from './storage.ts';
-import type { Vault } from './vault.ts';
 
 /** A pending enrollment ends after this. NIST SP 800-63B-4 section 3.1.3.2 allows ten minutes for a secret out of band; the same here. */
 export const TIME_TO_LIVE_MS = 600_000;

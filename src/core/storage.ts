@@ -1,6 +1,5 @@
 /** The core's own store: enrollments, factors, answers kept for idempotency, and the outbox of events. SQLite, durable at commit. */
-import { closeSync, openSync } from 'node:fs';
-import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
+import { openSqlite, type Sqlite } from '../store/sqlite.ts';
 
 export interface EnrollmentRow {
   id: string;
@@ -27,8 +26,6 @@ export interface FactorRow {
 }
 
 const SCHEMA = `
-  PRAGMA journal_mode = WAL;
-  PRAGMA synchronous = FULL;
   CREATE TABLE IF NOT EXISTS enrollments (
     id TEXT PRIMARY KEY, user TEXT NOT NULL, factor_type TEXT NOT NULL, state TEXT NOT NULL, wrapped_secret BLOB NOT NULL,
     attempts_left INTEGER NOT NULL, created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, factor_id TEXT, labels TEXT NOT NULL
@@ -45,37 +42,7 @@ const SCHEMA = `
   CREATE TABLE IF NOT EXISTS outbox (n INTEGER PRIMARY KEY AUTOINCREMENT, event TEXT NOT NULL) STRICT;
 `;
 
-export interface CoreStorage {
-  /** Everything inside happens, or nothing does. */
-  transaction<T>(work: () => T): T;
-  one<Row>(sql: string, ...values: SQLInputValue[]): Row | undefined;
-  all<Row>(sql: string, ...values: SQLInputValue[]): Row[];
-  /** Rows changed. */
-  run(sql: string, ...values: SQLInputValue[]): number;
-  close(): void;
-}
+export type CoreStorage = Sqlite;
 
-/** Opens the database file, creating it with mode 0600. */
-export function openCoreStorage(path: string): CoreStorage {
-  // Made before SQLite opens it, with the mode that SQLite then gives to its journals too.
-  closeSync(openSync(path, 'a', 0o600));
-  const database = new DatabaseSync(path);
-  database.exec(SCHEMA);
-  return {
-    transaction(work) {
-      database.exec('BEGIN IMMEDIATE');
-      try {
-        const result = work();
-        database.exec('COMMIT');
-        return result;
-      } catch (error) {
-        if (database.isTransaction) database.exec('ROLLBACK');
-        throw error;
-      }
-    },
-    one: <Row>(sql: string, ...values: SQLInputValue[]) => database.prepare(sql).get(...values) as Row | undefined,
-    all: <Row>(sql: string, ...values: SQLInputValue[]) => database.prepare(sql).all(...values) as Row[],
-    run: (sql, ...values) => Number(database.prepare(sql).run(...values).changes),
-    close: () => database.close(),
-  };
-}
+/** Opens the database file, creating it when it is not there. */
+export const openCoreStorage = (path: string): CoreStorage => openSqlite(path, SCHEMA);

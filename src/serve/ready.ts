@@ -1,4 +1,5 @@
 import type { Intake } from '../collect/intake.ts';
+import type { People } from '../collect/people.ts';
 import type { Pseudonyms } from '../collect/pseudonyms.ts';
 import type { AlertWatch } from '../slo/alert-watch.ts';
 import type { Evaluator } from '../slo/evaluator.ts';
@@ -10,6 +11,7 @@ export interface Ready {
   store: Store;
   intake: Intake;
   pseudonyms: Pseudonyms;
+  people: People;
   slos: Slo[];
   evaluator: Evaluator;
   watch: AlertWatch;

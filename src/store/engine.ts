@@ -9,7 +9,7 @@ import { engineConfig, usersConfig } from './engine-config.ts';
 export const ROLES = ['load', 'roll', 'read', 'panels', 'evaluate', 'explain', 'tidy'] as const;
 export type Role = (typeof ROLES)[number];
 
-type Parameters = Record<string, string | number | boolean>;
+type Parameters = Record<string, string | number | boolean | readonly string[]>;
 
 /** A queue of statements on one connection. */
 export interface Session {

@@ -34,12 +34,28 @@ export async function writeFindings(engine: Engine, findings: readonly Finding[]
 }
 
 /** Findings that began at or after `sinceMs`, or that are open, newest first, at most `limit`. */
-export async function findingsSince(engine: Engine, sinceMs: number, limit = 1_000): Promise<Finding[]> {
+export const findingsSince = (engine: Engine, sinceMs: number, limit = 1_000): Promise<Finding[]> =>
+  select(
+    engine,
+    `findings WHERE status = 'open' OR start >= fromUnixTimestamp64Milli(${Math.floor(sinceMs)}, 'UTC') ORDER BY start DESC, id LIMIT ${limit}`,
+  );
+
+/** Puts `other` in the place of texts wherever a finding has them, its past versions too. Returns how many findings had one. */
+export async function replaceInFindings(engine: Engine, texts: readonly string[], other: string, nowMs: number): Promise<number> {
+  const held = await select(engine, 'findings WHERE multiSearchAny(toString(tuple(*)), {texts:Array(String)})', { texts });
+  const replaced = texts.reduce((json, text) => json.replaceAll(text, other), JSON.stringify(held));
+  await writeFindings(engine, JSON.parse(replaced) as Finding[], nowMs);
+  if (held.length > 0) await engine.session('evaluate').run('OPTIMIZE TABLE findings_log FINAL');
+  return held.length;
+}
+
+async function select(engine: Engine, from: string, parameters: Record<string, readonly string[]> = {}): Promise<Finding[]> {
   const rows = await engine
     .session('read')
     .rows<Omit<Finding, 'startMs' | 'endMs' | 'evidence'> & { start_ms: string; end_ms: string | null; evidence: string }>(
       `SELECT id, kind, detector, severity, toUnixTimestamp64Milli(start) AS start_ms, toUnixTimestamp64Milli(end) AS end_ms, dimensions, evidence, attack, status
-     FROM findings WHERE status = 'open' OR start >= fromUnixTimestamp64Milli(${Math.floor(sinceMs)}, 'UTC') ORDER BY start DESC, id LIMIT ${limit}`,
+     FROM ${from}`,
+      parameters,
     );
   return rows.map(({ start_ms, end_ms, evidence, ...row }) => ({
     ...row,

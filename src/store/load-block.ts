@@ -1,7 +1,8 @@
-/** One block of log records on its way into `events` and `spans_log`. */
+/** One block of log records on its way into `events`, `spans_log` and the table of references. */
 import type { Engine } from './engine.ts';
 import { EVENT_COLUMN_NAMES, EVENT_SELECT, EVENT_STRUCTURE, type EventRow } from './event-row.ts';
 import type { LogRecord, RecordKind } from './log-format.ts';
+import { type ReferenceRow, referenceRows } from './reference-table.ts';
 import { SPAN_COLUMN_NAMES, SPAN_SELECT, SPAN_STRUCTURE } from './span-row.ts';
 
 /** A block handed to the engine holds at most this many rows: large blocks cost a tenth of the CPU of small ones. */
@@ -35,6 +36,8 @@ export class Block {
 export interface RowHandling {
   /** Called for each event's row once it is in `events`, one by one, so that a block's rows are never held together. */
   onRow: (row: EventRow) => void;
+  /** Keeps rows of references; they are durable when it returns. */
+  saveReferences: (rows: readonly ReferenceRow[]) => Promise<void>;
   /** Keeps a line that the engine cannot read. */
   setAside: (line: Buffer) => Promise<void>;
 }
@@ -43,7 +46,8 @@ export interface RowHandling {
 const TARGETS = {
   events: { table: 'events', columns: EVENT_COLUMN_NAMES.join(', '), select: EVENT_SELECT, structure: EVENT_STRUCTURE },
   spans: { table: 'spans_log', columns: SPAN_COLUMN_NAMES, select: SPAN_SELECT, structure: SPAN_STRUCTURE },
-} as const satisfies Record<RecordKind, unknown>;
+} as const satisfies Partial<Record<RecordKind, unknown>>;
+type TableKind = keyof typeof TARGETS;
 
 /**
  * Inserts records. Doing it twice changes nothing.
@@ -51,12 +55,13 @@ const TARGETS = {
  * @throws when the engine refuses for another reason: nothing can be said of the rows then
  */
 export async function loadRecords(engine: Engine, records: readonly LogRecord[], handling: RowHandling): Promise<void> {
-  const linesOf = (kind: RecordKind) => Buffer.concat(records.flatMap((record) => (record.kind === kind ? [record.payload] : [])));
+  for (const { kind, payload } of records) if (kind === 'references') await handling.saveReferences(referenceRows(payload));
+  const linesOf = (kind: TableKind) => Buffer.concat(records.flatMap((record) => (record.kind === kind ? [record.payload] : [])));
   await loadLines(engine, 'spans', linesOf('spans'), handling);
   await loadLines(engine, 'events', linesOf('events'), handling);
 }
 
-async function loadLines(engine: Engine, kind: RecordKind, lines: Buffer, handling: RowHandling): Promise<void> {
+async function loadLines(engine: Engine, kind: TableKind, lines: Buffer, handling: RowHandling): Promise<void> {
   if (lines.length === 0) return;
   try {
     await insert(engine, kind, lines);
@@ -74,7 +79,7 @@ async function loadLines(engine: Engine, kind: RecordKind, lines: Buffer, handli
   await loadLines(engine, kind, lines.subarray(middle), handling);
 }
 
-async function insert(engine: Engine, kind: RecordKind, lines: Buffer): Promise<void> {
+async function insert(engine: Engine, kind: TableKind, lines: Buffer): Promise<void> {
   const { table, columns, select, structure } = TARGETS[kind];
   await engine.withFile('load', lines, 'JSONCompactEachRow', structure, (file) =>
     engine.session('load').run(

@@ -4,11 +4,13 @@
  */
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { setImmediate as yieldToLoop } from 'node:timers/promises';
 import type { EventRow } from './event-row.ts';
 import { Block, loadRecords } from './load-block.ts';
 import { readLoaderState } from './loader-state.ts';
 import { type LogRecord, scanRecords } from './log-format.ts';
 import { bringUpToDate } from './rebuild.ts';
+import { type ReferenceTable, ROWS_PER_SAVE } from './reference-table.ts';
 import { MORE, repeat } from './repeat.ts';
 import { PendingRoll, type RollerDeps, roll } from './roller.ts';
 import { dropStraySpans } from './stray-spans.ts';
@@ -33,6 +35,7 @@ export interface LoaderDeps extends RollerDeps {
   /** Where damaged parts of the log are kept. */
   quarantineDir: string;
   onProblem: (message: string) => void;
+  references: Pick<ReferenceTable, 'save'>;
   /** Told of each loaded block: some of its last rows, and how many it had. */
   onLoaded?: (newest: readonly EventRow[], count: number) => void;
 }
@@ -42,6 +45,8 @@ export interface Loader {
   start(source: SegmentSource): void;
   /** Resolves when everything in the log at the time of the call is loaded and rolled up. */
   drain(source: SegmentSource): Promise<void>;
+  /** Does work while nothing is loaded or rolled, after everything in the log at the time of the call is. */
+  whileIdle<T>(source: SegmentSource, work: () => Promise<T>): Promise<T>;
   /** Upper bound of the age of an event that is acknowledged but not yet in `events`, in seconds, beyond the usual pause. */
   lagSeconds(): number;
   /** The same until it counts in the minutes. */
@@ -108,6 +113,12 @@ export async function openLoader(deps: LoaderDeps): Promise<Loader> {
           pending.add(row);
           newest[count % NEWEST_ROWS] = row;
           count += 1;
+        },
+        saveReferences: async (rows) => {
+          for (let from = 0; from < rows.length; from += ROWS_PER_SAVE) {
+            deps.references.save(rows.slice(from, from + ROWS_PER_SAVE));
+            await yieldToLoop();
+          }
         },
         setAside: async (line) => {
           unreadableRows += 1;
@@ -179,6 +190,14 @@ export async function openLoader(deps: LoaderDeps): Promise<Loader> {
         await rolling.once(rollPending);
       }
     },
+    whileIdle: <T>(source: SegmentSource, work: () => Promise<T>) =>
+      loading.once(async () => {
+        while (!(await loadSegments(await source.seal()))) await rolling.once(rollPending);
+        return rolling.once(async () => {
+          await rollPending();
+          return work();
+        });
+      }),
     lagSeconds,
     figuresLagSeconds: () => Math.max(lagSeconds(), (deps.now() - rolledUntilMs - ROLL_EVERY_MS) / 1_000),
     stats: () => ({ loadedEvents, pendingEvents: waiting(), rolls: state.roll, damagedSegments: damaged.size, unreadableRows }),

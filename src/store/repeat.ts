@@ -9,7 +9,7 @@ export function repeat(everyMs: number, onProblem: (message: string) => void) {
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<unknown> = Promise.resolve();
   let isStopped = false;
-  const once = (work: Work): Promise<unknown> => {
+  const once = <T>(work: () => Promise<T>): Promise<T> => {
     const result = running.then(work);
     running = result.catch(() => {});
     return result;

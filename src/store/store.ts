@@ -8,6 +8,7 @@ import { createGuard, type Guard } from './guard.ts';
 import { type Loader, openLoader } from './loader.ts';
 import { lockDirectory } from './lock.ts';
 import { migrate } from './migrate.ts';
+import { openReferenceTable, type ReferenceTable } from './reference-table.ts';
 import type { StoredSli } from './sli-counter.ts';
 
 /** Completion window of an attempt (contract, "Attempts"): 10 minutes. */
@@ -20,6 +21,7 @@ export interface Store {
   readonly read: Session;
   /** For panels of the web page: slow ones do not delay figures. */
   readonly panels: Session;
+  readonly references: ReferenceTable;
   /** For SQL that Muster did not write. */
   readonly guard: Guard;
   close(): Promise<void>;
@@ -41,35 +43,51 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   await mkdir(options.dataDir, { recursive: true, mode: 0o700 });
   const unlock = lockDirectory(options.dataDir);
   let engine: Engine | undefined;
+  let references: ReferenceTable | undefined;
   try {
     engine = await openEngine({ path: join(options.dataDir, FILES.engine), scratch: join(options.dataDir, 'scratch') });
     await migrate(engine.session('load'));
+    references = openReferenceTable(join(options.dataDir, FILES.references));
+    await references.once('rows of the version before', () => fillReferences(engine as Engine, references as ReferenceTable));
     const loader = await openLoader({
       engine,
+      references,
       statePath: join(options.dataDir, FILES.loaderState),
-      quarantineDir: join(options.dataDir, 'quarantine'),
+      quarantineDir: join(options.dataDir, FILES.quarantine),
       slis: options.slis,
       windowMs: COMPLETION_WINDOW_MS,
       now: options.now,
       onProblem: options.onProblem,
       ...(options.onLoaded && { onLoaded: options.onLoaded }),
     });
-    const opened = engine;
+    const [opened, table] = [engine, references];
     return {
       engine: opened,
+      references: table,
       loader,
       read: opened.session('read'),
       panels: opened.session('panels'),
       guard: createGuard(opened),
       async close() {
         await loader.stop();
+        table.close();
         await opened.close();
         unlock();
       },
     };
   } catch (error) {
+    references?.close();
     await engine?.close().catch(() => {});
     unlock();
     throw error;
+  }
+}
+
+/** References of events that a version without the table has stored: made under its one key, of whom it does not say. */
+async function fillReferences(engine: Engine, references: ReferenceTable): Promise<void> {
+  const columns = { user_ref: 'person', actor_ref: 'person', device_ref: 'device', destination_ref: 'destination', session_ref: 'session' };
+  for (const [column, kind] of Object.entries(columns)) {
+    const rows = await engine.session('load').rows<{ ref: string }>(`SELECT DISTINCT ${column} AS ref FROM events WHERE ${column} != ''`);
+    references.save(rows.map(({ ref }) => ({ ref, kind, key: 1, sealed: '', alias: '' })));
   }
 }

@@ -73,7 +73,7 @@ test('a batch keeps its valid events, and names the others by position', async (
   });
 });
 
-test('no identifier, address or user agent is in any file of the data directory, and the key is for its owner alone', async () => {
+test('no identifier, address or user agent is in any file of the data directory, and keys are for their owner alone', async () => {
   const agent = 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0 Secretive/9.9';
   await takeIn(services, [
     {
@@ -106,7 +106,8 @@ test('no identifier, address or user agent is in any file of the data directory,
     files += 1;
   }
   expect(files).toBeGreaterThan(20);
-  expect((await stat(join(services.dataDir, 'pseudonym.key'))).mode & 0o777).toBe(0o600);
+  for (const name of ['pseudonym-keys.json', 'identity.key', 'audit.key', 'references.sqlite'])
+    expect((await stat(join(services.dataDir, name))).mode & 0o777, name).toBe(0o600);
   // The columns are compressed on disk, so the engine is asked as well.
   const [row] = await services.store.read.rows<Record<string, string>>(`SELECT * FROM events_v WHERE id = 'private'`);
   expect(row).toMatchObject({

@@ -1,7 +1,7 @@
 /** TOTP against the vectors of RFC 6238, appendix B (SHA-1, cut to 6 digits), and the rules of its section 5.2. */
 import { expect, test } from 'vitest';
 import { acceptedStep, provisioning } from '../../src/core/factors/totp.ts';
-import { createVault } from '../../src/core/vault.ts';
+import { createVault } from '../../src/privacy/vault.ts';
 
 const SECRET = Buffer.from('12345678901234567890');
 

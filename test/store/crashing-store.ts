@@ -62,6 +62,7 @@ export async function openRun(name: string) {
       onProblem: (message) => {
         throw new Error(message);
       },
+      references: { save: () => {} },
       atStep: (step) => {
         if (step === crashAt) throw new Crash(step);
       },

@@ -12,11 +12,15 @@ export interface TestServices extends Services {
   dispose(): Promise<void>;
 }
 
-/** Services on a fresh data directory. */
-export async function testServices(options: { now?: () => number } = {}): Promise<TestServices> {
-  const dataDir = await mkdtemp(join(tmpdir(), 'muster-test-'));
+/** Services on a fresh data directory, or on one that is there. */
+export async function testServices(
+  options: { now?: () => number; dataDir?: string; environment?: NodeJS.ProcessEnv } = {},
+): Promise<TestServices> {
+  const { environment = {}, ...rest } = options;
+  const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'muster-test-')));
   const problems: string[] = [];
-  const services = await openServices({ config: parseConfig({}, { dataDir }), onProblem: (message) => problems.push(message), ...options });
+  const config = parseConfig(environment, { dataDir });
+  const services = await openServices({ config, onProblem: (message) => problems.push(message), ...rest });
   return {
     ...services,
     dataDir,

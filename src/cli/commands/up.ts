@@ -231,7 +231,7 @@ async function open(parts: Parts, deps: Pick<Serving, 'context' | 'config' | 'st
     onRedacted: metrics.countRedactions,
   });
   parts.services = services;
-  const { store, log, intake, pseudonyms, slos, thresholds } = services;
+  const { store, log, intake, pseudonyms, people, slos, thresholds } = services;
   const { engine } = store;
   const { now } = context;
   const watch = createAlertWatch({ engine, slos, alerts: BESIDE_ALERTS, thresholds, now, onProblem });
@@ -289,5 +289,5 @@ async function open(parts: Parts, deps: Pick<Serving, 'context' | 'config' | 'st
   store.loader.start(log);
   services.exposures.start();
   evaluator.start();
-  parts.ready = { store, intake, pseudonyms, slos, evaluator, watch };
+  parts.ready = { store, intake, pseudonyms, people, slos, evaluator, watch };
 }

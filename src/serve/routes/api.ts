@@ -17,6 +17,7 @@ import { momentOf } from '../moments.ts';
 import { type Fill, overviewOf } from '../overview.ts';
 import type { Ready } from '../ready.ts';
 import { listRunbooks, readRunbook } from '../runbooks.ts';
+import { peopleRoutes } from './people.ts';
 import { sloRoutes } from './slo.ts';
 
 const MAX_IMPORT_BODY = '600mb';
@@ -83,6 +84,7 @@ export function apiRoutes(deps: ApiDeps): Router {
   });
 
   router.use(sloRoutes(ready, deps.now));
+  router.use(peopleRoutes(ready));
 
   router.post('/query', express.json({ limit: MAX_QUERY_BODY }), async (request, response) => {
     const { store } = ready();

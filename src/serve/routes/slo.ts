@@ -76,7 +76,7 @@ export function sloRoutes(ready: () => Ready, now: () => number): Router {
   });
 
   router.post('/maintenance', express.json({ limit: MAX_BODY }), async (request, response) => {
-    const { store, slos, pseudonyms } = ready();
+    const { store, slos, intake } = ready();
     const body = maintenanceBody.safeParse(request.body);
     if (!body.success) {
       const [issue] = body.error.issues;
@@ -86,7 +86,7 @@ export function sloRoutes(ready: () => Ready, now: () => number): Router {
     const window = await addMaintenance(
       store.engine,
       slos,
-      { slo, startMs: momentOf(start, 0), endMs: momentOf(end, 0), reason, actorRef: pseudonyms.of('person', actor) },
+      { slo, startMs: momentOf(start, 0), endMs: momentOf(end, 0), reason, actorRef: await intake.referenceOf(actor) },
       now(),
     );
     response.status(201).json({ slo: window.slo, ...shownMaintenance(window) });

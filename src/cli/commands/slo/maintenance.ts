@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { shownMaintenance } from '../../../slo/budget.ts';
 import { addMaintenance, removeMaintenance } from '../../../slo/maintenance.ts';
 import { maintenanceIn } from '../../../store/maintenance.ts';
-import { ask, type Context, configOf, neededTime, print, printJson, throughEither, timeOption } from '../../context.ts';
+import { ask, type Context, configOf, neededTime, post, print, printJson, throughEither, timeOption } from '../../context.ts';
 import { momentText } from '../../figures.ts';
 
 const YEAR_MS = 366 * 86_400_000;
@@ -44,19 +44,15 @@ export function maintenanceCommand(slo: Command, context: Context): void {
         context,
         configOf(context, { data: options.data }),
         (url) =>
-          ask<Shown>(`${url}/api/maintenance`, {
-            method: 'POST',
-            headers: { 'content-type': 'application/json' },
-            body: JSON.stringify({
-              slo: options.slo,
-              start: new Date(startMs).toISOString(),
-              end: new Date(endMs).toISOString(),
-              reason: options.reason,
-              actor,
-            }),
+          post<Shown>(`${url}/api/maintenance`, {
+            slo: options.slo,
+            start: new Date(startMs).toISOString(),
+            end: new Date(endMs).toISOString(),
+            reason: options.reason,
+            actor,
           }),
-        async ({ store, slos, pseudonyms }) => {
-          const window = { slo: options.slo, startMs, endMs, reason: options.reason, actorRef: pseudonyms.of('person', actor) };
+        async ({ store, slos, intake }) => {
+          const window = { slo: options.slo, startMs, endMs, reason: options.reason, actorRef: await intake.referenceOf(actor) };
           const written = await addMaintenance(store.engine, slos, window, context.now());
           return { slo: written.slo, ...shownMaintenance(written) };
         },

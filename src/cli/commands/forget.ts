@@ -1,0 +1,51 @@
+/** `muster forget` */
+import { userInfo } from 'node:os';
+import type { Command } from 'commander';
+import type { Forgotten } from '../../collect/people.ts';
+import { type Context, coloured, configOf, post, print, printJson, throughEither } from '../context.ts';
+
+interface Options {
+  user: string;
+  actor?: string;
+  data?: string;
+  json?: boolean;
+}
+
+export function forgetCommand(program: Command, context: Context): void {
+  program
+    .command('forget')
+    .description('Takes a person out of everything that is kept, and searches for what is left. Figures stay as they are.')
+    .requiredOption('--user <id>', 'the identifier that the events carried')
+    .option('--actor <name>', 'who asks (default: the user of the system)')
+    .option('--data <dir>', 'data directory (default .muster, or MUSTER_DATA)')
+    .option('--json', 'print as JSON')
+    .addHelpText('after', '\nExample:\n  $ muster forget --user ada@example.org')
+    .action(async (options: Options) => {
+      const by = { actor: options.actor ?? userInfo().username };
+      const forgotten = await throughEither(
+        context,
+        configOf(context, { data: options.data }),
+        (url) => post<Forgotten>(`${url}/api/forget`, { user: options.user, ...by }),
+        ({ people }) => people.forget(options.user, by),
+        { mayCreate: false },
+      );
+      if (options.json) printJson(context, forgotten);
+      else print(context, forgottenText(context, forgotten));
+      if (Object.keys(forgotten.left).length > 0) process.exitCode = 1;
+    });
+}
+
+function forgottenText(context: Context, { references, events, attempts, spans, findings, core, searched, left }: Forgotten): string {
+  const parts = { references, events, attempts, spans, findings, 'rows of the core': core };
+  const told = Object.entries(parts).map(([name, count]) => `  ${String(count).padStart(8)} ${name}`);
+  const megabytes = (searched.bytes / 1e6).toFixed(1);
+  const proof = Object.entries(left).map(([place, count]) => `  ${String(count).padStart(8)} in ${place}`);
+  return [
+    'Taken out, or made anonymous where they count:',
+    ...told,
+    `Searched ${searched.tables} tables and ${searched.files} files (${megabytes} MB):`,
+    ...(proof.length === 0
+      ? [coloured(context, 'green', '  nothing of the person is left')]
+      : [coloured(context, 'red', '  still found'), ...proof]),
+  ].join('\n');
+}

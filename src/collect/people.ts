@@ -1,0 +1,210 @@
+/** What is done with the pseudonyms of people: opened for a reason, taken out for good, put under new keys. Every act is audited. */
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { MusterError } from '../errors.ts';
+import { FILES } from '../names.ts';
+import { redact } from '../privacy/redact.ts';
+import type { Vault } from '../privacy/vault.ts';
+import type { Audit, AuditVerdict } from '../store/audit.ts';
+import { writeDurably } from '../store/durable-files.ts';
+import { type Erased, eraseFromTables, partsRemoved, searchTables } from '../store/erase.ts';
+import type { Departure } from '../store/reference-table.ts';
+import type { Store } from '../store/store.ts';
+import type { Intake } from './intake.ts';
+import { retired, rotated, saveKeyRing } from './key-ring.ts';
+import type { LogWriter } from './log-writer.ts';
+import type { Pseudonyms } from './pseudonyms.ts';
+
+const REFERENCE = /^[A-Za-z0-9_-]{16}$/;
+const REFERENCE_BYTES = 12;
+
+export interface PseudonymStatus {
+  keys: { id: number; createdAt: string; state: 'current' | 'previous' | 'retired' }[];
+  /** References that were given out. */
+  references: number;
+  /** Of these, those that only an older key leads to: destroying that key parts them from what comes later. */
+  behind: number;
+}
+
+/** What forgetting took out, and what a search of everything found afterwards. */
+export interface Forgotten extends Erased {
+  references: number;
+  /** Rows of the reference core. */
+  core: number;
+  searched: { tables: number; files: number; bytes: number };
+  /** Where something of the person still is: rows by table and occurrences by file. Empty when the proof holds. */
+  left: Record<string, number>;
+}
+
+export interface People {
+  /** @throws MUSTER_NOT_FOUND when nobody is known by this reference */
+  reveal(ref: string, by: { actor: string; reason: string }): Promise<{ ref: string; identifier: string }>;
+  forget(user: string, by: { actor: string }): Promise<Forgotten>;
+  status(): PseudonymStatus;
+  rotate(by: { actor: string }): Promise<PseudonymStatus>;
+  /** @throws MUSTER_NOT_FOUND, MUSTER_CONFLICT for the key in use, and without `force` for one that still leads to somebody */
+  retire(id: number, by: { actor: string; force: boolean }): Promise<PseudonymStatus>;
+  verifyAudit(): Promise<AuditVerdict>;
+  /** Goes on with what a crash interrupted. */
+  resume(): Promise<void>;
+}
+
+export interface PeopleDeps {
+  dataDir: string;
+  store: Store;
+  log: LogWriter;
+  intake: Intake;
+  pseudonyms: Pseudonyms;
+  vault: Vault;
+  audit: Audit;
+  now: () => number;
+}
+
+/** A departure that is under way, as it is written down. */
+interface Plan {
+  departure: Departure;
+  /** Stands in the place of the person in what still counts. */
+  anonymous: string;
+}
+
+/** The people of a data directory. `eraseFromCore` takes a user out of the reference core and says how many rows went. */
+export function createPeople(deps: PeopleDeps, eraseFromCore: (user: string) => number): People {
+  const { store, pseudonyms, audit, now } = deps;
+  const planPath = join(deps.dataDir, FILES.forgetting);
+
+  const record = async (actor: string, action: string, target: string, reason = '') =>
+    audit.record({ actorRef: await deps.intake.referenceOf(actor), action, target, reason: redact(reason).text });
+
+  const status = (): PseudonymStatus => {
+    const ring = pseudonyms.ring();
+    const { all, behind } = store.references.counts(ring.keys[0]?.id ?? 0);
+    const alive = ring.keys.map(({ id, createdAt }, i) => ({
+      id,
+      createdAt,
+      state: i === 0 ? ('current' as const) : ('previous' as const),
+    }));
+    const gone = ring.retired.map(({ id, createdAt }) => ({ id, createdAt, state: 'retired' as const }));
+    return { keys: [...alive, ...gone], references: all, behind };
+  };
+
+  const erase = async ({ departure, anonymous }: Plan): Promise<Erased> => {
+    pseudonyms.forget(departure);
+    // What was masked before that is on its way: it is waited for, and goes with the rest.
+    await deps.intake.settled();
+    const erased = await store.loader.whileIdle(deps.log, () => eraseFromTables(store.engine, { refs: departure.refs, anonymous }, now()));
+    await eraseFromFiles(join(deps.dataDir, FILES.quarantine), departure.refs);
+    await rm(planPath, { force: true });
+    return erased;
+  };
+
+  return {
+    async reveal(ref, { actor, reason }) {
+      if (reason.trim() === '') throw new MusterError('MUSTER_BAD_ARGUMENT', 'reason: expected why the person must be known');
+      if (!REFERENCE.test(ref))
+        throw new MusterError(
+          'MUSTER_BAD_ARGUMENT',
+          `expected a reference, such as the user_ref of an event: 16 characters of A-Z a-z 0-9 _ -`,
+        );
+      // Whoever asks is written down before anything is told, whether there is anything to tell or not.
+      await record(actor, 'reveal', ref, reason);
+      const found = store.references.find(ref);
+      if (found?.sealed == null) {
+        throw new MusterError(
+          'MUSTER_NOT_FOUND',
+          `nobody can be named by ${ref}: forgotten, stored before identifiers were sealed or with MUSTER_IDENTITIES=none, or no person`,
+        );
+      }
+      return { ref, identifier: deps.vault.unwrap(found.sealed, ref).toString() };
+    },
+    async forget(user, { actor }) {
+      if (user.trim() === '') throw new MusterError('MUSTER_BAD_ARGUMENT', 'user: expected the identifier that the events carried');
+      const departure = pseudonyms.departure(user, now());
+      const known = departure.refs.filter((ref) => store.references.has(ref)).length;
+      const plan: Plan = { departure, anonymous: randomBytes(REFERENCE_BYTES).toString('base64url') };
+      await record(actor, 'forget', plan.anonymous);
+      const core = eraseFromCore(user.trim());
+      await writeDurably(planPath, JSON.stringify(plan));
+      const erased = await erase(plan);
+      await partsRemoved(store.engine, sleep);
+      const texts = [...departure.refs, ...(user.trim().length >= MIN_SEARCHED ? [user.trim()] : [])];
+      const tables = await searchTables(store.engine, texts);
+      const files = await searchFiles(deps.dataDir, texts);
+      return {
+        ...erased,
+        references: known,
+        core,
+        searched: { tables: tables.searched, files: files.files, bytes: files.bytes },
+        left: { ...tables.found, ...files.found },
+      };
+    },
+    status,
+    async rotate({ actor }) {
+      const ring = rotated(pseudonyms.ring(), now());
+      await record(actor, 'pseudonyms.rotate', `key ${ring.keys[0]?.id}`);
+      await saveKeyRing(deps.dataDir, ring);
+      pseudonyms.use(ring);
+      return status();
+    },
+    async retire(id, { actor, force }) {
+      const ring = retired(pseudonyms.ring(), id, now());
+      const { behind } = status();
+      if (behind > 0 && !force) {
+        throw new MusterError(
+          'MUSTER_CONFLICT',
+          `${behind} references are led to by older keys only: without key ${id}, who comes back would be somebody new; --force does it all the same`,
+        );
+      }
+      await record(actor, 'pseudonyms.retire', `key ${id}`);
+      await saveKeyRing(deps.dataDir, ring);
+      pseudonyms.use(ring);
+      return status();
+    },
+    verifyAudit: () => audit.verify(),
+    async resume() {
+      if (!existsSync(planPath)) return;
+      await erase(JSON.parse(await readFile(planPath, 'utf8')) as Plan);
+    },
+  };
+}
+
+/** Shorter identifiers stand in many files by chance; their references are searched for all the same. */
+const MIN_SEARCHED = 4;
+
+async function filesIn(directory: string): Promise<string[]> {
+  if (!existsSync(directory)) return [];
+  const entries = await readdir(directory, { withFileTypes: true, recursive: true });
+  return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+}
+
+/** Writes over references in files that are kept as they came. */
+async function eraseFromFiles(directory: string, texts: readonly string[]): Promise<void> {
+  for (const path of await filesIn(directory)) {
+    const bytes = await readFile(path);
+    let isChanged = false;
+    for (const text of texts) {
+      for (let at = bytes.indexOf(text); at !== -1; at = bytes.indexOf(text, at + 1)) {
+        bytes.fill('x', at, at + text.length);
+        isChanged = true;
+      }
+    }
+    if (isChanged) await writeFile(path, bytes, { mode: 0o600 });
+  }
+}
+
+async function searchFiles(directory: string, texts: readonly string[]) {
+  const found: Record<string, number> = {};
+  let [files, bytes] = [0, 0];
+  for (const path of await filesIn(directory)) {
+    // What a merge has taken away meanwhile is in another file.
+    const content = await readFile(path).catch(() => undefined);
+    if (!content) continue;
+    files += 1;
+    bytes += content.length;
+    const hits = texts.filter((text) => content.includes(text)).length;
+    if (hits > 0) found[path] = hits;
+  }
+  return { files, bytes, found };
+}

@@ -1,0 +1,165 @@
+/**
+ * References that were given out for people, devices, destinations and sessions, apart from the events: which stand for the same one after a
+ * change of keys, and whom they stand for, sealed. Written from the log by the loader; what is still in the log is known here already.
+ */
+import { openSqlite } from './sqlite.ts';
+
+export interface ReferenceRow {
+  ref: string;
+  kind: string;
+  /** Number of the key in the ring by which it, or its alias, was made. */
+  key: number;
+  /** The identifier, encrypted, in base64; '' where none is kept. */
+  sealed: string;
+  /** What the identifier gives under a later key than that of `ref`; '' for the row of the reference itself. */
+  alias: string;
+}
+
+/** A row as one line of the log. */
+export const referenceLine = ({ ref, kind, key, sealed, alias }: ReferenceRow): string =>
+  `${JSON.stringify([ref, kind, key, sealed, alias])}\n`;
+
+/** The rows of a record of the log. */
+export function referenceRows(payload: Buffer): ReferenceRow[] {
+  return payload
+    .toString()
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => {
+      const [ref, kind, key, sealed, alias] = JSON.parse(line) as [string, string, number, string, string];
+      return { ref, kind, key, sealed, alias };
+    });
+}
+
+const SCHEMA = `
+  PRAGMA secure_delete = ON;
+  CREATE TABLE IF NOT EXISTS refs (
+    ref TEXT PRIMARY KEY, kind TEXT NOT NULL, key INTEGER NOT NULL, sealed BLOB
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS aliases (alias TEXT PRIMARY KEY, ref TEXT NOT NULL, key INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE INDEX IF NOT EXISTS aliases_of_ref ON aliases (ref);
+  CREATE TABLE IF NOT EXISTS forgotten (mark TEXT PRIMARY KEY, at INTEGER NOT NULL, fresh TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+`;
+/** Rows of one transaction: the loop is held no longer than that takes. */
+export const ROWS_PER_SAVE = 1_000;
+
+/** All that is left to say of somebody who is taken out. */
+export interface Departure {
+  /** Every reference and alias that stood for the person. */
+  refs: readonly string[];
+  /** By which the person is known again, in what is delivered late and on coming back. */
+  mark: string;
+  atMs: number;
+  /** Stands for the person from then on: who comes back is somebody new. */
+  fresh: string;
+}
+
+export type Forgotten = Pick<Departure, 'atMs' | 'fresh'>;
+
+export interface ReferenceTable {
+  /** Makes a row known that is on its way through the log. */
+  announce(row: ReferenceRow): void;
+  /** Keeps rows; twice changes nothing. */
+  save(rows: readonly ReferenceRow[]): void;
+  has(ref: string): boolean;
+  /** The reference that an alias stands for. */
+  aliased(alias: string): string | undefined;
+  /** Whether there is any alias at all. */
+  hasAliases(): boolean;
+  /** What is kept of a reference. */
+  find(ref: string): { kind: string; sealed: Buffer | null } | undefined;
+  /** How many references there are, and how many the given key does not lead to yet. */
+  counts(key: number): { all: number; behind: number };
+  /** Takes a person out; twice changes nothing. */
+  forget(person: Departure): void;
+  /** Who was forgotten, by mark. */
+  forgotten(): Map<string, Forgotten>;
+  /** Does `work` once in the life of the table. */
+  once(name: string, work: () => Promise<void>): Promise<void>;
+  close(): void;
+}
+
+/** Opens the table of a data directory. */
+export function openReferenceTable(path: string): ReferenceTable {
+  const database = openSqlite(path, SCHEMA);
+  const underway = new Map<string, ReferenceRow>();
+  const keyOf = ({ ref, alias }: ReferenceRow) => alias || ref;
+  let aliases = database.one<{ n: number }>('SELECT count(*) AS n FROM aliases')?.n ?? 0;
+
+  const insert = ({ ref, kind, key, sealed, alias }: ReferenceRow) => {
+    if (alias === '') {
+      const blob = sealed === '' ? null : Buffer.from(sealed, 'base64');
+      database.run(
+        `INSERT INTO refs (ref, kind, key, sealed) VALUES (?, ?, ?, ?)
+         ON CONFLICT (ref) DO UPDATE SET sealed = excluded.sealed WHERE refs.sealed IS NULL`,
+        ref,
+        kind,
+        key,
+        blob,
+      );
+    } else {
+      aliases += database.run('INSERT OR IGNORE INTO aliases (alias, ref, key) VALUES (?, ?, ?)', alias, ref, key);
+    }
+  };
+  return {
+    announce(row) {
+      underway.set(keyOf(row), row);
+    },
+    save(rows) {
+      if (rows.length === 0) return;
+      database.transaction(() => {
+        for (const row of rows) insert(row);
+      });
+      for (const row of rows) underway.delete(keyOf(row));
+    },
+    has: (ref) => underway.get(ref)?.alias === '' || database.one('SELECT 1 FROM refs WHERE ref = ?', ref) !== undefined,
+    aliased(alias) {
+      const waiting = underway.get(alias);
+      if (waiting && waiting.alias !== '') return waiting.ref;
+      return aliases === 0 ? undefined : database.one<{ ref: string }>('SELECT ref FROM aliases WHERE alias = ?', alias)?.ref;
+    },
+    hasAliases: () => aliases > 0 || underway.values().some(({ alias }) => alias !== ''),
+    find(ref) {
+      const row = database.one<{ kind: string; sealed: Uint8Array | null }>('SELECT kind, sealed FROM refs WHERE ref = ?', ref);
+      return row && { kind: row.kind, sealed: row.sealed === null ? null : Buffer.from(row.sealed) };
+    },
+    counts(key) {
+      const all = database.one<{ n: number }>('SELECT count(*) AS n FROM refs')?.n ?? 0;
+      const behind =
+        database.one<{ n: number }>(
+          'SELECT count(*) AS n FROM refs WHERE key != ? AND ref NOT IN (SELECT ref FROM aliases WHERE key = ?)',
+          key,
+          key,
+        )?.n ?? 0;
+      return { all, behind };
+    },
+    forget({ refs, mark, atMs, fresh }) {
+      database.transaction(() => {
+        for (const ref of refs) {
+          database.run('DELETE FROM refs WHERE ref = ?', ref);
+          aliases -= database.run('DELETE FROM aliases WHERE ref = ? OR alias = ?', ref, ref);
+        }
+        database.run(
+          'INSERT INTO forgotten (mark, at, fresh) VALUES (?, ?, ?) ON CONFLICT (mark) DO UPDATE SET at = excluded.at, fresh = excluded.fresh',
+          mark,
+          atMs,
+          fresh,
+        );
+      });
+      for (const ref of refs) underway.delete(ref);
+      // What was overwritten in the file still stands in its journal.
+      database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+    },
+    forgotten() {
+      const rows = database.all<{ mark: string; at: number; fresh: string }>('SELECT mark, at, fresh FROM forgotten');
+      return new Map(rows.map(({ mark, at, fresh }) => [mark, { atMs: at, fresh }]));
+    },
+    async once(name, work) {
+      if (database.one('SELECT 1 FROM notes WHERE name = ?', name)) return;
+      await work();
+      database.run('INSERT INTO notes (name) VALUES (?)', name);
+    },
+    close: () => database.close(),
+  };
+}

@@ -1,0 +1,284 @@
+/** People behind pseudonyms: under new keys, opened for a reason, forgotten; and the audit log of it all. */
+import { randomBytes } from 'node:crypto';
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, describe, expect, test } from 'vitest';
+import { sloReport } from '../../src/slo/report.ts';
+import { type TestServices, takeIn, testServices } from '../support/store.ts';
+
+const NOON = Date.UTC(2026, 2, 4, 12);
+const MINUTE = 60_000;
+const BY = { actor: 'operator' };
+let open: TestServices[] = [];
+afterEach(async () => {
+  for (const each of open) await each.dispose();
+  open = [];
+});
+
+let now = NOON;
+async function services(options: Parameters<typeof testServices>[0] = {}): Promise<TestServices> {
+  now = NOON;
+  const each = await testServices({ now: () => now, ...options });
+  open.push(each);
+  return each;
+}
+/** The same data directory, opened again. */
+async function reopened({ dataDir, close }: TestServices, environment: NodeJS.ProcessEnv = {}): Promise<TestServices> {
+  await close();
+  open = open.filter((each) => each.dataDir !== dataDir);
+  return services({ dataDir, environment });
+}
+
+let n = 0;
+const event = (user: string, type = 'enrollment.started', more: object = {}) => {
+  n += 1;
+  const time = new Date(NOON - 30 * MINUTE + n).toISOString();
+  return { id: `e${n}`, type, time, source: 'app', attempt_id: `of ${user}`.replace(/\W/g, '-'), user, ...more };
+};
+const refsOf = async ({ store }: TestServices): Promise<Record<string, number>> => {
+  const rows = await store.read.rows<{ user_ref: string; n: number }>(
+    'SELECT user_ref, toUInt32(count()) AS n FROM events_v GROUP BY user_ref',
+  );
+  return Object.fromEntries(rows.map(({ user_ref, n }) => [user_ref, n]));
+};
+
+describe('keys', () => {
+  test('references stay through new keys, and part only when a key goes that alone leads to them', async () => {
+    let each = await services();
+    await takeIn(each, [event('ada'), event('ben')]);
+    const before = await refsOf(each);
+    expect(await each.people.rotate(BY)).toMatchObject({
+      keys: [
+        { id: 2, state: 'current' },
+        { id: 1, state: 'previous' },
+      ],
+    });
+    await takeIn(each, [event('ada'), event('cem')]);
+    // The alias is in the table, and not only in memory.
+    each = await reopened(each);
+    await each.people.rotate(BY);
+    await takeIn(each, [event('ada'), event('cem')]);
+    const after = await refsOf(each);
+    for (const [ref, count] of Object.entries(before)) expect([1, 3].includes(after[ref] as number) && count === 1).toBe(true);
+    expect(Object.values(after).sort()).toEqual([1, 2, 3]);
+    // Ben has not been seen since, nor the one who rotated: those two would be parted.
+    const { behind } = each.people.status();
+    expect(behind).toBeGreaterThan(0);
+    await expect(each.people.retire(1, { ...BY, force: false })).rejects.toThrow(`${behind} references`);
+    await expect(each.people.retire(3, { ...BY, force: true })).rejects.toThrow('the one in use');
+    expect((await each.people.retire(1, { ...BY, force: true })).keys.map(({ state }) => state)).toEqual([
+      'current',
+      'previous',
+      'retired',
+    ]);
+    await takeIn(each, [event('ada'), event('ben')]);
+    expect(Object.values(await refsOf(each)).sort()).toEqual([1, 1, 2, 4]);
+  });
+
+  test('what a version with a single key has stored keeps its references, and its derived ids', async () => {
+    let each = await services();
+    await takeIn(each, [event('ada'), event('ben')]);
+    const record = each.pseudonyms.of('record', 'the content of a record');
+    const before = await refsOf(each);
+    const { keys, fingerprint } = JSON.parse(await readFile(join(each.dataDir, 'pseudonym-keys.json'), 'utf8'));
+    expect(fingerprint).not.toBe(keys[0].secret);
+    await each.close();
+    for (const name of ['pseudonym-keys.json', 'references.sqlite']) await rm(join(each.dataDir, name));
+    await writeFile(join(each.dataDir, 'pseudonym.key'), `${keys[0].secret}\n`);
+    each = await services({ dataDir: each.dataDir });
+    open.shift();
+    await each.people.rotate(BY);
+    await takeIn(each, [event('ada'), event('ben')]);
+    expect(await refsOf(each)).toEqual(Object.fromEntries(Object.keys(before).map((ref) => [ref, 2])));
+    const again = await reopened(each);
+    expect(again.pseudonyms.of('record', 'the content of a record')).not.toBe(record);
+    expect(again.pseudonyms.of('record', 'x')).toBe(each.pseudonyms.of('record', 'x'));
+  });
+});
+
+describe('reveal', () => {
+  test('opens a reference for a reason, and whoever asks is written down, in vain too', async () => {
+    const each = await services();
+    await takeIn(each, [event('Ada@Example.org', 'enrollment.started', { device: 'phone-1' })]);
+    const [row] = await each.store.read.rows<{ user_ref: string; device_ref: string }>('SELECT user_ref, device_ref FROM events_v');
+    const { user_ref = '', device_ref = '' } = row ?? {};
+    expect(await each.people.reveal(user_ref, { ...BY, reason: 'incident 7, see mail of ada@example.org' })).toEqual({
+      ref: user_ref,
+      identifier: 'Ada@Example.org',
+    });
+    await expect(each.people.reveal(device_ref, { ...BY, reason: 'curious' })).rejects.toThrow('nobody can be named');
+    await expect(each.people.reveal("x' OR 1", { ...BY, reason: 'curious' })).rejects.toThrow('expected a reference');
+    await expect(each.people.reveal(user_ref, { ...BY, reason: ' ' })).rejects.toThrow('reason');
+    const log = await each.store.read.rows('SELECT toUInt32(seq) AS seq, actor_ref, action, target, reason FROM audit_log ORDER BY seq');
+    const actor_ref = each.pseudonyms.of('person', 'operator');
+    expect(log).toEqual([
+      { seq: 1, actor_ref, action: 'reveal', target: user_ref, reason: 'incident 7, see mail of [email]' },
+      { seq: 2, actor_ref, action: 'reveal', target: device_ref, reason: 'curious' },
+    ]);
+    expect(await each.people.verifyAudit()).toMatchObject({ entries: 2, broken: null });
+  });
+
+  test('with MUSTER_IDENTITIES=none there is nothing to open', async () => {
+    const each = await services({ environment: { MUSTER_IDENTITIES: 'none' } });
+    await takeIn(each, [event('ada')]);
+    const [ref = ''] = Object.keys(await refsOf(each));
+    await expect(each.people.reveal(ref, { ...BY, reason: 'incident' })).rejects.toThrow('MUSTER_IDENTITIES=none');
+  });
+});
+
+describe('audit', () => {
+  const entries = async (each: TestServices) => {
+    for (const reason of ['one', 'two', 'three', 'four']) await each.people.reveal('A'.repeat(16), { ...BY, reason }).catch(() => {});
+  };
+  const tampered = async (statement: string) => {
+    const each = await services();
+    await entries(each);
+    expect(await each.people.verifyAudit()).toMatchObject({ entries: 4, broken: null });
+    await each.store.engine.session('tidy').run(statement);
+    return (await each.people.verifyAudit()).broken;
+  };
+  const sync = 'SETTINGS mutations_sync = 2';
+
+  test.each([
+    ['a changed reason', `ALTER TABLE audit_entries UPDATE reason = 'x' WHERE seq = 2 ${sync}`, 2, 'it was changed'],
+    ['a changed target', `ALTER TABLE audit_entries UPDATE target = 'x' WHERE seq = 3 ${sync}`, 3, 'its target was changed'],
+    [
+      'another actor',
+      `ALTER TABLE audit_entries UPDATE actor_ref = 'x', actor_salt = '' WHERE seq = 3 ${sync}`,
+      3,
+      'a person was put into it',
+    ],
+    ['a missing entry', `ALTER TABLE audit_entries DELETE WHERE seq = 2 ${sync}`, 3, 'entry 2 is missing'],
+    [
+      'an end that was cut off',
+      `ALTER TABLE audit_entries DELETE WHERE seq > 2 ${sync}`,
+      3,
+      'the log ends before it: 4 entries were written',
+    ],
+    [
+      'a forged entry',
+      `INSERT INTO audit_entries SELECT * REPLACE (5 AS seq, hash AS prev_hash) FROM (SELECT * FROM audit_entries WHERE seq = 4)`,
+      5,
+      'it was changed',
+    ],
+  ])('%s breaks the chain', async (_, statement, seq, why) => {
+    expect(await tampered(statement)).toEqual({ seq, why });
+  });
+
+  test('goes on where it was, after a restart and with many at once', async () => {
+    const first = await services();
+    await entries(first);
+    const each = await reopened(first);
+    await Promise.all(Array.from({ length: 5 }, () => each.people.reveal('B'.repeat(16), { ...BY, reason: 'again' }).catch(() => {})));
+    expect(await each.people.verifyAudit()).toMatchObject({ entries: 9, broken: null });
+  });
+});
+
+describe('forget', () => {
+  const TRACE = 'a'.repeat(32);
+  /** Ada fails and blames a trace, Ben succeeds and is reset by Ada; both have sent from everywhere. */
+  const history = () => {
+    const everywhere = {
+      device: 'd-1',
+      session: 's-1',
+      destination: '+4917012345',
+      ip: '203.0.113.9',
+      user_agent: 'curl/8',
+      attributes: { plan: 'gold' },
+    };
+    return [
+      event('ada@example.org', 'enrollment.started', { ...everywhere, trace_id: TRACE, reason: 'first time' }),
+      event('ada@example.org', 'api.request', { http_status: 503, duration_ms: 20, operation: 'verify' }),
+      event('ada@example.org', 'enrollment.failed', { error_class: 'provider' }),
+      event('ben'),
+      event('ben', 'enrollment.completed'),
+      event('ben', 'admin.action', { actor: 'ada@example.org', action: 'factor.reset' }),
+    ];
+  };
+  const span = {
+    traceId: TRACE,
+    spanId: 'b'.repeat(16),
+    parentSpanId: '',
+    service: 'app',
+    name: 'x',
+    kind: '',
+    durationUs: 1,
+    hasFailed: false,
+    attributes: {},
+  };
+  const figures = async ({ store, slos }: TestServices) => JSON.stringify(await sloReport(store.engine, slos, NOON));
+
+  test('takes a person out of everything, keeps every figure, and lets nothing that comes late bring the person back', async () => {
+    const each = await services();
+    const events = history();
+    await takeIn(each, events);
+    await each.intake.keepSpans([{ ...span, startUs: (NOON - 30 * MINUTE) * 1_000 }]);
+    await each.drain();
+    const ref = each.pseudonyms.of('person', 'ada@example.org');
+    await each.people.reveal(ref, { ...BY, reason: 'incident' });
+    await each.people.rotate(BY);
+    await takeIn(each, [event('ada@example.org', 'ux.error')]);
+    const before = await figures(each);
+
+    const forgotten = await each.people.forget('Ada@example.org', BY);
+    expect(forgotten).toMatchObject({ references: 1, events: 4, attempts: 1, spans: 1, left: {} });
+    expect(forgotten.searched.files).toBeGreaterThan(100);
+    expect(await figures(each)).toBe(before);
+    const rows = await each.store.read.rows<Record<string, unknown>>(
+      `SELECT id, user_ref, actor_ref, device_ref, session_ref, destination_ref, ip, user_agent_ref, reason, trace_id, attributes FROM events_v ORDER BY time`,
+    );
+    expect(rows).toHaveLength(7);
+    expect(new Set(rows.map(({ user_ref }) => user_ref)).size).toBe(2);
+    for (const row of rows) {
+      expect(Object.values(row)).not.toContain(ref);
+      expect(row).toMatchObject({
+        actor_ref: '',
+        device_ref: '',
+        session_ref: '',
+        destination_ref: '',
+        ip: '',
+        user_agent_ref: '',
+        reason: '',
+        trace_id: '',
+        attributes: {},
+      });
+    }
+    await expect(each.people.reveal(ref, { ...BY, reason: 'incident' })).rejects.toThrow('nobody can be named');
+    expect(await each.people.verifyAudit()).toMatchObject({ entries: 4, broken: null });
+
+    // Late, twice, and in another order; after a restart too.
+    const again = await reopened(each);
+    expect(await takeIn(again, [...events].reverse())).toMatchObject({ accepted: 0, duplicates: 6 });
+    expect(await figures(again)).toBe(before);
+    expect(
+      await again.store.read.rows(`SELECT count() AS n FROM events_v WHERE user_ref = '${ref}' OR actor_ref = '${ref}'`),
+    ).toMatchObject([{ n: 0 }]);
+
+    // Who comes back is somebody new, and can be forgotten again.
+    now = NOON + 60 * MINUTE;
+    await takeIn(again, [{ ...event('ada@example.org'), time: new Date(NOON + 59 * MINUTE).toISOString(), attempt_id: 'new' }]);
+    const [row] = await again.store.read.rows<{ user_ref: string }>("SELECT user_ref FROM events_v WHERE attempt_id = 'new'");
+    expect(rows.map(({ user_ref }) => user_ref)).not.toContain(row?.user_ref);
+    expect(row?.user_ref).not.toBe(ref);
+    expect((await again.people.reveal(String(row?.user_ref), { ...BY, reason: 'incident' })).identifier).toBe('ada@example.org');
+    expect(await again.people.forget('ada@example.org', BY)).toMatchObject({ references: 1, events: 1, left: {} });
+  }, 120_000);
+
+  test('a crash in between is made good at the next start', async () => {
+    const first = await services();
+    await takeIn(first, history());
+    const ref = first.pseudonyms.of('person', 'ada@example.org');
+    const before = await figures(first);
+    const plan = { departure: first.pseudonyms.departure('ada@example.org', NOON), anonymous: randomBytes(12).toString('base64url') };
+    await writeFile(join(first.dataDir, 'forgetting.json'), JSON.stringify(plan));
+    // As far as it got: the new rows are there, the old ones are not gone.
+    await first.store.engine
+      .session('tidy')
+      .run(`INSERT INTO events SELECT * REPLACE ('${plan.anonymous}' AS user_ref) FROM (SELECT * FROM events WHERE user_ref = '${ref}')`);
+    const each = await reopened(first);
+    expect(Object.keys(await refsOf(each)).sort()).toEqual([plan.anonymous, each.pseudonyms.of('person', 'ben')].sort());
+    expect(Object.values(await refsOf(each))).toEqual([3, 3]);
+    expect(await figures(each)).toBe(before);
+    await expect(readFile(join(each.dataDir, 'forgetting.json'))).rejects.toThrow('ENOENT');
+  });
+});
