@@ -2,7 +2,7 @@
  * Pseudonyms: personal identifiers become keyed references before anything is stored. A reference never changes: after a change of keys, what
  * the new key gives for a known identifier is an alias of the reference that it has had before.
  */
-import { createHmac, randomBytes } from 'node:crypto';
+import { createHmac, createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { Vault } from '../privacy/vault.ts';
 import type { Departure, Forgotten, ReferenceRow, ReferenceTable } from '../store/reference-table.ts';
@@ -75,8 +75,15 @@ export function createPseudonyms({ ring: first, table, vault }: PseudonymsOption
   const forgottenAt = new LRUCache<string, number>({ max: CACHED_REFERENCES });
   const forgotten = table?.forgotten() ?? new Map<string, Forgotten>();
 
+  // To make a key object of bytes costs more than what is done with it.
+  const keys = new Map<Buffer, KeyObject>();
+  const keyOf = (bytes: Buffer) => {
+    const key = keys.get(bytes) ?? createSecretKey(bytes);
+    keys.set(bytes, key);
+    return key;
+  };
   const keyed = (key: Buffer, purpose: string, text: string, bytes: number) =>
-    createHmac('sha256', key).update(`muster/${purpose}/v1\0${text}`).digest().subarray(0, bytes).toString('base64url');
+    createHmac('sha256', keyOf(key)).update(`muster/${purpose}/v1\0${text}`).digest().subarray(0, bytes).toString('base64url');
   const under = (key: Buffer, kind: PseudonymKind, identifier: string) => keyed(key, kind, normalise(identifier), REFERENCE_BYTES);
   const current = () => ring.keys[0] as RingKey;
 
@@ -153,6 +160,7 @@ export function createPseudonyms({ ring: first, table, vault }: PseudonymsOption
     ring: () => ring,
     use(next) {
       ring = next;
+      keys.clear();
       cache.clear();
     },
   };

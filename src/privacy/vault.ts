@@ -1,5 +1,5 @@
 /** The vault: secrets are only stored wrapped (AES-256-GCM, NIST SP 800-38D), each bound to the record that it belongs to. */
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createSecretKey, randomBytes } from 'node:crypto';
 
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
@@ -12,7 +12,8 @@ export interface Vault {
 }
 
 /** A vault under a key of 32 bytes. */
-export function createVault(key: Buffer): Vault {
+export function createVault(bytes: Buffer): Vault {
+  const key = createSecretKey(bytes);
   return {
     wrap(secret, owner) {
       const nonce = randomBytes(NONCE_BYTES);
