@@ -47,6 +47,7 @@ export const TABLES = [
   'maintenance',
   'findings',
   'audit_log',
+  'dead_letters',
 ] as const;
 
 export const FILES = {

@@ -41,6 +41,10 @@ export async function importRecords(
   const counts = noCounts();
   const candidates: Candidate[] = [];
   const spans: { record: ImportRecord; from: number; to: number }[] = [];
+  const add = (record: ImportRecord, values: readonly Candidate[]) => {
+    spans.push({ record, from: candidates.length, to: candidates.length + values.length });
+    candidates.push(...values);
+  };
   const reject = (line: number, id: string | null, message: string) => {
     counts.rejected += 1;
     if (counts.errors.length < MAX_ERRORS) counts.errors.push({ line, id, message });
@@ -48,16 +52,17 @@ export async function importRecords(
   for (const record of records) {
     counts.read += 1;
     if ('unreadable' in record) {
-      reject(record.line, null, record.unreadable);
+      add(record, [{ unreadable: record.unreadable }]);
       continue;
     }
     const mapped = mapSafely(connector, record.value, context);
     if (mapped.kind === 'ignored') counts.ignored += 1;
-    else if (mapped.kind === 'rejected') reject(record.line, null, mapped.message);
-    else {
-      spans.push({ record, from: candidates.length, to: candidates.length + mapped.events.length });
-      for (const value of mapped.events) candidates.push({ value });
-    }
+    else if (mapped.kind === 'rejected') add(record, [{ unreadable: mapped.message, value: mapped.draft }]);
+    else
+      add(
+        record,
+        mapped.events.map((value) => ({ value })),
+      );
   }
   if (candidates.length === 0) return counts;
 

@@ -3,8 +3,10 @@ import { setImmediate as yieldToLoop } from 'node:timers/promises';
 import type { Event } from '../events/catalogue.ts';
 import { checkEvent, httpBounds, importBounds } from '../events/checker.ts';
 import { kindsInId } from '../privacy/redact.ts';
+import { type DeadLetter, deadLetterLine } from '../store/dead-letter-row.ts';
 import { type ReferenceRow, referenceLine } from '../store/reference-table.ts';
 import { type SpanRow, spanLine } from '../store/span-row.ts';
+import { AGENT_REF, deadLetter } from './dead-letters.ts';
 import type { KnownIdentities, Sighting } from './known-identities.ts';
 import { LineBuffer } from './line-buffer.ts';
 import type { LogWriter } from './log-writer.ts';
@@ -38,8 +40,14 @@ export interface IntakeResult {
   sightings: (Sighting | 'rejected')[];
 }
 
-/** A value to take in: parsed JSON, or the reason why it could not be parsed. */
-export type Candidate = { value: unknown } | { unreadable: string };
+/** A value to take in: parsed JSON, or the reason why it could not be parsed, or become an event; then with what there is of it. */
+export type Candidate = { value: unknown } | { unreadable: string; value?: unknown };
+
+/**
+ * `live` bounds times as HTTP does and counts duplicates of the last day; `import` takes any time since 2000 and counts exactly; `retry` is an
+ * import of copies of refused records, in which everything personal is replaced already.
+ */
+export type Mode = 'live' | 'import' | 'retry';
 
 export interface Identity {
   source: string;
@@ -64,10 +72,9 @@ export interface IntakeDeps {
 export interface Intake {
   /**
    * Resolves once the accepted events are durable.
-   * @param mode `live` bounds times as HTTP does and counts duplicates of the last day; `import` takes any time since 2000 and counts exactly
    * @throws MUSTER_LOG_FAILED when nothing could be made durable
    */
-  accept(candidates: Iterable<Candidate>, mode: 'live' | 'import'): Promise<IntakeResult>;
+  accept(candidates: Iterable<Candidate>, mode: Mode): Promise<IntakeResult>;
   /**
    * Resolves once the spans are durable.
    * @throws MUSTER_LOG_FAILED
@@ -90,6 +97,9 @@ interface Prepared {
   contentHash: number;
 }
 
+/** Refused records that are kept within a minute: beyond it somebody sends nothing else, and they are only counted. */
+const LETTERS_PER_MINUTE = 1_000;
+
 /** The intake of one data directory. */
 export function createIntake(deps: IntakeDeps): Intake {
   const sources = new Set<string>();
@@ -99,7 +109,16 @@ export function createIntake(deps: IntakeDeps): Intake {
     return source;
   };
 
-  const prepare = async (candidates: Iterable<Candidate>, mode: 'live' | 'import', rejected: Rejection[]) => {
+  let letterMinute = 0;
+  let lettersInMinute = 0;
+  const letterAllowed = (nowMs: number): boolean => {
+    const minute = Math.floor(nowMs / 60_000);
+    lettersInMinute = minute === letterMinute ? lettersInMinute + 1 : 1;
+    letterMinute = minute;
+    return lettersInMinute <= LETTERS_PER_MINUTE;
+  };
+
+  const prepare = async (candidates: Iterable<Candidate>, mode: Mode, rejected: Rejection[]) => {
     const lines = new LineBuffer();
     const receivedAtMs = deps.now();
     const bounds = mode === 'live' ? httpBounds(receivedAtMs) : importBounds(receivedAtMs);
@@ -107,17 +126,23 @@ export function createIntake(deps: IntakeDeps): Intake {
     const identities: Identity[] = [];
     const fresh: Fresh = new Set();
     const forgotten: number[] = [];
+    const letters: DeadLetter[] = [];
+    const reject = (index: number, value: unknown, message: string) => {
+      rejected.push({ index, id: idOf(value), message });
+      if (mode !== 'retry' && letterAllowed(receivedAtMs)) letters.push(deadLetter(value, message, deps.pseudonyms, fresh));
+    };
     let index = -1;
     for (const candidate of candidates) {
       index += 1;
       if (index % EVENTS_PER_SLICE === EVENTS_PER_SLICE - 1) await yieldToLoop();
       if ('unreadable' in candidate) {
-        rejected.push({ index, id: null, message: candidate.unreadable });
+        reject(index, candidate.value, candidate.unreadable);
         continue;
       }
-      const checked = checkEvent(candidate.value, bounds);
+      const { value, agentRef } = mode === 'retry' ? withoutAgentRef(candidate.value) : { value: candidate.value, agentRef: undefined };
+      const checked = checkEvent(value, bounds);
       if (!checked.ok) {
-        rejected.push({ index, id: idOf(candidate.value), message: checked.message });
+        reject(index, value, checked.message);
         continue;
       }
       const { event, timeMs, expiresAtMs } = checked;
@@ -126,25 +151,29 @@ export function createIntake(deps: IntakeDeps): Intake {
         continue;
       }
       const finds: Find[] = [];
-      const { content, userRef } = mask(withoutForgotten(event, timeMs), { timeMs, expiresAtMs }, deps.pseudonyms, { finds, fresh });
+      const references = mode === 'retry' ? asGiven(agentRef) : deps.pseudonyms;
+      const { content, userRef } = mask(withoutForgotten(event, timeMs), { timeMs, expiresAtMs }, references, { finds, fresh });
       if (finds.length > 0) deps.onFound?.(event.source, finds);
       const contentHash = lines.add(content, receivedAtMs);
       const identity = { source: event.source, id: event.id, timeMs, userRef };
-      if (mode === 'import') identities.push(identity);
+      if (mode !== 'live') identities.push(identity);
       const { high, low } = identityHash(identity);
       prepared.push({ index, source: event.source, high, low, contentHash });
     }
-    return { prepared, identities, fresh, forgotten, lines, count: index + 1 };
+    return { prepared, identities, fresh, forgotten, letters, lines, count: index + 1 };
   };
 
   const withoutForgotten = (event: Event, timeMs: number): Event =>
     event.actor !== undefined && deps.pseudonyms.isForgotten(event.actor, timeMs) ? { ...event, actor: undefined } : event;
 
   /** References go first: an event in the log without the row of its user would be nobody's. Duplicates are written too: figures must not hang on what memory believes. */
-  const keep = async (references: readonly ReferenceRow[], lines: LineBuffer) => {
+  const keep = async (references: readonly ReferenceRow[], letters: readonly DeadLetter[], lines: LineBuffer) => {
+    const nowMs = deps.now();
     const rows = Buffer.from(references.map(referenceLine).join(''));
+    const refused = Buffer.from(letters.map((letter) => deadLetterLine(letter, nowMs)).join(''));
     await Promise.all([
       ...(references.length > 0 ? [deps.log.append(rows, references.length, 'references')] : []),
+      ...(letters.length > 0 ? [deps.log.append(refused, letters.length, 'letters')] : []),
       ...lines.payloads().map(({ bytes, rows }) => deps.log.append(bytes, rows)),
     ]);
   };
@@ -170,17 +199,17 @@ export function createIntake(deps: IntakeDeps): Intake {
 
   const accept: Intake['accept'] = async (candidates, mode) => {
     const rejected: Rejection[] = [];
-    const { prepared, identities, fresh, forgotten, lines, count } = await prepare(candidates, mode, rejected);
-    if (mode === 'import' && prepared.length > 0) await recall(prepared, identities);
+    const { prepared, identities, fresh, forgotten, letters, lines, count } = await prepare(candidates, mode, rejected);
+    if (mode !== 'live' && prepared.length > 0) await recall(prepared, identities);
     const sightings = new Array<Sighting | 'rejected'>(count).fill('rejected');
     for (const { index, high, low, contentHash } of prepared) {
       sightings[index] = deps.known.note(high, low, contentHash, deps.now());
     }
     // What concerns somebody who was forgotten was delivered before that, or would bring the person back.
     for (const index of forgotten) sightings[index] = 'duplicate';
-    if (prepared.length > 0) {
+    if (prepared.length + letters.length > 0) {
       try {
-        await keep(freshRows(fresh), lines);
+        await keep(freshRows(fresh), letters, lines);
         settle(fresh);
       } catch (error) {
         for (const { index, high, low } of prepared) if (sightings[index] === 'new') deps.known.forget(high, low);
@@ -214,7 +243,7 @@ export function createIntake(deps: IntakeDeps): Intake {
     async referenceOf(person) {
       const fresh: Fresh = new Set();
       const ref = deps.pseudonyms.of('person', person, fresh);
-      await keep(freshRows(fresh), new LineBuffer());
+      await keep(freshRows(fresh), [], new LineBuffer());
       settle(fresh);
       return ref;
     },
@@ -263,6 +292,16 @@ export function identityHash({ source, id, timeMs, userRef }: Identity): { high:
   high = Math.imul(high ^ (high >>> 16), 0x85ebca6b) ^ Math.imul(low ^ (low >>> 13), 0xc2b2ae35);
   low = Math.imul(low ^ (low >>> 16), 0x85ebca6b) ^ Math.imul(high ^ (high >>> 13), 0xc2b2ae35);
   return { high: high >>> 0, low: low >>> 0 };
+}
+
+/** A copy of a refused record names people by their references. */
+const asGiven = (agentRef: string | undefined): Pick<Pseudonyms, 'of'> => ({
+  of: (kind, identifier) => (kind === 'user_agent' ? (agentRef ?? '') : identifier),
+});
+
+function withoutAgentRef(value: unknown): { value: unknown; agentRef: string | undefined } {
+  const { [AGENT_REF]: agentRef, ...event } = value as Record<string, unknown>;
+  return { value: event, agentRef: typeof agentRef === 'string' ? agentRef : undefined };
 }
 
 /** The id to name in a rejection, if it has one that is safe to repeat. */

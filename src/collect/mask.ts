@@ -46,7 +46,7 @@ export interface MaskedEvent {
 export function mask(
   event: Event,
   times: { timeMs: number; expiresAtMs: number | undefined },
-  pseudonyms: Pseudonyms,
+  pseudonyms: Pick<Pseudonyms, 'of'>,
   { finds = [], fresh }: Noted = {},
 ): MaskedEvent {
   const clean = (field: FreeText) => {
@@ -106,9 +106,9 @@ export function mask(
   return { content, userRef };
 }
 
-/** The /24 or /48 network of an address; '' for what is no address. */
+/** The /24 or /48 network of an address, or of such a network; '' for what is neither. */
 export function networkOf(text: string): string {
-  const address = text.trim();
+  const address = text.trim().replace(/\/(?:24|48)$/, '');
   if (isIP(address) === 0) return '';
   const parsed = ipaddr.process(address.replace(/%.*$/, ''));
   return parsed.kind() === 'ipv4'

@@ -12,6 +12,8 @@ export interface Ready {
   intake: Intake;
   pseudonyms: Pseudonyms;
   people: People;
+  /** Loads and rolls up everything acknowledged so far. */
+  drain: () => Promise<void>;
   slos: Slo[];
   evaluator: Evaluator;
   watch: AlertWatch;

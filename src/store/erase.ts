@@ -29,6 +29,7 @@ const REWRITTEN = [
   'findings_log',
   'maintenance_log',
   'audit_entries',
+  'dead_letters_log',
   'erasing',
 ];
 /** Tables that hold what came from outside; the search for what is left goes through all of them. */
@@ -44,6 +45,7 @@ const SEARCHED = [
   'maintenance_log',
   'alert_states_log',
   'audit_entries',
+  'dead_letters_log',
 ] as const;
 
 export interface Erased {
@@ -51,6 +53,7 @@ export interface Erased {
   attempts: number;
   spans: number;
   findings: number;
+  deadLetters: number;
 }
 
 const count = async (session: Session, from: string): Promise<number> =>
@@ -69,6 +72,7 @@ export async function eraseFromTables(
     session.run(`INSERT INTO erasing SELECT ref FROM ${file}`),
   );
   const refs = '(SELECT ref FROM erasing)';
+  const list = '(SELECT groupArray(ref) FROM erasing)';
   const theirs = `user_ref IN ${refs}`;
   const anonymous = quoted(person.anonymous);
   const traces = `trace_id IN (SELECT trace_id FROM events WHERE ${theirs} AND trace_id != '')`;
@@ -76,6 +80,7 @@ export async function eraseFromTables(
     events: await count(session, `events FINAL WHERE ${theirs}`),
     attempts: await count(session, `attempt_states FINAL WHERE ${theirs}`),
     spans: await count(session, `spans_log FINAL WHERE ${traces}`),
+    deadLetters: await count(session, `dead_letters_log FINAL WHERE hasAny(refs, ${list})`),
     findings: await replaceInFindings(engine, person.refs, person.anonymous, nowMs),
   };
 
@@ -94,6 +99,7 @@ export async function eraseFromTables(
   await rewrite(
     `bad_users UPDATE users = arrayMap(u -> if(has(${hashes}, u), sipHash64(${anonymous}), u), users) WHERE hasAny(users, ${hashes})`,
   );
+  await rewrite(`dead_letters_log DELETE WHERE hasAny(refs, ${list})`);
   await rewrite(`maintenance_log UPDATE actor_ref = '' WHERE actor_ref IN ${refs}`);
   await rewrite(`audit_entries UPDATE actor_ref = '', actor_salt = '' WHERE actor_ref IN ${refs}`);
   await rewrite(`audit_entries UPDATE target = '', target_salt = '' WHERE target IN ${refs}`);

@@ -1,4 +1,5 @@
-/** One block of log records on its way into `events`, `spans_log` and the table of references. */
+/** One block of log records on its way into `events`, `spans_log`, `dead_letters_log` and the table of references. */
+import { DEAD_LETTER_COLUMN_NAMES, DEAD_LETTER_SELECT, DEAD_LETTER_STRUCTURE } from './dead-letter-row.ts';
 import type { Engine } from './engine.ts';
 import { EVENT_COLUMN_NAMES, EVENT_SELECT, EVENT_STRUCTURE, type EventRow } from './event-row.ts';
 import type { LogRecord, RecordKind } from './log-format.ts';
@@ -46,6 +47,7 @@ export interface RowHandling {
 const TARGETS = {
   events: { table: 'events', columns: EVENT_COLUMN_NAMES.join(', '), select: EVENT_SELECT, structure: EVENT_STRUCTURE },
   spans: { table: 'spans_log', columns: SPAN_COLUMN_NAMES, select: SPAN_SELECT, structure: SPAN_STRUCTURE },
+  letters: { table: 'dead_letters_log', columns: DEAD_LETTER_COLUMN_NAMES, select: DEAD_LETTER_SELECT, structure: DEAD_LETTER_STRUCTURE },
 } as const satisfies Partial<Record<RecordKind, unknown>>;
 type TableKind = keyof typeof TARGETS;
 
@@ -57,6 +59,7 @@ type TableKind = keyof typeof TARGETS;
 export async function loadRecords(engine: Engine, records: readonly LogRecord[], handling: RowHandling): Promise<void> {
   for (const { kind, payload } of records) if (kind === 'references') await handling.saveReferences(referenceRows(payload));
   const linesOf = (kind: TableKind) => Buffer.concat(records.flatMap((record) => (record.kind === kind ? [record.payload] : [])));
+  await loadLines(engine, 'letters', linesOf('letters'), handling);
   await loadLines(engine, 'spans', linesOf('spans'), handling);
   await loadLines(engine, 'events', linesOf('events'), handling);
 }

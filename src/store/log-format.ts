@@ -4,7 +4,7 @@ import { crc32 } from 'node:zlib';
 /** Bytes of a record's header, little-endian: magic u32, payload length u32, sequence u64, rows u32, CRC-32 u32. */
 export const HEADER_BYTES = 24;
 /** Of a record's magic the last byte says what its rows are. */
-const KINDS = { events: 0x4d535401, spans: 0x4d535402, references: 0x4d535403 } as const;
+const KINDS = { events: 0x4d535401, spans: 0x4d535402, references: 0x4d535403, letters: 0x4d535404 } as const;
 export type RecordKind = keyof typeof KINDS;
 const MAGICS = new Map<number, RecordKind>(Object.entries(KINDS).map(([kind, magic]) => [magic, kind as RecordKind]));
 /** The three bytes that all magics end with, as they lie in the file. */

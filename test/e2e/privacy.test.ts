@@ -130,7 +130,16 @@ test('none of them is found again', { timeout: 180_000 }, async () => {
       const { read } = services.store;
       const tables = await read.rows<{ name: string }>("SELECT name FROM system.tables WHERE database = 'muster' AND engine != 'View'");
       // The catalogue shows what SQL may rely on; what lies beneath is named here.
-      const names = new Set([...tables.map(({ name }) => name), 'events', 'spans_log', 'findings_log', 'attempt_states', 'minutes']);
+      const names = new Set([
+        ...tables.map(({ name }) => name),
+        'events',
+        'spans_log',
+        'findings_log',
+        'dead_letters_log',
+        'audit_entries',
+        'attempt_states',
+        'minutes',
+      ]);
       let stored = 0;
       for (const name of names) {
         const rows = await read.rows<object>(`SELECT * FROM ${name}`);

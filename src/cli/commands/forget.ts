@@ -35,8 +35,11 @@ export function forgetCommand(program: Command, context: Context): void {
     });
 }
 
-function forgottenText(context: Context, { references, events, attempts, spans, findings, core, searched, left }: Forgotten): string {
-  const parts = { references, events, attempts, spans, findings, 'rows of the core': core };
+function forgottenText(
+  context: Context,
+  { references, events, attempts, spans, findings, deadLetters, core, searched, left }: Forgotten,
+): string {
+  const parts = { references, events, attempts, spans, findings, 'refused records': deadLetters, 'rows of the core': core };
   const told = Object.entries(parts).map(([name, count]) => `  ${String(count).padStart(8)} ${name}`);
   const megabytes = (searched.bytes / 1e6).toFixed(1);
   const proof = Object.entries(left).map(([place, count]) => `  ${String(count).padStart(8)} in ${place}`);

@@ -9,9 +9,10 @@ import { connectorNamed } from '../../collect/connectors/connector.ts';
 import { CONNECTORS } from '../../collect/connectors/index.ts';
 import { addCounts, type ImportCounts, type ImportRecord, importRecords, noCounts } from '../../collect/import.ts';
 import { parseLine } from '../../collect/parse.ts';
+import { retryRejected } from '../../collect/retry.ts';
+import type { Config } from '../../config.ts';
 import { MusterError, systemCode } from '../../errors.ts';
-import { parseTime } from '../../events/time.ts';
-import { ask, type Context, configOf, print, printJson, progress, throughEither } from '../context.ts';
+import { type Context, configOf, post, print, printJson, progress, throughEither, timeOption } from '../context.ts';
 
 const RECORDS_PER_BATCH = 2_000;
 /** Without a running process the import loads what it has written whenever so much of it waits. */
@@ -23,51 +24,76 @@ export function importCommand(program: Command, context: Context): void {
   program
     .command('import')
     .description('Take in events from files: NDJSON, a JSON array or object, optionally gzip, or - for standard input.')
-    .argument('<source>', `what the files hold: ${CONNECTORS.map(({ name }) => name).join(', ')}`)
-    .argument('<file...>', 'files, or - for standard input')
+    .argument('[source]', `what the files hold: ${CONNECTORS.map(({ name }) => name).join(', ')}`)
+    .argument('[file...]', 'files, or - for standard input')
+    .option('--retry-rejected', 'instead of files, drive records again that were refused before (table dead_letters)')
     .option('--data <dir>', 'data directory (default .muster, or MUSTER_DATA)')
     .option('--default-time <time>', 'time of records that carry none (RFC 3339)')
     .option('--json', 'print the counts as JSON')
-    .addHelpText('after', '\nExample:\n  $ muster import okta system-log.ndjson.gz')
-    .action(async (source: string, files: string[], options: { data?: string; defaultTime?: string; json?: boolean }) => {
-      const connector = connectorNamed(CONNECTORS, source);
-      if (options.defaultTime !== undefined && parseTime(options.defaultTime) === undefined) {
-        throw new MusterError(
-          'MUSTER_BAD_ARGUMENT',
-          `--default-time ${options.defaultTime.slice(0, 60)}: expected RFC 3339, such as 2026-03-01T09:30:00Z`,
-        );
-      }
-      const config = configOf(context, options);
-      const total = await totalBytes(files);
-      const counts = await throughEither(
-        context,
-        config,
-        (url) =>
-          importFiles(context, files, total, (records) =>
-            ask<ImportCounts>(`${url}/api/import/${connector.name}`, {
-              method: 'POST',
-              headers: { 'content-type': 'application/json' },
-              body: JSON.stringify({ records, ...(options.defaultTime !== undefined && { defaultTime: options.defaultTime }) }),
-            }),
-          ),
-        async (services) => {
-          const imported = await importFiles(context, files, total, async (records) => {
-            const part = await importRecords(services, connector, records, {
-              fingerprint: (text) => services.pseudonyms.of('record', text),
-              ...(options.defaultTime !== undefined && { defaultTime: options.defaultTime }),
-            });
-            if (services.log.bytes() > MAX_WAITING_BYTES) await services.drain();
-            return part;
-          });
-          await services.drain();
-          return imported;
-        },
-        { mayCreate: true },
-      );
+    .addHelpText('after', '\nExamples:\n  $ muster import okta system-log.ndjson.gz\n  $ muster import --retry-rejected')
+    .action(async (source: string | undefined, files: string[], options: Options) => {
+      timeOption('--default-time', options.defaultTime);
+      const config = configOf(context, { data: options.data });
+      const counts = options.retryRejected
+        ? await retry(context, config, options, [source, ...files])
+        : await importAll(context, config, options, source, files);
       if (options.json) printJson(context, counts);
       else printCounts(context, config.dataDir, counts);
-      if (counts.read === 0 || counts.rejected === counts.read) process.exitCode = 2;
+      if (!(options.retryRejected && counts.read === 0) && counts.rejected === counts.read) process.exitCode = 2;
     });
+}
+
+interface Options {
+  data?: string;
+  defaultTime?: string;
+  retryRejected?: boolean;
+  json?: boolean;
+}
+
+async function retry(context: Context, config: Config, { defaultTime }: Options, named: (string | undefined)[]): Promise<ImportCounts> {
+  if (named.some((each) => each !== undefined))
+    throw new MusterError('MUSTER_BAD_ARGUMENT', '--retry-rejected: takes no source and no files; it drives what is in dead_letters');
+  return throughEither(
+    context,
+    config,
+    (url) => post<ImportCounts>(`${url}/api/rejected/retry`, { ...(defaultTime !== undefined && { defaultTime }) }),
+    ({ intake, drain, store, now }) => retryRejected({ intake, drain, engine: store.engine, now }, defaultTime),
+    { mayCreate: false },
+  );
+}
+
+async function importAll(
+  context: Context,
+  config: Config,
+  { defaultTime }: Options,
+  source: string | undefined,
+  files: string[],
+): Promise<ImportCounts> {
+  if (source === undefined || files.length === 0)
+    throw new MusterError('MUSTER_BAD_ARGUMENT', 'expected a source and its files, such as muster import okta system-log.ndjson.gz');
+  const connector = connectorNamed(CONNECTORS, source);
+  const total = await totalBytes(files);
+  return throughEither(
+    context,
+    config,
+    (url) =>
+      importFiles(context, files, total, (records) =>
+        post<ImportCounts>(`${url}/api/import/${connector.name}`, { records, ...(defaultTime !== undefined && { defaultTime }) }),
+      ),
+    async (services) => {
+      const imported = await importFiles(context, files, total, async (records) => {
+        const part = await importRecords(services, connector, records, {
+          fingerprint: (text) => services.pseudonyms.of('record', text),
+          ...(defaultTime !== undefined && { defaultTime }),
+        });
+        if (services.log.bytes() > MAX_WAITING_BYTES) await services.drain();
+        return part;
+      });
+      await services.drain();
+      return imported;
+    },
+    { mayCreate: true },
+  );
 }
 
 type Send = (records: ImportRecord[]) => Promise<ImportCounts>;

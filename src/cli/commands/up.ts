@@ -289,5 +289,5 @@ async function open(parts: Parts, deps: Pick<Serving, 'context' | 'config' | 'st
   store.loader.start(log);
   services.exposures.start();
   evaluator.start();
-  parts.ready = { store, intake, pseudonyms, people, slos, evaluator, watch };
+  parts.ready = { store, drain: services.drain, intake, pseudonyms, people, slos, evaluator, watch };
 }

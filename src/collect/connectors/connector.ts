@@ -10,7 +10,7 @@ export type Mapped =
   /** Nothing to do with enrollment. */
   | { kind: 'ignored' }
   /** Concerns enrollment, but cannot become an event. */
-  | { kind: 'rejected'; message: string };
+  | { kind: 'rejected'; message: string; draft?: Partial<Draft> };
 
 export interface ConnectorContext {
   /** A stable id made of any text, keyed, so that nothing can be read back from it. */
@@ -103,20 +103,19 @@ export function eventOf(
   context: ConnectorContext,
 ): Mapped {
   const time = record.time ?? context.defaultTime;
-  if (time === undefined) {
-    return { kind: 'rejected', message: `${finding.type}: the record has no time; name one for such records with --default-time` };
-  }
   const { user, actor, fields = {} } = finding;
-  const draft: Draft = {
+  const draft = {
     id: record.id ?? `derived:${context.fingerprint(`${source}\0${canonical(record.content)}`)}`,
     type: finding.type,
-    time,
     source,
     ...(user !== undefined && { user }),
     ...(actor !== undefined && actor !== user && { actor }),
     ...Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined && value !== '')),
   };
-  return { kind: 'events', events: [registration(draft, context)] };
+  if (time === undefined) {
+    return { kind: 'rejected', message: `${finding.type}: the record has no time; name one for such records with --default-time`, draft };
+  }
+  return { kind: 'events', events: [registration({ ...draft, time }, context)] };
 }
 
 /** Text of a product cut to what the catalogue takes. */

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { connectorNamed } from '../../collect/connectors/connector.ts';
 import { CONNECTORS } from '../../collect/connectors/index.ts';
 import { type ImportRecord, importRecords } from '../../collect/import.ts';
+import { retryRejected } from '../../collect/retry.ts';
 import { MusterError } from '../../errors.ts';
 import { expandMacros } from '../../publish/grafana/macros.ts';
 import { DASHBOARDS, PANELS } from '../../publish/panels/index.ts';
@@ -42,6 +43,8 @@ export interface ApiDeps {
 
 const MAX_QUERY_BODY = '1mb';
 const queryBody = z.object({ sql: z.string(), format: z.string().default('JSONEachRow') });
+
+const retryBody = z.strictObject({ defaultTime: z.string().optional() });
 
 const importBody = z.object({
   records: z
@@ -170,6 +173,13 @@ export function apiRoutes(deps: ApiDeps): Router {
         ...(body.data.defaultTime !== undefined && { defaultTime: body.data.defaultTime }),
       }),
     );
+  });
+
+  router.post('/rejected/retry', express.json({ limit: MAX_QUERY_BODY }), async (request, response) => {
+    const { intake, store, drain } = ready();
+    const body = retryBody.safeParse(request.body);
+    if (!body.success) throw new MusterError('MUSTER_BAD_ARGUMENT', 'expected {"defaultTime"}, an RFC 3339 time, or {}');
+    response.json(await retryRejected({ intake, drain, engine: store.engine, now: deps.now }, body.data.defaultTime));
   });
 
   router.use(() => {
