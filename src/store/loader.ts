@@ -2,9 +2,10 @@
  * The loader: moves sealed log segments into ClickHouse as large blocks and rolls them up.
  * Loading or rolling a segment twice changes nothing, so the cursor moves only after everything is in, and a crash repeats work.
  */
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { readFile, rm } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { setImmediate as yieldToLoop } from 'node:timers/promises';
+import { closeSeen, setAside } from './damage.ts';
 import type { EventRow } from './event-row.ts';
 import { Block, loadRecords } from './load-block.ts';
 import { readLoaderState } from './loader-state.ts';
@@ -98,7 +99,8 @@ export async function openLoader(deps: LoaderDeps): Promise<Loader> {
     const { records, damages } = scanRecords(bytes);
     if (damages.length > 0 && !damaged.has(path)) {
       damaged.add(path);
-      for (const { from, to } of damages) await setAside(`${basename(path)}-${from}`, bytes.subarray(from, to), 'damaged bytes of the log');
+      for (const { from, to } of damages)
+        await keepAside(`${basename(path)}-${from}`, bytes.subarray(from, to), 'damaged bytes of the log');
     }
     return records;
   };
@@ -122,7 +124,7 @@ export async function openLoader(deps: LoaderDeps): Promise<Loader> {
         },
         setAside: async (line) => {
           unreadableRows += 1;
-          await setAside(`row-${block.lastSequence}-${unreadableRows}`, line, 'a row that the engine cannot read');
+          await keepAside(`row-${block.lastSequence}-${unreadableRows}`, line, 'a row that the engine cannot read');
         },
       });
       pending.lastSequence = block.lastSequence;
@@ -133,11 +135,9 @@ export async function openLoader(deps: LoaderDeps): Promise<Loader> {
     for (const { path, lastSequence } of block.finished) loaded.set(path, lastSequence);
   };
 
-  const setAside = async (name: string, bytes: Buffer, what: string) => {
-    await mkdir(deps.quarantineDir, { recursive: true, mode: 0o700 });
-    const copy = join(deps.quarantineDir, name);
-    await writeFile(copy, bytes, { mode: 0o600 });
-    deps.onProblem(`${what} (${bytes.length} bytes) were set aside in ${copy}; everything around them is kept`);
+  const keepAside = async (name: string, bytes: Buffer, what: string) => {
+    const path = await setAside(deps.engine, deps.quarantineDir, { name, bytes, what }, deps.now());
+    deps.onProblem(`${what} (${bytes.length} bytes) set aside in ${path}; everything around it is kept`);
   };
 
   /** Rolls what is pending; on failure it stays pending, with what came in meanwhile. */
@@ -180,7 +180,10 @@ export async function openLoader(deps: LoaderDeps): Promise<Loader> {
         return loadedEvents - before >= BUSY_EVENTS ? MORE : undefined;
       });
       rolling.start(rollPending);
-      tidying.start(() => dropStraySpans(deps.engine.session('tidy'), deps.now()));
+      tidying.start(async () => {
+        await dropStraySpans(deps.engine.session('tidy'), deps.now());
+        await closeSeen(deps.engine, deps.now());
+      });
     },
     async drain(source) {
       for (let isDone = false; !isDone; ) {

@@ -1,10 +1,11 @@
 /** The loader when things go wrong: nothing acknowledged is lost, and nothing keeps its neighbours out. */
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { LineBuffer } from '../../src/collect/line-buffer.ts';
 import { mask } from '../../src/collect/mask.ts';
 import type { Event } from '../../src/events/catalogue.ts';
+import { closeSeen } from '../../src/store/damage.ts';
 import { lockDirectory } from '../../src/store/lock.ts';
 import { type TestServices, testServices } from '../support/store.ts';
 
@@ -75,6 +76,13 @@ test('a damaged record is set aside; the records around it are loaded', async ()
   await services.drain();
   expect(await ids()).toEqual(['e1', 'e3']);
   expect(services.problems).toEqual([expect.stringMatching(/damaged bytes of the log/)]);
+  const states = () => services.store.read.rows("SELECT status FROM findings WHERE detector = 'log_damage'");
+  expect(await states()).toEqual([{ status: 'open' }]);
+  await closeSeen(services.store.engine, TIME);
+  expect(await states()).toEqual([{ status: 'open' }]);
+  await rm(join(services.dataDir, 'quarantine'), { recursive: true });
+  await closeSeen(services.store.engine, TIME);
+  expect(await states()).toEqual([{ status: 'resolved' }]);
 });
 
 test('a large request becomes several records of the log, and every row of it arrives', async () => {
