@@ -19,11 +19,26 @@ const port = z.coerce
   .min(0, 'expected a number from 0 to 65535')
   .max(65_535, 'expected a number from 0 to 65535');
 
+const flag = z.union([z.boolean(), z.enum(['true', 'false', '1', '0']).transform((text) => text === 'true' || text === '1')], {
+  error: 'expected true or false',
+});
+
 const schema = z.strictObject({
   /** Directory of everything Muster keeps. @default .muster, or MUSTER_DATA */
   dataDir: z.string().min(1).default('.muster'),
   /** Port of intake, API and web UI. @default 8686, or MUSTER_PORT */
   port: port.default(DEFAULT_PORT),
+  /** Address to listen on; another than a loopback one needs keys, and TLS or a proxy that has it. @default 127.0.0.1, or MUSTER_HOST */
+  host: z.string().min(1).default('127.0.0.1'),
+  /** Whether a proxy in front speaks TLS. @default false, or MUSTER_BEHIND_PROXY */
+  behindProxy: flag.default(false),
+  /** Certificate chain and private key, PEM files. @default none: HTTP */
+  tlsCert: z.string().min(1).optional(),
+  tlsKey: z.string().min(1).optional(),
+  /** Certificate authorities of clients, a PEM file: who connects must have a certificate of theirs. @default none */
+  tlsClientCa: z.string().min(1).optional(),
+  /** File of hashed API keys. @default keys.json in the data directory */
+  keys: z.string().min(1).optional(),
   /** Port of the read-only ClickHouse endpoint, or `off`; `auto` takes 8123 when nobody else has. @default auto, or MUSTER_CLICKHOUSE_PORT */
   clickhousePort: z.union([z.literal(['auto', 'off']), port], { error: 'expected a number from 0 to 65535, or off' }).default('auto'),
   /** OpenSLO files and folders that are computed. @default those that ship, or MUSTER_SLO (separated as in PATH) */
@@ -67,6 +82,12 @@ const VARIABLES = {
   dataDir: 'MUSTER_DATA',
   port: 'MUSTER_PORT',
   clickhousePort: 'MUSTER_CLICKHOUSE_PORT',
+  host: 'MUSTER_HOST',
+  behindProxy: 'MUSTER_BEHIND_PROXY',
+  tlsCert: 'MUSTER_TLS_CERT',
+  tlsKey: 'MUSTER_TLS_KEY',
+  tlsClientCa: 'MUSTER_TLS_CLIENT_CA',
+  keys: 'MUSTER_KEYS',
   slo: 'MUSTER_SLO',
   identities: 'MUSTER_IDENTITIES',
   baseUrl: 'MUSTER_BASE_URL',
@@ -85,6 +106,11 @@ const OPTIONS: Partial<Record<keyof Config, string>> = {
   port: '--port',
   clickhousePort: '--clickhouse-port',
   slo: '--slo',
+  host: '--host',
+  behindProxy: '--behind-proxy',
+  tlsCert: '--tls-cert',
+  tlsKey: '--tls-key',
+  tlsClientCa: '--tls-client-ca',
 };
 
 /**
@@ -104,6 +130,10 @@ export function parseConfig(environment: NodeJS.ProcessEnv, flags: { [K in keyof
         'MUSTER_BAD_ARGUMENT',
         `${VARIABLES.webhookUrl}: needs ${VARIABLES.webhookSecret}, by which the receiver knows Muster`,
       );
+    if ((result.data.tlsCert === undefined) !== (result.data.tlsKey === undefined))
+      throw new MusterError('MUSTER_BAD_ARGUMENT', `${VARIABLES.tlsCert}: goes with ${VARIABLES.tlsKey}; only one of them is given`);
+    if (result.data.tlsClientCa !== undefined && result.data.tlsCert === undefined)
+      throw new MusterError('MUSTER_BAD_ARGUMENT', `${VARIABLES.tlsClientCa}: needs ${VARIABLES.tlsCert} and ${VARIABLES.tlsKey}`);
     return Object.freeze(result.data);
   }
   const issue = result.error.issues[0];

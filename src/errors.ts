@@ -18,6 +18,9 @@ export const ERRORS = {
   MUSTER_UNKNOWN_SOURCE: { status: 404, exit: 2, retryable: false, meaning: 'No connector has this name.' },
   MUSTER_NO_SUCH_FILE: { status: 404, exit: 2, retryable: false, meaning: 'A file that was named does not exist or cannot be read.' },
   MUSTER_NOT_FOUND: { status: 404, exit: 2, retryable: false, meaning: 'The thing that was asked for does not exist.' },
+  MUSTER_UNAUTHORIZED: { status: 401, exit: 1, retryable: false, meaning: 'The route needs a key, and none that may be used was sent.' },
+  MUSTER_FORBIDDEN: { status: 403, exit: 1, retryable: false, meaning: 'The key that was sent does not have the scope of the route.' },
+  MUSTER_RATE_LIMITED: { status: 429, exit: 1, retryable: true, meaning: 'The key sends more requests than it may.' },
   MUSTER_FORBIDDEN_HOST: {
     status: 403,
     exit: 1,

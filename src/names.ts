@@ -57,6 +57,7 @@ export const FILES = {
   pseudonymKey: 'pseudonym.key',
   identityKey: 'identity.key',
   references: 'references.sqlite',
+  keys: 'keys.json',
   auditKey: 'audit.key',
   auditHead: 'audit-head.json',
   forgetting: 'forgetting.json',

@@ -53,13 +53,22 @@ export function progress(context: Context, label: string, total: number): Progre
   return { update: (done) => bar.update(done), stop: () => bar.stop() };
 }
 
+/** Options of commands that are settings too, as the command line gives them. */
+export interface ConfigOptions {
+  data?: string | undefined;
+  port?: string | undefined;
+  clickhousePort?: string | undefined;
+  slo?: string[] | undefined;
+  host?: string | undefined;
+  behindProxy?: boolean | undefined;
+  tlsCert?: string | undefined;
+  tlsKey?: string | undefined;
+  tlsClientCa?: string | undefined;
+}
+
 /** The configuration that a command's options and the environment give. */
-export function configOf(
-  context: Context,
-  options: { data?: string | undefined; port?: string | undefined; clickhousePort?: string | undefined; slo?: string[] | undefined },
-): Config {
-  const { data, port, clickhousePort, slo } = options;
-  return parseConfig(context.environment, { dataDir: data, port, clickhousePort, slo });
+export function configOf(context: Context, { data, ...flags }: { data?: string | undefined } & { [K in keyof Config]?: unknown }): Config {
+  return parseConfig(context.environment, { dataDir: data, ...flags });
 }
 
 /**
@@ -86,7 +95,9 @@ export const momentParameters = (moments: Record<string, number>): string =>
 /** Base URL of the process that runs on a data directory, or undefined. A process that only listens where another did is not it. */
 export async function runningAt(dataDir: string): Promise<string | undefined> {
   try {
-    const { url, instance } = JSON.parse(await readFile(join(dataDir, FILES.address), 'utf8')) as { url: string; instance: string };
+    const { url, instance, token } = JSON.parse(await readFile(join(dataDir, FILES.address), 'utf8')) as Record<string, string>;
+    if (url === undefined) return undefined;
+    if (token !== undefined) localTokens.set(new URL(url).origin, token);
     const response = await fetch(`${url}/healthz`, { signal: AbortSignal.timeout(10_000) });
     return response.headers.get(INSTANCE_HEADER) === instance ? url : undefined;
   } catch (error) {
@@ -95,6 +106,9 @@ export async function runningAt(dataDir: string): Promise<string | undefined> {
     throw error;
   }
 }
+
+/** By which processes know the commands of their machine; read from their data directories. */
+const localTokens = new Map<string, string>();
 
 /** A running process that is behind asks for the request again; after this it has had its chance. */
 const RETRY_FOR_MS = 60_000;
@@ -116,7 +130,9 @@ export const post = <T>(url: string, body: unknown): Promise<T> =>
 /** What {@link ask} reads, as bytes. */
 export async function askBytes(url: string, init?: RequestInit): Promise<Buffer> {
   for (const startMs = performance.now(); ; ) {
-    const response = await fetch(url, init).catch((cause: unknown) => {
+    const token = localTokens.get(new URL(url).origin);
+    const headers = { ...init?.headers, ...(token !== undefined && { authorization: `Bearer ${token}` }) };
+    const response = await fetch(url, { ...init, headers }).catch((cause: unknown) => {
       throw new MusterError('MUSTER_GATEWAY', `the running Muster process at ${new URL(url).origin} does not answer`, { cause });
     });
     const body = Buffer.from(await response.arrayBuffer());

@@ -49,7 +49,7 @@ export interface DemoRun {
   /** How far the history is, or null once it is complete. */
   fill(): Fill | null;
   /** Fills the history with progress, then lets live traffic begin; resolves when the signal is aborted. */
-  start(deps: { services: Services; url: string; onFilled: () => Promise<unknown> }): Promise<void>;
+  start(deps: { services: Services; url: string; token: string; onFilled: () => Promise<unknown> }): Promise<void>;
 }
 
 /** The demo of a data directory, ready to be started. */
@@ -67,7 +67,7 @@ export function runDemo(options: {
     fill = now;
     options.tell(now);
   };
-  const run = async ({ services, url, onFilled }: Parameters<DemoRun['start']>[0]) => {
+  const run = async ({ services, url, token, onFilled }: Parameters<DemoRun['start']>[0]) => {
     const startMs = performance.now();
     const bar = progress(context, 'history (days)', DAYS);
     let sent = 0;
@@ -87,6 +87,7 @@ export function runDemo(options: {
     if (sent > 0) print(context, `History is in: ${sent} events of ${DAYS} days in ${seconds} s. Live traffic enrolls now.`);
     await liveTraffic({
       baseUrl: url,
+      token,
       random: seededRandom(context.now() % 2 ** 31),
       now: context.now,
       history: { startMs: demo.endMs - DAYS * DAY_MS, endMs: demo.endMs, perDay: ATTEMPTS_PER_DAY },

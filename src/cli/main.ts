@@ -11,6 +11,7 @@ import { forgetCommand } from './commands/forget.ts';
 import { gateCommand } from './commands/gate.ts';
 import { generateCommand } from './commands/generate.ts';
 import { importCommand } from './commands/import.ts';
+import { keysCommand } from './commands/keys.ts';
 import { pseudonymsCommand } from './commands/pseudonyms.ts';
 import { queryCommand } from './commands/query.ts';
 import { revealCommand } from './commands/reveal.ts';
@@ -33,6 +34,7 @@ const COMMANDS = [
   revealCommand,
   forgetCommand,
   pseudonymsCommand,
+  keysCommand,
   auditCommand,
   generateCommand,
   simulateCommand,

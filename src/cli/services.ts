@@ -12,6 +12,7 @@ import type { Config } from '../config.ts';
 import { eraseUser } from '../core/erase.ts';
 import { FILES } from '../names.ts';
 import { createVault } from '../privacy/vault.ts';
+import { type KeyRegistry, openKeyRegistry } from '../serve/access/keys.ts';
 import { loadThresholds, type Thresholds } from '../slo/alerts/thresholds.ts';
 import { loadSlos, type Slo } from '../slo/openslo.ts';
 import { SLIS } from '../slo/slis/index.ts';
@@ -32,6 +33,7 @@ export interface Services {
   intake: Intake;
   pseudonyms: Pseudonyms;
   people: People;
+  keys: KeyRegistry;
   exposures: Exposures;
   /** Takes note of what was found in something of a source and left out. */
   onFound: (source: string, finds: readonly Find[]) => void;
@@ -49,8 +51,14 @@ export interface ServicesOptions {
   onProblem: (message: string) => void;
   onLoaded?: (newest: readonly EventRow[], count: number) => void;
   onCounted?: (source: string, result: 'accepted' | 'duplicate' | 'rejected', count: number) => void;
+  /** Those that the process knows already. */
+  keys?: KeyRegistry;
   onRedacted?: (finds: readonly Find[]) => void;
 }
+
+/** The keys of a configuration. @throws MUSTER_BAD_ARGUMENT when their file holds something else */
+export const keysOf = ({ keys, dataDir }: Config, now: () => number, onProblem: (message: string) => void): KeyRegistry =>
+  openKeyRegistry({ path: keys ?? join(dataDir, FILES.keys), now, onProblem });
 
 /**
  * Opens a data directory and brings in what its log still holds.
@@ -59,6 +67,7 @@ export interface ServicesOptions {
 export async function openServices(options: ServicesOptions): Promise<Services> {
   const now = options.now ?? Date.now;
   const { dataDir } = options.config;
+  const keys = options.keys ?? keysOf(options.config, now, options.onProblem);
   // What people wrote is checked before anything is opened.
   const slos = await loadSlos(options.config.slo);
   const thresholds = await loadThresholds(options.config.alerts);
@@ -114,6 +123,7 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
       intake,
       pseudonyms,
       people,
+      keys,
       exposures,
       onFound,
       slos,

@@ -49,6 +49,9 @@ export type Candidate = { value: unknown } | { unreadable: string; value?: unkno
  */
 export type Mode = 'live' | 'import' | 'retry';
 
+/** Why the sender may not send this event, or undefined. */
+export type Refuses = (event: Event) => string | undefined;
+
 export interface Identity {
   source: string;
   id: string;
@@ -74,7 +77,7 @@ export interface Intake {
    * Resolves once the accepted events are durable.
    * @throws MUSTER_LOG_FAILED when nothing could be made durable
    */
-  accept(candidates: Iterable<Candidate>, mode: Mode): Promise<IntakeResult>;
+  accept(candidates: Iterable<Candidate>, mode: Mode, refuses?: Refuses): Promise<IntakeResult>;
   /**
    * Resolves once the spans are durable.
    * @throws MUSTER_LOG_FAILED
@@ -118,7 +121,7 @@ export function createIntake(deps: IntakeDeps): Intake {
     return lettersInMinute <= LETTERS_PER_MINUTE;
   };
 
-  const prepare = async (candidates: Iterable<Candidate>, mode: Mode, rejected: Rejection[]) => {
+  const prepare = async (candidates: Iterable<Candidate>, mode: Mode, rejected: Rejection[], refuses: Refuses | undefined) => {
     const lines = new LineBuffer();
     const receivedAtMs = deps.now();
     const bounds = mode === 'live' ? httpBounds(receivedAtMs) : importBounds(receivedAtMs);
@@ -146,6 +149,11 @@ export function createIntake(deps: IntakeDeps): Intake {
         continue;
       }
       const { event, timeMs, expiresAtMs } = checked;
+      const refusal = refuses?.(event);
+      if (refusal !== undefined) {
+        reject(index, value, refusal);
+        continue;
+      }
       if (event.user !== undefined && deps.pseudonyms.isForgotten(event.user, timeMs)) {
         forgotten.push(index);
         continue;
@@ -197,9 +205,9 @@ export function createIntake(deps: IntakeDeps): Intake {
     return work;
   };
 
-  const accept: Intake['accept'] = async (candidates, mode) => {
+  const accept: Intake['accept'] = async (candidates, mode, refuses) => {
     const rejected: Rejection[] = [];
-    const { prepared, identities, fresh, forgotten, letters, lines, count } = await prepare(candidates, mode, rejected);
+    const { prepared, identities, fresh, forgotten, letters, lines, count } = await prepare(candidates, mode, rejected, refuses);
     if (mode !== 'live' && prepared.length > 0) await recall(prepared, identities);
     const sightings = new Array<Sighting | 'rejected'>(count).fill('rejected');
     for (const { index, high, low, contentHash } of prepared) {
@@ -229,7 +237,7 @@ export function createIntake(deps: IntakeDeps): Intake {
   };
 
   return {
-    accept: (candidates, mode) => tracked(accept(candidates, mode)),
+    accept: (...given) => tracked(accept(...given)),
     async keepSpans(spans) {
       if (spans.length === 0) return;
       const receivedAtMs = deps.now();

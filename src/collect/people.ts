@@ -47,6 +47,8 @@ export interface People {
   rotate(by: { actor: string }): Promise<PseudonymStatus>;
   /** @throws MUSTER_NOT_FOUND, MUSTER_CONFLICT for the key in use, and without `force` for one that still leads to somebody */
   retire(id: number, by: { actor: string; force: boolean }): Promise<PseudonymStatus>;
+  /** Writes down what somebody did elsewhere. */
+  audited(actor: string, action: string, target: string, reason?: string): Promise<void>;
   verifyAudit(): Promise<AuditVerdict>;
   /** Goes on with what a crash interrupted. */
   resume(): Promise<void>;
@@ -162,6 +164,7 @@ export function createPeople(deps: PeopleDeps, eraseFromCore: (user: string) => 
       pseudonyms.use(ring);
       return status();
     },
+    audited: record,
     verifyAudit: () => audit.verify(),
     async resume() {
       if (!existsSync(planPath)) return;

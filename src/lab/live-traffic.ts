@@ -14,6 +14,8 @@ const FIRST_PAUSE_MS = 2_000;
 export interface LiveTrafficOptions {
   /** Such as http://127.0.0.1:8686 */
   baseUrl: string;
+  /** Of the host application. */
+  token: string;
   random: Random;
   now: () => number;
   history: { startMs: number; endMs: number; perDay: number };
@@ -44,12 +46,12 @@ export async function liveTraffic(options: LiveTrafficOptions): Promise<void> {
   }
 }
 
-async function enroll({ baseUrl, random, now, signal }: LiveTrafficOptions): Promise<void> {
+async function enroll({ baseUrl, token, random, now, signal }: LiveTrafficOptions): Promise<void> {
   const { user, region, segment, user_tier, client_version } = somebody(random);
   const post = async (path: string, body: object) => {
     const response = await fetch(`${baseUrl}${path}`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json' },
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
       body: JSON.stringify(body),
       signal: AbortSignal.any([signal, AbortSignal.timeout(10_000)]),
     });

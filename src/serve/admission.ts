@@ -3,8 +3,8 @@ import type { IncomingMessage } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Intake } from '../collect/intake.ts';
 import { MusterError } from '../errors.ts';
+import type { Caller } from './access/gate.ts';
 import { readBody } from './body.ts';
-import { assertSameHost } from './same-host.ts';
 
 /** A request waits this long for room before it is refused. */
 const WAIT_FOR_ROOM_MS = 2_000;
@@ -18,17 +18,19 @@ export interface AdmissionDeps {
   /** Whether the log and the loader can take more. */
   hasRoom: () => boolean;
   maxBodyBytes: number;
+  /** Who sends it. @throws when nobody who may */
+  enter: (request: IncomingMessage) => Caller;
 }
 
 /**
  * Reads a request's body once there is room, and holds its bytes against the bound until `use` is done.
  * @param check looks at the headers before anything is read; what it makes of them is handed on
- * @throws MUSTER_FORBIDDEN_HOST, MUSTER_METHOD_NOT_ALLOWED, MUSTER_NOT_READY, MUSTER_OVERLOADED, MUSTER_BODY_TOO_LARGE, MUSTER_UNSUPPORTED_TYPE, MUSTER_BAD_JSON
+ * @throws MUSTER_FORBIDDEN_HOST, MUSTER_UNAUTHORIZED, MUSTER_FORBIDDEN, MUSTER_RATE_LIMITED, MUSTER_METHOD_NOT_ALLOWED, MUSTER_NOT_READY, MUSTER_OVERLOADED, MUSTER_BODY_TOO_LARGE, MUSTER_UNSUPPORTED_TYPE, MUSTER_BAD_JSON
  */
 export type Admit = <C, T>(
   request: IncomingMessage,
   check: () => C,
-  use: (intake: Intake, body: Buffer, checked: C) => Promise<T>,
+  use: (intake: Intake, body: Buffer, checked: C, caller: Caller) => Promise<T>,
 ) => Promise<T>;
 
 /** The admission of one server: its bound is that of all routes together. */
@@ -49,7 +51,7 @@ export function createAdmission(deps: AdmissionDeps): Admit {
   };
 
   return async (request, check, use) => {
-    assertSameHost(request);
+    const caller = deps.enter(request);
     if (request.method !== 'POST') throw new MusterError('MUSTER_METHOD_NOT_ALLOWED', 'events are sent with POST');
     const checked = check();
     const intake = await roomFor();
@@ -62,7 +64,7 @@ export function createAdmission(deps: AdmissionDeps): Admit {
         throw new MusterError('MUSTER_OVERLOADED', 'too much is on its way at once; send this request again');
     };
     try {
-      return await use(intake, await readBody(request, deps.maxBodyBytes, hold), checked);
+      return await use(intake, await readBody(request, deps.maxBodyBytes, hold), checked, caller);
     } finally {
       bytesInFlight -= held;
     }

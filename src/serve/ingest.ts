@@ -22,7 +22,7 @@ export function createIngest(deps: IngestDeps): IngestHandler {
     deps.admit(
       request,
       () => parserOf(request.headers),
-      (intake, body, parse) => intake.accept(parse(body), 'live'),
+      (intake, body, parse, { refuses }) => intake.accept(parse(body), 'live', refuses),
     );
 
   return async (request, response) => {

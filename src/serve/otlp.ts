@@ -23,7 +23,19 @@ const PROTOBUF_TYPE = 'application/x-protobuf';
 type Encoding = typeof JSON_TYPE | typeof PROTOBUF_TYPE;
 
 /** Codes of google.rpc.Code by HTTP status. */
-const RPC_CODES: Readonly<Record<number, number>> = { 400: 3, 403: 7, 404: 5, 405: 12, 413: 8, 415: 3, 429: 8, 502: 14, 503: 14, 504: 4 };
+const RPC_CODES: Readonly<Record<number, number>> = {
+  400: 3,
+  401: 16,
+  403: 7,
+  404: 5,
+  405: 12,
+  413: 8,
+  415: 3,
+  429: 8,
+  502: 14,
+  503: 14,
+  504: 4,
+};
 const RPC_UNKNOWN = 2;
 /** So many rejections are told in words. */
 const TOLD_REJECTIONS = 3;
@@ -48,14 +60,14 @@ export function createOtlp(signal: Signal, deps: OtlpDeps): IngestHandler {
     deps.admit(
       request,
       () => encodingOf(request.headers),
-      async (intake, body, encoding) => {
+      async (intake, body, encoding, { refuses }) => {
         const { events, spans, unusable } = await sorted(
           recordsOf(signal, decoded(signal, encoding, body)),
           httpBounds(deps.now()),
           deps.onFound,
         );
         const candidates = events.map((record) => ({ value: eventOf(record, deps.fingerprint) }));
-        const [{ rejected }] = await Promise.all([intake.accept(candidates, 'live'), intake.keepSpans(spans)]);
+        const [{ rejected }] = await Promise.all([intake.accept(candidates, 'live', refuses), intake.keepSpans(spans)]);
         const wrong = Array.from({ length: unusable }, () => 'a span without valid ids and times');
         return { encoding, rejected: [...rejected.map(({ index, message }) => `event ${index}: ${message}`), ...wrong] };
       },

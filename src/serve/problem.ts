@@ -21,7 +21,10 @@ export function problemOf(error: unknown, onDefect: (message: string) => void): 
     known ?? new MusterError('MUSTER_INTERNAL', `something went wrong inside Muster; its log has the details under request ${requestId}`);
   return {
     status: kind.status,
-    headers: kind.retryable ? { 'retry-after': String(RETRY_AFTER_SECONDS) } : {},
+    headers: {
+      ...(kind.retryable && { 'retry-after': String(RETRY_AFTER_SECONDS) }),
+      ...(kind.status === 401 && { 'www-authenticate': 'Bearer' }),
+    },
     body: { type: 'about:blank', title: kind.meaning, status: kind.status, code, detail: message },
   };
 }

@@ -6,12 +6,15 @@ import type { Evaluator } from '../slo/evaluator.ts';
 import type { Slo } from '../slo/openslo.ts';
 import type { Store } from '../store/store.ts';
 
+import type { KeyRegistry } from './access/keys.ts';
+
 /** What answers once the store is open. */
 export interface Ready {
   store: Store;
   intake: Intake;
   pseudonyms: Pseudonyms;
   people: People;
+  keys: KeyRegistry;
   /** Loads and rolls up everything acknowledged so far. */
   drain: () => Promise<void>;
   slos: Slo[];

@@ -1,27 +1,33 @@
-/** The server: hot intake in front, Express behind, on the loopback address only. */
-import { createServer, type Server } from 'node:http';
+/** The server: hot intake in front, Express behind; who may enter is asked before anything else. */
+import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import { fileURLToPath } from 'node:url';
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
 import helmet from 'helmet';
 import { MusterError } from '../errors.ts';
 import { INSTANCE_HEADER } from '../names.ts';
+import type { Gate } from './access/gate.ts';
 import { type AdmissionDeps, createAdmission } from './admission.ts';
 import { createIngest } from './ingest.ts';
-import { listenOnLoopback } from './listen.ts';
+import { LOOPBACK, listenOn, listenOnLoopback } from './listen.ts';
 import type { Metrics } from './metrics.ts';
 import { createOtlp, type OtlpDeps } from './otlp.ts';
 import { problemOf, sendProblem } from './problem.ts';
+import { signInRoutes } from './routes/access.ts';
 import { type ApiDeps, apiRoutes } from './routes/api.ts';
 import { type CoreRoutesDeps, coreRoutes } from './routes/core.ts';
 import { runbookText } from './runbooks.ts';
-import { assertSameHost } from './same-host.ts';
+import { type HostCheck, hostCheck } from './same-host.ts';
 
 const WEB = fileURLToPath(new URL('../../web/dist/', import.meta.url));
 /** Pages of the web UI; each is the one document. */
-const PAGES = ['/', '/overview', '/slos', '/slos/:name', '/attempts/:id', '/dashboards/:name', '/runbooks', '/runbooks/:name'];
+const PAGES = ['/', '/login', '/overview', '/slos', '/slos/:name', '/attempts/:id', '/dashboards/:name', '/runbooks', '/runbooks/:name'];
 
 export interface ServerDeps {
-  intake: AdmissionDeps & Omit<OtlpDeps, 'admit'>;
+  intake: Omit<AdmissionDeps, 'enter'> & Omit<OtlpDeps, 'admit'>;
+  gate: Gate;
+  /** Hosts by which the server is reached from elsewhere. */
+  hosts: readonly string[];
   api: ApiDeps;
   core: CoreRoutesDeps;
   metrics: Metrics;
@@ -32,12 +38,21 @@ export interface ServerDeps {
   onDefect: (message: string) => void;
 }
 
+/** Where the server listens, and whether by TLS. */
+export interface Listening {
+  /** 0 for any free one */
+  port: number;
+  host: string;
+  tls?: { cert: Buffer; key: Buffer; clientCa?: Buffer };
+}
+
 /** Express alone, without the hot path. */
-export function createApp(deps: ServerDeps): Express {
+export function createApp(deps: ServerDeps, assertHost: HostCheck): Express {
   const app = express();
   app.disable('x-powered-by');
-  app.use((request, _response, next) => {
-    assertSameHost(request);
+  app.use((request, response, next) => {
+    assertHost(request);
+    response.locals.caller = deps.gate.enter(request, request.path);
     next();
   });
   app.use(
@@ -61,6 +76,7 @@ export function createApp(deps: ServerDeps): Express {
   app.get('/metrics', async (_request, response) => {
     response.type(deps.metrics.registry.contentType).send(await deps.metrics.registry.metrics());
   });
+  app.use(signInRoutes(deps.gate, deps.api.ready));
   app.use('/api', apiRoutes(deps.api));
   app.use('/core/v1', coreRoutes(deps.core));
   app.get('/runbooks/:name', async (request, response, next) => {
@@ -86,27 +102,54 @@ export function createApp(deps: ServerDeps): Express {
   return app;
 }
 
+const MAX_CONNECTIONS = 10_000;
+const TIMEOUTS = { headersTimeout: 10_000, requestTimeout: 60_000, keepAliveTimeout: 65_000 };
+
 /**
- * Listens on the loopback address.
- * @param port 0 for any free one
+ * Listens. With TLS there is a second server on the loopback address, for the commands of this machine.
+ * @returns where people find it, and where commands do
  * @throws MUSTER_PORT_IN_USE
  */
-export async function listen(deps: ServerDeps, port: number): Promise<{ server: Server; url: string }> {
-  const app = createApp(deps);
-  const { intake } = deps;
-  const shared = { ...intake, admit: createAdmission(intake) };
+export async function listen(
+  deps: ServerDeps,
+  { port, host, tls }: Listening,
+): Promise<{ servers: Server[]; url: string; localUrl: string }> {
+  const advice = 'stop it, or choose another with --port';
+  const shownHost = host === '0.0.0.0' || host === '::' ? LOOPBACK : host.includes(':') ? `[${host}]` : host;
+  if (!tls) {
+    const server = createServer(TIMEOUTS, listener(deps, hostCheck({ others: deps.hosts })));
+    const listening = await listenOn(server, { host, port, advice });
+    server.maxConnections = MAX_CONNECTIONS;
+    const url = `http://${shownHost}:${listening}`;
+    return { servers: [server], url, localUrl: url };
+  }
+  const { cert, key, clientCa } = tls;
+  const options = { ...TIMEOUTS, cert, key, ...(clientCa && { ca: clientCa, requestCert: true, rejectUnauthorized: true }) };
+  const server = createSecureServer(options, listener(deps, hostCheck({ isSecure: true, others: deps.hosts })));
+  server.maxConnections = MAX_CONNECTIONS;
+  const listening = await listenOn(server, { host, port, advice });
+  const local = createServer(TIMEOUTS, listener(deps, hostCheck()));
+  const localUrl = await listenOnLoopback(local, 0, advice);
+  return { servers: [server, local], url: `https://${shownHost}:${listening}`, localUrl };
+}
+
+function listener(deps: ServerDeps, assertHost: HostCheck): RequestListener {
+  const app = createApp(deps, assertHost);
+  const enter = (request: IncomingMessage) => {
+    assertHost(request);
+    return deps.gate.enter(request, pathOf(request));
+  };
+  const shared = { ...deps.intake, admit: createAdmission({ ...deps.intake, enter }) };
   const hot = new Map([
     ['/v1/events', createIngest(shared)],
     ['/v1/traces', createOtlp('traces', shared)],
     ['/v1/logs', createOtlp('logs', shared)],
   ]);
-  const server = createServer({ headersTimeout: 10_000, requestTimeout: 60_000, keepAliveTimeout: 65_000 }, (request, response) => {
-    const { url = '' } = request;
-    const handler = hot.get(url.split('?', 1)[0] ?? '');
+  return (request, response) => {
+    const handler = hot.get(pathOf(request));
     if (handler) void handler(request, response);
     else app(request, response);
-  });
-  server.maxConnections = 10_000;
-  const url = await listenOnLoopback(server, port, 'stop it, or choose another with --port');
-  return { server, url };
+  };
 }
+
+const pathOf = ({ url = '' }: IncomingMessage): string => url.split('?', 1)[0] ?? '';

@@ -1,6 +1,6 @@
 /** A real `muster up` in a process of its own, on a free port and a temporary data directory. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -31,7 +31,7 @@ export async function startMuster(dataDir: string, ...parameters: string[]): Pro
   });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
-  const url = await untilReady(child, () => output);
+  const url = await untilReady(child, dataDir, () => output);
   return {
     url,
     dataDir,
@@ -52,10 +52,12 @@ async function ended(child: ChildProcess): Promise<number | null> {
   return child.exitCode;
 }
 
-async function untilReady(child: ChildProcess, output: () => string): Promise<string> {
+async function untilReady(child: ChildProcess, dataDir: string, output: () => string): Promise<string> {
   for (const until = Date.now() + START_MS; Date.now() < until; await sleep(50)) {
     if (child.exitCode !== null) break;
-    const url = /http:\/\/127\.0\.0\.1:\d+/.exec(output())?.[0];
+    const [url, isSecure] = /http(s?):\/\/127\.0\.0\.1:\d+/.exec(output()) ?? [];
+    // With TLS, commands of the machine have an address of their own.
+    if (isSecure) return (JSON.parse(await readFile(join(dataDir, 'muster.json'), 'utf8')) as { url: string }).url;
     if (url && (await fetch(`${url}/readyz`).catch(() => undefined))?.ok) return url;
   }
   child.kill('SIGKILL');

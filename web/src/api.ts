@@ -49,6 +49,8 @@ export async function post(path: string, body: unknown): Promise<string> {
 async function answered(asked: Promise<Response>): Promise<Response> {
   const response = await asked;
   if (response.ok) return response;
+  if (response.status === 401 && location.pathname !== '/login')
+    location.assign(`/login?${new URLSearchParams({ next: location.pathname + location.search })}`);
   const problem = (await response.json().catch(() => undefined)) as { detail?: string } | undefined;
   throw new Error(problem?.detail ?? `The server answered ${response.status}.`);
 }

@@ -10,6 +10,7 @@ import { duration, moment, zone } from './format.ts';
 import { Icon } from './icons.tsx';
 import { SuccessMatrix } from './matrix.tsx';
 import { RunbookList, RunbookPage } from './runbook-page.tsx';
+import { SignOut } from './sign-in.tsx';
 import { SloPage } from './slo-page.tsx';
 import { SloTable, WORDS } from './slo-table.tsx';
 import { type Live, useLive } from './use-live.ts';
@@ -75,6 +76,7 @@ export function App() {
               {theme === 'dark' ? 'Light' : 'Dark'}
               <span className="hidden"> theme</span>
             </button>
+            <SignOut />
           </header>
           <main id="main">
             {page === 'overview' ? (

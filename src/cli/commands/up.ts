@@ -1,6 +1,6 @@
 /** `muster up`: everything in one process. */
 import { randomBytes, randomUUID } from 'node:crypto';
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
@@ -9,11 +9,14 @@ import type { Config } from '../../config.ts';
 import { MusterError } from '../../errors.ts';
 import { DEFAULT_CLICKHOUSE_PORT, DEFAULT_PORT, FILES } from '../../names.ts';
 import { alertSenders, heartbeats } from '../../publish/notify/senders.ts';
+import { createGate, type Gate } from '../../serve/access/gate.ts';
+import type { KeyRegistry } from '../../serve/access/keys.ts';
 import { listenAsClickHouse } from '../../serve/clickhouse/endpoint.ts';
 import { createEventStream, type EventStream, storedEvents } from '../../serve/event-stream.ts';
+import { assertSafe, isLoopback } from '../../serve/listen.ts';
 import { createMetrics, type Metrics } from '../../serve/metrics.ts';
 import type { Ready } from '../../serve/ready.ts';
-import { listen } from '../../serve/server.ts';
+import { type Listening, listen } from '../../serve/server.ts';
 import { type ActiveAlert, createAlertWatch } from '../../slo/alert-watch.ts';
 import { BESIDE_ALERTS } from '../../slo/alerts/index.ts';
 import { createCauses } from '../../slo/causes.ts';
@@ -21,23 +24,20 @@ import { createEvaluator, type Evaluation, type Evaluator } from '../../slo/eval
 import { createNotifier, sendAll, testRoutes } from '../../slo/notifications.ts';
 import { type Coverage, recordCoverage } from '../../store/coverage.ts';
 import { readOrCreateKey, writeDurably } from '../../store/durable-files.ts';
-import { type Context, coloured, configOf, print, runningAt } from '../context.ts';
+import { type ConfigOptions, type Context, coloured, configOf, print, runningAt } from '../context.ts';
 import { openDemo, runDemo } from '../demo.ts';
 import { openCore, type RunningCore } from '../running-core.ts';
-import { openServices, type Services } from '../services.ts';
+import { keysOf, openServices, type Services } from '../services.ts';
 
 const DEMO_DATA = '.muster-demo';
 /** Intake refuses while the loader is further behind than this. */
 const MAX_LAG_SECONDS = 10;
+const TOKEN_BYTES = 32;
 /** A notification waits so long for what leads the failures. */
 const CAUSE_MS = 3_000;
 
-interface Options {
+interface Options extends ConfigOptions {
   demo?: boolean;
-  port?: string;
-  clickhousePort?: string;
-  data?: string;
-  slo?: string[];
 }
 
 export function upCommand(program: Command, context: Context): void {
@@ -50,6 +50,11 @@ export function upCommand(program: Command, context: Context): void {
       '--clickhouse-port <n|off>',
       `port of the read-only ClickHouse endpoint (default ${DEFAULT_CLICKHOUSE_PORT} when free, or MUSTER_CLICKHOUSE_PORT)`,
     )
+    .option('--host <address>', 'address to listen on (default 127.0.0.1, or MUSTER_HOST); another needs keys and TLS')
+    .option('--tls-cert <file>', 'certificate chain, PEM (or MUSTER_TLS_CERT)')
+    .option('--tls-key <file>', 'its private key, PEM (or MUSTER_TLS_KEY)')
+    .option('--tls-client-ca <file>', 'who connects needs a certificate of these authorities, PEM (or MUSTER_TLS_CLIENT_CA)')
+    .option('--behind-proxy', 'a proxy in front speaks TLS (or MUSTER_BEHIND_PROXY)')
     .option('--data <dir>', 'data directory (default .muster, or MUSTER_DATA)')
     .option('--slo <path...>', 'OpenSLO files or folders to compute (default: those that ship, or MUSTER_SLO)')
     .addHelpText('after', '\nExample:\n  $ muster up --demo')
@@ -83,6 +88,10 @@ async function up(context: Context, config: Config, isDemo: boolean): Promise<vo
 
   const onProblem = (message: string) => context.stderr.write(`muster: ${message}\n`);
   const instance = randomUUID();
+  const token = randomBytes(TOKEN_BYTES).toString('base64url');
+  const keys = keysOf(config, context.now, onProblem);
+  assertSafe(config, keys.isConfigured());
+  const gate = createGate({ keys, localToken: token, isSecure: config.tlsCert !== undefined || config.behindProxy, now: context.now });
   const parts: Parts = {};
   const stream = createEventStream();
   const metrics = createMetrics({
@@ -95,9 +104,10 @@ async function up(context: Context, config: Config, isDemo: boolean): Promise<vo
   });
   const demoRun =
     demo && runDemo({ demo, dataDir, context, signal: stopping.signal, onProblem, tell: (fill) => stream.tell('fill', fill) });
-  const { server, url } = await serve({
+  const { servers, url, localUrl } = await serve({
     context,
     config,
+    gate,
     parts,
     stream,
     metrics,
@@ -109,17 +119,20 @@ async function up(context: Context, config: Config, isDemo: boolean): Promise<vo
   let endpoint: Endpoint | undefined;
   try {
     endpoint = await clickHouseEndpoint(context, config, parts, onProblem);
-    await open(parts, { context, config, stream, metrics, onProblem });
+    await open(parts, { context, config, keys, stream, metrics, onProblem });
     const { services, evaluator } = parts;
     if (!services || !evaluator) return;
-    await writeDurably(join(dataDir, FILES.address), JSON.stringify({ url, clickhouseUrl: endpoint?.url, pid: process.pid, instance }));
+    await writeDurably(
+      join(dataDir, FILES.address),
+      JSON.stringify({ url: localUrl, clickhouseUrl: endpoint?.url, pid: process.pid, instance, token }),
+    );
     print(context, `Muster is at ${coloured(context, 'bold', url)} (data in ${resolve(dataDir)}). Stop with Ctrl+C.`);
     if (endpoint)
       print(
         context,
         `ClickHouse clients and Grafana read at ${endpoint.url}, with the key in ${join(dataDir, FILES.clickhouseKey)} as password.`,
       );
-    if (demoRun) background.push(demoRun.start({ services, url, onFilled: () => evaluator.evaluate() }));
+    if (demoRun) background.push(demoRun.start({ services, url: localUrl, token, onFilled: () => evaluator.evaluate() }));
     await stopped;
   } finally {
     delete parts.ready;
@@ -127,7 +140,7 @@ async function up(context: Context, config: Config, isDemo: boolean): Promise<vo
     stream.close();
     await parts.evaluator?.stop();
     await parts.coverage?.stop();
-    for (const each of [server, endpoint?.server]) {
+    for (const each of [...servers, endpoint?.server]) {
       each?.close();
       each?.closeAllConnections();
     }
@@ -162,6 +175,7 @@ async function clickHouseEndpoint(
 interface Serving {
   context: Context;
   config: Config;
+  gate: Gate;
   parts: Parts;
   stream: EventStream;
   metrics: Metrics;
@@ -170,7 +184,7 @@ interface Serving {
   onProblem: (message: string) => void;
 }
 
-function serve({ context, config, parts, stream, metrics, instance, fill, onProblem }: Serving) {
+async function serve({ context, config, gate, parts, stream, metrics, instance, fill, onProblem }: Serving) {
   const hasRoom = () => {
     const { services } = parts;
     return services !== undefined && services.log.bytes() < config.maxLogBytes && services.store.loader.lagSeconds() < MAX_LAG_SECONDS;
@@ -205,12 +219,29 @@ function serve({ context, config, parts, stream, metrics, instance, fill, onProb
         onDefect: onProblem,
       },
       metrics,
+      gate,
+      hosts: hostsOf(config),
       instance,
       unready: () => (parts.ready ? undefined : 'the store is still starting'),
       onDefect: onProblem,
     },
-    config.port,
+    { port: config.port, host: config.host, ...(await tlsOf(config)) },
   );
+}
+
+/** Hosts of requests from elsewhere: that of the links, and the address itself. */
+function hostsOf({ baseUrl, host, port }: Config): string[] {
+  const links = new URL(baseUrl);
+  return [
+    ...(isLoopback(links.hostname) ? [] : [links.host]),
+    ...(isLoopback(host) || host === '0.0.0.0' || host === '::' ? [] : [`${host}:${port}`]),
+  ];
+}
+
+async function tlsOf({ tlsCert, tlsKey, tlsClientCa }: Config): Promise<{ tls?: NonNullable<Listening['tls']> }> {
+  if (tlsCert === undefined || tlsKey === undefined) return {};
+  const [cert, key] = await Promise.all([readFile(tlsCert), readFile(tlsKey)]);
+  return { tls: { cert, key, ...(tlsClientCa !== undefined && { clientCa: await readFile(tlsClientCa) }) } };
 }
 
 /** Through every route that is configured. */
@@ -220,10 +251,14 @@ function testAlerts(config: Config, context: Context, parts: Parts) {
 }
 
 /** Opens the parts in order; what is open when one fails is in `parts`, to be closed. */
-async function open(parts: Parts, deps: Pick<Serving, 'context' | 'config' | 'stream' | 'metrics' | 'onProblem'>): Promise<void> {
-  const { context, config, stream, metrics, onProblem } = deps;
+async function open(
+  parts: Parts,
+  deps: Pick<Serving, 'context' | 'config' | 'stream' | 'metrics' | 'onProblem'> & { keys: KeyRegistry },
+): Promise<void> {
+  const { context, config, keys, stream, metrics, onProblem } = deps;
   const services = await openServices({
     config,
+    keys,
     now: context.now,
     onProblem,
     onLoaded: stream.push,
@@ -289,5 +324,5 @@ async function open(parts: Parts, deps: Pick<Serving, 'context' | 'config' | 'st
   store.loader.start(log);
   services.exposures.start();
   evaluator.start();
-  parts.ready = { store, drain: services.drain, intake, pseudonyms, people, slos, evaluator, watch };
+  parts.ready = { store, drain: services.drain, intake, pseudonyms, people, keys, slos, evaluator, watch };
 }

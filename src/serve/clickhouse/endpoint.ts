@@ -10,7 +10,7 @@ import { MusterError } from '../../errors.ts';
 import { type Guard, type GuardedResult, QueryError } from '../../store/guard.ts';
 import { drain, readBody } from '../body.ts';
 import { listenOnLoopback } from '../listen.ts';
-import { assertSameHost } from '../same-host.ts';
+import { hostCheck } from '../same-host.ts';
 import { contentType } from './formats.ts';
 import { HANDSHAKE, handshakeBlock } from './handshake.ts';
 
@@ -18,6 +18,8 @@ const compressed = promisify(gzip);
 const MAX_BODY_BYTES = 1024 * 1024;
 const MIN_COMPRESSED_BYTES = 1024;
 const DEFAULT_FORMAT = 'TabSeparated';
+
+const assertSameHost = hostCheck();
 
 export interface ClickHouseDeps {
   /** Undefined while the store is opening. */

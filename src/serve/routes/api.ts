@@ -11,13 +11,16 @@ import { DASHBOARDS, PANELS } from '../../publish/panels/index.ts';
 import { attemptDetail } from '../../slo/attempt-detail.ts';
 import type { TestedRoute } from '../../slo/notifications.ts';
 import { sloReport } from '../../slo/report.ts';
+import { actorOf } from '../access/gate.ts';
 import { contentType } from '../clickhouse/formats.ts';
 import { shownDashboard } from '../dashboards.ts';
 import type { EventStream } from '../event-stream.ts';
 import { momentOf } from '../moments.ts';
 import { type Fill, overviewOf } from '../overview.ts';
+import { parsed } from '../parsed.ts';
 import type { Ready } from '../ready.ts';
 import { listRunbooks, readRunbook } from '../runbooks.ts';
+import { keyRoutes } from './access.ts';
 import { peopleRoutes } from './people.ts';
 import { sloRoutes } from './slo.ts';
 
@@ -88,6 +91,7 @@ export function apiRoutes(deps: ApiDeps): Router {
 
   router.use(sloRoutes(ready, deps.now));
   router.use(peopleRoutes(ready));
+  router.use(keyRoutes(ready));
 
   router.post('/query', express.json({ limit: MAX_QUERY_BODY }), async (request, response) => {
     const { store } = ready();
@@ -100,7 +104,7 @@ export function apiRoutes(deps: ApiDeps): Router {
   });
 
   router.post('/alerts/test', async (_request, response) => {
-    ready();
+    await ready().people.audited(actorOf(response, ''), 'alerts.test', 'all routes');
     response.json(await deps.testAlerts());
   });
 
@@ -176,10 +180,10 @@ export function apiRoutes(deps: ApiDeps): Router {
   });
 
   router.post('/rejected/retry', express.json({ limit: MAX_QUERY_BODY }), async (request, response) => {
-    const { intake, store, drain } = ready();
-    const body = retryBody.safeParse(request.body);
-    if (!body.success) throw new MusterError('MUSTER_BAD_ARGUMENT', 'expected {"defaultTime"}, an RFC 3339 time, or {}');
-    response.json(await retryRejected({ intake, drain, engine: store.engine, now: deps.now }, body.data.defaultTime));
+    const { intake, store, drain, people } = ready();
+    const { defaultTime } = parsed(retryBody, request.body);
+    await people.audited(actorOf(response, ''), 'rejected.retry', 'dead_letters');
+    response.json(await retryRejected({ intake, drain, engine: store.engine, now: deps.now }, defaultTime));
   });
 
   router.use(() => {

@@ -1,8 +1,8 @@
 /** The HTTP API of the reference core. Every request is reported for the SLIs of the API. */
 import express, { type NextFunction, type Request, type Response, Router } from 'express';
-import type { z } from 'zod';
 import { type Core, createSchema, verifySchema } from '../../core/enrollments.ts';
 import { MusterError } from '../../errors.ts';
+import { parsed } from '../parsed.ts';
 import { problemOf } from '../problem.ts';
 
 const MAX_BODY = '16kb';
@@ -175,16 +175,4 @@ function idempotencyKey(request: Request): string | undefined {
   const key = request.get('idempotency-key');
   if (key === undefined || /^[\x21-\x7e]{1,255}$/.test(key)) return key;
   throw new MusterError('MUSTER_BAD_ARGUMENT', 'Idempotency-Key: expected 1 to 255 visible ASCII characters');
-}
-
-/** @throws MUSTER_BAD_ARGUMENT naming the field */
-function parsed<T extends z.ZodType>(schema: T, body: unknown): z.infer<T> {
-  const result = schema.safeParse(body ?? {});
-  if (result.success) return result.data;
-  const [issue] = result.error.issues;
-  const field = issue?.path.join('.');
-  throw new MusterError(
-    'MUSTER_BAD_ARGUMENT',
-    `${field ? `${field}: ` : ''}${issue?.message.replace('Invalid input: ', '') ?? 'not what this route takes'}`,
-  );
 }

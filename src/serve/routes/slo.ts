@@ -11,7 +11,9 @@ import { addMaintenance, removeMaintenance } from '../../slo/maintenance.ts';
 import { sloNamed } from '../../slo/openslo.ts';
 import { findingsSince } from '../../store/findings.ts';
 import { maintenanceIn } from '../../store/maintenance.ts';
+import { actorOf } from '../access/gate.ts';
 import { momentOf } from '../moments.ts';
+import { parsed } from '../parsed.ts';
 import type { Ready } from '../ready.ts';
 
 const YEAR_MS = 366 * 86_400_000;
@@ -24,7 +26,7 @@ const maintenanceBody = z.strictObject({
   start: z.string(),
   end: z.string(),
   reason: z.string().min(1, 'expected a reason').max(500),
-  actor: z.string().min(1, 'expected who says so').max(200),
+  actor: z.string().max(200).default(''),
 });
 
 export function sloRoutes(ready: () => Ready, now: () => number): Router {
@@ -76,24 +78,23 @@ export function sloRoutes(ready: () => Ready, now: () => number): Router {
   });
 
   router.post('/maintenance', express.json({ limit: MAX_BODY }), async (request, response) => {
-    const { store, slos, intake } = ready();
-    const body = maintenanceBody.safeParse(request.body);
-    if (!body.success) {
-      const [issue] = body.error.issues;
-      throw new MusterError('MUSTER_BAD_ARGUMENT', `${issue?.path.join('.') || 'body'}: ${issue?.message}`);
-    }
-    const { slo, start, end, reason, actor } = body.data;
+    const { store, slos, intake, people } = ready();
+    const { slo, start, end, reason, actor } = parsed(maintenanceBody, request.body);
+    const who = actorOf(response, actor);
     const window = await addMaintenance(
       store.engine,
       slos,
-      { slo, startMs: momentOf(start, 0), endMs: momentOf(end, 0), reason, actorRef: await intake.referenceOf(actor) },
+      { slo, startMs: momentOf(start, 0), endMs: momentOf(end, 0), reason, actorRef: await intake.referenceOf(who) },
       now(),
     );
+    await people.audited(who, 'maintenance.add', slo, reason);
     response.status(201).json({ slo: window.slo, ...shownMaintenance(window) });
   });
 
   router.delete('/maintenance/:id', async (request, response) => {
-    await removeMaintenance(ready().store.engine, request.params.id, now());
+    const { store, people } = ready();
+    await removeMaintenance(store.engine, request.params.id, now());
+    await people.audited(actorOf(response, ''), 'maintenance.remove', request.params.id);
     response.status(204).end();
   });
 

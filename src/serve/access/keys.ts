@@ -1,0 +1,181 @@
+/** API keys: 256 random bits each, kept as SHA-256, with what each may do. The file is read again when it changes. */
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { readFileSync, statSync } from 'node:fs';
+import { z } from 'zod';
+import { MusterError, systemCode } from '../../errors.ts';
+import { EVENT_TYPES, type Event } from '../../events/catalogue.ts';
+import { writeDurably } from '../../store/durable-files.ts';
+
+export const SCOPES = ['ingest', 'read', 'core', 'reveal', 'admin'] as const;
+export type Scope = (typeof SCOPES)[number];
+
+const SECRET_BYTES = 32;
+const ID_BYTES = 4;
+/** How a key looks: its id, by which it is looked up, and its secret. */
+const KEY = /^muster_([0-9a-f]{8})_[A-Za-z0-9_-]{43}$/;
+/** The file is looked at this often at most: so soon a revoked key is refused. */
+const LOOK_EVERY_MS = 1_000;
+
+const moment = z.iso.datetime({ offset: true });
+const keySchema = z.strictObject({
+  id: z.string().regex(/^[0-9a-f]{8}$/),
+  name: z.string().max(100),
+  scopes: z.array(z.enum(SCOPES)).min(1),
+  /** For `ingest`: only events of these sources and types; empty for any. */
+  sources: z.array(z.string()),
+  types: z.array(z.enum(EVENT_TYPES)),
+  /** For `ingest`: whether traffic other than `user` may be sent. */
+  anyTraffic: z.boolean(),
+  validFrom: moment.nullable(),
+  validUntil: moment.nullable(),
+  /** Requests per second, twice as many at once; null for no limit of its own. */
+  ratePerSecond: z.number().positive().nullable(),
+  createdAt: moment,
+  revokedAt: moment.nullable(),
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+});
+const fileSchema = z.strictObject({ keys: z.array(keySchema) });
+
+export type ApiKey = z.infer<typeof keySchema>;
+/** A key as it is shown: never its digest. */
+export type ShownKey = Omit<ApiKey, 'sha256'>;
+export type KeyRequest = Pick<
+  ApiKey,
+  'name' | 'scopes' | 'sources' | 'types' | 'anyTraffic' | 'validFrom' | 'validUntil' | 'ratePerSecond'
+>;
+
+export interface KeyRegistry {
+  /** Whether any key was ever made: from then on every request needs one. */
+  isConfigured(): boolean;
+  /** The key that this text is, if it is one that may be used now. */
+  find(text: string): ApiKey | undefined;
+  /** The same by its id, for sessions. */
+  byId(id: string): ApiKey | undefined;
+  list(): ShownKey[];
+  /** Makes a key. Its text is told here, once. */
+  create(request: KeyRequest): Promise<{ key: string; shown: ShownKey }>;
+  /** @throws MUSTER_NOT_FOUND */
+  revoke(id: string): Promise<ShownKey>;
+  /** Makes another key that may do the same; the old one ends after `graceMs`. @throws MUSTER_NOT_FOUND, MUSTER_CONFLICT */
+  rotate(id: string, graceMs: number): Promise<{ key: string; shown: ShownKey }>;
+}
+
+const digest = (text: string) => createHash('sha256').update(text).digest();
+const shown = ({ sha256: _, ...key }: ApiKey): ShownKey => key;
+
+/**
+ * The keys of a file, which need not be there.
+ * @throws MUSTER_BAD_ARGUMENT when the file holds something else: who sets up access must not go without by mistake
+ */
+export function openKeyRegistry(deps: { path: string; now: () => number; onProblem: (message: string) => void }): KeyRegistry {
+  let keys = new Map<string, ApiKey>();
+  let stamp = '';
+  let lookedAtMs = Number.NEGATIVE_INFINITY;
+
+  const load = () => {
+    const next = stampOf(deps.path);
+    if (next === stamp) return;
+    keys = new Map(readKeys(deps.path).map((key) => [key.id, key]));
+    stamp = next;
+  };
+  const look = () => {
+    const nowMs = deps.now();
+    if (Math.abs(nowMs - lookedAtMs) < LOOK_EVERY_MS) return;
+    lookedAtMs = nowMs;
+    try {
+      load();
+    } catch (error) {
+      // What was known goes on: a file that is being written must neither open nor close the house.
+      deps.onProblem(error instanceof Error ? error.message : String(error));
+    }
+  };
+  const save = async (key: ApiKey) => {
+    load();
+    const all = [...new Map(keys).set(key.id, key).values()];
+    await writeDurably(deps.path, `${JSON.stringify({ keys: all }, null, 2)}\n`);
+    load();
+    return shown(key);
+  };
+  const usable = (key: ApiKey | undefined): ApiKey | undefined => {
+    const nowMs = deps.now();
+    if (!key || key.revokedAt !== null) return undefined;
+    if (key.validFrom !== null && nowMs < Date.parse(key.validFrom)) return undefined;
+    if (key.validUntil !== null && nowMs >= Date.parse(key.validUntil)) return undefined;
+    return key;
+  };
+  const make = async (request: KeyRequest) => {
+    const id = randomBytes(ID_BYTES).toString('hex');
+    const key = `muster_${id}_${randomBytes(SECRET_BYTES).toString('base64url')}`;
+    const createdAt = new Date(deps.now()).toISOString();
+    return { key, shown: await save({ ...request, id, createdAt, revokedAt: null, sha256: digest(key).toString('hex') }) };
+  };
+  const existing = (id: string): ApiKey => {
+    load();
+    const key = keys.get(id);
+    if (key) return key;
+    throw new MusterError('MUSTER_NOT_FOUND', 'there is no such key; muster keys list shows them');
+  };
+
+  load();
+  return {
+    isConfigured() {
+      look();
+      return keys.size > 0;
+    },
+    find(text) {
+      look();
+      const key = keys.get(KEY.exec(text)?.[1] ?? '');
+      return key && timingSafeEqual(digest(text), Buffer.from(key.sha256, 'hex')) ? usable(key) : undefined;
+    },
+    byId(id) {
+      look();
+      return usable(keys.get(id));
+    },
+    list() {
+      load();
+      return [...keys.values()].map(shown);
+    },
+    create: make,
+    revoke: async (id) => save({ ...existing(id), revokedAt: new Date(deps.now()).toISOString() }),
+    async rotate(id, graceMs) {
+      const old = existing(id);
+      if (!usable(old)) throw new MusterError('MUSTER_CONFLICT', `key ${id} has ended; make another one with muster keys create`);
+      const { sha256: _, id: __, createdAt: ___, revokedAt: ____, ...request } = old;
+      const made = await make(request);
+      await save({ ...old, validUntil: new Date(deps.now() + graceMs).toISOString() });
+      return made;
+    },
+  };
+}
+
+/** Why a key may not send this event, or undefined. */
+export function refusalOf(key: ApiKey, event: Event): string | undefined {
+  if (key.sources.length > 0 && !key.sources.includes(event.source)) return 'source: this key is for other sources';
+  if (key.types.length > 0 && !key.types.includes(event.type)) return 'type: this key is for other types';
+  if (!key.anyTraffic && event.traffic !== undefined && event.traffic !== 'user') return 'traffic: this key may only send traffic of users';
+  return undefined;
+}
+
+function stampOf(path: string): string {
+  try {
+    const { mtimeMs, size, ino } = statSync(path);
+    return `${mtimeMs} ${size} ${ino}`;
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return '';
+    throw error;
+  }
+}
+
+function readKeys(path: string): ApiKey[] {
+  if (stampOf(path) === '') return [];
+  let content: unknown;
+  try {
+    content = JSON.parse(readFileSync(path, 'utf8'));
+  } catch (cause) {
+    throw new MusterError('MUSTER_BAD_ARGUMENT', `${path}: cannot be read as JSON; muster keys writes this file`, { cause });
+  }
+  const parsed = fileSchema.safeParse(content);
+  if (parsed.success) return parsed.data.keys;
+  const [issue] = parsed.error.issues;
+  throw new MusterError('MUSTER_BAD_ARGUMENT', `${path}: ${issue?.path.join('.')}: ${issue?.message}; muster keys writes this file`);
+}

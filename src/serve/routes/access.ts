@@ -1,0 +1,94 @@
+/** Signing in and out, and `/api/keys`. */
+import express, { Router } from 'express';
+import { z } from 'zod';
+import { MusterError } from '../../errors.ts';
+import { EVENT_TYPES } from '../../events/catalogue.ts';
+import { actorOf, callerOf, type Gate } from '../access/gate.ts';
+import { SCOPES } from '../access/keys.ts';
+import { parsed } from '../parsed.ts';
+import type { Ready } from '../ready.ts';
+
+const MAX_BODY = '16kb';
+const DAY_MS = 86_400_000;
+const json = express.json({ limit: MAX_BODY });
+const moment = z.iso.datetime({ offset: true, error: 'expected RFC 3339, such as 2026-03-01T09:30:00Z' });
+
+const keyBody = z.strictObject({
+  name: z.string().max(100).default(''),
+  scopes: z.array(z.enum(SCOPES)).min(1, 'expected at least one scope'),
+  sources: z.array(z.string().min(1).max(64)).default([]),
+  types: z.array(z.enum(EVENT_TYPES)).default([]),
+  anyTraffic: z.boolean().default(false),
+  validFrom: moment.nullable().default(null),
+  validUntil: moment.nullable().default(null),
+  ratePerSecond: z.number().positive().max(1e6).nullable().default(null),
+  actor: z.string().max(200).default(''),
+});
+const actorBody = z.strictObject({ actor: z.string().max(200).default('') });
+const rotateBody = actorBody.extend({
+  graceMs: z
+    .number()
+    .int()
+    .min(0)
+    .max(365 * DAY_MS)
+    .default(DAY_MS),
+});
+
+/** `/login` and `/logout` of a browser. */
+export function signInRoutes(gate: Gate, ready: () => Ready | undefined): Router {
+  const router = Router();
+  router.post('/login', json, async (request, response) => {
+    const { key } = parsed(z.strictObject({ key: z.string().max(200) }), request.body);
+    const { name, cookie } = gate.login(key);
+    await ready()?.people.audited(name, 'login', name);
+    response.set('set-cookie', cookie).status(204).end();
+  });
+  router.post('/logout', (request, response) => {
+    response.set('set-cookie', gate.logout(request).cookie).status(204).end();
+  });
+  return router;
+}
+
+/** Keys: made, shown without what they are, ended, renewed. */
+export function keyRoutes(ready: () => Ready): Router {
+  const router = Router();
+  router.get('/session', (_request, response) => {
+    response.json({ name: callerOf(response).name ?? null });
+  });
+  router.get('/keys', (_request, response) => {
+    response.json(ready().keys.list());
+  });
+  router.post('/keys', json, async (request, response) => {
+    const { actor, ...wanted } = parsed(keyBody, request.body);
+    const { keys, people } = ready();
+    const made = await keys.create(wanted);
+    await people.audited(actorOf(response, actor), 'keys.create', made.shown.id, made.shown.scopes.join(' '));
+    response
+      .set('cache-control', 'no-store')
+      .status(201)
+      .json({ key: made.key, ...made.shown });
+  });
+  router.post('/keys/:id/rotate', json, async (request, response) => {
+    const { actor, graceMs } = parsed(rotateBody, request.body);
+    const { keys, people } = ready();
+    const made = await keys.rotate(keyId(request.params.id), graceMs);
+    await people.audited(actorOf(response, actor), 'keys.rotate', String(request.params.id), `now ${made.shown.id}`);
+    response
+      .set('cache-control', 'no-store')
+      .status(201)
+      .json({ key: made.key, ...made.shown });
+  });
+  router.delete('/keys/:id', json, async (request, response) => {
+    const { actor } = parsed(actorBody, request.body ?? {});
+    const { keys, people } = ready();
+    const revoked = await keys.revoke(keyId(request.params.id));
+    await people.audited(actorOf(response, actor), 'keys.revoke', revoked.id);
+    response.json(revoked);
+  });
+  return router;
+}
+
+function keyId(text: unknown): string {
+  if (typeof text === 'string' && /^[0-9a-f]{8}$/.test(text)) return text;
+  throw new MusterError('MUSTER_NOT_FOUND', 'there is no such key; muster keys list shows them');
+}

@@ -1,0 +1,419 @@
+/** Who may do what: every route with every scope, keys with bounds, sessions, TLS, and what is refused at start. */
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { request as httpsRequest } from 'node:https';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createApp, type ServerDeps } from '../../src/serve/server.ts';
+import { type Running, removeData, runMuster, startMuster, temporaryData } from '../support/process.ts';
+
+const run = promisify(execFile);
+const SCOPES = ['ingest', 'read', 'core', 'reveal', 'admin'] as const;
+
+/** What each route asks for. A route that is not here, or a line without a route, fails the first test. */
+const EXPECTED = `
+GET /healthz open
+GET /readyz open
+POST /login open
+POST /logout open
+GET / open
+GET /login open
+GET /overview open
+GET /slos open
+GET /slos/:name open
+GET /attempts/:id open
+GET /dashboards/:name open
+GET /runbooks open
+GET /runbooks/:name open
+POST /v1/events ingest
+POST /v1/traces ingest
+POST /v1/logs ingest
+POST /api/import/:source ingest
+GET /metrics read
+GET /api/overview read
+GET /api/slos read
+GET /api/slos/:name/detail read
+GET /api/slos/:name/backtest read
+GET /api/slos/:name/suggest read
+GET /api/slos/:name/explain read
+GET /api/gate read
+GET /api/maintenance read
+GET /api/findings read
+GET /api/alerts read
+POST /api/query read
+GET /api/attempts/:id read
+GET /api/loader read
+GET /api/panels read
+GET /api/panels/:name read
+GET /api/dashboards read
+GET /api/runbooks read
+GET /api/runbooks/:name read
+GET /api/events/recent read
+GET /api/events/stream read
+GET /api/pseudonyms read
+GET /api/audit/verify read
+GET /api/session read
+POST /api/reveal reveal
+POST /api/maintenance admin
+DELETE /api/maintenance/:id admin
+POST /api/alerts/test admin
+POST /api/rejected/retry admin
+POST /api/forget admin
+POST /api/pseudonyms/rotate admin
+POST /api/pseudonyms/retire admin
+GET /api/keys admin
+POST /api/keys admin
+POST /api/keys/:id/rotate admin
+DELETE /api/keys/:id admin
+POST /core/v1/enrollments core
+POST /core/v1/enrollments/:id/verify core
+GET /core/v1/enrollments/:id core
+DELETE /core/v1/enrollments/:id core
+GET /core/v1/users/:user/factors core
+DELETE /core/v1/factors/:factor core
+`
+  .trim()
+  .split('\n')
+  .map((line) => line.split(' ') as [method: string, path: string, access: string]);
+
+interface Layer {
+  route?: { path: string | string[]; methods: Record<string, boolean> };
+  handle: { stack?: Layer[] };
+  match(path: string): boolean;
+}
+
+/** What Express has been told, with the paths under which routers are mounted. */
+function registered(): string[] {
+  const app = createApp({ api: {}, core: {}, gate: {}, metrics: {} } as unknown as ServerDeps, () => {});
+  const routesOf = (layers: readonly Layer[], mount: string): string[] =>
+    layers.flatMap((layer) => {
+      if (layer.route) {
+        const { path, methods } = layer.route;
+        return [path].flat().flatMap((each) => Object.keys(methods).map((method) => `${method.toUpperCase()} ${mount}${each}`));
+      }
+      if (!layer.handle.stack) return [];
+      const inner = layer.match('/nowhere') ? '' : ['/api', '/core/v1'].find((prefix) => layer.match(`${prefix}/x`));
+      return routesOf(layer.handle.stack, `${mount}${inner}`);
+    });
+  return routesOf((app as unknown as { router: { stack: Layer[] } }).router.stack, '');
+}
+
+test('every route has its line, and every line its route', () => {
+  const hot = ['POST /v1/events', 'POST /v1/traces', 'POST /v1/logs'];
+  expect([...new Set([...registered(), ...hot])].sort()).toEqual(EXPECTED.map(([method, path]) => `${method} ${path}`).sort());
+});
+
+describe('with keys', () => {
+  let muster: Running;
+  const keys: Record<string, string> = {};
+  const create = async (...parameters: string[]) => {
+    const { stdout, stderr, status } = await runMuster(['keys', 'create', '--data', muster.dataDir, ...parameters]);
+    expect(status, stderr).toBe(0);
+    return stdout.trim();
+  };
+  const call = (method: string, path: string, key?: string, body?: unknown, headers: Record<string, string> = {}) =>
+    fetch(`${muster.url}${path}`, {
+      method,
+      headers: {
+        ...(key !== undefined && { authorization: `Bearer ${key}` }),
+        ...(method !== 'GET' && { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      ...(method !== 'GET' && { body: JSON.stringify(body ?? {}) }),
+      redirect: 'manual',
+    });
+  const statusOf = async (...parameters: Parameters<typeof call>) => {
+    const response = await call(...parameters);
+    // A stream of events never ends by itself.
+    await response.body?.cancel();
+    return response.status;
+  };
+  const idOf = (key: string) => key.split('_')[1] as string;
+  /** The server looks at the file of keys once a second. */
+  const looked = () => sleep(1_100);
+
+  beforeAll(async () => {
+    muster = await startMuster(await temporaryData());
+    for (const scope of SCOPES) keys[scope] = await create('--scope', scope);
+    await looked();
+  }, 60_000);
+  afterAll(async () => {
+    await muster.stop();
+    await removeData(muster.dataDir);
+  });
+
+  test('every route asks for its scope: of no key, a made-up one, and one of each scope', { timeout: 60_000 }, async () => {
+    const wrong: string[] = [];
+    for (const [method, pattern, access] of EXPECTED) {
+      const path = pattern.replace(/:\w+/g, 'nothing');
+      for (const who of ['nobody', 'made-up', ...SCOPES]) {
+        const key = who === 'nobody' ? undefined : (keys[who] ?? `muster_00000000_${'A'.repeat(43)}`);
+        const isKnown = who in keys;
+        const may = access === 'open' || who === access || (who === 'admin' && access !== 'reveal');
+        const status = await statusOf(method, path, key);
+        const expected = may ? 'in' : isKnown ? '403' : '401';
+        const actual = status === 401 || status === 403 ? String(status) : 'in';
+        // A wrong key at /login is what 401 says there.
+        if (actual !== expected && pattern !== '/login') wrong.push(`${method} ${path} as ${who}: ${actual}, expected ${expected}`);
+      }
+    }
+    expect(wrong).toEqual([]);
+  });
+
+  test('what no rule names is for administrators only', async () => {
+    for (const [method, path] of [
+      ['POST', '/anything'],
+      ['PUT', '/v1/events'],
+      ['DELETE', '/metrics'],
+      ['PATCH', '/core/v1/enrollments/x'],
+    ] as const) {
+      expect(await statusOf(method, path, keys.read), path).toBe(403);
+      expect(await statusOf(method, path), path).toBe(401);
+    }
+    for (const path of ['/api/../api/overview', '//api/overview', '/API/overview', '/api/overview/', '/api%2foverview'])
+      expect(await statusOf('GET', path), path).toBe(401);
+  });
+
+  test('only the digest of a key is kept, and its text is shown once', async () => {
+    const file = await readFile(join(muster.dataDir, 'keys.json'), 'utf8');
+    for (const key of Object.values(keys)) expect(file).not.toContain(key.slice('muster_00000000_'.length));
+    const listed = await (await call('GET', '/api/keys', keys.admin)).text();
+    expect(listed).not.toMatch(/sha256/);
+    expect(JSON.parse(listed)).toHaveLength(SCOPES.length);
+  });
+
+  test('an ingest key is held to its sources, types and traffic, event by event', async () => {
+    const key = await create('--scope', 'ingest', '--source', 'app', 'other-app', '--type', 'api.request', 'ux.error');
+    const any = await create('--scope', 'ingest', '--any-traffic');
+    await looked();
+    const event = (id: string, more: object = {}) => ({ id, type: 'api.request', time: new Date().toISOString(), source: 'app', ...more });
+    const events = [
+      event('good'),
+      event('source', { source: 'elsewhere' }),
+      event('type', { type: 'ux.step_viewed' }),
+      event('traffic', { traffic: 'synthetic' }),
+    ];
+    expect(await (await call('POST', '/v1/events', key, events)).json()).toEqual({
+      accepted: 1,
+      duplicates: 0,
+      rejected: [
+        { index: 1, id: 'source', message: 'source: this key is for other sources' },
+        { index: 2, id: 'type', message: 'type: this key is for other types' },
+        { index: 3, id: 'traffic', message: 'traffic: this key may only send traffic of users' },
+      ],
+    });
+    expect(await (await call('POST', '/v1/events', any, events.slice(1))).json()).toMatchObject({ accepted: 3, rejected: [] });
+    const log = {
+      resourceLogs: [
+        {
+          scopeLogs: [
+            {
+              logRecords: [
+                {
+                  timeUnixNano: `${Date.now()}000000`,
+                  eventName: 'api.request',
+                  attributes: [{ key: 'muster.source', value: { stringValue: 'elsewhere' } }],
+                },
+              ],
+            },
+          ],
+        },
+      ],
+    };
+    expect(await (await call('POST', '/v1/logs', key, log)).json()).toMatchObject({ partialSuccess: { rejectedLogRecords: '1' } });
+  });
+
+  test('a key has its time, its rate, and its end', async () => {
+    const early = await create('--scope', 'read', '--from', '2090-01-01T00:00:00Z');
+    const late = await create('--scope', 'read', '--until', '2020-01-01T00:00:00Z');
+    const slow = await create('--scope', 'read', '--rate', '2');
+    const old = await create('--scope', 'read');
+    await looked();
+    for (const key of [early, late]) expect(await statusOf('GET', '/api/session', key)).toBe(401);
+    const statuses = await Promise.all(Array.from({ length: 8 }, () => call('GET', '/api/session', slow)));
+    expect(statuses.filter(({ status }) => status === 200)).toHaveLength(4);
+    expect(statuses.find(({ status }) => status === 429)?.headers.get('retry-after')).toBe('1');
+    const rotated = await runMuster(['keys', 'rotate', idOf(old), '--grace', '0', '--data', muster.dataDir, '--json']);
+    const made = JSON.parse(rotated.stdout) as { key: string; scopes: string[] };
+    expect(made.scopes).toEqual(['read']);
+    await looked();
+    expect(await statusOf('GET', '/api/session', old)).toBe(401);
+    expect(await statusOf('GET', '/api/session', made.key)).toBe(200);
+    expect((await runMuster(['keys', 'revoke', idOf(made.key), '--data', muster.dataDir])).status).toBe(0);
+    await looked();
+    expect(await statusOf('GET', '/api/session', made.key)).toBe(401);
+    const unknown = await runMuster(['keys', 'revoke', 'nothing', '--data', muster.dataDir]);
+    expect(unknown).toMatchObject({ status: 2, stderr: expect.stringContaining('muster keys list') });
+  });
+
+  test('a browser signs in with a key: a cookie that no script reads, ended by signing out and with the key', async () => {
+    const key = await create('--scope', 'read');
+    await looked();
+    expect(await statusOf('POST', '/login', undefined, { key: 'wrong' })).toBe(401);
+    const signedIn = await call('POST', '/login', undefined, { key });
+    expect(signedIn.status).toBe(204);
+    const [cookie = ''] = signedIn.headers.getSetCookie();
+    expect(cookie).toMatch(/^muster_session=[\w-]{43}; Path=\/; HttpOnly; SameSite=Strict; Max-Age=43200$/);
+    const own = { cookie: cookie.split(';')[0] as string };
+    expect(await (await call('GET', '/api/session', undefined, undefined, own)).json()).toEqual({ name: `key:${idOf(key)}` });
+    expect(await statusOf('POST', '/api/keys', undefined, {}, own)).toBe(403);
+    expect(await statusOf('POST', '/api/query', undefined, { sql: 'SELECT 1' }, { ...own, origin: 'https://evil.example' })).toBe(403);
+    expect(await statusOf('POST', '/logout', undefined, {}, own)).toBe(204);
+    expect(await statusOf('GET', '/api/session', undefined, undefined, own)).toBe(401);
+    const again = (await call('POST', '/login', undefined, { key })).headers.getSetCookie()[0]?.split(';')[0] as string;
+    await runMuster(['keys', 'revoke', idOf(key), '--data', muster.dataDir]);
+    await looked();
+    expect(await statusOf('GET', '/api/session', undefined, undefined, { cookie: again })).toBe(401);
+  });
+
+  test('commands of this machine need no key, and what is privileged is in the audit log by whose key it was', async () => {
+    expect((await runMuster(['slo', 'status', '--data', muster.dataDir])).status).toBe(0);
+    const body = {
+      slo: '*',
+      start: new Date().toISOString(),
+      end: new Date(Date.now() + 600_000).toISOString(),
+      reason: 'upgrade',
+      actor: 'somebody else',
+    };
+    expect(await statusOf('POST', '/api/maintenance', keys.admin, body)).toBe(201);
+    const query = {
+      sql: "SELECT action, target, reason, actor_ref FROM audit_log WHERE action LIKE 'maint%' OR action = 'keys.create' ORDER BY seq",
+      format: 'JSONEachRow',
+    };
+    const rows = (await (await call('POST', '/api/query', keys.read, query)).text())
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, string>);
+    expect(rows.at(-1)).toMatchObject({ action: 'maintenance.add', target: '*', reason: 'upgrade' });
+    const [created] = rows;
+    expect(created).toMatchObject({ action: 'keys.create', reason: 'ingest' });
+    expect(rows.at(-1)?.actor_ref).not.toBe(created?.actor_ref);
+    expect(await (await call('GET', '/api/audit/verify', keys.read)).json()).toMatchObject({ broken: null });
+  });
+});
+
+describe('from elsewhere', () => {
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'muster-tls-'));
+    const subject = (name: string) => [
+      '-subj',
+      `/CN=${name}`,
+      '-days',
+      '2',
+      '-nodes',
+      '-newkey',
+      'ec',
+      '-pkeyopt',
+      'ec_paramgen_curve:prime256v1',
+    ];
+    const file = (name: string) => join(folder, name);
+    await run('openssl', [
+      'req',
+      '-x509',
+      ...subject('localhost'),
+      '-keyout',
+      file('key.pem'),
+      '-out',
+      file('cert.pem'),
+      '-addext',
+      'subjectAltName=IP:127.0.0.1',
+    ]);
+    await run('openssl', ['req', '-x509', ...subject('clients'), '-keyout', file('ca-key.pem'), '-out', file('ca.pem')]);
+    await run('openssl', ['req', ...subject('app'), '-keyout', file('client-key.pem'), '-out', file('client.csr')]);
+    await run('openssl', [
+      'x509',
+      '-req',
+      '-in',
+      file('client.csr'),
+      '-CA',
+      file('ca.pem'),
+      '-CAkey',
+      file('ca-key.pem'),
+      '-CAcreateserial',
+      '-days',
+      '2',
+      '-out',
+      file('client.pem'),
+    ]);
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  test.each([
+    [['--host', '0.0.0.0'], 'without a key'],
+    [['--host', '0.0.0.0', '--behind-proxy'], 'without a key'],
+    [['--tls-cert', 'x.pem'], 'goes with MUSTER_TLS_KEY'],
+    [['--tls-client-ca', 'x.pem'], 'needs MUSTER_TLS_CERT'],
+    [['--tls-cert', '/nowhere/x.pem', '--tls-key', '/nowhere/y.pem'], '/nowhere/x.pem'],
+  ])('up %s is refused', async (parameters, why) => {
+    const dataDir = await temporaryData();
+    const { status, stderr } = await runMuster(['up', '--port', '0', '--data', dataDir, ...parameters]);
+    expect(status, stderr).toBe(2);
+    expect(stderr).toContain(why);
+    await removeData(dataDir);
+  });
+
+  test('with keys it takes TLS or a proxy, and answers by the name that it is given', async () => {
+    const dataDir = await temporaryData();
+    const created = await runMuster(['keys', 'create', '--scope', 'read', '--data', dataDir]);
+    const key = created.stdout.trim();
+    const plain = await runMuster(['up', '--port', '0', '--host', '0.0.0.0', '--data', dataDir]);
+    expect(plain).toMatchObject({ status: 2, stderr: expect.stringContaining('unencrypted') });
+    const muster = await startMuster(dataDir, '--host', '0.0.0.0', '--behind-proxy');
+    try {
+      expect((await fetch(`${muster.url}/api/session`, { headers: { authorization: `Bearer ${key}` } })).status).toBe(200);
+      expect((await fetch(`${muster.url}/api/session`)).status).toBe(401);
+    } finally {
+      await muster.stop();
+      await removeData(dataDir);
+    }
+  });
+
+  test('TLS with certificates of clients: no certificate, no connection; commands still work', { timeout: 60_000 }, async () => {
+    const dataDir = await temporaryData();
+    const file = (name: string) => join(folder, name);
+    const muster = await startMuster(
+      dataDir,
+      '--tls-cert',
+      file('cert.pem'),
+      '--tls-key',
+      file('key.pem'),
+      '--tls-client-ca',
+      file('ca.pem'),
+    );
+    try {
+      const [ca, cert, key] = await Promise.all(['cert.pem', 'client.pem', 'client-key.pem'].map((name) => readFile(file(name))));
+      const get = (options: object) =>
+        new Promise<number>((resolve, reject) => {
+          const asked = httpsRequest(
+            `${/https:\/\/127\.0\.0\.1:\d+/.exec(muster.output())?.[0]}/api/overview`,
+            { ca, ...options },
+            (response) => {
+              response.resume();
+              resolve(response.statusCode ?? 0);
+            },
+          );
+          asked.once('error', reject);
+          asked.end();
+        });
+      expect(await get({ cert, key })).toBe(200);
+      await expect(get({})).rejects.toThrow();
+      expect((await runMuster(['slo', 'status', '--data', dataDir])).status).toBe(0);
+    } finally {
+      await muster.stop();
+      await removeData(dataDir);
+    }
+  });
+
+  test('a file of keys that is none keeps Muster from starting: access that was meant must not be open', async () => {
+    const dataDir = await temporaryData();
+    const path = join(folder, 'broken.json');
+    await writeFile(path, '{"keys": [{}]}');
+    const { status, stderr } = await runMuster(['up', '--port', '0', '--data', dataDir], { env: { MUSTER_KEYS: path } });
+    expect({ status, stderr }).toMatchObject({ status: 2, stderr: expect.stringContaining('broken.json') });
+    await removeData(dataDir);
+  });
+});
