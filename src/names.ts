@@ -17,6 +17,10 @@ export const METRICS = {
   collectorEvents: 'muster_collector_events_total',
   collectorRequestDuration: 'muster_collector_request_duration_seconds',
   collectorRedactions: 'muster_collector_redactions_total',
+  diskFree: 'muster_disk_free_bytes',
+  tableBytes: 'muster_table_bytes',
+  logBytes: 'muster_log_bytes',
+  diskFull: 'muster_disk_full_seconds',
   collectorLag: 'muster_collector_lag_seconds',
 } as const;
 

@@ -128,15 +128,19 @@ export const post = <T>(url: string, body: unknown): Promise<T> =>
   ask<T>(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
 
 /** What {@link ask} reads, as bytes. */
-export async function askBytes(url: string, init?: RequestInit): Promise<Buffer> {
+export const askBytes = async (url: string, init?: RequestInit): Promise<Buffer> =>
+  Buffer.from(await (await askStream(url, init)).arrayBuffer());
+
+/** The same before its body is read. */
+export async function askStream(url: string, init?: RequestInit): Promise<Response> {
   for (const startMs = performance.now(); ; ) {
     const token = localTokens.get(new URL(url).origin);
     const headers = { ...init?.headers, ...(token !== undefined && { authorization: `Bearer ${token}` }) };
     const response = await fetch(url, { ...init, headers }).catch((cause: unknown) => {
       throw new MusterError('MUSTER_GATEWAY', `the running Muster process at ${new URL(url).origin} does not answer`, { cause });
     });
+    if (response.ok) return response;
     const body = Buffer.from(await response.arrayBuffer());
-    if (response.ok) return body;
     if (response.status === 503 && performance.now() - startMs < RETRY_FOR_MS) {
       await sleep(1_000);
       continue;

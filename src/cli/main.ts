@@ -5,6 +5,8 @@ import { MusterError, systemCode } from '../errors.ts';
 import { alertCommand } from './commands/alert.ts';
 import { attemptCommand } from './commands/attempt.ts';
 import { auditCommand } from './commands/audit.ts';
+import { backupCommand, restoreCommand } from './commands/backup.ts';
+import { doctorCommand } from './commands/doctor.ts';
 import { explainCommand } from './commands/explain.ts';
 import { findingsCommand } from './commands/findings.ts';
 import { forgetCommand } from './commands/forget.ts';
@@ -36,6 +38,9 @@ const COMMANDS = [
   pseudonymsCommand,
   keysCommand,
   auditCommand,
+  backupCommand,
+  doctorCommand,
+  restoreCommand,
   generateCommand,
   simulateCommand,
 ];

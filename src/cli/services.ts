@@ -58,7 +58,7 @@ export interface ServicesOptions {
 
 /** The keys of a configuration. @throws MUSTER_BAD_ARGUMENT when their file holds something else */
 export const keysOf = ({ keys, dataDir }: Config, now: () => number, onProblem: (message: string) => void): KeyRegistry =>
-  openKeyRegistry({ path: keys ?? join(dataDir, FILES.keys), now, onProblem });
+  openKeyRegistry({ path: keys ?? join(dataDir, FILES.keys), isNamed: keys !== undefined, now, onProblem });
 
 /**
  * Opens a data directory and brings in what its log still holds.

@@ -5,7 +5,7 @@ import type { DeadLetter } from '../store/dead-letter-row.ts';
 import { canonical } from './connectors/connector.ts';
 import { familyOf, networkOf } from './mask.ts';
 import type { Fresh, PseudonymKind, Pseudonyms } from './pseudonyms.ts';
-import { scrubAttributes } from './scrub.ts';
+import { type Find, scrub, scrubAttributes } from './scrub.ts';
 
 const PERSONAL: Readonly<Record<string, PseudonymKind>> = {
   user: 'person',
@@ -18,25 +18,30 @@ const PERSONAL: Readonly<Record<string, PseudonymKind>> = {
 const MAX_FIELD = 256;
 const MAX_RECORD = 8_192;
 const MAX_FIELDS = 80;
+/** As the catalogue has them. */
+const MAX_IDENTIFIER = 512;
+const MAX_AGENT = 1_024;
 const UNKNOWN_SOURCE = 'unknown';
 
 /** A field beside those of the catalogue: the fingerprint of the user agent, of which the copy has the family only. */
 export const AGENT_REF = 'user_agent_ref';
 
-/** The letter of a refused value; of what could not be read there is no value, and no copy. */
-export function deadLetter(value: unknown, reason: string, pseudonyms: Pseudonyms, fresh: Fresh): DeadLetter {
+/** The letter of a refused value, and what was found in it; of what could not be read there is no value, and no copy. */
+export function deadLetter(value: unknown, reason: string, pseudonyms: Pseudonyms, fresh: Fresh): { letter: DeadLetter; finds: Find[] } {
   const fields = typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined;
+  const finds: Find[] = [];
   const refs: string[] = [];
-  const copy = fields && copyOf(fields, pseudonyms, fresh, refs);
-  const record = copy === undefined ? '' : JSON.stringify(copy);
+  const copy = fields && copyOf(fields, pseudonyms, fresh, refs, finds);
+  const record = copy === undefined ? '' : JSON.stringify(copy).toWellFormed();
   const source = fields && eventSchema.shape.source.safeParse(fields.source);
-  return {
+  const letter = {
     id: pseudonyms.fingerprint(`dead letter\0${reason}\0${value === undefined ? '' : fingerprinted(value)}`),
     source: source?.success ? source.data : UNKNOWN_SOURCE,
     reason: redact(reason).text,
-    record: record.length > MAX_RECORD ? '' : record.toWellFormed(),
+    record: record.length > MAX_RECORD ? '' : record,
     refs,
   };
+  return { letter, finds };
 }
 
 /** A record too deep to be written as JSON is told apart by nothing. */
@@ -48,26 +53,57 @@ function fingerprinted(value: unknown): string {
   }
 }
 
-function copyOf(fields: Record<string, unknown>, pseudonyms: Pseudonyms, fresh: Fresh, refs: string[]): Record<string, unknown> {
+/**
+ * What may be kept of the fields. Undefined when one of them cannot be kept as what it is: the copy would be another event.
+ * @param refs takes up the references in it
+ */
+function copyOf(
+  fields: Record<string, unknown>,
+  pseudonyms: Pseudonyms,
+  fresh: Fresh,
+  refs: string[],
+  finds: Find[],
+): Record<string, unknown> | undefined {
   const copy: Record<string, unknown> = Object.create(null);
   for (const [name, value] of Object.entries(fields).slice(0, MAX_FIELDS)) {
-    const kind = Object.hasOwn(PERSONAL, name) ? PERSONAL[name] : undefined;
-    if (kind) {
-      const ref = typeof value === 'string' && value !== '' ? pseudonyms.of(kind, value, fresh) : LEFT_OUT;
-      copy[name] = ref;
-      refs.push(ref);
-    } else if (name === 'ip') copy[name] = typeof value === 'string' ? networkOf(value) : LEFT_OUT;
-    else if (name === 'user_agent' && typeof value === 'string') {
-      copy[name] = familyOf(value);
-      copy[AGENT_REF] = pseudonyms.of('user_agent', value);
-    } else copy[redact(name.slice(0, MAX_FIELD)).text] = plain(name, value);
+    if (!Object.hasOwn(eventSchema.shape, name)) {
+      // What stands in a field that nobody knows may be anything; its name says what is wrong.
+      copy[scrub('refused', name.slice(0, MAX_FIELD), finds)] = LEFT_OUT;
+      if (typeof value === 'string') scrub('refused', value, finds);
+      continue;
+    }
+    const kept = keptOf(name, value, pseudonyms, fresh, refs, finds);
+    if (kept === undefined) return undefined;
+    Object.assign(copy, kept);
   }
   return { ...copy };
 }
 
-function plain(name: string, value: unknown): unknown {
-  if (typeof value === 'number' || typeof value === 'boolean' || value === null) return value;
-  if (typeof value === 'string') return redact(value.slice(0, MAX_FIELD)).text;
-  const attributes = name === 'attributes' ? eventSchema.shape.attributes.safeParse(value) : undefined;
-  return attributes?.success && attributes.data ? scrubAttributes(attributes.data, []) : LEFT_OUT;
+/** One field of the catalogue as it is kept; undefined when its value is not of its kind. */
+function keptOf(
+  name: string,
+  value: unknown,
+  pseudonyms: Pseudonyms,
+  fresh: Fresh,
+  refs: string[],
+  finds: Find[],
+): Record<string, unknown> | undefined {
+  const kind = Object.hasOwn(PERSONAL, name) ? PERSONAL[name] : undefined;
+  if (kind) {
+    if (typeof value !== 'string' || value === '' || value.length > MAX_IDENTIFIER) return undefined;
+    // Who was forgotten does not come back by what is refused.
+    if (kind === 'person' && pseudonyms.isForgotten(value, Number.MIN_SAFE_INTEGER)) return undefined;
+    const ref = pseudonyms.of(kind, value, fresh);
+    refs.push(ref);
+    return { [name]: ref };
+  }
+  if (typeof value === 'number' || typeof value === 'boolean') return { [name]: value };
+  if (name === 'attributes') {
+    const attributes = eventSchema.shape.attributes.safeParse(value);
+    return attributes.success && attributes.data ? { attributes: scrubAttributes(attributes.data, finds) } : undefined;
+  }
+  if (typeof value !== 'string') return undefined;
+  if (name === 'ip') return { ip: networkOf(value) };
+  if (name !== 'user_agent') return { [name]: scrub(name, value, finds).slice(0, MAX_FIELD) };
+  return value.length > MAX_AGENT ? undefined : { user_agent: familyOf(value), [AGENT_REF]: pseudonyms.of('user_agent', value) };
 }

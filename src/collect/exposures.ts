@@ -10,7 +10,7 @@ const FLUSH_EVERY_MS = 5_000;
 /** A place from which nothing came for so long is quiet again. */
 const QUIET_MS = 86_400_000;
 /** Places told apart; those of further sources are told as one. */
-const MAX_PLACES = 200;
+const MAX_PLACES = 500;
 /** ATT&CK: Unsecured Credentials. */
 const ATTACK = ['T1552'];
 

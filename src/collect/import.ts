@@ -1,6 +1,6 @@
 /** Import: records of a product, through its connector, into the same intake as everything else, counted record by record. */
 import type { Connector, ConnectorContext, Mapped } from './connectors/connector.ts';
-import type { Candidate, Intake } from './intake.ts';
+import type { Candidate, Intake, Refuses } from './intake.ts';
 
 export interface ImportCounts {
   read: number;
@@ -36,7 +36,7 @@ export async function importRecords(
   deps: { intake: Intake },
   connector: Connector,
   records: readonly ImportRecord[],
-  context: ConnectorContext,
+  context: ConnectorContext & { refuses?: Refuses | undefined },
 ): Promise<ImportCounts> {
   const counts = noCounts();
   const candidates: Candidate[] = [];
@@ -66,7 +66,7 @@ export async function importRecords(
   }
   if (candidates.length === 0) return counts;
 
-  const result = await deps.intake.accept(candidates, 'import');
+  const result = await deps.intake.accept(candidates, 'import', context.refuses);
   const rejections = new Map(result.rejected.map((rejection) => [rejection.index, rejection]));
   for (const { record, from, to } of spans) {
     const sightings = result.sightings.slice(from, to);

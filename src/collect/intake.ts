@@ -2,7 +2,7 @@
 import { setImmediate as yieldToLoop } from 'node:timers/promises';
 import type { Event } from '../events/catalogue.ts';
 import { checkEvent, httpBounds, importBounds } from '../events/checker.ts';
-import { kindsInId } from '../privacy/redact.ts';
+import { kindsInId } from '../privacy/ids.ts';
 import { type DeadLetter, deadLetterLine } from '../store/dead-letter-row.ts';
 import { type ReferenceRow, referenceLine } from '../store/reference-table.ts';
 import { type SpanRow, spanLine } from '../store/span-row.ts';
@@ -87,7 +87,7 @@ export interface Intake {
    * The reference of somebody who is named outside of events; durable when this resolves.
    * @throws MUSTER_LOG_FAILED
    */
-  referenceOf(person: string): Promise<string>;
+  referenceOf(kind: 'person' | 'operator', identifier: string): Promise<string>;
   /** Resolves when all that is being taken in now has been answered. */
   settled(): Promise<void>;
 }
@@ -132,7 +132,10 @@ export function createIntake(deps: IntakeDeps): Intake {
     const letters: DeadLetter[] = [];
     const reject = (index: number, value: unknown, message: string) => {
       rejected.push({ index, id: idOf(value), message });
-      if (mode !== 'retry' && letterAllowed(receivedAtMs)) letters.push(deadLetter(value, message, deps.pseudonyms, fresh));
+      if (mode === 'retry' || !letterAllowed(receivedAtMs)) return;
+      const { letter, finds } = deadLetter(value, message, deps.pseudonyms, fresh);
+      letters.push(letter);
+      if (finds.length > 0) deps.onFound?.(letter.source, finds);
     };
     let index = -1;
     for (const candidate of candidates) {
@@ -151,7 +154,8 @@ export function createIntake(deps: IntakeDeps): Intake {
       const { event, timeMs, expiresAtMs } = checked;
       const refusal = refuses?.(event);
       if (refusal !== undefined) {
-        reject(index, value, refusal);
+        // No letter: it would come in by being driven again.
+        rejected.push({ index, id: event.id, message: refusal });
         continue;
       }
       if (event.user !== undefined && deps.pseudonyms.isForgotten(event.user, timeMs)) {
@@ -248,9 +252,9 @@ export function createIntake(deps: IntakeDeps): Intake {
       }
       await Promise.all(records);
     },
-    async referenceOf(person) {
+    async referenceOf(kind, identifier) {
       const fresh: Fresh = new Set();
-      const ref = deps.pseudonyms.of('person', person, fresh);
+      const ref = deps.pseudonyms.of(kind, identifier, fresh);
       await keep(freshRows(fresh), [], new LineBuffer());
       settle(fresh);
       return ref;

@@ -1,16 +1,17 @@
 /** What is done with the pseudonyms of people: opened for a reason, taken out for good, put under new keys. Every act is audited. */
 import { randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { createReadStream, existsSync } from 'node:fs';
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { MusterError } from '../errors.ts';
+import { setTimeout as sleep, setImmediate as yieldToLoop } from 'node:timers/promises';
+import { MusterError, systemCode } from '../errors.ts';
 import { FILES } from '../names.ts';
+import { normalised } from '../privacy/identifier.ts';
 import { redact } from '../privacy/redact.ts';
 import type { Vault } from '../privacy/vault.ts';
 import type { Audit, AuditVerdict } from '../store/audit.ts';
 import { writeDurably } from '../store/durable-files.ts';
-import { type Erased, eraseFromTables, partsRemoved, searchTables } from '../store/erase.ts';
+import { type Erased, eraseFromTables, latestOf, partsRemoved, searchTables } from '../store/erase.ts';
 import type { Departure } from '../store/reference-table.ts';
 import type { Store } from '../store/store.ts';
 import type { Intake } from './intake.ts';
@@ -73,12 +74,32 @@ interface Plan {
 }
 
 /** The people of a data directory. `eraseFromCore` takes a user out of the reference core and says how many rows went. */
-export function createPeople(deps: PeopleDeps, eraseFromCore: (user: string) => number): People {
+export function createPeople(deps: PeopleDeps, eraseFromCore: (user: string) => { rows: number; spellings: string[] }): People {
   const { store, pseudonyms, audit, now } = deps;
   const planPath = join(deps.dataDir, FILES.forgetting);
 
   const record = async (actor: string, action: string, target: string, reason = '') =>
-    audit.record({ actorRef: await deps.intake.referenceOf(actor), action, target, reason: redact(reason).text });
+    audit.record({ actorRef: await actorRef(actor), action, target, reason: redact(reason).text });
+  /** A key is nobody's name; whoever runs a command is known by a reference that no event has. */
+  const actorRef = async (actor: string) => (/^key:[0-9a-f]{8}$/.test(actor) ? actor : deps.intake.referenceOf('operator', actor));
+
+  let working: Promise<unknown> = Promise.resolve();
+  /** What changes keys or people is done one at a time. */
+  const alone = <T>(work: () => Promise<T>): Promise<T> => {
+    const result = working.then(work);
+    working = result.catch(() => {});
+    return result;
+  };
+  /** References that only the sealed identifier still connects with the person: their key is gone. */
+  const sealedRefs = async (user: string): Promise<string[]> => {
+    const wanted = normalised(user);
+    const refs: string[] = [];
+    for (const rows of store.references.sealed()) {
+      for (const { ref, sealed } of rows) if (normalised(deps.vault.unwrap(sealed, ref).toString()) === wanted) refs.push(ref);
+      await yieldToLoop();
+    }
+    return refs;
+  };
 
   const status = (): PseudonymStatus => {
     const ring = pseudonyms.ring();
@@ -96,7 +117,12 @@ export function createPeople(deps: PeopleDeps, eraseFromCore: (user: string) => 
     pseudonyms.forget(departure);
     // What was masked before that is on its way: it is waited for, and goes with the rest.
     await deps.intake.settled();
-    const erased = await store.loader.whileIdle(deps.log, () => eraseFromTables(store.engine, { refs: departure.refs, anonymous }, now()));
+    const erased = await store.loader.whileIdle(deps.log, async () => {
+      // Rows that were still in the log have come into the table meanwhile; and an event may have been ahead of the clock.
+      const atMs = Math.max(departure.atMs, await latestOf(store.engine, departure.refs));
+      pseudonyms.forget({ ...departure, atMs });
+      return eraseFromTables(store.engine, { refs: departure.refs, anonymous }, now());
+    });
     await eraseFromFiles(join(deps.dataDir, FILES.quarantine), departure.refs);
     await rm(planPath, { force: true });
     return erased;
@@ -121,49 +147,53 @@ export function createPeople(deps: PeopleDeps, eraseFromCore: (user: string) => 
       }
       return { ref, identifier: deps.vault.unwrap(found.sealed, ref).toString() };
     },
-    async forget(user, { actor }) {
-      if (user.trim() === '') throw new MusterError('MUSTER_BAD_ARGUMENT', 'user: expected the identifier that the events carried');
-      const departure = pseudonyms.departure(user, now());
-      const known = departure.refs.filter((ref) => store.references.has(ref)).length;
-      const plan: Plan = { departure, anonymous: randomBytes(REFERENCE_BYTES).toString('base64url') };
-      await record(actor, 'forget', plan.anonymous);
-      const core = eraseFromCore(user.trim());
-      await writeDurably(planPath, JSON.stringify(plan));
-      const erased = await erase(plan);
-      await partsRemoved(store.engine, sleep);
-      const texts = [...departure.refs, ...(user.trim().length >= MIN_SEARCHED ? [user.trim()] : [])];
-      const tables = await searchTables(store.engine, texts);
-      const files = await searchFiles(deps.dataDir, texts);
-      return {
-        ...erased,
-        references: known,
-        core,
-        searched: { tables: tables.searched, files: files.files, bytes: files.bytes },
-        left: { ...tables.found, ...files.found },
-      };
-    },
+    forget: (user, { actor }) =>
+      alone(async () => {
+        if (user.trim() === '') throw new MusterError('MUSTER_BAD_ARGUMENT', 'user: expected the identifier that the events carried');
+        const anonymous = randomBytes(REFERENCE_BYTES).toString('base64url');
+        await record(actor, 'forget', anonymous);
+        const core = eraseFromCore(user);
+        const found = pseudonyms.departure(user, now());
+        const departure = { ...found, refs: [...new Set([...found.refs, ...(await sealedRefs(user))])] };
+        const known = departure.refs.filter((ref) => store.references.has(ref)).length;
+        await writeDurably(planPath, JSON.stringify({ departure, anonymous } satisfies Plan));
+        const erased = await erase({ departure, anonymous });
+        const areFilesGone = await partsRemoved(store.engine, sleep);
+        const texts = [...departure.refs, ...[user.trim(), normalised(user), ...core.spellings].filter(isTelling)];
+        const tables = await searchTables(store.engine, texts);
+        const files = await searchFiles(deps.dataDir, [...new Set(texts)]);
+        return {
+          ...erased,
+          references: known,
+          core: core.rows,
+          searched: { tables: tables.searched, files: files.files, bytes: files.bytes },
+          left: { ...tables.found, ...files.found, ...(!areFilesGone && { 'files of the engine that have not gone yet': 1 }) },
+        };
+      }),
     status,
-    async rotate({ actor }) {
-      const ring = rotated(pseudonyms.ring(), now());
-      await record(actor, 'pseudonyms.rotate', `key ${ring.keys[0]?.id}`);
-      await saveKeyRing(deps.dataDir, ring);
-      pseudonyms.use(ring);
-      return status();
-    },
-    async retire(id, { actor, force }) {
-      const ring = retired(pseudonyms.ring(), id, now());
-      const { behind } = status();
-      if (behind > 0 && !force) {
-        throw new MusterError(
-          'MUSTER_CONFLICT',
-          `${behind} references are led to by older keys only: without key ${id}, who comes back would be somebody new; --force does it all the same`,
-        );
-      }
-      await record(actor, 'pseudonyms.retire', `key ${id}`);
-      await saveKeyRing(deps.dataDir, ring);
-      pseudonyms.use(ring);
-      return status();
-    },
+    rotate: ({ actor }) =>
+      alone(async () => {
+        const ring = rotated(pseudonyms.ring(), now());
+        await record(actor, 'pseudonyms.rotate', `key ${ring.keys[0]?.id}`);
+        await saveKeyRing(deps.dataDir, ring);
+        pseudonyms.use(ring);
+        return status();
+      }),
+    retire: (id, { actor, force }) =>
+      alone(async () => {
+        const ring = retired(pseudonyms.ring(), id, now());
+        const { behind } = status();
+        if (behind > 0 && !force) {
+          throw new MusterError(
+            'MUSTER_CONFLICT',
+            `${behind} references are led to by older keys only: without key ${id}, who comes back would be somebody new; --force does it all the same`,
+          );
+        }
+        await record(actor, 'pseudonyms.retire', `key ${id}`);
+        await saveKeyRing(deps.dataDir, ring);
+        pseudonyms.use(ring);
+        return status();
+      }),
     audited: record,
     verifyAudit: () => audit.verify(),
     async resume() {
@@ -173,8 +203,9 @@ export function createPeople(deps: PeopleDeps, eraseFromCore: (user: string) => 
   };
 }
 
-/** Shorter identifiers stand in many files by chance; their references are searched for all the same. */
-const MIN_SEARCHED = 4;
+/** An identifier that is a short word stands in many files by chance; its references are searched for all the same. */
+const isTelling = (identifier: string) => identifier.length >= 8 || (identifier.length >= 4 && /[@\d]/.test(identifier));
+const CHUNK_BYTES = 4 * 1024 * 1024;
 
 async function filesIn(directory: string): Promise<string[]> {
   if (!existsSync(directory)) return [];
@@ -182,14 +213,15 @@ async function filesIn(directory: string): Promise<string[]> {
   return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
 }
 
-/** Writes over references in files that are kept as they came. */
+/** Writes over the lines that hold a reference, in files that are kept as they came. */
 async function eraseFromFiles(directory: string, texts: readonly string[]): Promise<void> {
   for (const path of await filesIn(directory)) {
     const bytes = await readFile(path);
     let isChanged = false;
     for (const text of texts) {
       for (let at = bytes.indexOf(text); at !== -1; at = bytes.indexOf(text, at + 1)) {
-        bytes.fill('x', at, at + text.length);
+        const end = bytes.indexOf(10, at);
+        bytes.fill('x', bytes.lastIndexOf(10, at) + 1, end === -1 ? bytes.length : end);
         isChanged = true;
       }
     }
@@ -201,13 +233,30 @@ async function searchFiles(directory: string, texts: readonly string[]) {
   const found: Record<string, number> = {};
   let [files, bytes] = [0, 0];
   for (const path of await filesIn(directory)) {
-    // What a merge has taken away meanwhile is in another file.
-    const content = await readFile(path).catch(() => undefined);
-    if (!content) continue;
+    const searched = await searchFile(path, texts).catch((error: unknown) => {
+      // What a merge has taken away meanwhile is in another file.
+      if (systemCode(error) === 'ENOENT') return undefined;
+      throw error;
+    });
+    if (!searched) continue;
     files += 1;
-    bytes += content.length;
-    const hits = texts.filter((text) => content.includes(text)).length;
-    if (hits > 0) found[path] = hits;
+    bytes += searched.bytes;
+    if (searched.hits > 0) found[path] = searched.hits;
   }
   return { files, bytes, found };
+}
+
+/** A file of any size, piece by piece, each with the end of the one before it. */
+async function searchFile(path: string, texts: readonly string[]): Promise<{ bytes: number; hits: number }> {
+  const overlap = Math.max(...texts.map((text) => Buffer.byteLength(text)));
+  const hits = new Set<string>();
+  let bytes = 0;
+  let rest = Buffer.alloc(0);
+  for await (const chunk of createReadStream(path, { highWaterMark: CHUNK_BYTES }) as AsyncIterable<Buffer>) {
+    const piece = Buffer.concat([rest, chunk]);
+    for (const text of texts) if (piece.includes(text)) hits.add(text);
+    rest = piece.subarray(Math.max(0, piece.length - overlap));
+    bytes += chunk.length;
+  }
+  return { bytes, hits: hits.size };
 }

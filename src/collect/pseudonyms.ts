@@ -4,6 +4,7 @@
  */
 import { createHmac, createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
+import { normalised } from '../privacy/identifier.ts';
 import type { Vault } from '../privacy/vault.ts';
 import type { Departure, Forgotten, ReferenceRow, ReferenceTable } from '../store/reference-table.ts';
 import { type KeyRing, type RingKey, ringOf } from './key-ring.ts';
@@ -13,10 +14,15 @@ const REFERENCE_BYTES = 12;
 const CACHED_REFERENCES = 200_000;
 const FINGERPRINT_BYTES = 16;
 
-/** What an identifier names; each has a space of its own, but whoever acts and whoever is acted on share one, as they must join. */
-export type PseudonymKind = 'person' | 'device' | 'destination' | 'session' | 'user_agent' | 'record';
-/** These are under the ring; what is left is a fingerprint, and stays as it is. */
-const UNDER_RING = new Set<PseudonymKind>(['person', 'device', 'destination', 'session']);
+/**
+ * What an identifier names; each has a space of its own, but whoever acts and whoever is acted on share one, as they must join. An `operator`
+ * uses Muster itself, and stays in its audit log.
+ */
+export type PseudonymKind = 'person' | 'operator' | 'device' | 'destination' | 'session' | 'user_agent' | 'record';
+/** These are under the ring; the others are fingerprints and stay as they are. Sessions are too many and too short to be written down. */
+const UNDER_RING = new Set<PseudonymKind>(['person', 'operator', 'device', 'destination']);
+/** Whom `muster reveal` may have to name. */
+const SEALED = new Set<PseudonymKind>(['person', 'operator']);
 
 const NEVER = Number.NEGATIVE_INFINITY;
 const NONE: readonly ReferenceRow[] = [];
@@ -84,7 +90,7 @@ export function createPseudonyms({ ring: first, table, vault }: PseudonymsOption
   };
   const keyed = (key: Buffer, purpose: string, text: string, bytes: number) =>
     createHmac('sha256', keyOf(key)).update(`muster/${purpose}/v1\0${text}`).digest().subarray(0, bytes).toString('base64url');
-  const under = (key: Buffer, kind: PseudonymKind, identifier: string) => keyed(key, kind, normalise(identifier), REFERENCE_BYTES);
+  const under = (key: Buffer, kind: PseudonymKind, identifier: string) => keyed(key, kind, normalised(identifier), REFERENCE_BYTES);
   const current = () => ring.keys[0] as RingKey;
 
   /** The reference that an identifier has had under an older key. */
@@ -116,8 +122,8 @@ export function createPseudonyms({ ring: first, table, vault }: PseudonymsOption
   };
 
   const sealedOf = (kind: PseudonymKind, identifier: string, ref: string): string =>
-    vault && kind === 'person' ? vault.wrap(Buffer.from(identifier.trim()), ref).toString('base64') : '';
-  const markOf = (identifier: string) => keyed(ring.erasure, 'forgotten', normalise(identifier), FINGERPRINT_BYTES);
+    vault && SEALED.has(kind) ? vault.wrap(Buffer.from(identifier.trim()), ref).toString('base64') : '';
+  const markOf = (identifier: string) => keyed(ring.erasure, 'forgotten', normalised(identifier), FINGERPRINT_BYTES);
 
   return {
     of(kind, identifier, fresh) {
@@ -164,10 +170,4 @@ export function createPseudonyms({ ring: first, table, vault }: PseudonymsOption
       cache.clear();
     },
   };
-}
-
-/** One person, one reference: composed Unicode form, no outer spaces, e-mail addresses in lower case. */
-function normalise(identifier: string): string {
-  const trimmed = identifier.normalize('NFKC').trim();
-  return trimmed.includes('@') ? trimmed.toLowerCase() : trimmed;
 }

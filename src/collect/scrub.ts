@@ -11,9 +11,28 @@ export interface Find {
 
 /** Texts remembered with what is left of them: most are labels and messages that come again. */
 const known = new LRUCache<string, Redacted>({ max: 20_000 });
-/** Attributes that name a person or a secret by themselves: whatever stands there is left out. */
-const PERSONAL_KEY =
-  /(?:^|[._-])(?:e?mail|phone|msisdn|mobile|(?:user|first|last|full|display|given|family)[._-]?name|passw(?:or)?d|passwd|pwd|passphrase|secret|token|otp|pin|seed|cookie|authorization|ssn|iban|birth[._-]?(?:day|date))$/i;
+/** Longer texts do not come again, and would fill the memory. */
+const MAX_KNOWN = 256;
+
+/** Words with which the name of an attribute ends that says a person or a secret by itself: whatever stands there is left out. */
+const TELLING = new Set(
+  'email mail phone msisdn mobile login upn sub username surname password passwd pwd passphrase passcode secret token otp totp hotp pin seed cookie authorization ssn iban birthday birthdate'.split(
+    ' ',
+  ),
+);
+/** The same of two words. */
+const TELLING_PAIRS =
+  /(?:^| )(?:(?:e?mail|phone|mobile) (?:address|number|no)|(?:user|first|last|full|display|given|family) name|user id|(?:api|access|private|secret) key|(?:otp|totp|recovery|backup|verification|security|sms|mfa|pass) codes?|birth (?:day|date))$/;
+
+/** Whether the name of an attribute, in whatever way its words are joined, says that its value is somebody's or a secret. */
+function isTelling(key: string): boolean {
+  const words = key
+    .replace(/([a-z0-9])([A-Z])/g, '$1 $2')
+    .toLowerCase()
+    .split(/[^a-z0-9]+/)
+    .filter(Boolean);
+  return TELLING.has(words.at(-1) ?? '') || words.join(' ') === 'code' || TELLING_PAIRS.test(words.join(' '));
+}
 
 /**
  * Fields that hold versions: four numbers are one rather than an address where the first is small or the last is 0, as in 2.4.1.7 and
@@ -32,7 +51,7 @@ export function scrub(field: string, text: string, finds: Find[]): string {
 
 function remember(text: string): Redacted {
   const redacted = redact(text);
-  known.set(text, redacted);
+  if (text.length <= MAX_KNOWN) known.set(text, redacted);
   return redacted;
 }
 
@@ -40,7 +59,7 @@ function remember(text: string): Redacted {
 export function scrubAttributes(attributes: Record<string, string>, finds: Find[]): Record<string, string> {
   const entries = Object.entries(attributes).map(([key, value]): [string, string] => [
     scrub('attributes', key, finds),
-    PERSONAL_KEY.test(key) ? LEFT_OUT : scrub('attributes', value, finds),
+    isTelling(key) ? LEFT_OUT : scrub('attributes', value, finds),
   ]);
   return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
 }

@@ -1,25 +1,38 @@
 /** Takes a user out of the reference core: enrollments, factors, and events that still wait to be delivered. */
 import { existsSync } from 'node:fs';
+import { normalised } from '../privacy/identifier.ts';
 import { openCoreStorage } from './storage.ts';
 
 /**
- * Rows that went from the core's file; it may be in use. Kept answers name no user, are encrypted, and expire by themselves.
- * @param user as the host application names it
+ * What went from the core's file, which may be in use: rows, and the spellings under which the user stood there. Kept answers name no user,
+ * are encrypted, and expire within a day.
  */
-export function eraseUser(path: string, user: string): number {
-  if (!existsSync(path)) return 0;
+export function eraseUser(path: string, user: string): { rows: number; spellings: string[] } {
+  if (!existsSync(path)) return { rows: 0, spellings: [] };
   const storage = openCoreStorage(path);
   try {
-    storage.exec('PRAGMA secure_delete = ON; PRAGMA busy_timeout = 5000');
+    storage.exec('PRAGMA busy_timeout = 5000');
+    const wanted = normalised(user);
+    const spellings = new Set<string>();
+    const isTheirs = (each: string | undefined) => {
+      const found = each !== undefined && normalised(each) === wanted;
+      if (found) spellings.add(each);
+      return found;
+    };
     const rows = storage.transaction(() => {
       const waiting = storage.all<{ n: number; event: string }>('SELECT n, event FROM outbox');
-      const theirs = waiting.filter(({ event }) => (JSON.parse(event) as { user?: string }).user === user);
+      const theirs = waiting.filter(({ event }) => isTheirs((JSON.parse(event) as { user?: string }).user));
       for (const { n } of theirs) storage.run('DELETE FROM outbox WHERE n = ?', n);
-      const others = ['enrollments', 'factors'].map((table) => storage.run(`DELETE FROM ${table} WHERE user = ?`, user));
-      return others.reduce((sum, count) => sum + count, theirs.length);
+      let count = theirs.length;
+      for (const table of ['enrollments', 'factors']) {
+        const users = storage.all<{ user: string }>(`SELECT DISTINCT user FROM ${table}`).filter(({ user: each }) => isTheirs(each));
+        for (const { user: each } of users) count += storage.run(`DELETE FROM ${table} WHERE user = ?`, each);
+      }
+      return count;
     });
-    storage.exec('PRAGMA wal_checkpoint(TRUNCATE)');
-    return rows;
+    // Rows that went before, of delivered events, may still stand in free pages.
+    storage.exec('VACUUM; PRAGMA wal_checkpoint(TRUNCATE)');
+    return { rows, spellings: [...spellings] };
   } finally {
     storage.close();
   }

@@ -1,7 +1,7 @@
 /** Version 1 of the event catalogue: every field and every type, as zod schemas. JSON Schemas are generated from here. */
 import { z } from 'zod';
 import { KIND_NAMES, KINDS } from '../privacy/detector.ts';
-import { kindsInId } from '../privacy/redact.ts';
+import { kindsInId } from '../privacy/ids.ts';
 import { parseTime, RFC3339_PATTERN } from './time.ts';
 
 const ID_PATTERN = /^[A-Za-z0-9._:/@+=-]{1,128}$/;

@@ -2,7 +2,8 @@
 import { validator } from '@exodus/schemasafe';
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
-import { kindsInId, redact } from '../privacy/redact.ts';
+import { kindsInId } from '../privacy/ids.ts';
+import { redact } from '../privacy/redact.ts';
 import { EVENT_TYPES, type Event, type EventType, eventSchema, eventSchemaOf, requiredFields } from './catalogue.ts';
 import { parseTime } from './time.ts';
 

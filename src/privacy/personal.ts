@@ -12,7 +12,13 @@ function ibanExtent(match: string): number {
   return 0;
 }
 
-const isInternational = (match: string) => parsePhoneNumber(`+${match.replace(/^00|\D/g, '')}`)?.isPossible() === true;
+/** An address of IPv6 rather than names joined by colons, as in `std::vector` and `abc::def`. */
+export const isAddress6 = (match: string) =>
+  isIPv6(match) &&
+  /\d/.test(match) &&
+  (match.split(':').filter(Boolean).length >= 3 || /^(?:::|fe80|f[cd][0-9a-f]{2}|2[0-9a-f]{3})/i.test(match));
+
+export const isInternational = (match: string) => parsePhoneNumber(`+${match.replace(/^00|\D/g, '')}`)?.isPossible() === true;
 const hasDigits = (match: string, from: number, to: number) => {
   const digits = match.replace(/\D/g, '').length;
   return digits >= from && digits <= to;
@@ -35,7 +41,7 @@ export const PERSONAL: readonly Detector[] = [
     kind: 'ip_address',
     hint: ':',
     pattern: /(?<![\w:])(?:[0-9a-f]{0,4}:){2,7}(?:[0-9a-f]{1,4}|\d{1,3}(?:\.\d{1,3}){3})?(?![\w:])/gi,
-    extent: whole(isIPv6),
+    extent: whole(isAddress6),
   },
   {
     kind: 'phone',
@@ -53,6 +59,6 @@ export const PERSONAL: readonly Detector[] = [
   {
     kind: 'phone',
     pattern:
-      /\b(?:phone|mobile|cell|msisdn|tel|sms to|call(?:ed|ing)?|texted|dial(?:led)?)(?:[ _-]?(?:no|number|nr))?["'.]?\s{0,3}[=:#]?\s{0,3}["']?(?<value>\d(?:[ ()./-]?\d){6,14})(?![\w-])/gi,
+      /\b(?:phone|mobile|cell|msisdn|tel|sms to|texted)(?:[ _-]?(?:no|number|nr))?["'.]?\s{0,3}[=:#]?\s{0,3}["']?(?<value>\d(?:[ ()./-]?\d){6,14})(?![\w-])/gi,
   },
 ];

@@ -3,6 +3,9 @@ import { type Detector, whole } from './detector.ts';
 
 /** Lengths of seeds of 10, 15, 16, 20, 25, 30, 32, 35, 40 and 64 bytes in base32 without padding. */
 const SEED_LENGTHS = new Set([16, 24, 26, 32, 40, 48, 52, 56, 64, 103]);
+/** In lower case, shorter ones look like ids of programs. */
+const MIN_LOWER_SEED = 26;
+const ANY_LENGTH_FROM = 32;
 /** Words that stand where a secret would, and are none. */
 const SAID_INSTEAD =
   /^(?:null|none|nil|undefined|true|false|empty|missing|invalid|incorrect|wrong|expired|required|rejected|revoked|unknown|denied|failed|redacted|hidden|masked|\*+|x{3,}|\.{3,})$/i;
@@ -13,13 +16,12 @@ const longestConsonants = (text: string) => Math.max(0, ...(text.match(/[B-DF-HJ
 /** Random letters of base32 in one piece, and not words written together. */
 export function isSeed(text: string): boolean {
   const letters = text.replace(/=+$/, '');
+  const { length } = letters;
   const digits = count(letters, /[2-7]/g);
-  if (letters === letters.toLowerCase()) {
-    // Hexadecimal digits and words are in lower case too.
-    return SEED_LENGTHS.has(letters.length) && digits >= (letters.length < 26 ? 3 : 2) && /[g-z]/.test(letters);
-  }
-  if (digits >= 2) return true;
-  return SEED_LENGTHS.has(letters.length) && longestConsonants(letters) >= 5 - digits;
+  if (!SEED_LENGTHS.has(length) && (length < ANY_LENGTH_FROM || digits < 3)) return false;
+  if (letters === letters.toUpperCase()) return digits >= 2 || longestConsonants(letters) >= 5 - digits;
+  // Hexadecimal digits and words are in lower case too.
+  return length >= MIN_LOWER_SEED && digits >= 2 && /[g-z]/.test(letters);
 }
 
 /** The same in groups of four, as pages show it: two that mix letters and digits, or half of them neither words nor numbers. */
@@ -30,16 +32,19 @@ function isGroupedSeed(text: string): boolean {
   return groups.filter(isMixed).length >= 2 || groups.filter((group) => !isWordOrNumber(group)).length * 2 >= groups.length;
 }
 
-/** Groups of one length, of which one mixes letters with digits as no word or number does. */
+/** Digits before letters, as in no word, number, or word with a number. */
+const isInterleaved = (group: string) => /\d[a-z]/i.test(group);
+
+/** Groups of one length that could be neither names nor versions: all of two, or two of more, are of letters between digits. */
 function isRecoveryCode(text: string): boolean {
   const groups = text.split('-');
   const [first = ''] = groups;
-  return (
-    groups.every(({ length }) => length === first.length) &&
-    groups.some((group) => /\d/.test(group) && /[a-z]/i.test(group)) &&
-    count(text, /\d/g) >= 2 &&
-    count(text, /[a-z]/gi) >= 2
-  );
+  return groups.every(({ length }) => length === first.length) && groups.filter(isInterleaved).length >= 2;
+}
+
+/** Three digits, or letters of both cases with one, as in no words joined by dashes. */
+function isToken(value: string): boolean {
+  return count(value, /\d/g) >= 3 || (/\d/.test(value) && /[a-z]/.test(value) && /[A-Z]/.test(value)) || value.length >= 40;
 }
 
 function isBasic(value: string): boolean {
@@ -53,28 +58,35 @@ export const SECRETS: readonly Detector[] = [
     pattern: /-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----[^-]{0,8000}(?:-{1,5}END [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-{0,5})?/g,
   },
   { kind: 'otpauth_uri', pattern: /otpauth(?:-migration)?:[^\s"'<>]{2,2048}/gi },
-  { kind: 'jwt', pattern: /eyJ[\w-]{8,4096}\.[\w-]{4,4096}(?:\.[\w-]{0,4096}){0,3}/g },
-  { kind: 'bearer_token', pattern: /\b(?:bearer|dpop|ssws)[ :=]{1,3}(?<value>(?=[^\s]{0,200}\d)[\w.~+/=-]{8,2048})/gi },
+  { kind: 'jwt', pattern: /(?<![\w-])eyJ[\w-]{8,4096}\.[\w-]{4,4096}(?:\.[\w-]{0,4096}){0,3}/g },
+  { kind: 'bearer_token', pattern: /\b(?:bearer|dpop|ssws)[ :=]{1,3}(?<value>[\w.~+/=-]{8,2048})/gi, extent: whole(isToken) },
   { kind: 'bearer_token', pattern: /\bbasic\s{1,3}(?<value>[A-Za-z0-9+/]{6,512}={0,2})/gi, extent: whole(isBasic) },
   {
     kind: 'api_token',
-    // GitHub, GitLab, Slack, Stripe, AWS, Google, SendGrid, npm, Standard Webhooks, Twilio: prefixes that their makers document.
+    // Muster, GitHub, GitLab, Slack, Stripe, AWS, Google, SendGrid, npm, Standard Webhooks, Twilio: prefixes that their makers document.
     pattern:
-      /(?<![A-Za-z0-9])(?:gh[pousr]_[A-Za-z0-9]{30,255}|github_pat_\w{22,255}|gl(?:pat|dt|rt)-[\w-]{16,255}|xox[abeoprs]-[A-Za-z0-9-]{10,255}|[rs]k_(?:live|test)_[A-Za-z0-9]{10,255}|(?:AKIA|ASIA)[A-Z0-9]{16}|AIza[\w-]{35}|ya29\.[\w-]{20,512}|SG\.[\w-]{16,64}\.[\w-]{16,64}|npm_[A-Za-z0-9]{30,64}|whsec_[A-Za-z0-9+/]{24,120}={0,2}|SK[0-9a-f]{32})(?![A-Za-z0-9])/g,
+      /(?<![A-Za-z0-9])(?:gh[pousr]_[A-Za-z0-9]{30,255}|github_pat_\w{22,255}|gl(?:pat|dt|rt)-[\w-]{16,255}|xox[abeoprs]-[A-Za-z0-9-]{10,255}|[rs]k_(?:live|test)_[A-Za-z0-9]{10,255}|(?:AKIA|ASIA)[A-Z0-9]{16}|AIza[\w-]{35}|ya29\.[\w-]{20,512}|SG\.[\w-]{16,64}\.[\w-]{16,64}|npm_[A-Za-z0-9]{30,64}|whsec_[A-Za-z0-9+/]{24,120}={0,2}|muster_[0-9a-f]{8}_[\w-]{43}|SK[0-9a-f]{32})(?![A-Za-z0-9])/g,
   },
   { kind: 'credential', hint: '://', pattern: /\b[a-z][a-z0-9+.-]{1,20}:\/\/(?<value>[^\s/:@]{1,128}:[^\s/@]{1,128}@)/gi },
   {
     kind: 'credential',
     pattern:
-      /(?:pass(?:word|wd|phrase)|pwd|secret|api[_-]?key|(?:access|refresh|id|auth|session|csrf)[_-]?token|authorization|cookie|seed)["']?\s{0,3}[=:]\s{0,3}["']?(?<value>[^\s"',;&}\])[]{4,512})/gi,
+      /(?:pass(?:word|wd|phrase)|pwd|secret|api[_-]?key|(?:access|refresh|id|auth|session|csrf)[_-]?token|authorization|cookie|seed)(?:\s{0,3}=\s{0,3}["']?|["']\s{0,3}[:=]\s{0,3}["'])(?<value>[^\s"',;&}\])[]{4,512})/gi,
+    extent: whole((value) => !SAID_INSTEAD.test(value)),
+  },
+  {
+    kind: 'credential',
+    pattern:
+      /(?:pass(?:word|wd|phrase)|pwd|secret|api[_-]?key|(?:access|refresh|id|auth|session|csrf)[_-]?token|authorization|cookie|seed)\s{0,3}:\s{0,3}["']?(?<value>[^\s"',;&}\])[]{4,512})/gi,
+    // After a colon people write sentences.
     extent: whole((value) => !SAID_INSTEAD.test(value) && (/\d/.test(value) || /[a-z][A-Z]|[^\w.:/-]/.test(value))),
   },
   {
     kind: 'recovery_code',
     pattern:
-      /\b(?:recovery|backup|scratch)[ _-]?(?:codes?|keys?)["']?\s{0,3}(?:is|was|=|:|#)?\s{0,3}["']?(?<value>(?=[\w -]{0,40}\d)[A-Za-z0-9]{4,40}(?:[ -][A-Za-z0-9]{4,10}){0,7})(?![A-Za-z0-9])/gi,
-    // Of what follows, the first word without a digit ends the code.
-    extent: (value) => /^(?: ?(?=[A-Za-z-]{0,40}\d)[A-Za-z0-9-]+)+/.exec(value)?.[0].length ?? 0,
+      /\b(?:recovery|backup|scratch)[ _-]?(?:codes?|keys?)["']?\s{0,3}(?:is|was|=|:|#)?\s{0,3}["']?(?<value>(?=[\w ,-]{0,40}\d)[A-Za-z0-9]{4,40}(?:(?:, ?|[ -])[A-Za-z0-9]{4,40}){0,19})(?![A-Za-z0-9])/gi,
+    // Of what follows, the first word without a digit ends the codes.
+    extent: (value) => /^(?:(?:, ?| )?(?=[A-Za-z-]{0,40}\d)[A-Za-z0-9-]+)+/.exec(value)?.[0].length ?? 0,
   },
   {
     kind: 'recovery_code',
@@ -85,12 +97,26 @@ export const SECRETS: readonly Detector[] = [
   {
     kind: 'one_time_code',
     pattern:
-      /\b(?:otp|pin|passcode|(?:verification|security|login|one[- ]?time|sms|mfa|2fa|auth(?:entication)?)[ _-]?(?:code|pin|passcode|password))["']?\s{0,3}(?:is|was|=|:|#)?\s{0,3}["']?(?<value>\d(?:[ -]?\d){3,9})(?![\w-])/gi,
+      /\b(?:[th]?otp(?:[ _-]?codes?)?|pin|passcode|(?:verification|security|login|one[- ]?time|sms|mfa|2fa|auth(?:entication)?)[ _-]?(?:code|pin|passcode|password))["']?\s{0,3}(?:is|was|=|:|#)\s{0,3}["']?(?<value>\d(?:[ -]?\d){3,9})(?![\w-])/gi,
   },
+  // Without anything in between, shorter numbers are counts, years and codes of errors.
   {
     kind: 'one_time_code',
     pattern:
-      /(?<!(?:error|status|response|result|exit|reason|http|sub|vendor|provider|native|sql|country|zip|postal|area|fault|return|failure)[ _-]?)\bcode["']?\s{0,3}(?:is|=|:)\s{0,3}["']?(?<value>\d{6,8}|\d{3}[ -]\d{3})(?![\w-])/gi,
+      /\b(?:[th]?otp(?:[ _-]?codes?)?|pin|passcode|(?:verification|security|login|one[- ]?time|sms|mfa|2fa|auth(?:entication)?)[ _-]?(?:code|pin|passcode|password))\s{1,3}["']?(?<value>\d{6,8}|\d{3}[ -]\d{3})(?![\w-])/gi,
+  },
+  { kind: 'one_time_code', pattern: /(?<![\w-])(?:\d{6,8}|\d{3}[ -]\d{3})(?= is (?:your|the) )/gi },
+  {
+    kind: 'one_time_code',
+    pattern:
+      /\b(?:your|the|this|enter(?:ed)?|use|using|typed|sent) (?:[a-z]{1,16} )?code["']?\s{0,3}(?:is|was|=|:)?\s{0,3}["']?(?<value>\d{6,8}|\d{3}[ -]\d{3})(?![\w-])/gi,
+  },
+  { kind: 'one_time_code', pattern: /["']code["']\s{0,3}:\s{0,3}["'](?<value>\d{6,8})(?=["'])/gi },
+  {
+    kind: 'one_time_code',
+    // Codes of errors of Entra and others begin with 5 or 7.
+    pattern:
+      /(?<!(?:error|status|response|result|exit|reason|http|sub|vendor|provider|native|sql|country|zip|postal|area|fault|return|failure)[ _-]?)\bcode=(?<value>[0-4689]\d{5,7})(?![\w-])/gi,
   },
   {
     kind: 'base32_seed',

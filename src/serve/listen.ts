@@ -42,11 +42,11 @@ export function assertSafe(
   { host, behindProxy, tlsCert }: { host: string; behindProxy: boolean; tlsCert?: string | undefined },
   hasKeys: boolean,
 ): void {
-  if (isLoopback(host)) return;
+  if (isLoopback(host) && !behindProxy) return;
   if (!hasKeys)
     throw new MusterError(
       'MUSTER_BAD_ARGUMENT',
-      `--host ${host}: others could reach Muster without a key; make one with muster keys create --scope admin, or name the file of keys with MUSTER_KEYS`,
+      `${behindProxy ? '--behind-proxy' : `--host ${host}`}: others could reach Muster without a key; make one with muster keys create --scope admin, or name the file of keys with MUSTER_KEYS`,
     );
   if (tlsCert === undefined && !behindProxy)
     throw new MusterError(

@@ -9,6 +9,7 @@ import { BESIDE_ALERTS } from '../slo/alerts/index.ts';
 import type { Evaluation } from '../slo/evaluator.ts';
 import { type Cause, causeName } from '../slo/explain.ts';
 import type { Slo } from '../slo/openslo.ts';
+import type { DiskUse } from '../store/disk.ts';
 
 /** Gauges of the default set whose names break the naming rules of Prometheus; `promtool check metrics` refuses them. */
 const MISNAMED = ['nodejs_active_handles_total', 'nodejs_active_requests_total', 'nodejs_active_resources_total'];
@@ -44,7 +45,12 @@ function boundedLabel(): (value: string) => string {
 }
 
 /** A registry of its own, so that tests and processes do not share one. */
-export function createMetrics(deps: { lagSeconds: () => number; openExposures: () => number }): Metrics {
+export function createMetrics(deps: {
+  lagSeconds: () => number;
+  openExposures: () => number;
+  /** What the disk has, asked for at most once in five minutes; undefined while the store is opening. */
+  disk?: () => Promise<DiskUse | undefined>;
+}): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   for (const name of MISNAMED) registry.removeSingleMetric(name);
@@ -147,6 +153,7 @@ export function createMetrics(deps: { lagSeconds: () => number; openExposures: (
       this.set(deps.lagSeconds());
     },
   });
+  showDisk(registers, deps.disk);
   const pending = new Gauge({
     name: METRICS.pendingAttempts,
     help: 'Attempts that have started and neither ended nor passed their deadline.',
@@ -199,4 +206,45 @@ export function createMetrics(deps: { lagSeconds: () => number; openExposures: (
     observeIntake: (seconds) => intake.observe(seconds),
     observeRequest: (operation, seconds) => requests.observe({ operation }, seconds),
   };
+}
+
+const DISK_EVERY_MS = 5 * 60_000;
+
+function showDisk(registers: Registry[], disk: (() => Promise<DiskUse | undefined>) | undefined): void {
+  let known: DiskUse | undefined;
+  let asking: Promise<void> | undefined;
+  let askedAtMs = Number.NEGATIVE_INFINITY;
+  const look = async () => {
+    if (disk && performance.now() - askedAtMs > DISK_EVERY_MS) {
+      askedAtMs = performance.now();
+      asking = disk().then(
+        (use) => {
+          known = use;
+          if (!use) askedAtMs = Number.NEGATIVE_INFINITY;
+        },
+        () => {},
+      );
+    }
+    await asking;
+    return known;
+  };
+  // Until the store is open nothing is known, and 0 would be an alarm.
+  const gauge = (name: string, help: string, pick: (use: DiskUse) => number) =>
+    new Gauge({
+      name,
+      help,
+      registers,
+      async collect() {
+        const use = await look();
+        this.set(use ? pick(use) : Number.NaN);
+      },
+    });
+  gauge(METRICS.diskFree, 'Bytes that the disk of the data directory has left.', ({ freeBytes }) => freeBytes);
+  gauge(METRICS.tableBytes, 'Bytes that the tables take.', ({ tableBytes }) => tableBytes);
+  gauge(METRICS.logBytes, 'Bytes of the log that are not loaded yet.', ({ logBytes }) => logBytes);
+  gauge(
+    METRICS.diskFull,
+    'Seconds until the disk is full at the pace of the last day; +Inf when nothing grows.',
+    ({ secondsUntilFull }) => secondsUntilFull ?? Number.POSITIVE_INFINITY,
+  );
 }

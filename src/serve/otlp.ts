@@ -13,6 +13,7 @@ import type { Find } from '../collect/scrub.ts';
 import { MusterError } from '../errors.ts';
 import { httpBounds, type TimeBounds } from '../events/checker.ts';
 import type { SpanRow } from '../store/span-row.ts';
+import type { Caller } from './access/gate.ts';
 import type { Admit } from './admission.ts';
 import { drain } from './body.ts';
 import { type IngestHandler, mediaTypeOf } from './ingest.ts';
@@ -65,10 +66,11 @@ export function createOtlp(signal: Signal, deps: OtlpDeps): IngestHandler {
           recordsOf(signal, decoded(signal, encoding, body)),
           httpBounds(deps.now()),
           deps.onFound,
+          refuses,
         );
         const candidates = events.map((record) => ({ value: eventOf(record, deps.fingerprint) }));
         const [{ rejected }] = await Promise.all([intake.accept(candidates, 'live', refuses), intake.keepSpans(spans)]);
-        const wrong = Array.from({ length: unusable }, () => 'a span without valid ids and times');
+        const wrong = Array.from({ length: unusable }, () => 'a span without valid ids and times, or of a source that the key is not for');
         return { encoding, rejected: [...rejected.map(({ index, message }) => `event ${index}: ${message}`), ...wrong] };
       },
     );
@@ -108,7 +110,7 @@ function decoded(signal: Signal, encoding: Encoding, body: Buffer): unknown {
 const RECORDS_PER_SLICE = 250;
 
 /** What becomes of the records of a request; a span that is an event may be without times of a span. */
-async function sorted(records: Iterable<OtlpRecord>, bounds: TimeBounds, onFound: OtlpDeps['onFound']) {
+async function sorted(records: Iterable<OtlpRecord>, bounds: TimeBounds, onFound: OtlpDeps['onFound'], refuses: Caller['refuses']) {
   const events: OtlpRecord[] = [];
   const spans: SpanRow[] = [];
   let unusable = 0;
@@ -120,6 +122,10 @@ async function sorted(records: Iterable<OtlpRecord>, bounds: TimeBounds, onFound
     if (isSpan(record, bounds)) {
       const finds: Find[] = [];
       const span = spanOf(record, finds);
+      if (refuses?.({ source: span.service }) !== undefined) {
+        if (!isEvent(record)) unusable += 1;
+        continue;
+      }
       spans.push(span);
       if (finds.length > 0) onFound(span.service, finds);
     } else if (record.signal === 'traces' && !isEvent(record)) unusable += 1;

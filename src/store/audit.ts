@@ -4,13 +4,19 @@
  */
 import { createHash, createHmac, randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { MusterError, systemCode } from '../errors.ts';
+import { systemCode } from '../errors.ts';
 import { writeDurably } from './durable-files.ts';
 import type { Engine } from './engine.ts';
 
 const SALT_BYTES = 16;
 /** What stands before the first entry. */
 const GENESIS = '0'.repeat(64);
+
+interface Link {
+  seq: number;
+  hash: string;
+}
+const START: Link = { seq: 0, hash: GENESIS };
 const STRUCTURE =
   'seq UInt64, at Int64, actor_ref String, actor_salt String, actor_commitment String, action String, target String, target_salt String, target_commitment String, reason String, prev_hash String, hash String';
 
@@ -65,13 +71,14 @@ export function openAudit(deps: { engine: Engine; key: Buffer; headPath: string;
          target_commitment, reason, prev_hash, hash FROM audit_entries AS e ${where} ORDER BY seq
        SETTINGS output_format_json_quote_64bit_integers = 0`,
     );
-  const head = async (): Promise<{ seq: number; hash: string }> => {
+  const macOf = ({ seq, hash }: Link) => createHmac('sha256', deps.key).update(`head\0${seq}\0${hash}`).digest('hex');
+  /** The head as it was written; undefined when it is not there, or not ours. */
+  const head = async (): Promise<Link | undefined> => {
     try {
-      return JSON.parse(await readFile(deps.headPath, 'utf8')) as { seq: number; hash: string };
+      const { seq, hash, mac } = JSON.parse(await readFile(deps.headPath, 'utf8')) as Link & { mac: string };
+      return macOf({ seq, hash }) === mac ? { seq, hash } : undefined;
     } catch (error) {
-      if (systemCode(error) === 'ENOENT') return { seq: 0, hash: GENESIS };
-      if (error instanceof SyntaxError)
-        throw new MusterError('MUSTER_INTERNAL', `${deps.headPath} does not hold the head of the audit log`);
+      if (systemCode(error) === 'ENOENT' || error instanceof SyntaxError) return undefined;
       throw error;
     }
   };
@@ -79,7 +86,7 @@ export function openAudit(deps: { engine: Engine; key: Buffer; headPath: string;
   let writing: Promise<unknown> = Promise.resolve();
   const record = async ({ actorRef, action, target, reason }: AuditEntry) => {
     const [last] = await rows('WHERE seq = (SELECT max(seq) FROM audit_entries)');
-    const known = await head();
+    const known = (await head()) ?? START;
     const before = last && last.seq >= known.seq ? { seq: last.seq, hash: last.hash } : known;
     const [actorSalt, targetSalt] = [newSalt(), newSalt()];
     const row: Row = {
@@ -100,7 +107,7 @@ export function openAudit(deps: { engine: Engine; key: Buffer; headPath: string;
     await deps.engine.withFile('audit', JSON.stringify(Object.values(row)), 'JSONCompactEachRow', STRUCTURE, (file) =>
       session.run(`INSERT INTO audit_entries SELECT * REPLACE (fromUnixTimestamp64Milli(at, 'UTC') AS at) FROM ${file}`),
     );
-    await writeDurably(deps.headPath, JSON.stringify({ seq: row.seq, hash: row.hash }));
+    await writeDurably(deps.headPath, JSON.stringify({ seq: row.seq, hash: row.hash, mac: macOf(row) }));
   };
 
   return {
@@ -111,11 +118,20 @@ export function openAudit(deps: { engine: Engine; key: Buffer; headPath: string;
     },
     async verify() {
       const all = await rows();
-      const known = await head();
-      let before = { seq: 0, hash: GENESIS };
+      const written = await head();
+      // The head is written after the entry: at the first one it may be missing.
+      if (!written && all.length > 1)
+        return {
+          entries: all.length,
+          head: all.at(-1)?.hash ?? GENESIS,
+          broken: { seq: all.length, why: 'the head of the log is missing or was changed' },
+        };
+      const known = written ?? START;
+      const lastForget = all.findLast(({ action }) => action === 'forget')?.seq ?? 0;
+      let before = START;
       const verdict = (broken: AuditVerdict['broken']) => ({ entries: all.length, head: all.at(-1)?.hash ?? GENESIS, broken });
       for (const row of all) {
-        const why = problemOf(row, before, hashOf);
+        const why = problemOf(row, before, hashOf, row.seq < lastForget);
         if (why !== undefined) return verdict({ seq: row.seq, why });
         // The head may be behind by the entry at which the process ended, never elsewhere.
         if (row.seq === known.seq && row.hash !== known.hash) return verdict({ seq: row.seq, why: 'it is not the entry that was written' });
@@ -127,13 +143,14 @@ export function openAudit(deps: { engine: Engine; key: Buffer; headPath: string;
   };
 }
 
-function problemOf(row: Row, before: { seq: number; hash: string }, hashOf: (row: Row) => string): string | undefined {
+/** @param mayBeErased whether somebody was forgotten after the entry: then its target may have been that person */
+function problemOf(row: Row, before: Link, hashOf: (row: Row) => string, mayBeErased: boolean): string | undefined {
   if (row.seq !== before.seq + 1) return `entry ${before.seq + 1} is missing`;
   if (row.prev_hash !== before.hash) return 'it does not follow the entry before it';
   if (hashOf(row) !== row.hash) return 'it was changed';
-  if (row.actor_salt !== '' && commitment(row.actor_salt, row.actor_ref) !== row.actor_commitment) return 'its actor was changed';
-  if (row.target_salt !== '' && commitment(row.target_salt, row.target) !== row.target_commitment) return 'its target was changed';
-  if ((row.actor_salt === '' && row.actor_ref !== '') || (row.target_salt === '' && row.target !== '')) return 'a person was put into it';
+  if (commitment(row.actor_salt, row.actor_ref) !== row.actor_commitment) return 'its actor was changed';
+  const isErased = mayBeErased && row.target === '' && row.target_salt === '';
+  if (!isErased && commitment(row.target_salt, row.target) !== row.target_commitment) return 'its target was changed';
   return undefined;
 }
 

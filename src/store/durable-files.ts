@@ -8,7 +8,7 @@ const KEY_BYTES = 32;
 
 /** Writes a whole file such that a crash leaves the old one or the new one. */
 export async function writeDurably(path: string, text: string, mode = 0o600): Promise<void> {
-  const temporary = `${path}.new`;
+  const temporary = `${path}.${randomBytes(4).toString('hex')}.new`;
   const file = await open(temporary, 'w', mode);
   try {
     await file.writeFile(text);

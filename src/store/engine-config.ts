@@ -4,7 +4,7 @@ import { TABLES } from '../names.ts';
 /** What Muster itself needs. Everything that reaches the network, other databases or the process is left out, for all. */
 const GRANTS = [
   'GRANT SELECT, INSERT, ALTER, CREATE DATABASE, CREATE TABLE, CREATE VIEW, DROP, TRUNCATE, OPTIMIZE ON *.*',
-  'GRANT CREATE TEMPORARY TABLE, KILL QUERY ON *.*',
+  'GRANT CREATE TEMPORARY TABLE, KILL QUERY, BACKUP ON *.*',
   'GRANT FILE ON *.*',
 ];
 
@@ -22,8 +22,10 @@ const escaped = (text: string) => text.replaceAll('&', '&amp;').replaceAll('<', 
 /**
  * ClickHouse server configuration, as XML.
  * @param usersFile where {@link usersConfig} is; the engine does not heed users in the same file
+ * @param backupFolder backups are only written to and read from there
  */
-export const engineConfig = (usersFile: string): string => `<clickhouse>
+export const engineConfig = (usersFile: string, backupFolder: string): string => `<clickhouse>
+  <backups><allowed_path>${escaped(backupFolder)}</allowed_path></backups>
   <users_config>${escaped(usersFile)}</users_config>
   <user_directories><users_xml><path>${escaped(usersFile)}</path></users_xml></user_directories>
 </clickhouse>

@@ -20,6 +20,8 @@ export interface Session {
 }
 
 export interface Engine {
+  /** Name of the ClickHouse database. */
+  readonly database: string;
   session(role: Role): Session;
   /** A connection of its own for one statement from outside: settings, parameters and leftovers of others are not there. */
   untrusted(): Promise<RawSession>;
@@ -46,7 +48,7 @@ export async function openEngine(options: { path: string; scratch: string; datab
   const path = resolve(options.path);
   const [configFile, usersFile] = ['engine.xml', 'users.xml'].map((name) => resolve(join(options.scratch, name))) as [string, string];
   await writeFile(usersFile, usersConfig(), { mode: 0o600 });
-  await writeFile(configFile, engineConfig(usersFile), { mode: 0o600 });
+  await writeFile(configFile, engineConfig(usersFile, resolve(options.scratch)), { mode: 0o600 });
   // The first connection gives the engine its configuration, and keeps it open while others come and go.
   const keeper = rawSession(path, configFile);
   const close = async () => {
@@ -67,6 +69,7 @@ export async function openEngine(options: { path: string; scratch: string; datab
 
   let scratchNumber = 0;
   return {
+    database,
     session(role) {
       const entry = clients.get(role);
       if (!entry) throw new Error(`no such role: ${role}`);

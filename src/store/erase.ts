@@ -93,7 +93,11 @@ export async function eraseFromTables(
      FROM (SELECT * FROM events WHERE ${theirs})`,
   );
   await rewrite(`events DELETE WHERE ${theirs}`);
-  await rewrite(`events UPDATE actor_ref = '' WHERE actor_ref IN ${refs}`);
+  // Of what the person did to others, where from and with what.
+  const theirTraces = ['device_ref', 'session_ref', 'ip', 'user_agent', 'user_agent_ref', 'reason']
+    .map((column) => `${column} = ''`)
+    .join(', ');
+  await rewrite(`events UPDATE actor_ref = '', ${theirTraces} WHERE actor_ref IN ${refs}`);
   for (const table of ['attempt_states', 'recovery_states']) await rewrite(`${table} UPDATE user_ref = ${anonymous} WHERE ${theirs}`);
   const hashes = '(SELECT groupArray(sipHash64(ref)) FROM erasing)';
   await rewrite(
@@ -101,10 +105,20 @@ export async function eraseFromTables(
   );
   await rewrite(`dead_letters_log DELETE WHERE hasAny(refs, ${list})`);
   await rewrite(`maintenance_log UPDATE actor_ref = '' WHERE actor_ref IN ${refs}`);
-  await rewrite(`audit_entries UPDATE actor_ref = '', actor_salt = '' WHERE actor_ref IN ${refs}`);
   await rewrite(`audit_entries UPDATE target = '', target_salt = '' WHERE target IN ${refs}`);
   await session.run('TRUNCATE TABLE erasing');
   return erased;
+}
+
+/** When the latest event of these references happened, in milliseconds since 1970; 0 when there is none. */
+export async function latestOf(engine: Engine, refs: readonly string[]): Promise<number> {
+  const [row] = await engine
+    .session('tidy')
+    .rows<{ ms: number }>(
+      'SELECT toFloat64(max(toUnixTimestamp64Milli(time))) AS ms FROM events WHERE user_ref IN ({refs:Array(String)})',
+      { refs },
+    );
+  return row?.ms ?? 0;
 }
 
 /** Waits until the files of the engine are gone that held what has been rewritten; new ones come and go all the time. Returns whether they are. */

@@ -32,7 +32,6 @@ export function referenceRows(payload: Buffer): ReferenceRow[] {
 }
 
 const SCHEMA = `
-  PRAGMA secure_delete = ON;
   CREATE TABLE IF NOT EXISTS refs (
     ref TEXT PRIMARY KEY, kind TEXT NOT NULL, key INTEGER NOT NULL, sealed BLOB
   ) STRICT, WITHOUT ROWID;
@@ -69,7 +68,9 @@ export interface ReferenceTable {
   hasAliases(): boolean;
   /** What is kept of a reference. */
   find(ref: string): { kind: string; sealed: Buffer | null } | undefined;
-  /** How many references there are, and how many the given key does not lead to yet. */
+  /** All sealed identifiers, some at a time. */
+  sealed(): Iterable<{ ref: string; sealed: Buffer }[]>;
+  /** How many references there are, and how many people the given key does not lead to yet. */
   counts(key: number): { all: number; behind: number };
   /** Takes a person out; twice changes nothing. */
   forget(person: Departure): void;
@@ -126,13 +127,27 @@ export function openReferenceTable(path: string): ReferenceTable {
     },
     counts(key) {
       const all = database.one<{ n: number }>('SELECT count(*) AS n FROM refs')?.n ?? 0;
+      // Who came back after being forgotten is known by the mark, under every key.
       const behind =
         database.one<{ n: number }>(
-          'SELECT count(*) AS n FROM refs WHERE key != ? AND ref NOT IN (SELECT ref FROM aliases WHERE key = ?)',
+          `SELECT count(*) AS n FROM refs WHERE kind = 'person' AND key != ?
+             AND ref NOT IN (SELECT ref FROM aliases WHERE key = ?) AND ref NOT IN (SELECT fresh FROM forgotten)`,
           key,
           key,
         )?.n ?? 0;
       return { all, behind };
+    },
+    *sealed() {
+      for (let after = ''; ; ) {
+        const rows = database.all<{ ref: string; sealed: Uint8Array }>(
+          'SELECT ref, sealed FROM refs WHERE ref > ? AND sealed IS NOT NULL ORDER BY ref LIMIT ?',
+          after,
+          ROWS_PER_SAVE,
+        );
+        if (rows.length === 0) return;
+        yield rows.map(({ ref, sealed }) => ({ ref, sealed: Buffer.from(sealed) }));
+        after = rows.at(-1)?.ref ?? '';
+      }
     },
     forget({ refs, mark, atMs, fresh }) {
       database.transaction(() => {

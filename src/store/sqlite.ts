@@ -19,7 +19,7 @@ export function openSqlite(path: string, schema: string): Sqlite {
   // Made before SQLite opens it, with the mode that SQLite then gives to its journals too.
   closeSync(openSync(path, 'a', 0o600));
   const database = new DatabaseSync(path);
-  database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; ${schema}`);
+  database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; ${schema}`);
   const statements = new Map<string, ReturnType<DatabaseSync['prepare']>>();
   const prepared = (sql: string) => {
     const known = statements.get(sql) ?? database.prepare(sql);

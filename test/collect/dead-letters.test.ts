@@ -64,30 +64,45 @@ test('what is wrong stays, with the reason and a copy that says nothing of anybo
     ...OLD,
     time: TODAY,
     duration_ms: -1,
-    nickname: 'mail ada@example.org',
+    password: 'hunter2hunter',
     'ada@example.org': 'yes',
     more: { name: 'Ada' },
-    device: 7,
+    otp: 492817,
+    reason: `mail to ${'x'.repeat(240)} ada@example.org`,
     attributes: { email: 'ada', plan: 'gold' },
   };
   await accept([wrong, 'Ada', [1], null, { id: 'ada@example.org', source: 'bad source' }]);
   await services.intake.accept([{ unreadable: 'not valid JSON' }], 'live');
   const kept = await letters();
-  expect(JSON.stringify(kept)).not.toMatch(/ada@|Ada"|203\.0\.113\.9/);
+  expect(JSON.stringify(kept)).not.toMatch(/ada@|Ada"|203\.0\.113\.9|hunter2|492817/);
   expect(kept.filter(({ record }) => record === '').map(({ reason }) => reason)).toEqual(
     expect.arrayContaining(['not valid JSON', 'expected an event: a JSON object']),
   );
   const [copy] = kept.filter(({ source }) => source === 'app').map(({ record }) => JSON.parse(record) as object);
   expect(copy).toMatchObject({
     duration_ms: -1,
-    nickname: 'mail [email]',
-    '[email]': 'yes',
+    password: '[left out]',
+    '[email]': '[left out]',
     more: '[left out]',
-    device: '[left out]',
+    otp: '[left out]',
+    reason: expect.not.stringContaining('ada'),
     attributes: { email: '[left out]', plan: 'gold' },
   });
   expect(await retry()).toMatchObject({ read: 2, accepted: 0, rejected: 2, errors: [expect.anything(), expect.anything()] });
   expect(await letters()).toEqual(kept);
+});
+
+test('a field that is not of its kind leaves no copy: driven again, it would be another event', async () => {
+  for (const wrong of [
+    { user: 4711 },
+    { device: { name: 'x' } },
+    { reason: ['x'] },
+    { user: 'x'.repeat(513) },
+    { user_agent: 'x'.repeat(2_000) },
+  ])
+    await accept([{ ...OLD, time: TODAY, ...wrong }]);
+  expect((await letters()).map(({ record }) => record)).toEqual(['', '', '', '', '']);
+  expect(await retry()).toMatchObject({ read: 0 });
 });
 
 test('a record of a product without a time gets one when it is driven again', async () => {

@@ -2,7 +2,9 @@
 import { randomBytes } from 'node:crypto';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { eraseUser } from '../../src/core/erase.ts';
+import { openCoreStorage } from '../../src/core/storage.ts';
 import { sloReport } from '../../src/slo/report.ts';
 import { type TestServices, takeIn, testServices } from '../support/store.ts';
 
@@ -111,7 +113,7 @@ describe('reveal', () => {
     await expect(each.people.reveal("x' OR 1", { ...BY, reason: 'curious' })).rejects.toThrow('expected a reference');
     await expect(each.people.reveal(user_ref, { ...BY, reason: ' ' })).rejects.toThrow('reason');
     const log = await each.store.read.rows('SELECT toUInt32(seq) AS seq, actor_ref, action, target, reason FROM audit_log ORDER BY seq');
-    const actor_ref = each.pseudonyms.of('person', 'operator');
+    const actor_ref = each.pseudonyms.of('operator', 'operator');
     expect(log).toEqual([
       { seq: 1, actor_ref, action: 'reveal', target: user_ref, reason: 'incident 7, see mail of [email]' },
       { seq: 2, actor_ref, action: 'reveal', target: device_ref, reason: 'curious' },
@@ -127,15 +129,32 @@ describe('reveal', () => {
   });
 });
 
+const entries = async (each: TestServices) => {
+  for (const reason of ['one', 'two', 'three', 'four']) await each.people.reveal('A'.repeat(16), { ...BY, reason }).catch(() => {});
+};
+
+test('the audit log goes on where it was, after a restart and with many at once', async () => {
+  const first = await services();
+  await entries(first);
+  const each = await reopened(first);
+  await Promise.all(Array.from({ length: 5 }, () => each.people.reveal('B'.repeat(16), { ...BY, reason: 'again' }).catch(() => {})));
+  expect(await each.people.verifyAudit()).toMatchObject({ entries: 9, broken: null });
+});
+
 describe('audit', () => {
-  const entries = async (each: TestServices) => {
-    for (const reason of ['one', 'two', 'three', 'four']) await each.people.reveal('A'.repeat(16), { ...BY, reason }).catch(() => {});
-  };
-  const tampered = async (statement: string) => {
-    const each = await services();
+  let each: TestServices;
+  beforeAll(async () => {
+    each = await testServices({ now: () => now });
+  });
+  afterAll(() => each.dispose());
+  const head = () => join(each.dataDir, 'audit-head.json');
+  const tampered = async (statement: string, afterwards?: () => Promise<void>) => {
+    await each.store.engine.session('tidy').run('TRUNCATE TABLE audit_entries');
+    await rm(head(), { force: true });
     await entries(each);
     expect(await each.people.verifyAudit()).toMatchObject({ entries: 4, broken: null });
     await each.store.engine.session('tidy').run(statement);
+    await afterwards?.();
     return (await each.people.verifyAudit()).broken;
   };
   const sync = 'SETTINGS mutations_sync = 2';
@@ -144,11 +163,13 @@ describe('audit', () => {
     ['a changed reason', `ALTER TABLE audit_entries UPDATE reason = 'x' WHERE seq = 2 ${sync}`, 2, 'it was changed'],
     ['a changed target', `ALTER TABLE audit_entries UPDATE target = 'x' WHERE seq = 3 ${sync}`, 3, 'its target was changed'],
     [
-      'another actor',
-      `ALTER TABLE audit_entries UPDATE actor_ref = 'x', actor_salt = '' WHERE seq = 3 ${sync}`,
+      'a target blanked without anybody forgotten',
+      `ALTER TABLE audit_entries UPDATE target = '', target_salt = '' WHERE seq = 3 ${sync}`,
       3,
-      'a person was put into it',
+      'its target was changed',
     ],
+    ['another actor', `ALTER TABLE audit_entries UPDATE actor_ref = 'x' WHERE seq = 3 ${sync}`, 3, 'its actor was changed'],
+    ['no actor', `ALTER TABLE audit_entries UPDATE actor_ref = '', actor_salt = '' WHERE seq = 3 ${sync}`, 3, 'its actor was changed'],
     ['a missing entry', `ALTER TABLE audit_entries DELETE WHERE seq = 2 ${sync}`, 3, 'entry 2 is missing'],
     [
       'an end that was cut off',
@@ -166,12 +187,15 @@ describe('audit', () => {
     expect(await tampered(statement)).toEqual({ seq, why });
   });
 
-  test('goes on where it was, after a restart and with many at once', async () => {
-    const first = await services();
-    await entries(first);
-    const each = await reopened(first);
-    await Promise.all(Array.from({ length: 5 }, () => each.people.reveal('B'.repeat(16), { ...BY, reason: 'again' }).catch(() => {})));
-    expect(await each.people.verifyAudit()).toMatchObject({ entries: 9, broken: null });
+  test('a head that was written to fit, or taken away, hides no end that was cut off', async () => {
+    const cut = `ALTER TABLE audit_entries DELETE WHERE seq > 2 ${sync}`;
+    const why = 'the head of the log is missing or was changed';
+    const forged = async () => {
+      const [last] = await each.store.read.rows<{ hash: string }>('SELECT hash FROM audit_log WHERE seq = 2');
+      await writeFile(head(), JSON.stringify({ seq: 2, hash: last?.hash, mac: 'x' }));
+    };
+    expect(await tampered(cut, forged)).toEqual({ seq: 2, why });
+    expect(await tampered(cut, () => rm(head()))).toEqual({ seq: 2, why });
   });
 });
 
@@ -258,15 +282,38 @@ describe('forget', () => {
       await again.store.read.rows(`SELECT count() AS n FROM events_v WHERE user_ref = '${ref}' OR actor_ref = '${ref}'`),
     ).toMatchObject([{ n: 0 }]);
 
-    // Who comes back is somebody new, and can be forgotten again.
+    // Who comes back is somebody new, and can be forgotten again: at once, while the row is still in the log.
     now = NOON + 60 * MINUTE;
     await takeIn(again, [{ ...event('ada@example.org'), time: new Date(NOON + 59 * MINUTE).toISOString(), attempt_id: 'new' }]);
     const [row] = await again.store.read.rows<{ user_ref: string }>("SELECT user_ref FROM events_v WHERE attempt_id = 'new'");
     expect(rows.map(({ user_ref }) => user_ref)).not.toContain(row?.user_ref);
     expect(row?.user_ref).not.toBe(ref);
     expect((await again.people.reveal(String(row?.user_ref), { ...BY, reason: 'incident' })).identifier).toBe('ada@example.org');
+    const known = again.pseudonyms.ring().keys.length;
+    await again.people.rotate(BY);
+    await again.intake.accept([{ value: event('cem@example.org') }], 'live');
+    const cem = again.pseudonyms.of('person', 'cem@example.org');
+    expect(await again.people.forget('cem@example.org', BY)).toMatchObject({ references: 1, events: 1, left: {} });
+    expect(again.store.references.find(cem)).toBeUndefined();
+    // Under a key that is gone, only the sealed identifier still says whose a reference is.
+    for (const { id } of again.pseudonyms.ring().keys.slice(1)) await again.people.retire(id, { ...BY, force: true });
+    expect(known).toBeGreaterThan(1);
     expect(await again.people.forget('ada@example.org', BY)).toMatchObject({ references: 1, events: 1, left: {} });
   }, 120_000);
+
+  test('the reference core forgets too, in whatever way the address is written', async () => {
+    const each = await services();
+    const path = join(each.dataDir, 'core.sqlite');
+    const storage = openCoreStorage(path);
+    const row = 'INSERT INTO outbox (event) VALUES (?)';
+    for (const user of ['Ada@Example.org', 'ben']) storage.run(row, JSON.stringify({ user, note: 'x'.repeat(500) }));
+    storage.run("DELETE FROM outbox WHERE event LIKE '%ben%'");
+    storage.run(`INSERT INTO factors VALUES ('f', 'ada@example.org', 'totp', ?, 0, 0, 'active')`, Buffer.from('wrapped'));
+    expect(eraseUser(path, 'ADA@example.org')).toEqual({ rows: 2, spellings: ['Ada@Example.org', 'ada@example.org'] });
+    storage.close();
+    const bytes = await readFile(path, 'latin1');
+    for (const text of ['Ada@Example.org', 'ada@example.org', 'ben']) expect(bytes).not.toContain(text);
+  });
 
   test('a crash in between is made good at the next start', async () => {
     const first = await services();

@@ -55,12 +55,14 @@ GET /api/events/recent read
 GET /api/events/stream read
 GET /api/pseudonyms read
 GET /api/audit/verify read
+GET /api/doctor read
 GET /api/session read
 POST /api/reveal reveal
 POST /api/maintenance admin
 DELETE /api/maintenance/:id admin
 POST /api/alerts/test admin
 POST /api/rejected/retry admin
+POST /api/backup admin
 POST /api/forget admin
 POST /api/pseudonyms/rotate admin
 POST /api/pseudonyms/retire admin
@@ -87,7 +89,7 @@ interface Layer {
 
 /** What Express has been told, with the paths under which routers are mounted. */
 function registered(): string[] {
-  const app = createApp({ api: {}, core: {}, gate: {}, metrics: {} } as unknown as ServerDeps, () => {});
+  const app = createApp({ api: { config: { maxBodyBytes: 1 } }, core: {}, gate: {}, metrics: {} } as unknown as ServerDeps, () => {});
   const routesOf = (layers: readonly Layer[], mount: string): string[] =>
     layers.flatMap((layer) => {
       if (layer.route) {
@@ -153,7 +155,11 @@ describe('with keys', () => {
         const key = who === 'nobody' ? undefined : (keys[who] ?? `muster_00000000_${'A'.repeat(43)}`);
         const isKnown = who in keys;
         const may = access === 'open' || who === access || (who === 'admin' && access !== 'reveal');
-        const status = await statusOf(method, path, key);
+        // A slash at the end is no way round.
+        const status = await statusOf(method, who === 'made-up' || path === '/' ? path : `${path}/`, key);
+        const plain = await statusOf(method, path, key);
+        if ((status === 401 || status === 403) !== (plain === 401 || plain === 403))
+          wrong.push(`${method} ${path}/ as ${who}: ${status}, without the slash ${plain}`);
         const expected = may ? 'in' : isKnown ? '403' : '401';
         const actual = status === 401 || status === 403 ? String(status) : 'in';
         // A wrong key at /login is what 401 says there.
@@ -224,6 +230,26 @@ describe('with keys', () => {
       ],
     };
     expect(await (await call('POST', '/v1/logs', key, log)).json()).toMatchObject({ partialSuccess: { rejectedLogRecords: '1' } });
+    const span = {
+      traceId: 'a'.repeat(32),
+      spanId: 'b'.repeat(16),
+      name: 'x',
+      startTimeUnixNano: `${Date.now()}000000`,
+      endTimeUnixNano: `${Date.now()}000000`,
+    };
+    const traces = (service: string) => ({
+      resourceSpans: [
+        { resource: { attributes: [{ key: 'service.name', value: { stringValue: service } }] }, scopeSpans: [{ spans: [span] }] },
+      ],
+    });
+    expect(await (await call('POST', '/v1/traces', key, traces('elsewhere'))).json()).toMatchObject({
+      partialSuccess: { rejectedSpans: '1' },
+    });
+    expect(await (await call('POST', '/v1/traces', key, traces('app'))).json()).toEqual({});
+    // Neither by import, nor by driving refused records again.
+    const records = events.map((value, i) => ({ line: i + 1, value: { ...value, id: `import-${i}` } }));
+    expect(await (await call('POST', '/api/import/muster', key, { records })).json()).toMatchObject({ accepted: 1, rejected: 3 });
+    expect(await (await call('POST', '/api/rejected/retry', keys.admin)).json()).toMatchObject({ accepted: 0 });
   });
 
   test('a key has its time, its rate, and its end', async () => {
@@ -247,6 +273,31 @@ describe('with keys', () => {
     expect(await statusOf('GET', '/api/session', made.key)).toBe(401);
     const unknown = await runMuster(['keys', 'revoke', 'nothing', '--data', muster.dataDir]);
     expect(unknown).toMatchObject({ status: 2, stderr: expect.stringContaining('muster keys list') });
+  });
+
+  test('nobody gives what they may not do, and changes at the same time are all kept', async () => {
+    const want = (scopes: string[]) => ({ scopes });
+    expect(await statusOf('POST', '/api/keys', keys.admin, want(['reveal']))).toBe(403);
+    expect(await statusOf('POST', `/api/keys/${idOf(keys.reveal as string)}/rotate`, keys.admin)).toBe(403);
+    const before = ((await (await call('GET', '/api/keys', keys.admin)).json()) as object[]).length;
+    const statuses = await Promise.all(Array.from({ length: 8 }, () => statusOf('POST', '/api/keys', keys.admin, want(['read']))));
+    expect(statuses).toEqual(Array(8).fill(201));
+    expect(await (await call('GET', '/api/keys', keys.admin)).json()).toHaveLength(before + 8);
+  });
+
+  test('a file of keys that goes away opens nothing', async () => {
+    const path = join(muster.dataDir, 'keys.json');
+    const text = await readFile(path);
+    await rm(path);
+    await looked();
+    expect(await statusOf('GET', '/api/session')).toBe(401);
+    expect(await statusOf('GET', '/api/session', keys.read)).toBe(200);
+    await writeFile(path, '{"keys": []}');
+    await looked();
+    expect(await statusOf('GET', '/api/session')).toBe(401);
+    await writeFile(path, text);
+    await looked();
+    expect(await statusOf('GET', '/api/session', keys.read)).toBe(200);
   });
 
   test('a browser signs in with a key: a cookie that no script reads, ended by signing out and with the key', async () => {
@@ -345,6 +396,7 @@ describe('from elsewhere', () => {
   test.each([
     [['--host', '0.0.0.0'], 'without a key'],
     [['--host', '0.0.0.0', '--behind-proxy'], 'without a key'],
+    [['--behind-proxy'], 'without a key'],
     [['--tls-cert', 'x.pem'], 'goes with MUSTER_TLS_KEY'],
     [['--tls-client-ca', 'x.pem'], 'needs MUSTER_TLS_CERT'],
     [['--tls-cert', '/nowhere/x.pem', '--tls-key', '/nowhere/y.pem'], '/nowhere/x.pem'],

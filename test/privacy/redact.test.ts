@@ -5,7 +5,8 @@ import { familyOf } from '../../src/collect/mask.ts';
 import { type Find, scrub, scrubAttributes } from '../../src/collect/scrub.ts';
 import { simulate } from '../../src/lab/simulate.ts';
 import { KINDS, type Kind } from '../../src/privacy/detector.ts';
-import { kindsInId, redact } from '../../src/privacy/redact.ts';
+import { kindsInId } from '../../src/privacy/ids.ts';
+import { redact } from '../../src/privacy/redact.ts';
 import { plantedSecrets } from '../support/secrets.ts';
 
 test.each<[string, string, Kind]>([
@@ -25,9 +26,16 @@ test.each<[string, string, Kind]>([
   ['scan otpauth://totp/Acme:ada?secret=JBSWY3DPEHPK3PXP', 'scan [otpauth_uri]', 'otpauth_uri'],
   ['seed JBSWY3DPEHPK3PXP', 'seed [base32_seed]', 'base32_seed'],
   ['jbsw y3dp ehpk 3pxp', '[base32_seed]', 'base32_seed'],
-  ['a1b2c-3d4e5', '[recovery_code]', 'recovery_code'],
+  ['4a1b2-3d4e5', '[recovery_code]', 'recovery_code'],
+  ['recovery codes: a1b2c3d4, e5f6g7h8 and more', 'recovery codes: [recovery_code] and more', 'recovery_code'],
   ['recovery code 12345678 was refused', 'recovery code [recovery_code] was refused', 'recovery_code'],
   ['Your code is 492817', 'Your code is [one_time_code]', 'one_time_code'],
+  ['invalid TOTP 493821', 'invalid TOTP [one_time_code]', 'one_time_code'],
+  ['totp_code=493821', 'totp_code=[one_time_code]', 'one_time_code'],
+  ['{"otp_code":"493821"}', '{"otp_code":"[one_time_code]"}', 'one_time_code'],
+  ['493821 is your verification code', '[one_time_code] is your verification code', 'one_time_code'],
+  ['{"password":"letmein"}', '{"password":"[credential]"}', 'credential'],
+  [`key muster_0a1b2c3d_${'A_b-9'.repeat(8)}xyz`, 'key [api_token]', 'api_token'],
   ['Authorization: Bearer abc123def456', 'Authorization: Bearer [bearer_token]', 'bearer_token'],
   ['Basic YWRhOmh1bnRlcjI=', 'Basic [bearer_token]', 'bearer_token'],
   ['password=hunter2', 'password=[credential]', 'credential'],
@@ -64,6 +72,24 @@ test.each([
   'SELECT * FROM factors WHERE id = $1',
   'sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
   'arn:aws:iam::123456789012:role/enroll',
+  'prod-eu01',
+  'deploy-3f2a1b',
+  'enroll-5d4c8b',
+  'node1-pool2',
+  'TOTP-E101',
+  'AUTH-E401',
+  'AES128-SHA256',
+  'RS256-ES256',
+  'sign-in failed, code: 530003',
+  '(code=500121)',
+  '"code":500121',
+  'verification code 60203',
+  'OTP 2024 rollout',
+  'called 1234567 times',
+  'abc::def',
+  '::',
+  'Bearer invalid-token-v2',
+  'AIDACKCEVSQ6C2EXAMPLE',
 ])('%s stays', (text) => {
   expect(redact(text)).toEqual({ text, found: [] });
 });
@@ -149,14 +175,29 @@ describe('fields', () => {
 
   test('an attribute that names a person or a secret says nothing, and a key is text like any other', () => {
     const finds: Find[] = [];
-    const attributes = { email: 'ada', 'user.name': 'Ada', 'reset-token': 'x', plan: 'gold', 'ada@example.org': 'yes', note: 'otp=492817' };
+    const attributes = {
+      email: 'ada',
+      'user.name': 'Ada',
+      'reset-token': 'x',
+      accessToken: 'x',
+      verification_code: '1',
+      emailVerified: 'true',
+      'error.code': 'E1',
+      plan: 'gold',
+      'ada@example.org': 'yes',
+      note: 'otp=492817',
+    };
     expect(scrubAttributes(attributes, finds)).toEqual({
       '[email]': 'yes',
+      accessToken: '[left out]',
       email: '[left out]',
+      emailVerified: 'true',
+      'error.code': 'E1',
       note: 'otp=[one_time_code]',
       plan: 'gold',
       'reset-token': '[left out]',
       'user.name': '[left out]',
+      verification_code: '[left out]',
     });
     expect(finds.map(({ kind }) => kind).sort()).toEqual(['email', 'one_time_code']);
   });
@@ -168,15 +209,40 @@ describe('fields', () => {
   });
 
   test.each([
-    'otp:492817',
-    'phone:491701234567',
+    'ada@example.org',
     'req-+491701234567',
     'a-10.1.2.3',
-    'evt_JBSWY3DPEHPK3PXP',
+    'peer-2001:db8:1:2::7',
+    'JBSWY3DPEHPK3PXP',
+    'evt_HXDMVJECJJWSRB3HWIZR4IFUGFTMXBOZ',
     '4111-1111-1111-1111',
+    'DE89370400440532013000',
     'ghp_a1b2c3d4e5f6a1b2c3d4e5f6a1b2c3d4e5f6',
+    'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc',
     'otpauth://totp/x',
   ])('the id %s is refused', (id) => {
     expect(kindsInId(id)).not.toEqual([]);
+  });
+
+  test.each([
+    'att1-0001',
+    'user1-00042',
+    'step1-step2',
+    'enroll-3f2a1b',
+    'conn-7f9c',
+    'a1b2-c3d4-e5f6-a7b8',
+    'tz4a98xxat96iws9zmbrgj3a',
+    'DUAB3CDE4FG5HIJ6KLM7',
+    'usr_2k3j4h5g6f7d2s3a',
+    'AIDACKCEVSQ6C2EXAMPLE',
+    '0123456789',
+    '4539578763621486',
+    '1764115200123456789',
+    'std::enroll',
+    'otp:verify:482913',
+    'app-1.2.3.4',
+    'derived:Zk3mPq9xT2vLw8yRb5nC7A',
+  ])('the id %s is nobody', (id) => {
+    expect(kindsInId(id)).toEqual([]);
   });
 });

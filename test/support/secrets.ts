@@ -19,8 +19,8 @@ export function plantedSecrets(seed: number, count: number): Planted[] {
   const pick = (alphabet: string, length: number) => Array.from({ length }, () => alphabet[random.integer(alphabet.length)]).join('');
   const digits = (length: number) => pick('0123456789', length);
   const base64url = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
-  // A group of a recovery code mixes letters and digits, or it is a word or a number like any other.
-  const group = (length: number) => `${pick('abcdefghjkmnpqrstuvwxyz', 1)}${digits(1)}${pick(ALPHANUMERIC, length - 2)}`;
+  // A group of a recovery code has letters behind digits, or it could be a word, a number, or a word with a number.
+  const group = (length: number) => `${digits(1)}${pick('abcdefghjkmnpqrstuvwxyz', 1)}${pick(ALPHANUMERIC, length - 2)}`;
   const luhn = (body: string) => {
     const sum = [...body].reverse().reduce((total, digit, i) => {
       const value = Number(digit) * (i % 2 === 0 ? 2 : 1);

@@ -4,8 +4,8 @@ import { get, post } from './api.ts';
 
 /** Where the page goes after signing in: only a page of ours. */
 function wanted(): string {
-  const next = new URLSearchParams(location.search).get('next') ?? '/';
-  return /^\/(?![/\\])/.test(next) ? next : '/';
+  const next = new URL(new URLSearchParams(location.search).get('next') ?? '/', location.href);
+  return next.origin === location.origin ? next.href : '/';
 }
 
 export function SignInPage() {

@@ -1,6 +1,7 @@
 /** `muster import SOURCE FILE…` */
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
+import { userInfo } from 'node:os';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
@@ -57,7 +58,10 @@ async function retry(context: Context, config: Config, { defaultTime }: Options,
     context,
     config,
     (url) => post<ImportCounts>(`${url}/api/rejected/retry`, { ...(defaultTime !== undefined && { defaultTime }) }),
-    ({ intake, drain, store, now }) => retryRejected({ intake, drain, engine: store.engine, now }, defaultTime),
+    async ({ intake, drain, store, people, now }) => {
+      await people.audited(userInfo().username, 'rejected.retry', 'dead_letters');
+      return retryRejected({ intake, drain, engine: store.engine, now }, defaultTime);
+    },
     { mayCreate: false },
   );
 }

@@ -11,6 +11,7 @@ import { DEFAULT_CLICKHOUSE_PORT, DEFAULT_PORT, FILES } from '../../names.ts';
 import { alertSenders, heartbeats } from '../../publish/notify/senders.ts';
 import { createGate, type Gate } from '../../serve/access/gate.ts';
 import type { KeyRegistry } from '../../serve/access/keys.ts';
+import { withBackup } from '../../serve/backup.ts';
 import { listenAsClickHouse } from '../../serve/clickhouse/endpoint.ts';
 import { createEventStream, type EventStream, storedEvents } from '../../serve/event-stream.ts';
 import { assertSafe, isLoopback } from '../../serve/listen.ts';
@@ -23,6 +24,7 @@ import { createCauses } from '../../slo/causes.ts';
 import { createEvaluator, type Evaluation, type Evaluator } from '../../slo/evaluator.ts';
 import { createNotifier, sendAll, testRoutes } from '../../slo/notifications.ts';
 import { type Coverage, recordCoverage } from '../../store/coverage.ts';
+import { diskUse } from '../../store/disk.ts';
 import { readOrCreateKey, writeDurably } from '../../store/durable-files.ts';
 import { type ConfigOptions, type Context, coloured, configOf, print, runningAt } from '../context.ts';
 import { openDemo, runDemo } from '../demo.ts';
@@ -97,6 +99,7 @@ async function up(context: Context, config: Config, isDemo: boolean): Promise<vo
   const metrics = createMetrics({
     lagSeconds: () => parts.services?.store.loader.lagSeconds() ?? 0,
     openExposures: () => parts.services?.exposures.open() ?? 0,
+    disk: async () => parts.services && diskUse(parts.services.store.engine.session('tidy'), dataDir, context.now()),
   });
   const stopping = new AbortController();
   const stopped = new Promise<void>((stop) => {
@@ -202,6 +205,7 @@ async function serve({ context, config, gate, parts, stream, metrics, instance, 
         onDefect: onProblem,
       },
       api: {
+        config,
         ready: () => parts.ready,
         hasRoom,
         stream,
@@ -210,6 +214,11 @@ async function serve({ context, config, gate, parts, stream, metrics, instance, 
         traceUrl: config.traceUrl,
         now: context.now,
         testAlerts: () => testAlerts(config, context, parts),
+        backup: async (use) => {
+          if (!parts.services) throw new MusterError('MUSTER_NOT_READY', 'the store is still starting; send this request again');
+          const { store, log, now } = parts.services;
+          await withBackup({ store, log, dataDir: config.dataDir, version: context.version, now }, use);
+        },
       },
       core: {
         core: () => parts.core?.core,

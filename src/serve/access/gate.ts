@@ -10,13 +10,15 @@ import { accessOf } from './routes.ts';
 
 const SESSION_MS = 12 * 3_600_000;
 const MAX_SESSIONS = 1_000;
+const LOGINS_PER_SECOND = 5;
 const SESSION_COOKIE = 'muster_session';
 
 export interface Caller {
   /** Who it is, for the audit log; undefined for anybody, where no keys are configured. */
   name: string | undefined;
-  /** Why this event may not be sent by the caller, or undefined. */
-  refuses: ((event: Event) => string | undefined) | undefined;
+  may: (scope: Scope) => boolean;
+  /** Why this event may not be sent by the caller, or undefined; for spans, by the service alone. */
+  refuses: ((event: Pick<Event, 'source'> & Partial<Event>) => string | undefined) | undefined;
 }
 
 export interface Gate {
@@ -36,7 +38,7 @@ export const callerOf = (response: Response): Caller => (response.locals as { ca
 /** Who did it: the key, or whom a command of this machine names. */
 export const actorOf = (response: Response, named: string): string => callerOf(response).name ?? (named || 'anybody');
 
-const ANYBODY: Caller = { name: undefined, refuses: undefined };
+const ANYBODY: Caller = { name: undefined, may: () => true, refuses: undefined };
 /** `admin` may do what others may, but not see who somebody is. */
 const mayDo = (scopes: readonly Scope[], scope: Scope) => scopes.includes(scope) || (scope !== 'reveal' && scopes.includes('admin'));
 const nameOf = ({ id }: ApiKey) => `key:${id}`;
@@ -52,15 +54,15 @@ export function createGate(deps: { keys: KeyRegistry; localToken: string; isSecu
   const sessions = new LRUCache<string, { keyId: string; untilMs: number }>({ max: MAX_SESSIONS });
   const buckets = new LRUCache<string, { tokens: number; atMs: number }>({ max: 10_000 });
 
-  const spend = ({ id, ratePerSecond }: ApiKey) => {
-    if (ratePerSecond === null) return;
-    const full = Math.max(1, ratePerSecond * 2);
-    const bucket = buckets.get(id) ?? { tokens: full, atMs: now() };
-    bucket.tokens = Math.min(full, bucket.tokens + (Math.max(0, now() - bucket.atMs) / 1_000) * ratePerSecond);
+  /** A bucket that fills by so many requests a second, and holds those of two. @throws MUSTER_RATE_LIMITED */
+  const spend = (name: string, perSecond: number | null) => {
+    if (perSecond === null) return;
+    const full = Math.max(1, perSecond * 2);
+    const bucket = buckets.get(name) ?? { tokens: full, atMs: now() };
+    bucket.tokens = Math.min(full, bucket.tokens + (Math.max(0, now() - bucket.atMs) / 1_000) * perSecond);
     bucket.atMs = now();
-    buckets.set(id, bucket);
-    if (bucket.tokens < 1)
-      throw new MusterError('MUSTER_RATE_LIMITED', `this key may send ${ratePerSecond} requests a second; send this one again`);
+    buckets.set(name, bucket);
+    if (bucket.tokens < 1) throw new MusterError('MUSTER_RATE_LIMITED', 'this key sends more than it may; send this request again');
     bucket.tokens -= 1;
   };
   const sessionKey = (request: IncomingMessage): ApiKey | undefined => {
@@ -78,12 +80,13 @@ export function createGate(deps: { keys: KeyRegistry; localToken: string; isSecu
       const key = bearer === undefined ? sessionKey(request) : keys.find(bearer);
       if (!key) throw new MusterError('MUSTER_UNAUTHORIZED', 'this needs a key: send Authorization: Bearer, or sign in at /login');
       if (!mayDo(key.scopes, access)) throw new MusterError('MUSTER_FORBIDDEN', `this key lacks the scope ${access}`);
-      spend(key);
-      return { name: nameOf(key), refuses: (event) => refusalOf(key, event) };
+      spend(key.id, key.ratePerSecond);
+      return { name: nameOf(key), may: (scope) => mayDo(key.scopes, scope), refuses: (event) => refusalOf(key, event) };
     },
     login(text) {
       const key = keys.find(text);
       if (!key) throw new MusterError('MUSTER_UNAUTHORIZED', 'this is not a key that may be used now');
+      spend(`login ${key.id}`, LOGINS_PER_SECOND);
       const token = randomBytes(32).toString('base64url');
       sessions.set(digest(token).toString('hex'), { keyId: key.id, untilMs: now() + SESSION_MS });
       return { name: nameOf(key), cookie: cookie(token, SESSION_MS / 1_000, deps.isSecure) };

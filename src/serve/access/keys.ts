@@ -45,7 +45,7 @@ export type KeyRequest = Pick<
 >;
 
 export interface KeyRegistry {
-  /** Whether any key was ever made: from then on every request needs one. */
+  /** Whether keys are wanted: their file was named, or any was ever seen. From then on every request needs one, whatever becomes of the file. */
   isConfigured(): boolean;
   /** The key that this text is, if it is one that may be used now. */
   find(text: string): ApiKey | undefined;
@@ -67,15 +67,24 @@ const shown = ({ sha256: _, ...key }: ApiKey): ShownKey => key;
  * The keys of a file, which need not be there.
  * @throws MUSTER_BAD_ARGUMENT when the file holds something else: who sets up access must not go without by mistake
  */
-export function openKeyRegistry(deps: { path: string; now: () => number; onProblem: (message: string) => void }): KeyRegistry {
+export function openKeyRegistry(deps: {
+  path: string;
+  /** Whether somebody has named the file: then nobody is let in without a key, even if there is none yet. */
+  isNamed: boolean;
+  now: () => number;
+  onProblem: (message: string) => void;
+}): KeyRegistry {
   let keys = new Map<string, ApiKey>();
   let stamp = '';
   let lookedAtMs = Number.NEGATIVE_INFINITY;
+  let isWanted = deps.isNamed;
 
   const load = () => {
     const next = stampOf(deps.path);
     if (next === stamp) return;
+    if (next === '') throw new MusterError('MUSTER_INTERNAL', `${deps.path}: the file of keys is gone; those that were known go on`);
     keys = new Map(readKeys(deps.path).map((key) => [key.id, key]));
+    isWanted ||= keys.size > 0;
     stamp = next;
   };
   const look = () => {
@@ -88,6 +97,13 @@ export function openKeyRegistry(deps: { path: string; now: () => number; onProbl
       // What was known goes on: a file that is being written must neither open nor close the house.
       deps.onProblem(error instanceof Error ? error.message : String(error));
     }
+  };
+  let writing: Promise<unknown> = Promise.resolve();
+  /** One change at a time: each is made on what the one before has left. */
+  const alone = <T>(work: () => Promise<T>): Promise<T> => {
+    const result = writing.then(work);
+    writing = result.catch(() => {});
+    return result;
   };
   const save = async (key: ApiKey) => {
     load();
@@ -120,7 +136,7 @@ export function openKeyRegistry(deps: { path: string; now: () => number; onProbl
   return {
     isConfigured() {
       look();
-      return keys.size > 0;
+      return isWanted;
     },
     find(text) {
       look();
@@ -135,23 +151,24 @@ export function openKeyRegistry(deps: { path: string; now: () => number; onProbl
       load();
       return [...keys.values()].map(shown);
     },
-    create: make,
-    revoke: async (id) => save({ ...existing(id), revokedAt: new Date(deps.now()).toISOString() }),
-    async rotate(id, graceMs) {
-      const old = existing(id);
-      if (!usable(old)) throw new MusterError('MUSTER_CONFLICT', `key ${id} has ended; make another one with muster keys create`);
-      const { sha256: _, id: __, createdAt: ___, revokedAt: ____, ...request } = old;
-      const made = await make(request);
-      await save({ ...old, validUntil: new Date(deps.now() + graceMs).toISOString() });
-      return made;
-    },
+    create: (request) => alone(() => make(request)),
+    revoke: (id) => alone(async () => save({ ...existing(id), revokedAt: new Date(deps.now()).toISOString() })),
+    rotate: (id, graceMs) =>
+      alone(async () => {
+        const old = existing(id);
+        if (!usable(old)) throw new MusterError('MUSTER_CONFLICT', `key ${id} has ended; make another one with muster keys create`);
+        const { sha256: _, id: __, createdAt: ___, revokedAt: ____, ...request } = old;
+        const made = await make(request);
+        await save({ ...old, validUntil: new Date(deps.now() + graceMs).toISOString() });
+        return made;
+      }),
   };
 }
 
 /** Why a key may not send this event, or undefined. */
-export function refusalOf(key: ApiKey, event: Event): string | undefined {
+export function refusalOf(key: ApiKey, event: Pick<Event, 'source'> & Partial<Event>): string | undefined {
   if (key.sources.length > 0 && !key.sources.includes(event.source)) return 'source: this key is for other sources';
-  if (key.types.length > 0 && !key.types.includes(event.type)) return 'type: this key is for other types';
+  if (key.types.length > 0 && event.type !== undefined && !key.types.includes(event.type)) return 'type: this key is for other types';
   if (!key.anyTraffic && event.traffic !== undefined && event.traffic !== 'user') return 'traffic: this key may only send traffic of users';
   return undefined;
 }

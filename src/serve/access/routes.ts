@@ -26,9 +26,9 @@ const RULES: readonly Rule[] = [
 /** Methods that read, for rules that name GET. */
 const asRead = (method: string) => (method === 'HEAD' ? 'GET' : method);
 
-/** @param path without query; in any case, as Express takes it */
+/** @param path without query; in any case and with slashes at its end, as Express takes it */
 export function accessOf(method: string, path: string): Access {
-  const asked = path.toLowerCase();
+  const asked = path.toLowerCase().replace(/\/+$/, '') || '/';
   const rule = RULES.find(([methods, pattern]) => methods.split(' ').includes(asRead(method)) && pattern.test(asked));
   return rule?.[2] ?? 'admin';
 }

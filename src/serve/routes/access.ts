@@ -3,8 +3,8 @@ import express, { Router } from 'express';
 import { z } from 'zod';
 import { MusterError } from '../../errors.ts';
 import { EVENT_TYPES } from '../../events/catalogue.ts';
-import { actorOf, callerOf, type Gate } from '../access/gate.ts';
-import { SCOPES } from '../access/keys.ts';
+import { actorOf, type Caller, callerOf, type Gate } from '../access/gate.ts';
+import { SCOPES, type Scope } from '../access/keys.ts';
 import { parsed } from '../parsed.ts';
 import type { Ready } from '../ready.ts';
 
@@ -40,7 +40,9 @@ export function signInRoutes(gate: Gate, ready: () => Ready | undefined): Router
   router.post('/login', json, async (request, response) => {
     const { key } = parsed(z.strictObject({ key: z.string().max(200) }), request.body);
     const { name, cookie } = gate.login(key);
-    await ready()?.people.audited(name, 'login', name);
+    const services = ready();
+    if (!services) throw new MusterError('MUSTER_NOT_READY', 'the store is still starting; send this request again');
+    await services.people.audited(name, 'login', name);
     response.set('set-cookie', cookie).status(204).end();
   });
   router.post('/logout', (request, response) => {
@@ -61,6 +63,7 @@ export function keyRoutes(ready: () => Ready): Router {
   router.post('/keys', json, async (request, response) => {
     const { actor, ...wanted } = parsed(keyBody, request.body);
     const { keys, people } = ready();
+    assertMayGive(callerOf(response), wanted.scopes);
     const made = await keys.create(wanted);
     await people.audited(actorOf(response, actor), 'keys.create', made.shown.id, made.shown.scopes.join(' '));
     response
@@ -71,7 +74,9 @@ export function keyRoutes(ready: () => Ready): Router {
   router.post('/keys/:id/rotate', json, async (request, response) => {
     const { actor, graceMs } = parsed(rotateBody, request.body);
     const { keys, people } = ready();
-    const made = await keys.rotate(keyId(request.params.id), graceMs);
+    const id = keyId(request.params.id);
+    assertMayGive(callerOf(response), keys.list().find((key) => key.id === id)?.scopes ?? []);
+    const made = await keys.rotate(id, graceMs);
     await people.audited(actorOf(response, actor), 'keys.rotate', String(request.params.id), `now ${made.shown.id}`);
     response
       .set('cache-control', 'no-store')
@@ -86,6 +91,12 @@ export function keyRoutes(ready: () => Ready): Router {
     response.json(revoked);
   });
   return router;
+}
+
+/** Nobody gives what they may not do. @throws MUSTER_FORBIDDEN */
+function assertMayGive(caller: Caller, scopes: readonly Scope[]): void {
+  const missing = scopes.find((scope) => !caller.may(scope));
+  if (missing) throw new MusterError('MUSTER_FORBIDDEN', `this key lacks the scope ${missing}, and so cannot give it`);
 }
 
 function keyId(text: unknown): string {

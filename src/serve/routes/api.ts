@@ -1,19 +1,23 @@
 /** `/api`: what the web UI and the commands use. */
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import express, { Router } from 'express';
 import { z } from 'zod';
 import { connectorNamed } from '../../collect/connectors/connector.ts';
 import { CONNECTORS } from '../../collect/connectors/index.ts';
 import { type ImportRecord, importRecords } from '../../collect/import.ts';
 import { retryRejected } from '../../collect/retry.ts';
+import type { Config } from '../../config.ts';
 import { MusterError } from '../../errors.ts';
 import { expandMacros } from '../../publish/grafana/macros.ts';
 import { DASHBOARDS, PANELS } from '../../publish/panels/index.ts';
 import { attemptDetail } from '../../slo/attempt-detail.ts';
 import type { TestedRoute } from '../../slo/notifications.ts';
 import { sloReport } from '../../slo/report.ts';
-import { actorOf } from '../access/gate.ts';
+import { actorOf, callerOf } from '../access/gate.ts';
 import { contentType } from '../clickhouse/formats.ts';
 import { shownDashboard } from '../dashboards.ts';
+import { examine } from '../doctor.ts';
 import type { EventStream } from '../event-stream.ts';
 import { momentOf } from '../moments.ts';
 import { type Fill, overviewOf } from '../overview.ts';
@@ -31,6 +35,7 @@ const PANEL_SECONDS = 10;
 const PANEL_BUCKETS = 96;
 
 export interface ApiDeps {
+  config: Config;
   ready: () => Ready | undefined;
   /** Whether the log and the loader can take more. */
   hasRoom: () => boolean;
@@ -40,6 +45,8 @@ export interface ApiDeps {
   /** Where a trace is seen, with {trace_id} in its place. */
   traceUrl: string | undefined;
   now: () => number;
+  /** Takes a backup and hands on its tar stream. */
+  backup: (use: (stream: Readable) => Promise<void>) => Promise<void>;
   /** Sends a marked page and a marked ticket through every route. */
   testAlerts: () => Promise<TestedRoute[]>;
 }
@@ -164,7 +171,12 @@ export function apiRoutes(deps: ApiDeps): Router {
   });
   router.get('/events/stream', (request, response) => deps.stream.handle(request, response));
 
-  router.post('/import/:source', express.json({ limit: MAX_IMPORT_BODY }), async (request, response) => {
+  // A command of this machine sends the records of whole files; who comes with a key is held to what other requests may hold.
+  const importJson = [express.json({ limit: MAX_IMPORT_BODY }), express.json({ limit: deps.config.maxBodyBytes })] as const;
+  router.post('/import/:source', (request, response, next) =>
+    importJson[callerOf(response).name === undefined ? 0 : 1](request, response, next),
+  );
+  router.post('/import/:source', async (request, response) => {
     const { intake, pseudonyms } = ready();
     if (!deps.hasRoom())
       throw new MusterError('MUSTER_OVERLOADED', 'events come in faster than they can be loaded; send this request again');
@@ -175,8 +187,20 @@ export function apiRoutes(deps: ApiDeps): Router {
       await importRecords({ intake }, connector, body.data.records as ImportRecord[], {
         fingerprint: (text) => pseudonyms.of('record', text),
         ...(body.data.defaultTime !== undefined && { defaultTime: body.data.defaultTime }),
+        refuses: callerOf(response).refuses,
       }),
     );
+  });
+
+  router.get('/doctor', async (request, response) => {
+    const { store, people, keys } = ready();
+    response.json(await examine({ config: deps.config, store, people, keys, now: deps.now }, request.query.production === 'true'));
+  });
+
+  router.post('/backup', async (_request, response) => {
+    await ready().people.audited(actorOf(response, ''), 'backup', 'data directory');
+    response.type('application/x-tar');
+    await deps.backup((stream) => pipeline(stream, response));
   });
 
   router.post('/rejected/retry', express.json({ limit: MAX_QUERY_BODY }), async (request, response) => {

@@ -84,7 +84,7 @@ export function sloRoutes(ready: () => Ready, now: () => number): Router {
     const window = await addMaintenance(
       store.engine,
       slos,
-      { slo, startMs: momentOf(start, 0), endMs: momentOf(end, 0), reason, actorRef: await intake.referenceOf(who) },
+      { slo, startMs: momentOf(start, 0), endMs: momentOf(end, 0), reason, actorRef: await intake.referenceOf('operator', who) },
       now(),
     );
     await people.audited(who, 'maintenance.add', slo, reason);

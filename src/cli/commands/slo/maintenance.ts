@@ -51,9 +51,16 @@ export function maintenanceCommand(slo: Command, context: Context): void {
             reason: options.reason,
             actor,
           }),
-        async ({ store, slos, intake }) => {
-          const window = { slo: options.slo, startMs, endMs, reason: options.reason, actorRef: await intake.referenceOf(actor) };
+        async ({ store, slos, intake, people }) => {
+          const window = {
+            slo: options.slo,
+            startMs,
+            endMs,
+            reason: options.reason,
+            actorRef: await intake.referenceOf('operator', actor),
+          };
           const written = await addMaintenance(store.engine, slos, window, context.now());
+          await people.audited(actor, 'maintenance.add', options.slo, options.reason);
           return { slo: written.slo, ...shownMaintenance(written) };
         },
         { mayCreate: false },
@@ -96,7 +103,10 @@ export function maintenanceCommand(slo: Command, context: Context): void {
         context,
         configOf(context, options),
         (url) => ask<unknown>(`${url}/api/maintenance/${encodeURIComponent(id)}`, { method: 'DELETE' }),
-        ({ store }) => removeMaintenance(store.engine, id, context.now()),
+        async ({ store, people }) => {
+          await removeMaintenance(store.engine, id, context.now());
+          await people.audited(userInfo().username, 'maintenance.remove', id);
+        },
         { mayCreate: false },
       );
       print(context, 'Removed.');

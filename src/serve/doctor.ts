@@ -1,0 +1,233 @@
+/** `muster doctor`: what is wrong with an installation, and with --production whether it is ready for one, each point with its evidence. */
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { People } from '../collect/people.ts';
+import type { Config } from '../config.ts';
+import { FILES } from '../names.ts';
+import { type DiskUse, diskUse } from '../store/disk.ts';
+import type { Store } from '../store/store.ts';
+import type { KeyRegistry } from './access/keys.ts';
+import { isLoopback } from './listen.ts';
+
+export type Grade = 'ok' | 'warning' | 'wrong';
+
+export interface Finding {
+  check: string;
+  grade: Grade;
+  /** What was seen. */
+  evidence: string;
+  /** What to do, unless all is well. */
+  advice?: string;
+}
+
+export interface DoctorDeps {
+  config: Config;
+  store: Store;
+  people: People;
+  keys: KeyRegistry;
+  now: () => number;
+}
+
+interface Seen extends DoctorDeps {
+  disk: DiskUse;
+}
+type Verdict = Omit<Finding, 'check'>;
+
+interface Check {
+  name: string;
+  /** Only of an installation that others depend on. */
+  isForProduction?: boolean;
+  look: (seen: Seen) => Promise<Verdict> | Verdict;
+}
+
+const DAY_S = 86_400;
+const MIN_FREE_SHARE = 0.1;
+const FULL_SOON_S = 30 * DAY_S;
+const MAX_LAG_S = 10;
+const ROTATE_AFTER_MS = 400 * DAY_S * 1_000;
+const SECRET_FILES = [
+  FILES.keyRing,
+  FILES.identityKey,
+  FILES.auditKey,
+  FILES.vaultKey,
+  FILES.clickhouseKey,
+  FILES.keys,
+  FILES.references,
+  FILES.core,
+  FILES.address,
+];
+
+const ok = (evidence: string): Verdict => ({ grade: 'ok', evidence });
+const warning = (evidence: string, advice: string): Verdict => ({ grade: 'warning', evidence, advice });
+const wrong = (evidence: string, advice: string): Verdict => ({ grade: 'wrong', evidence, advice });
+const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(1)} GB`;
+const count = async ({ store }: Seen, from: string): Promise<number> =>
+  (await store.read.rows<{ n: number }>(`SELECT toUInt32(count()) AS n FROM ${from}`))[0]?.n ?? 0;
+
+/** The registry of checks: one entry each. */
+const CHECKS: readonly Check[] = [
+  {
+    name: 'files that hold secrets are for their owner alone',
+    async look({ config }) {
+      const open: string[] = [];
+      for (const name of SECRET_FILES) {
+        const entry = await stat(join(config.dataDir, name)).catch(() => undefined);
+        if (entry && (entry.mode & 0o077) !== 0) open.push(name);
+      }
+      const { mode } = await stat(config.dataDir);
+      if ((mode & 0o077) !== 0) open.push('the directory itself');
+      return open.length === 0 ? ok('modes 0600 and 0700') : wrong(`others may read ${open.join(', ')}`, `chmod -R go= ${config.dataDir}`);
+    },
+  },
+  {
+    name: 'events are loaded in time',
+    look({ store }) {
+      const lag = store.loader.lagSeconds();
+      const { unreadableRows } = store.loader.stats();
+      if (lag > MAX_LAG_S) return wrong(`${lag.toFixed(0)} s behind`, 'look at the load of the machine and at what the process says');
+      return ok(`${lag.toFixed(1)} s behind; ${unreadableRows} rows unreadable since the start`);
+    },
+  },
+  {
+    name: 'nothing of the log had to be set aside',
+    async look({ config }) {
+      const files = await readdir(join(config.dataDir, FILES.quarantine)).catch(() => [] as string[]);
+      return files.length === 0
+        ? ok('no quarantine')
+        : warning(
+            `${files.length} files in ${FILES.quarantine}/`,
+            'look at the disk, then move the files away: muster findings has one for each',
+          );
+    },
+  },
+  {
+    name: 'the disk has room',
+    look({ disk }) {
+      const { freeBytes, totalBytes, secondsUntilFull, grownBytesPerDay } = disk;
+      const days =
+        secondsUntilFull === null
+          ? 'nothing grows'
+          : `full in ${Math.floor(secondsUntilFull / DAY_S)} days at ${gigabytes(grownBytesPerDay)} a day`;
+      const evidence = `${gigabytes(freeBytes)} of ${gigabytes(totalBytes)} free, ${days}`;
+      if (freeBytes < totalBytes * MIN_FREE_SHARE || (secondsUntilFull ?? Number.POSITIVE_INFINITY) < FULL_SOON_S)
+        return warning(evidence, 'add disk, or keep less');
+      return ok(evidence);
+    },
+  },
+  {
+    name: 'the audit log is unbroken',
+    async look({ people }) {
+      const { entries, broken } = await people.verifyAudit();
+      return broken ? wrong(`entry ${broken.seq}: ${broken.why}`, 'somebody changed it: find out who could') : ok(`${entries} entries`);
+    },
+  },
+  {
+    name: 'the collector has seen the last day',
+    async look(seen) {
+      const missed = await count(seen, 'coverage_minutes WHERE covered = 0 AND minute > now() - INTERVAL 1 DAY');
+      return missed === 0
+        ? ok('every minute')
+        : warning(`${missed} minutes missed`, 'figures of these minutes are not judged; see telemetry freshness');
+    },
+  },
+  {
+    name: 'what is sent is accepted',
+    async look(seen) {
+      const refused = await count(seen, 'dead_letters WHERE at > now() - INTERVAL 1 DAY');
+      return refused === 0
+        ? ok('nothing refused in the last day')
+        : warning(
+            `${refused} records refused in the last day`,
+            'muster query "SELECT source, reason, count() FROM dead_letters GROUP BY ALL"',
+          );
+    },
+  },
+  {
+    name: 'no secret arrives in the telemetry',
+    async look(seen) {
+      const open = await count(seen, "findings WHERE detector = 'secret_exposure' AND status = 'open'");
+      return open === 0 ? ok('none in the last day') : warning(`${open} places send secrets`, 'muster findings says which; stop it there');
+    },
+  },
+  {
+    name: 'requests need a key',
+    isForProduction: true,
+    look({ keys }) {
+      const usable = keys.list().filter(({ revokedAt }) => revokedAt === null);
+      return usable.length > 0
+        ? ok(`${usable.length} keys, scopes ${[...new Set(usable.flatMap(({ scopes }) => scopes))].join(', ')}`)
+        : wrong(
+            'there are no keys: whoever reaches the port may do everything',
+            'muster keys create --scope admin, and one for each application',
+          );
+    },
+  },
+  {
+    name: 'keys do not live for ever',
+    isForProduction: true,
+    look({ keys, now }) {
+      const old = keys
+        .list()
+        .filter((key) => key.revokedAt === null && key.validUntil === null && now() - Date.parse(key.createdAt) > ROTATE_AFTER_MS);
+      return old.length === 0
+        ? ok('none is older than 400 days')
+        : warning(`${old.map(({ id }) => id).join(', ')} are older than 400 days`, 'muster keys rotate ID');
+    },
+  },
+  {
+    name: 'what travels is encrypted',
+    isForProduction: true,
+    look({ config }) {
+      if (config.tlsCert !== undefined) return ok(config.tlsClientCa === undefined ? 'TLS' : 'TLS with certificates of clients');
+      if (config.behindProxy) return ok('a proxy in front speaks TLS');
+      return isLoopback(config.host) ? ok('only this machine is listened to') : wrong('no TLS', 'give --tls-cert and --tls-key');
+    },
+  },
+  {
+    name: 'somebody is told',
+    isForProduction: true,
+    look({ config }) {
+      const routes = [...config.alertmanagerUrls.map(() => 'Alertmanager'), ...(config.webhookUrl === undefined ? [] : ['web hook'])];
+      return routes.length > 0
+        ? ok(routes.join(', '))
+        : warning(
+            'Muster itself tells nobody',
+            'set MUSTER_ALERTMANAGER_URL or MUSTER_WEBHOOK_URL, or let Prometheus or Grafana alert with the generated rules; then muster alert test',
+          );
+    },
+  },
+  {
+    name: 'silence is noticed from outside',
+    isForProduction: true,
+    look: ({ config }) =>
+      config.heartbeatUrl === undefined
+        ? warning('no heartbeat', "set MUSTER_HEARTBEAT_URL to a dead-man's switch: a process that is gone tells nobody")
+        : ok("a dead-man's switch is called every minute"),
+  },
+  {
+    name: 'links lead here',
+    isForProduction: true,
+    look: ({ config }) =>
+      isLoopback(new URL(config.baseUrl).hostname)
+        ? warning(`alerts link to ${config.baseUrl}`, 'set MUSTER_BASE_URL to the address by which people reach Muster')
+        : ok(config.baseUrl),
+  },
+];
+
+/** Looks at everything, one after the other; a check that fails itself is wrong too. */
+export async function examine(deps: DoctorDeps, isProduction: boolean): Promise<Finding[]> {
+  const seen = { ...deps, disk: await diskUse(deps.store.read, deps.config.dataDir, deps.now()) };
+  const findings: Finding[] = [];
+  for (const { name, isForProduction, look } of CHECKS) {
+    if (isForProduction && !isProduction) continue;
+    try {
+      findings.push({ check: name, ...(await look(seen)) });
+    } catch (error) {
+      findings.push({
+        check: name,
+        ...wrong(`could not be looked at: ${error instanceof Error ? error.message : String(error)}`, 'see the log of the process'),
+      });
+    }
+  }
+  return findings;
+}

@@ -1,0 +1,182 @@
+/**
+ * Backups of a whole data directory, taken while it is in use: tables, files of SQLite, keys and state as they were at one moment between two
+ * loads; and the way back.
+ */
+import { closeSync, existsSync, openSync } from 'node:fs';
+import { copyFile, cp, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { extract } from 'tar';
+import { z } from 'zod';
+import { MusterError } from '../errors.ts';
+import { FILES } from '../names.ts';
+import { type Engine, openEngine, quoted } from './engine.ts';
+import type { SegmentSource } from './loader.ts';
+import { lockDirectory } from './lock.ts';
+import type { Store } from './store.ts';
+
+/** What a backup is made of changes with this number. */
+const FORMAT = 1;
+const TABLES_FOLDER = 'tables';
+const MANIFEST = 'backup.json';
+/** Copied as they are, if they are there. Those before the tables may be older than these, never newer. */
+const BEFORE = [FILES.auditHead, FILES.alive];
+const AFTER = [
+  FILES.loaderState,
+  FILES.keyRing,
+  FILES.identityKey,
+  FILES.auditKey,
+  FILES.vaultKey,
+  FILES.clickhouseKey,
+  FILES.keys,
+  FILES.told,
+  FILES.demo,
+];
+
+const manifestSchema = z.object({
+  format: z.number(),
+  version: z.string(),
+  createdAt: z.string(),
+  /** Of each table that had any. */
+  rows: z.record(z.string(), z.number()),
+  /** Of the archive, the manifest aside: one that was cut short has fewer. */
+  content: z.object({ files: z.number(), bytes: z.number() }),
+});
+export type BackupManifest = z.infer<typeof manifestSchema>;
+
+/** Makes the files of a backup in `folder`, inside the scratch folder of the engine. Events go on being acknowledged meanwhile. */
+export async function writeBackup(
+  deps: { store: Store; log: SegmentSource; dataDir: string; version: string; now: () => number },
+  folder: string,
+): Promise<BackupManifest> {
+  const { store, dataDir } = deps;
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  for (const name of BEFORE) await copyIfThere(join(dataDir, name), join(folder, name));
+  // Before the tables: what the core hands over in between is in both, and counts once.
+  copyDatabase(join(dataDir, FILES.core), join(folder, FILES.core));
+  const rows = await store.loader.whileIdle(deps.log, async () => {
+    copyDatabase(join(dataDir, FILES.references), join(folder, FILES.references));
+    await copyIfThere(join(dataDir, FILES.loaderState), join(folder, FILES.loaderState));
+    await store.engine
+      .session('tidy')
+      .run(`BACKUP DATABASE ${store.engine.database} TO File(${quoted(resolve(join(folder, TABLES_FOLDER)))})`);
+    return countRows(store.engine);
+  });
+  for (const name of AFTER) if (!existsSync(join(folder, name))) await copyIfThere(join(dataDir, name), join(folder, name));
+  if (existsSync(join(dataDir, FILES.quarantine)))
+    await cp(join(dataDir, FILES.quarantine), join(folder, FILES.quarantine), { recursive: true });
+  const manifest = {
+    format: FORMAT,
+    version: deps.version,
+    createdAt: new Date(deps.now()).toISOString(),
+    rows,
+    content: await contentOf(folder),
+  };
+  await writeFile(join(folder, MANIFEST), JSON.stringify(manifest, null, 2), { mode: 0o600 });
+  return manifest;
+}
+
+/**
+ * Makes a data directory out of a backup. It appears whole, or not at all.
+ * @throws MUSTER_CONFLICT when there is one already, MUSTER_BAD_ARGUMENT when the file is no backup or not all of one
+ */
+export async function restoreBackup(file: string, dataDir: string): Promise<BackupManifest> {
+  if (existsSync(join(dataDir, FILES.engine)) || existsSync(join(dataDir, FILES.keyRing)))
+    throw new MusterError('MUSTER_CONFLICT', `${dataDir} holds data already; name another directory with --data, or move it away`);
+  const target = `${resolve(dataDir)}.restoring`;
+  await rm(target, { recursive: true, force: true });
+  await mkdir(target, { recursive: true, mode: 0o700 });
+  const unlock = lockDirectory(target);
+  try {
+    const unpacked = join(target, 'backup');
+    await mkdir(unpacked, { mode: 0o700 });
+    await extract({ file, cwd: unpacked, strict: true, preservePaths: false }).catch((cause: unknown) => {
+      throw new MusterError('MUSTER_BAD_ARGUMENT', `${file}: is no backup of Muster, or is damaged`, { cause });
+    });
+    const manifest = await readManifest(file, unpacked);
+    await restoreTables(target, unpacked, manifest);
+    for (const name of [...BEFORE, ...AFTER, FILES.core, FILES.references, FILES.quarantine]) {
+      if (existsSync(join(unpacked, name))) await rename(join(unpacked, name), join(target, name));
+    }
+    await rm(unpacked, { recursive: true });
+    unlock();
+    await mkdir(dirname(resolve(dataDir)), { recursive: true });
+    await rm(dataDir, { recursive: true, force: true });
+    await rename(target, dataDir);
+    return manifest;
+  } catch (error) {
+    unlock();
+    await rm(target, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+async function readManifest(file: string, folder: string): Promise<BackupManifest> {
+  const path = join(folder, MANIFEST);
+  const manifest = existsSync(path) ? manifestSchema.safeParse(JSON.parse(await readFile(path, 'utf8'))) : undefined;
+  if (!manifest?.success) throw new MusterError('MUSTER_BAD_ARGUMENT', `${file}: is no backup of Muster, or its end is missing`);
+  if (manifest.data.format > FORMAT)
+    throw new MusterError(
+      'MUSTER_BAD_ARGUMENT',
+      `${file}: was made by a newer Muster (${manifest.data.version}); restore it with that one`,
+    );
+  const { files, bytes } = await contentOf(folder);
+  if (files !== manifest.data.content.files || bytes !== manifest.data.content.bytes)
+    throw new MusterError(
+      'MUSTER_BAD_ARGUMENT',
+      `${file}: is cut short, or was changed; ${files} of ${manifest.data.content.files} files are in it`,
+    );
+  return manifest.data;
+}
+
+async function contentOf(folder: string): Promise<{ files: number; bytes: number }> {
+  const entries = await readdir(folder, { withFileTypes: true, recursive: true });
+  const files = entries.filter((entry) => entry.isFile() && entry.name !== MANIFEST);
+  const sizes = await Promise.all(files.map(async ({ parentPath, name }) => (await stat(join(parentPath, name))).size));
+  return { files: sizes.length, bytes: sizes.reduce((sum, size) => sum + size, 0) };
+}
+
+async function restoreTables(target: string, unpacked: string, manifest: BackupManifest): Promise<void> {
+  const scratch = join(target, 'scratch');
+  const engine = await openEngine({ path: join(target, FILES.engine), scratch });
+  try {
+    // The engine reads backups from its scratch folder only.
+    const tables = join(scratch, TABLES_FOLDER);
+    await rename(join(unpacked, TABLES_FOLDER), tables);
+    await engine.session('tidy').run(`RESTORE DATABASE ${engine.database} FROM File(${quoted(resolve(tables))})`);
+    await rm(tables, { recursive: true });
+    const rows = await countRows(engine);
+    // The engine has checked every file by its sum; merges may make rows fewer at any time, never none.
+    for (const table of Object.keys(manifest.rows)) {
+      if (!rows[table]) throw new MusterError('MUSTER_INTERNAL', `the table ${table} is empty after restoring, and should not be`);
+    }
+  } finally {
+    await engine.close();
+  }
+}
+
+/** Rows of each table of ours, counted without regard to their versions. */
+async function countRows(engine: Engine): Promise<Record<string, number>> {
+  const rows = await engine
+    .session('tidy')
+    .rows<{ table: string; n: number }>(
+      'SELECT table, toUInt32(sum(rows)) AS n FROM system.parts WHERE database = currentDatabase() AND active GROUP BY table',
+    );
+  return Object.fromEntries(rows.map(({ table, n }) => [table, n]));
+}
+
+async function copyIfThere(from: string, to: string): Promise<void> {
+  if (existsSync(from)) await copyFile(from, to);
+}
+
+/** A file of SQLite as it is at this moment, whoever uses it. */
+function copyDatabase(from: string, to: string): void {
+  if (!existsSync(from)) return;
+  closeSync(openSync(to, 'wx', 0o600));
+  const database = new DatabaseSync(from, { readOnly: true });
+  try {
+    database.prepare('VACUUM INTO ?').run(to);
+  } finally {
+    database.close();
+  }
+}

@@ -1,0 +1,53 @@
+/** How much of the disk is taken, and when it is full if things go on as in the last day. */
+import { readdir, stat, statfs } from 'node:fs/promises';
+import { join } from 'node:path';
+import { FILES } from '../names.ts';
+import type { Session } from './engine.ts';
+
+const DAY_MS = 86_400_000;
+
+export interface DiskUse {
+  freeBytes: number;
+  totalBytes: number;
+  tableBytes: number;
+  logBytes: number;
+  /** What the tables have grown by in the last day, at their mean size of an event. */
+  grownBytesPerDay: number;
+  /** Until the disk is full at that pace; null when nothing grows. */
+  secondsUntilFull: number | null;
+}
+
+/** Reads sizes from the engine and the file system. */
+export async function diskUse(session: Session, dataDir: string, nowMs: number): Promise<DiskUse> {
+  const { bavail, blocks, bsize } = await statfs(dataDir);
+  const [row] = await session.rows<{ bytes: number; events: number; fresh: number }>(
+    `SELECT toFloat64((SELECT sum(bytes_on_disk) FROM system.parts WHERE database = currentDatabase() AND active)) AS bytes,
+       toFloat64((SELECT count() FROM events)) AS events,
+       toFloat64((SELECT count() FROM events WHERE received_at >= fromUnixTimestamp64Milli(toInt64(${nowMs - DAY_MS}), 'UTC'))) AS fresh
+     SETTINGS max_threads = 1`,
+  );
+  const { bytes = 0, events = 0, fresh = 0 } = row ?? {};
+  const freeBytes = bavail * bsize;
+  const grownBytesPerDay = events === 0 ? 0 : (bytes / events) * fresh;
+  return {
+    freeBytes,
+    totalBytes: blocks * bsize,
+    tableBytes: bytes,
+    logBytes: await folderBytes(join(dataDir, FILES.log)),
+    grownBytesPerDay,
+    secondsUntilFull: grownBytesPerDay === 0 ? null : Math.round((freeBytes / grownBytesPerDay) * (DAY_MS / 1_000)),
+  };
+}
+
+async function folderBytes(folder: string): Promise<number> {
+  const names = await readdir(folder).catch(() => [] as string[]);
+  const sizes = await Promise.all(
+    names.map((name) =>
+      stat(join(folder, name)).then(
+        ({ size }) => size,
+        () => 0,
+      ),
+    ),
+  );
+  return sizes.reduce((sum, size) => sum + size, 0);
+}

@@ -1,0 +1,149 @@
+/** Backups of a running Muster, and back: consistent at one moment, whole or not at all. And what the doctor says of both. */
+import { chmod, copyFile, mkdtemp, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Running, removeData, runMuster, startMuster, temporaryData } from '../support/process.ts';
+
+let muster: Running;
+let folder: string;
+const MINUTE = 60_000;
+const START = Math.floor(Date.now() / MINUTE) * MINUTE - 60 * MINUTE;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'muster-backup-'));
+  muster = await startMuster(await temporaryData());
+});
+afterAll(async () => {
+  await muster.stop();
+  await removeData(muster.dataDir);
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** Two events of an attempt, both or neither. */
+async function send(n: number, url = muster.url): Promise<void> {
+  const event = (type: string, atMs: number) => ({
+    id: `${type}-${n}`,
+    type,
+    time: new Date(START + atMs).toISOString(),
+    source: 'app',
+    attempt_id: `a${n}`,
+    user: `user-${n}@example.org`,
+  });
+  const response = await fetch(`${url}/v1/events`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify([event('enrollment.started', n), event('enrollment.completed', n + 1_000)]),
+  });
+  expect(response.status).toBe(200);
+}
+
+const command = async (...parameters: string[]) => {
+  const { status, stdout, stderr } = await runMuster(parameters);
+  expect(status, stderr).toBe(0);
+  return stdout;
+};
+const query = async <Row>(dataDir: string, sql: string): Promise<Row[]> =>
+  (await command('query', sql, '--format', 'JSONEachRow', '--data', dataDir))
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line) as Row);
+
+test('a backup taken while events come in holds all that was acknowledged before it, and counts like any store', {
+  timeout: 120_000,
+}, async () => {
+  for (let n = 0; n < 50; n++) await send(n);
+  await command('pseudonyms', 'rotate', '--data', muster.dataDir);
+  const file = join(folder, 'whole.tar');
+  let isDone = false;
+  let sent = 50;
+  const sending = (async () => {
+    for (; !isDone; sent++) await send(sent);
+  })();
+  const told = await command('backup', file, '--data', muster.dataDir);
+  isDone = true;
+  await sending;
+  expect(told).toMatch(/whole\.tar: [\d.]+ MB/);
+  expect((await stat(file)).mode & 0o077).toBe(0);
+
+  const dataDir = join(folder, 'restored');
+  expect(await command('restore', file, '--data', dataDir)).toContain('muster up --data');
+  const [counts] = await query<{ events: number; attempts: number; users: number }>(
+    dataDir,
+    "SELECT toUInt32((SELECT count() FROM events_v)) AS events, toUInt32((SELECT count() FROM attempts WHERE result = 'completed')) AS attempts, toUInt32((SELECT uniqExact(user_ref) FROM events_v)) AS users",
+  );
+  const attempts = counts?.attempts ?? 0;
+  expect(attempts).toBeGreaterThanOrEqual(50);
+  expect(attempts).toBeLessThanOrEqual(sent);
+  expect(counts).toEqual({ events: attempts * 2, attempts, users: attempts });
+  const at = new Date(START + 30 * MINUTE).toISOString();
+  const status = JSON.parse(await command('slo', 'status', '--json', '--at', at, '--data', dataDir)) as {
+    sli: string;
+    good: number;
+    total: number;
+  }[];
+  expect(status.find(({ sli }) => sli === 'M1')).toMatchObject({ good: attempts, total: attempts });
+  // Keys and people came along.
+  const [row] = await query<{ user_ref: string }>(dataDir, "SELECT user_ref FROM events_v WHERE attempt_id = 'a7'");
+  expect(await command('reveal', String(row?.user_ref), '--reason', 'restored', '--data', dataDir)).toBe('user-7@example.org\n');
+  expect(await command('audit', 'verify', '--data', dataDir)).toContain('unbroken');
+  // What came after the backup is sent again, and adds up.
+  const again = await startMuster(dataDir);
+  try {
+    for (let n = 0; n < sent; n++) await send(n, again.url);
+  } finally {
+    await again.stop();
+  }
+  expect(await query(dataDir, 'SELECT toUInt32(count()) AS n FROM events_v')).toEqual([{ n: sent * 2 }]);
+});
+
+test('what is cut short, changed, or no backup makes no data directory; one that is there is left alone', { timeout: 60_000 }, async () => {
+  const whole = join(folder, 'whole.tar');
+  const { size } = await stat(whole);
+  const target = join(folder, 'never');
+  const refused = async (name: string, change: (path: string) => Promise<void>, why: RegExp) => {
+    const path = join(folder, name);
+    await copyFile(whole, path);
+    await change(path);
+    const { status, stderr } = await runMuster(['restore', path, '--data', target]);
+    expect({ name, status }).toEqual({ name, status: 2 });
+    expect(stderr).toMatch(why);
+    for (const left of [target, `${target}.restoring`]) await expect(stat(left)).rejects.toThrow('ENOENT');
+  };
+  for (const share of [0.05, 0.5, 0.98])
+    await refused(`cut-${share}.tar`, (path) => truncate(path, Math.floor(size * share)), /cut short|damaged|end is missing/);
+  await refused('text.tar', (path) => writeFile(path, 'no archive'), /no backup of Muster/);
+  const before = await readFile(join(folder, 'restored', 'pseudonym-keys.json'), 'utf8');
+  const there = await runMuster(['restore', whole, '--data', join(folder, 'restored')]);
+  expect(there).toMatchObject({ status: 1, stderr: expect.stringContaining('holds data already') });
+  expect(await readFile(join(folder, 'restored', 'pseudonym-keys.json'), 'utf8')).toBe(before);
+  expect(await runMuster(['backup', whole, '--data', join(folder, 'restored')])).toMatchObject({
+    status: 1,
+    stderr: expect.stringContaining('there already'),
+  });
+});
+
+test('the doctor says what is wrong, and for production what is missing', { timeout: 60_000 }, async () => {
+  const dataDir = join(folder, 'restored');
+  type Finding = { check: string; grade: string; evidence: string; advice?: string };
+  const examine = async (...parameters: string[]) => {
+    const { status, stdout } = await runMuster(['doctor', '--json', '--data', dataDir, ...parameters]);
+    return { status, findings: JSON.parse(stdout) as Finding[] };
+  };
+  const healthy = await examine();
+  expect(healthy.findings.filter(({ grade }) => grade === 'wrong')).toEqual([]);
+  expect(healthy.status).toBe(0);
+  const production = await examine('--production');
+  expect(production.status).toBe(1);
+  expect(production.findings.find(({ check }) => check === 'requests need a key')).toMatchObject({
+    grade: 'wrong',
+    advice: expect.stringContaining('muster keys create'),
+  });
+  expect(production.findings.length).toBeGreaterThan(healthy.findings.length);
+  await chmod(join(dataDir, 'identity.key'), 0o644);
+  const open = await examine();
+  expect(open.status).toBe(1);
+  expect(open.findings.find(({ evidence }) => evidence.includes('identity.key'))).toMatchObject({ grade: 'wrong' });
+  const text = await runMuster(['doctor', '--data', dataDir]);
+  expect(text.stdout).toContain('✗ files that hold secrets are for their owner alone: others may read identity.key\n    → chmod');
+});
