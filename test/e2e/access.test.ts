@@ -259,8 +259,9 @@ describe('with keys', () => {
     const old = await create('--scope', 'read');
     await looked();
     for (const key of [early, late]) expect(await statusOf('GET', '/api/session', key)).toBe(401);
-    const statuses = await Promise.all(Array.from({ length: 8 }, () => call('GET', '/api/session', slow)));
-    expect(statuses.filter(({ status }) => status === 200)).toHaveLength(4);
+    const statuses = await Promise.all(Array.from({ length: 20 }, () => call('GET', '/api/session', slow)));
+    // Four at once, and what comes in while they are answered.
+    expect(statuses.filter(({ status }) => status === 200).length).toBeGreaterThanOrEqual(4);
     expect(statuses.find(({ status }) => status === 429)?.headers.get('retry-after')).toBe('1');
     const rotated = await runMuster(['keys', 'rotate', idOf(old), '--grace', '0', '--data', muster.dataDir, '--json']);
     const made = JSON.parse(rotated.stdout) as { key: string; scopes: string[] };
