@@ -10,6 +10,8 @@ const PROGRAMS = {
   'prometheus-alertmanager': 'prometheus-alertmanager',
   chromium: 'chromium',
   python3: 'python3',
+  openssl: 'openssl',
+  strace: 'strace',
 };
 
 const isMissing = (program) => spawnSync('sh', ['-c', `command -v ${program}`]).status !== 0;

@@ -1,13 +1,15 @@
 /** The log's writer: one record per request, group commit, segments that are closed for the loader. */
 import { type FileHandle, mkdir, open, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { MusterError } from '../errors.ts';
+import { MusterError, systemCode } from '../errors.ts';
 import { syncDirectory } from '../store/durable-files.ts';
 import type { SegmentSource } from '../store/loader.ts';
 import { encodeHeader, MAX_PAYLOAD_BYTES, type RecordKind, scanRecords, segmentName, segmentSequence } from '../store/log-format.ts';
 
 /** A segment is closed at this size even when nobody asks for it. */
 const MAX_SEGMENT_BYTES = 64 * 1024 * 1024;
+/** After this the next request may try again: whoever asks for readiness would keep it away for ever. */
+const FAILED_FOR_MS = 15_000;
 /** One group holds at most this many records. */
 const MAX_GROUP_RECORDS = 512;
 
@@ -17,6 +19,8 @@ export interface LogWriter extends SegmentSource {
    * @throws MUSTER_LOG_FAILED when they are not; nothing of the record is kept then
    */
   append(payload: Buffer, rows: number, kind?: RecordKind): Promise<void>;
+  /** Why the last write failed, if that was just now and nothing was written since. */
+  problem(): string | undefined;
   /** Bytes in the log that the loader has not yet released. */
   bytes(): number;
   close(): Promise<void>;
@@ -38,6 +42,7 @@ export async function openLogWriter(directory: string, options: { after: number 
   let segment: { path: string; file: FileHandle } | undefined;
   const queue: Waiting[] = [];
   const sealRequests: { resolve: (sealed: string[]) => void; reject: (error: unknown) => void }[] = [];
+  let failed: { why: string; atMs: number } | undefined;
   let isWorking = false;
   let idle: Promise<void> = Promise.resolve();
 
@@ -101,8 +106,10 @@ export async function openLogWriter(directory: string, options: { after: number 
     if (group.length === 0) return;
     try {
       await writeGroup(group);
+      failed = undefined;
       for (const { resolve } of group) resolve();
     } catch (cause) {
+      failed = { why: systemCode(cause) ?? (cause instanceof Error ? cause.message : String(cause)), atMs: performance.now() };
       const failure = new MusterError(
         'MUSTER_LOG_FAILED',
         'the events could not be written to disk and nothing of the request was kept; send it again',
@@ -141,6 +148,7 @@ export async function openLogWriter(directory: string, options: { after: number 
       for (const path of sealed) if (!present.has(path)) sizes.delete(path);
       return sealed.filter((path) => present.has(path));
     },
+    problem: () => (failed && performance.now() - failed.atMs < FAILED_FOR_MS ? failed.why : undefined),
     bytes: () => sizes.values().reduce((sum, size) => sum + size, 0),
     async close() {
       await idle;

@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createApp, type ServerDeps } from '../../src/serve/server.ts';
+import { have, pathOf } from '../support/counterparts.ts';
 import { type Running, removeData, runMuster, startMuster, temporaryData } from '../support/process.ts';
 
 const run = promisify(execFile);
@@ -347,7 +348,7 @@ describe('with keys', () => {
   });
 });
 
-describe('from elsewhere', () => {
+describe.runIf(have('openssl'))('from elsewhere', () => {
   let folder: string;
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'muster-tls-'));
@@ -363,7 +364,7 @@ describe('from elsewhere', () => {
       'ec_paramgen_curve:prime256v1',
     ];
     const file = (name: string) => join(folder, name);
-    await run('openssl', [
+    await run(pathOf('openssl'), [
       'req',
       '-x509',
       ...subject('localhost'),
@@ -374,9 +375,9 @@ describe('from elsewhere', () => {
       '-addext',
       'subjectAltName=IP:127.0.0.1',
     ]);
-    await run('openssl', ['req', '-x509', ...subject('clients'), '-keyout', file('ca-key.pem'), '-out', file('ca.pem')]);
-    await run('openssl', ['req', ...subject('app'), '-keyout', file('client-key.pem'), '-out', file('client.csr')]);
-    await run('openssl', [
+    await run(pathOf('openssl'), ['req', '-x509', ...subject('clients'), '-keyout', file('ca-key.pem'), '-out', file('ca.pem')]);
+    await run(pathOf('openssl'), ['req', ...subject('app'), '-keyout', file('client-key.pem'), '-out', file('client.csr')]);
+    await run(pathOf('openssl'), [
       'x509',
       '-req',
       '-in',

@@ -8,6 +8,8 @@ const GROUPS = {
   'prometheus-alertmanager': 'notifications through a real Alertmanager',
   chromium: 'the page in a real browser',
   python3: 'streams of the second generator',
+  openssl: 'TLS with certificates of servers and clients',
+  strace: 'disks that are full or broken',
   shared: 'real payloads of identity providers, and the second generator',
 } as const;
 

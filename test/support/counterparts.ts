@@ -25,6 +25,8 @@ const FOUND = {
   'prometheus-alertmanager': onPath('prometheus-alertmanager'),
   chromium: onPath('chromium'),
   python3: onPath('python3'),
+  openssl: onPath('openssl'),
+  strace: onPath('strace'),
   /** Real payloads and other people's test data, beside the repository; none of it is committed. */
   shared: existsSync(join(shared, 'samples')) ? shared : undefined,
 };

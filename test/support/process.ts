@@ -23,8 +23,12 @@ export const temporaryData = (): Promise<string> => mkdtemp(join(tmpdir(), 'must
 export const removeData = (dataDir: string): Promise<void> => rm(dataDir, { recursive: true, force: true });
 
 /** Starts `muster up` and waits until it is ready. */
-export async function startMuster(dataDir: string, ...parameters: string[]): Promise<Running> {
-  const child = spawn(process.execPath, [BIN, 'up', '--data', dataDir, '--port', '0', ...parameters], {
+export const startMuster = (dataDir: string, ...parameters: string[]): Promise<Running> => startUnder([], dataDir, ...parameters);
+
+/** The same as the child of another command, which must leave it the process that is ended. */
+export async function startUnder(command: readonly string[], dataDir: string, ...parameters: string[]): Promise<Running> {
+  const [program = process.execPath, ...rest] = [...command, process.execPath];
+  const child = spawn(program, [...rest, BIN, 'up', '--data', dataDir, '--port', '0', ...parameters], {
     stdio: ['ignore', 'pipe', 'pipe'],
     // Tests run side by side, and the default port is one.
     env: { ...process.env, MUSTER_CLICKHOUSE_PORT: 'off' },

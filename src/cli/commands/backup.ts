@@ -1,4 +1,4 @@
-/** `muster backup` and `muster restore` */
+/** `muster backup` */
 import { createWriteStream, existsSync } from 'node:fs';
 import { open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
@@ -8,9 +8,8 @@ import type { ReadableStream } from 'node:stream/web';
 import type { Command } from 'commander';
 import { MusterError } from '../../errors.ts';
 import { withBackup } from '../../serve/backup.ts';
-import { restoreBackup } from '../../store/backup.ts';
 import { syncDirectory } from '../../store/durable-files.ts';
-import { askStream, type Context, configOf, print, printJson, runningAt, throughEither } from '../context.ts';
+import { askStream, type Context, configOf, print, printJson, throughEither } from '../context.ts';
 
 interface Options {
   data?: string;
@@ -44,25 +43,6 @@ export function backupCommand(program: Command, context: Context): void {
       const { size } = await stat(file);
       if (options.json) printJson(context, { file: resolve(file), bytes: size });
       else print(context, `${file}: ${(size / 1e6).toFixed(1)} MB.`);
-    });
-}
-
-export function restoreCommand(program: Command, context: Context): void {
-  program
-    .command('restore')
-    .description('Makes a data directory out of a backup.')
-    .argument('<file>', 'made by muster backup')
-    .option('--data <dir>', 'the directory to be, which must not hold data yet (default .muster, or MUSTER_DATA)')
-    .option('--json', 'print as JSON')
-    .addHelpText('after', '\nExample:\n  $ muster restore muster-2026-11-26.tar --data .muster-restored')
-    .action(async (file: string, options: Options) => {
-      const { dataDir } = configOf(context, { data: options.data });
-      if (!existsSync(file)) throw new MusterError('MUSTER_NO_SUCH_FILE', `${file}: no such file`);
-      const url = await runningAt(dataDir);
-      if (url !== undefined) throw new MusterError('MUSTER_DATA_IN_USE', `the data in ${dataDir} is used by the Muster process at ${url}`);
-      const manifest = await restoreBackup(file, dataDir);
-      if (options.json) printJson(context, { dataDir: resolve(dataDir), ...manifest });
-      else print(context, `${dataDir}: as of ${manifest.createdAt}. Start it with muster up --data ${dataDir}.`);
     });
 }
 

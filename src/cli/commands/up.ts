@@ -175,6 +175,22 @@ async function clickHouseEndpoint(
   }
 }
 
+const STARTING = 'the store is still starting';
+
+/** Why no events can be taken in now, if so. */
+function roomProblem({ services }: Parts, { maxLogBytes }: Config): string | undefined {
+  if (!services) return STARTING;
+  const { log, store } = services;
+  const lag = store.loader.lagSeconds();
+  if (log.bytes() >= maxLogBytes) return `the log is full: ${log.bytes()} bytes wait for the loader`;
+  return lag < MAX_LAG_SECONDS ? undefined : `the loader is ${lag.toFixed(0)} s behind the log`;
+}
+
+function diskProblem({ services }: Parts): string | undefined {
+  const why = services?.log.problem();
+  return why === undefined ? undefined : `events cannot be written to the disk: ${why}`;
+}
+
 interface Serving {
   context: Context;
   config: Config;
@@ -188,10 +204,7 @@ interface Serving {
 }
 
 async function serve({ context, config, gate, parts, stream, metrics, instance, fill, onProblem }: Serving) {
-  const hasRoom = () => {
-    const { services } = parts;
-    return services !== undefined && services.log.bytes() < config.maxLogBytes && services.store.loader.lagSeconds() < MAX_LAG_SECONDS;
-  };
+  const hasRoom = () => roomProblem(parts, config) === undefined;
   return listen(
     {
       intake: {
@@ -231,7 +244,7 @@ async function serve({ context, config, gate, parts, stream, metrics, instance, 
       gate,
       hosts: hostsOf(config),
       instance,
-      unready: () => (parts.ready ? undefined : 'the store is still starting'),
+      unready: () => (parts.ready ? (diskProblem(parts) ?? roomProblem(parts, config)) : STARTING),
       onDefect: onProblem,
     },
     { port: config.port, host: config.host, ...(await tlsOf(config)) },
