@@ -1,227 +1,149 @@
 /**
- * `npm run bench`: what intake and loader do per second, beside the raw engine's own load of the same rows in the same run.
+ * `npm run bench -- ingest`: what intake and loader do per second, beside the raw engine and PostgreSQL on the same rows in the same run.
  * Ratios carry over to other machines, absolute figures do not.
  */
-import { spawn } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { LineBuffer } from '../../src/collect/line-buffer.ts';
-import { mask } from '../../src/collect/mask.ts';
-import { pseudonyms } from '../../src/collect/pseudonyms.ts';
-import { checkEvent, importBounds } from '../../src/events/checker.ts';
-import { simulate } from '../../src/lab/simulate.ts';
-import { openEngine } from '../../src/store/engine.ts';
-import { EVENT_COLUMN_NAMES, EVENT_SELECT, EVENT_STRUCTURE } from '../../src/store/event-row.ts';
-import { migrate } from '../../src/store/migrate.ts';
-import { startMuster } from '../support/process.ts';
+import { median, spread } from './figures.ts';
+import { bytesPerEvent, closedLoop, eventSource, type Measured, openLoop, withMuster } from './ingest-load.ts';
+import { withPostgres } from './postgres.ts';
+import { rawEngine, rowLines } from './raw-engine.ts';
 
-const BATCH = 1_000;
-const CONNECTIONS = 4;
-const BLOCK = 100_000;
-const TARGET = Number(process.env.MUSTER_BENCH_EVENTS ?? 300_000);
-const ROUNDS = 3;
+const EVENTS = Number(process.env.MUSTER_BENCH_EVENTS ?? 300_000);
+const ROUNDS = Number(process.env.MUSTER_BENCH_ROUNDS ?? 3);
+const BATCHES = [1, 100, 1_000, 10_000];
+const CONNECTIONS = [1, 16, 64];
+const OPEN_LOOPS = [
+  { batch: 1, eventsPerSecond: 1_000 },
+  { batch: 1, eventsPerSecond: 2_500 },
+  { batch: 1_000, eventsPerSecond: 10_000 },
+  { batch: 1_000, eventsPerSecond: 20_000 },
+];
+const OPEN_SECONDS = 8;
+/** Single requests are slower by far, and more of them say no more. */
+const eventsOf = (batch: number) => Math.min(EVENTS, batch === 1 ? 30_000 : batch === 100 ? 100_000 : EVENTS);
 
-/** A day of simulated enrollments that ends now, in batches of NDJSON. */
-function payload(): { batches: Buffer[]; events: Record<string, unknown>[] } {
-  const { days } = simulate({
-    seed: 1,
-    days: 1,
-    perDay: Math.ceil(TARGET / 5.6),
-    endMs: Math.floor(Date.now() / 60_000) * 60_000,
-    faults: [],
+const row = (name: string, m: Measured) =>
+  `  ${name.padEnd(28)}${m.acknowledgedPerSecond.toFixed(0).padStart(8)}${m.loadedPerSecond.toFixed(0).padStart(9)}${m.p50Ms.toFixed(1).padStart(8)}${m.p99Ms.toFixed(1).padStart(9)}${m.cpuSecondsPerMillion.toFixed(1).padStart(8)}${m.peakMb.toFixed(0).padStart(7)}${m.loopP99Ms.toFixed(0).padStart(7)}${m.load.toFixed(1).padStart(6)}`;
+
+/** The engine allows one data directory per process: each measurement of it alone is a process of its own. */
+function inProcess(): Promise<Awaited<ReturnType<typeof rawEngine>>> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [join(import.meta.dirname, 'main.ts'), 'ingest', 'raw'], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let text = '';
+    child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()));
+    child.once('close', (code) => (code === 0 ? resolve(JSON.parse(text) as never) : reject(new Error('the raw engine failed'))));
   });
-  const events = [...days].flatMap((day) => day.events);
-  const batches = Array.from({ length: Math.ceil(events.length / BATCH) }, (_, i) =>
-    Buffer.from(
-      events
-        .slice(i * BATCH, (i + 1) * BATCH)
-        .map((event) => `${JSON.stringify(event)}\n`)
-        .join(''),
-    ),
-  );
-  return { batches, events };
 }
 
-/** One thread of the raw engine: INSERT … SELECT FROM file(…, JSONEachRow) of the same rows into the same table, in blocks of 100,000. */
-async function rawEngine(events: readonly Record<string, unknown>[]): Promise<number> {
-  const folder = await mkdtemp(join(tmpdir(), 'muster-bench-raw-'));
-  const keys = pseudonyms(Buffer.alloc(32, 1));
-  const bounds = importBounds(Date.now());
-  const lines = events.flatMap((event) => {
-    const checked = checkEvent(event, bounds);
-    if (!checked.ok) throw new Error(checked.message);
-    const lines = new LineBuffer();
-    lines.add(mask(checked.event, { timeMs: checked.timeMs, expiresAtMs: checked.expiresAtMs }, keys).content, Date.now());
-    const cells = JSON.parse(String(lines.payloads()[0]?.bytes)) as unknown[];
-    return [JSON.stringify(Object.fromEntries(EVENT_COLUMN_NAMES.map((name, i) => [name, cells[i]])))];
-  });
-  const files: string[] = [];
-  for (let from = 0; from < lines.length; from += BLOCK) {
-    const path = join(folder, `${from}.ndjson`);
-    await writeFile(path, lines.slice(from, from + BLOCK).join('\n'));
-    files.push(path);
-  }
-  const engine = await openEngine({ path: join(folder, 'engine'), scratch: join(folder, 'scratch') });
-  await migrate(engine.session('load'));
-  const startMs = performance.now();
-  for (const path of files) {
-    await engine.session('load').run(
-      `INSERT INTO events (${EVENT_COLUMN_NAMES.join(', ')}) SELECT ${EVENT_SELECT} FROM file('${path}', 'JSONEachRow', '${EVENT_STRUCTURE.replaceAll("'", "\\'")}')
-       SETTINGS max_threads = 1, max_insert_threads = 1, input_format_parallel_parsing = 0, max_insert_block_size = ${BLOCK}, min_insert_block_size_rows = ${BLOCK}`,
+/** COPY of the same rows, durable, and what they take. */
+async function postgres(lines: readonly string[]): Promise<{ perSecond: number; bytesPerEvent: number } | undefined> {
+  const folder = await mkdtemp(join(tmpdir(), 'muster-bench-copy-'));
+  try {
+    const names = Object.keys(JSON.parse(lines[0] ?? '{}') as object);
+    const quotedCell = (value: unknown) =>
+      value === null ? '\\N' : String(typeof value === 'object' ? JSON.stringify(value) : value).replace(/[\\\t\n\r]/g, ' ');
+    const file = join(folder, 'events.tsv');
+    await writeFile(
+      file,
+      lines
+        .map((line) =>
+          Object.values(JSON.parse(line) as object)
+            .map(quotedCell)
+            .join('\t'),
+        )
+        .join('\n'),
     );
+    execFileSync('chmod', ['-R', 'a+rX', folder]);
+    return await withPostgres([], async (psql) => {
+      psql(`CREATE TABLE events (${names.map((name) => `"${name}" text`).join(', ')})`);
+      const startMs = performance.now();
+      psql(`COPY events FROM '${file}'`);
+      const seconds = (performance.now() - startMs) / 1_000;
+      return { perSecond: lines.length / seconds, bytesPerEvent: Number(psql("SELECT pg_table_size('events')")) / lines.length };
+    });
+  } finally {
+    await rm(folder, { recursive: true, force: true });
   }
-  const seconds = (performance.now() - startMs) / 1_000;
-  await engine.close();
-  await rm(folder, { recursive: true, force: true });
-  return events.length / seconds;
-}
-
-/** Processor seconds and resident memory of a process, from /proc. */
-async function usage(pid: number): Promise<{ cpuSeconds: number; residentMb: number; peakMb: number }> {
-  const fields = (await readFile(`/proc/${pid}/stat`, 'utf8')).replace(/^.*\) /, '').split(' ');
-  const status = await readFile(`/proc/${pid}/status`, 'utf8');
-  const megabytes = (name: string) => Number(new RegExp(`${name}:\\s+(\\d+)`).exec(status)?.[1] ?? 0) / 1_024;
-  return { cpuSeconds: (Number(fields[11]) + Number(fields[12])) / 100, residentMb: megabytes('VmRSS'), peakMb: megabytes('VmHWM') };
-}
-
-async function folderBytes(folder: string): Promise<number> {
-  let total = 0;
-  for (const entry of await readdir(folder, { withFileTypes: true, recursive: true })) {
-    if (entry.isFile()) total += (await stat(join(entry.parentPath, entry.name)).catch(() => ({ size: 0 }))).size;
-  }
-  return total;
-}
-
-interface Round {
-  acknowledgedPerSecond: number;
-  loadedPerSecond: number;
-  rolledPerSecond: number;
-  cpuSecondsPerMillion: number;
-  peakMb: number;
-  bytesPerEvent: number;
-}
-
-/** All batches over HTTP, until acknowledged, until in `events_v`, until in the SLI minutes. */
-async function overHttp(batches: readonly Buffer[], events: number, attempts: number): Promise<Round> {
-  const dataDir = await mkdtemp(join(tmpdir(), 'muster-bench-'));
-  const muster = await startMuster(dataDir);
-  const { pid } = JSON.parse(await readFile(join(dataDir, 'muster.json'), 'utf8')) as { pid: number };
-  const before = await usage(pid);
-  const startMs = performance.now();
-  let next = 0;
-  const client = async () => {
-    for (let batch = batches[next++]; batch; batch = batches[next++]) {
-      for (;;) {
-        const response = await fetch(`${muster.url}/v1/events`, {
-          method: 'POST',
-          headers: { 'content-type': 'application/x-ndjson' },
-          body: batch as unknown as string,
-        });
-        await response.arrayBuffer();
-        if (response.ok) break;
-        if (response.status !== 503) throw new Error(`status ${response.status}`);
-        await sleep(1_000);
-      }
-    }
-  };
-  await Promise.all(Array.from({ length: CONNECTIONS }, client));
-  const acknowledged = (performance.now() - startMs) / 1_000;
-  const seconds = async (isThere: (stats: { loaded: number; settled: number }) => boolean) => {
-    for (;;) {
-      const { loadedEvents } = (await (await fetch(`${muster.url}/api/loader`)).json()) as { loadedEvents: number };
-      const settled = loadedEvents >= events ? await settledAttempts(muster.url) : 0;
-      if (isThere({ loaded: loadedEvents, settled })) return (performance.now() - startMs) / 1_000;
-      await sleep(50);
-    }
-  };
-  const loaded = await seconds(({ loaded: n }) => n >= events);
-  const rolled = await seconds(({ settled }) => settled >= attempts);
-  const after = await usage(pid);
-  await sleep(3_000);
-  await muster.stop();
-  const bytes = await folderBytes(join(dataDir, 'clickhouse'));
-  await rm(dataDir, { recursive: true, force: true });
-  return {
-    acknowledgedPerSecond: events / acknowledged,
-    loadedPerSecond: events / loaded,
-    rolledPerSecond: events / rolled,
-    cpuSecondsPerMillion: ((after.cpuSeconds - before.cpuSeconds) / events) * 1e6,
-    peakMb: after.peakMb,
-    bytesPerEvent: bytes / events,
-  };
-}
-
-async function settledAttempts(url: string): Promise<number> {
-  const at = new Date(Date.now() + 120_000).toISOString();
-  const statuses = (await (await fetch(`${url}/api/slos?at=${at}`)).json()) as { sli: string; total: number }[];
-  return statuses.find(({ sli }) => sli === 'M1')?.total ?? 0;
-}
-
-const median = (values: number[]) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
-const spread = (values: number[], digits = 0) =>
-  `${median(values).toFixed(digits)} (${Math.min(...values).toFixed(digits)} to ${Math.max(...values).toFixed(digits)})`;
-
-async function firstPage(): Promise<number> {
-  const dataDir = await mkdtemp(join(tmpdir(), 'muster-bench-page-'));
-  const startMs = performance.now();
-  const muster = await startMuster(dataDir);
-  await (await fetch(`${muster.url}/api/overview`)).arrayBuffer();
-  const ms = performance.now() - startMs;
-  await muster.stop();
-  await rm(dataDir, { recursive: true, force: true });
-  return ms;
 }
 
 if (process.argv[3] === 'raw') {
-  // The engine allows one data directory per process: each measurement of the raw engine is a process of its own.
-  console.log(await rawEngine(payload().events));
+  console.log(JSON.stringify(await rawEngine(rowLines(eventSource(EVENTS / 5.6).next(EVENTS)))));
 } else {
-  const { batches, events } = payload();
-  const attempts = events.filter(({ type }) => type === 'enrollment.started').length;
   console.log(
-    `${events.length} events (${attempts} attempts) in batches of ${BATCH} over ${CONNECTIONS} connections, ${ROUNDS} rounds, on ${cpus().length} cores shared with the client`,
+    `${EVENTS} events of a simulated day (time-ordered ids, attempts and trace ids included), ${ROUNDS} rounds, on ${cpus().length} cores shared with the client`,
   );
-  const rounds: Round[] = [];
-  const raws: number[] = [];
+  const raws: Awaited<ReturnType<typeof rawEngine>>[] = [];
+  const loads: Measured[] = [];
+  const sizes: number[] = [];
   for (let i = 0; i < ROUNDS; i++) {
-    const raw = await new Promise<string>((resolve, reject) => {
-      const child = spawn(process.execPath, [join(import.meta.dirname, 'main.ts'), 'ingest', 'raw'], {
-        stdio: ['ignore', 'pipe', 'inherit'],
-      });
-      let text = '';
-      child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()));
-      child.once('close', (code) => (code === 0 ? resolve(text) : reject(new Error('the raw engine failed'))));
+    raws.push(await inProcess());
+    await withMuster(async (target) => {
+      loads.push(await closedLoop(target, eventSource(EVENTS / 5.6), { batch: 1_000, connections: 4, events: EVENTS }));
+      sizes.push(await bytesPerEvent(target));
     });
-    raws.push(Number(raw));
-    rounds.push(await overHttp(batches, events.length, attempts));
     console.log(
-      `  round ${i + 1}: raw ${Number(raw).toFixed(0)}/s, acknowledged ${rounds[i]?.acknowledgedPerSecond.toFixed(0)}/s, loaded ${rounds[i]?.loadedPerSecond.toFixed(0)}/s, in the minutes ${rounds[i]?.rolledPerSecond.toFixed(0)}/s, load average ${loadavg()[0]?.toFixed(1)}`,
+      `  round ${i + 1}: raw ${raws[i]?.json.toFixed(0)}/s, loaded ${loads[i]?.loadedPerSecond.toFixed(0)}/s, load average ${loadavg()[0]?.toFixed(1)}`,
     );
   }
-  const of = (pick: (round: Round) => number) => rounds.map(pick);
-  console.log(`median (least to most):
-  raw engine, one thread, JSONEachRow      ${spread(raws)} events/s
-  acknowledged over HTTP                   ${spread(of((r) => r.acknowledgedPerSecond))} events/s
-  acknowledged and loaded                  ${spread(of((r) => r.loadedPerSecond))} events/s
-  acknowledged, loaded and in the minutes  ${spread(of((r) => r.rolledPerSecond))} events/s
-  ratio loaded / raw                       ${spread(
-    rounds.map((r, i) => r.loadedPerSecond / (raws[i] ?? Number.NaN)),
-    2,
-  )}
-  ratio in the minutes / raw               ${spread(
-    rounds.map((r, i) => r.rolledPerSecond / (raws[i] ?? Number.NaN)),
+  const of = (pick: (measured: Measured) => number) => loads.map(pick);
+  const rawJson = raws.map(({ json }) => json);
+  console.log(`Batches of 1,000 over 4 connections; median (least to most):
+  raw engine, one thread, JSONEachRow      ${spread(rawJson)} events/s
+  raw engine, one thread, Native           ${spread(raws.map(({ native }) => native))} events/s
+  acknowledged over HTTP                   ${spread(of((m) => m.acknowledgedPerSecond))} events/s
+  acknowledged and loaded                  ${spread(of((m) => m.loadedPerSecond))} events/s
+  ratio loaded / raw JSON                  ${spread(
+    loads.map((m, i) => m.loadedPerSecond / (rawJson[i] ?? Number.NaN)),
     2,
   )}
   processor seconds per million events     ${spread(
-    of((r) => r.cpuSecondsPerMillion),
+    of((m) => m.cpuSecondsPerMillion),
     1,
   )}
-  peak resident memory                     ${spread(of((r) => r.peakMb))} MB
-  bytes per event on disk                  ${spread(
-    of((r) => r.bytesPerEvent),
-    1,
-  )}
-  process start to first answer            ${(await firstPage()).toFixed(0)} ms`);
+  peak resident memory                     ${spread(of((m) => m.peakMb))} MB
+  delay of the event loop, p99             ${spread(of((m) => m.loopP99Ms))} ms
+  bytes per event on disk, all tables      ${spread(sizes, 1)}
+  bytes per event, table of events alone   ${median(raws.map((raw) => raw.bytesPerEvent)).toFixed(1)}`);
+
+  const copied = await postgres(rowLines(eventSource(EVENTS / 5.6).next(EVENTS)));
+  if (copied)
+    console.log(
+      `  PostgreSQL 15, COPY of the same rows     ${copied.perSecond.toFixed(0)} events/s, ${copied.bytesPerEvent.toFixed(0)} bytes per event`,
+    );
+  else console.log('  PostgreSQL 15 is not here, or this is not root: not compared');
+
+  console.log(
+    '\nClosed loop                  acknow.   loaded     p50      p99   CPU s   peak   loop  load\n                                  /s       /s      ms       ms  /mill.     MB     ms',
+  );
+  for (const batch of BATCHES)
+    await withMuster(async (target) => {
+      const source = eventSource(EVENTS / 5.6);
+      for (const connections of CONNECTIONS)
+        console.log(
+          row(
+            `batches of ${batch}, ${connections} connections`,
+            await closedLoop(target, source, { batch, connections, events: eventsOf(batch) }),
+          ),
+        );
+    });
+
+  console.log('\nOpen loop, latency from the moment at which a request was due');
+  for (const load of OPEN_LOOPS)
+    await withMuster(async (target) => {
+      const {
+        p50Ms,
+        p99Ms,
+        loopP99Ms,
+        load: average,
+      } = await openLoop(target, eventSource(EVENTS / 5.6), { ...load, seconds: OPEN_SECONDS });
+      const name = `${load.eventsPerSecond} events/s in batches of ${load.batch}`;
+      console.log(
+        `  ${name.padEnd(40)} p50 ${p50Ms.toFixed(1)} ms, p99 ${p99Ms.toFixed(1)} ms, loop p99 ${loopP99Ms.toFixed(0)} ms, load average ${average.toFixed(1)}`,
+      );
+    });
 }

@@ -2,8 +2,7 @@
  * `npm run bench -- slo`: what evaluation costs from rollups and from raw events, beside PostgreSQL on the same rows in the same run;
  * and what rolls cost. History is made inside ClickHouse. Ratios carry over to other machines, absolute figures do not.
  */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,6 +18,8 @@ import { migrate } from '../../src/store/migrate.ts';
 import { sumHours } from '../../src/store/minutes.ts';
 import { bringUpToDate } from '../../src/store/rebuild.ts';
 import { PendingRoll, roll } from '../../src/store/roller.ts';
+import { median, spread } from './figures.ts';
+import { withPostgres } from './postgres.ts';
 
 const MILLIONS = (process.env.MUSTER_BENCH_MILLIONS ?? '1,10,50').split(',').map(Number);
 const POSTGRES_MILLIONS = 10;
@@ -39,9 +40,7 @@ const WINDOWS = {
 } as const;
 const SLI_NAMES = SLIS.map(({ id }) => id);
 
-const median = (values: number[]) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
-const spread = (values: number[]) =>
-  `${median(values).toFixed(0)} (${Math.min(...values).toFixed(0)} to ${Math.max(...values).toFixed(0)}) ms`;
+const milliseconds = (values: number[]) => `${spread(values)} ms`;
 
 async function timed(work: () => Promise<unknown>, rounds = ROUNDS): Promise<number[]> {
   const times: number[] = [];
@@ -134,66 +133,16 @@ async function evaluation(millions: number): Promise<void> {
     const raw = await timed(() => session.rows(clickhouse), 3);
     const [size] = await session.rows<{ n: string }>('SELECT count() AS n FROM minutes');
     console.log(`${millions} M events, ${DAYS} days, ${size?.n} minute rows, ${fromRollups.length} series; rollups ${isEqual ? 'equal' : 'DIFFER FROM'} raw; load ${loadavg()[0]?.toFixed(1)}
-  evaluator's pass: 12 SLOs, 8 windows, users, coverage   ${spread(pass)}
-  full: 12 SLOs × 6 splits × 8 windows, from rollups      ${spread(rollups)}
-  the same from raw events in ClickHouse                  ${spread(raw)}`);
+  evaluator's pass: 12 SLOs, 8 windows, users, coverage   ${milliseconds(pass)}
+  full: 12 SLOs × 6 splits × 8 windows, from rollups      ${milliseconds(rollups)}
+  the same from raw events in ClickHouse                  ${milliseconds(raw)}`);
     if (millions <= POSTGRES_MILLIONS) await onPostgres(engine, folder, rollups, raw);
   });
 }
 
-const PG_BIN = '/usr/lib/postgresql/15/bin';
-
-/** The same rows and figures on PostgreSQL 15, as its own user, on a socket of its own. */
+/** The same rows and figures on PostgreSQL 15. */
 async function onPostgres(engine: Engine, folder: string, rollups: number[], clickhouse: number[]): Promise<void> {
-  if (!existsSync(PG_BIN) || process.getuid?.() !== 0) {
-    console.log('  PostgreSQL 15 is not here, or this is not root: not compared');
-    return;
-  }
-  const data = await mkdtemp(join(tmpdir(), 'muster-bench-pg-'));
-  const as = (command: string, ...parameters: string[]) =>
-    execFileSync('runuser', ['-u', 'postgres', '--', command, ...parameters], {
-      encoding: 'utf8',
-      maxBuffer: 1e9,
-      cwd: '/',
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-  execFileSync('chown', ['postgres', data]);
-  let server: ChildProcess | undefined;
-  try {
-    as(join(PG_BIN, 'initdb'), '-D', join(data, 'db'), '--auth=trust', '-E', 'UTF8', '--locale=C');
-    server = spawn(
-      'runuser',
-      [
-        '-u',
-        'postgres',
-        '--',
-        join(PG_BIN, 'postgres'),
-        '-D',
-        join(data, 'db'),
-        '-k',
-        data,
-        '-c',
-        'listen_addresses=',
-        '-c',
-        'shared_buffers=2GB',
-        '-c',
-        'work_mem=256MB',
-        '-c',
-        'fsync=off',
-        '-c',
-        'max_parallel_workers_per_gather=2',
-      ],
-      { stdio: 'ignore', cwd: '/' },
-    );
-    const psql = (sql: string) => as(join(PG_BIN, 'psql'), '-h', data, '-d', 'postgres', '-qAt', '-c', sql);
-    for (let i = 0; i < 100; i++) {
-      try {
-        psql('SELECT 1');
-        break;
-      } catch {
-        await new Promise((resolve) => setTimeout(resolve, 100));
-      }
-    }
+  const isThere = await withPostgres(['fsync=off'], async (psql) => {
     const file = join(folder, 'raw.tsv');
     await engine
       .session('load')
@@ -219,15 +168,9 @@ async function onPostgres(engine: Engine, folder: string, rollups: number[], cli
     console.log(`  the same from raw events in PostgreSQL 15               ${postgres.toFixed(0)} ms
   PostgreSQL raw / Muster from rollups                    ${(postgres / median(rollups)).toFixed(1)} ×
   PostgreSQL raw / ClickHouse raw                         ${(postgres / median(clickhouse)).toFixed(1)} ×`);
-  } finally {
-    const ended = new Promise((resolve) => (server ? server.once('exit', resolve) : resolve(undefined)));
-    const [pid] = existsSync(join(data, 'db/postmaster.pid'))
-      ? execFileSync('head', ['-1', join(data, 'db/postmaster.pid')], { encoding: 'utf8' }).split('\n')
-      : [];
-    if (pid) process.kill(Number(pid), 'SIGINT');
-    if (server) await ended;
-    await rm(data, { recursive: true, force: true });
-  }
+    return true;
+  });
+  if (!isThere) console.log('  PostgreSQL 15 is not here, or this is not root: not compared');
 }
 
 /** A history of attempts and events whose rows the roller could have made. */
@@ -301,7 +244,7 @@ async function rolls(millions: number): Promise<void> {
       });
       late.push((await rollOf([event('enrollment.started', 0), event('enrollment.completed', 1)], END_MS)).wall);
     }
-    console.log(`  one late attempt, two events                            ${spread(late)}`);
+    console.log(`  one late attempt, two events                            ${milliseconds(late)}`);
     // Ten seconds of traffic at 10,000 events a second, all of it in one roll.
     const walls: number[] = [];
     const cpu: number[] = [];
@@ -320,7 +263,7 @@ async function rolls(millions: number): Promise<void> {
       cpu.push(used);
     }
     console.log(
-      `  10 s of traffic at 10,000 events/s                      ${spread(walls)}; processor ${spread(cpu)}, ${(median(cpu) / 100).toFixed(0)} % of one core`,
+      `  10 s of traffic at 10,000 events/s                      ${milliseconds(walls)}; processor ${milliseconds(cpu)}, ${(median(cpu) / 100).toFixed(0)} % of one core`,
     );
   });
 }

@@ -1,6 +1,6 @@
 /** `muster up`: everything in one process. */
 import { randomBytes, randomUUID } from 'node:crypto';
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
@@ -9,31 +9,26 @@ import type { Config } from '../../config.ts';
 import { MusterError } from '../../errors.ts';
 import { DEFAULT_CLICKHOUSE_PORT, DEFAULT_PORT, FILES } from '../../names.ts';
 import { alertSenders, heartbeats } from '../../publish/notify/senders.ts';
-import { createGate, type Gate } from '../../serve/access/gate.ts';
+import { createGate } from '../../serve/access/gate.ts';
 import type { KeyRegistry } from '../../serve/access/keys.ts';
-import { withBackup } from '../../serve/backup.ts';
-import { listenAsClickHouse } from '../../serve/clickhouse/endpoint.ts';
-import { createEventStream, type EventStream, storedEvents } from '../../serve/event-stream.ts';
-import { assertSafe, isLoopback } from '../../serve/listen.ts';
-import { createMetrics, type Metrics } from '../../serve/metrics.ts';
-import type { Ready } from '../../serve/ready.ts';
-import { type Listening, listen } from '../../serve/server.ts';
+import { createEventStream, storedEvents } from '../../serve/event-stream.ts';
+import { assertSafe } from '../../serve/listen.ts';
+import { createMetrics } from '../../serve/metrics.ts';
 import { type ActiveAlert, createAlertWatch } from '../../slo/alert-watch.ts';
 import { BESIDE_ALERTS } from '../../slo/alerts/index.ts';
 import { createCauses } from '../../slo/causes.ts';
-import { createEvaluator, type Evaluation, type Evaluator } from '../../slo/evaluator.ts';
-import { createNotifier, sendAll, testRoutes } from '../../slo/notifications.ts';
-import { type Coverage, recordCoverage } from '../../store/coverage.ts';
+import { createEvaluator, type Evaluation } from '../../slo/evaluator.ts';
+import { createNotifier, sendAll } from '../../slo/notifications.ts';
+import { recordCoverage } from '../../store/coverage.ts';
 import { diskUse } from '../../store/disk.ts';
-import { readOrCreateKey, writeDurably } from '../../store/durable-files.ts';
+import { writeDurably } from '../../store/durable-files.ts';
 import { type ConfigOptions, type Context, coloured, configOf, print, runningAt } from '../context.ts';
 import { openDemo, runDemo } from '../demo.ts';
-import { openCore, type RunningCore } from '../running-core.ts';
-import { keysOf, openServices, type Services } from '../services.ts';
+import { openCore } from '../running-core.ts';
+import { keysOf, openServices } from '../services.ts';
+import { clickHouseEndpoint, type Endpoint, type Parts, type Serving, serve } from '../serving.ts';
 
 const DEMO_DATA = '.muster-demo';
-/** Intake refuses while the loader is further behind than this. */
-const MAX_LAG_SECONDS = 10;
 const TOKEN_BYTES = 32;
 /** A notification waits so long for what leads the failures. */
 const CAUSE_MS = 3_000;
@@ -65,15 +60,6 @@ export function upCommand(program: Command, context: Context): void {
       const config = configOf(context, isDemo && options.data === undefined ? { ...options, data: DEMO_DATA } : options);
       await up(context, config, isDemo);
     });
-}
-
-/** What has been opened so far: the server answers with whatever is there. */
-interface Parts {
-  services?: Services;
-  evaluator?: Evaluator;
-  coverage?: Coverage;
-  core?: RunningCore;
-  ready?: Ready;
 }
 
 async function up(context: Context, config: Config, isDemo: boolean): Promise<void> {
@@ -152,124 +138,6 @@ async function up(context: Context, config: Config, isDemo: boolean): Promise<vo
     await parts.services?.close();
     if (parts.services) await rm(join(dataDir, FILES.address), { force: true });
   }
-}
-
-type Endpoint = Awaited<ReturnType<typeof listenAsClickHouse>>;
-
-/** The read-only ClickHouse endpoint; undefined when it is off, or nobody asked for its port and another program has it. */
-async function clickHouseEndpoint(
-  context: Context,
-  { clickhousePort, dataDir }: Config,
-  parts: Parts,
-  onDefect: (message: string) => void,
-): Promise<Endpoint | undefined> {
-  if (clickhousePort === 'off') return undefined;
-  const key = (await readOrCreateKey(join(dataDir, FILES.clickhouseKey))).toString('base64');
-  const port = clickhousePort === 'auto' ? DEFAULT_CLICKHOUSE_PORT : clickhousePort;
-  try {
-    return await listenAsClickHouse({ guard: () => parts.services?.store.guard, key, onDefect }, port);
-  } catch (error) {
-    if (clickhousePort !== 'auto' || !(error instanceof MusterError)) throw error;
-    print(context, `Port ${port} is taken: no ClickHouse endpoint. Choose another port with --clickhouse-port.`);
-    return undefined;
-  }
-}
-
-const STARTING = 'the store is still starting';
-
-/** Why no events can be taken in now, if so. */
-function roomProblem({ services }: Parts, { maxLogBytes }: Config): string | undefined {
-  if (!services) return STARTING;
-  const { log, store } = services;
-  const lag = store.loader.lagSeconds();
-  if (log.bytes() >= maxLogBytes) return `the log is full: ${log.bytes()} bytes wait for the loader`;
-  return lag < MAX_LAG_SECONDS ? undefined : `the loader is ${lag.toFixed(0)} s behind the log`;
-}
-
-function diskProblem({ services }: Parts): string | undefined {
-  const why = services?.log.problem();
-  return why === undefined ? undefined : `events cannot be written to the disk: ${why}`;
-}
-
-interface Serving {
-  context: Context;
-  config: Config;
-  gate: Gate;
-  parts: Parts;
-  stream: EventStream;
-  metrics: Metrics;
-  instance: string;
-  fill: () => { done: number; total: number } | null;
-  onProblem: (message: string) => void;
-}
-
-async function serve({ context, config, gate, parts, stream, metrics, instance, fill, onProblem }: Serving) {
-  const hasRoom = () => roomProblem(parts, config) === undefined;
-  return listen(
-    {
-      intake: {
-        intake: () => parts.services?.intake,
-        hasRoom,
-        maxBodyBytes: config.maxBodyBytes,
-        fingerprint: (text) => parts.services?.pseudonyms.fingerprint(text) ?? '',
-        now: context.now,
-        onFound: (service, finds) => parts.services?.onFound(service, finds),
-        observe: metrics.observeIntake,
-        onDefect: onProblem,
-      },
-      api: {
-        config,
-        ready: () => parts.ready,
-        hasRoom,
-        stream,
-        fill,
-        version: context.version,
-        traceUrl: config.traceUrl,
-        now: context.now,
-        testAlerts: () => testAlerts(config, context, parts),
-        backup: async (use) => {
-          if (!parts.services) throw new MusterError('MUSTER_NOT_READY', 'the store is still starting; send this request again');
-          const { store, log, now } = parts.services;
-          await withBackup({ store, log, dataDir: config.dataDir, version: context.version, now }, use);
-        },
-      },
-      core: {
-        core: () => parts.core?.core,
-        now: context.now,
-        onAnswered: () => parts.core?.flush(),
-        observe: metrics.observeRequest,
-        onDefect: onProblem,
-      },
-      metrics,
-      gate,
-      hosts: hostsOf(config),
-      instance,
-      unready: () => (parts.ready ? (diskProblem(parts) ?? roomProblem(parts, config)) : STARTING),
-      onDefect: onProblem,
-    },
-    { port: config.port, host: config.host, ...(await tlsOf(config)) },
-  );
-}
-
-/** Hosts of requests from elsewhere: that of the links, and the address itself. */
-function hostsOf({ baseUrl, host, port }: Config): string[] {
-  const links = new URL(baseUrl);
-  return [
-    ...(isLoopback(links.hostname) ? [] : [links.host]),
-    ...(isLoopback(host) || host === '0.0.0.0' || host === '::' ? [] : [`${host}:${port}`]),
-  ];
-}
-
-async function tlsOf({ tlsCert, tlsKey, tlsClientCa }: Config): Promise<{ tls?: NonNullable<Listening['tls']> }> {
-  if (tlsCert === undefined || tlsKey === undefined) return {};
-  const [cert, key] = await Promise.all([readFile(tlsCert), readFile(tlsKey)]);
-  return { tls: { cert, key, ...(tlsClientCa !== undefined && { clientCa: await readFile(tlsClientCa) }) } };
-}
-
-/** Through every route that is configured. */
-function testAlerts(config: Config, context: Context, parts: Parts) {
-  const service = parts.services?.slos[0]?.service ?? 'mfa-enrollment';
-  return testRoutes(alertSenders(config, context.now), service, config.baseUrl, context.now());
 }
 
 /** Opens the parts in order; what is open when one fails is in `parts`, to be closed. */

@@ -1,0 +1,154 @@
+/** The server of `muster up`: what it is told by the parts that are open, and when it takes nothing in. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Config } from '../config.ts';
+import { MusterError } from '../errors.ts';
+import { DEFAULT_CLICKHOUSE_PORT, FILES } from '../names.ts';
+import { alertSenders } from '../publish/notify/senders.ts';
+import type { Gate } from '../serve/access/gate.ts';
+import { withBackup } from '../serve/backup.ts';
+import { listenAsClickHouse } from '../serve/clickhouse/endpoint.ts';
+import type { EventStream } from '../serve/event-stream.ts';
+import { isLoopback } from '../serve/listen.ts';
+import type { Metrics } from '../serve/metrics.ts';
+import type { Ready } from '../serve/ready.ts';
+import { type Listening, listen } from '../serve/server.ts';
+import type { Evaluator } from '../slo/evaluator.ts';
+import { testRoutes } from '../slo/notifications.ts';
+import type { Coverage } from '../store/coverage.ts';
+import { readOrCreateKey } from '../store/durable-files.ts';
+import { type Context, print } from './context.ts';
+import type { RunningCore } from './running-core.ts';
+import type { Services } from './services.ts';
+
+/** Intake refuses while the loader is further behind than this. */
+const MAX_LAG_SECONDS = 10;
+
+/** What has been opened so far: the server answers with whatever is there. */
+export interface Parts {
+  services?: Services;
+  evaluator?: Evaluator;
+  coverage?: Coverage;
+  core?: RunningCore;
+  ready?: Ready;
+}
+
+export type Endpoint = Awaited<ReturnType<typeof listenAsClickHouse>>;
+
+/** The read-only ClickHouse endpoint; undefined when it is off, or nobody asked for its port and another program has it. */
+export async function clickHouseEndpoint(
+  context: Context,
+  { clickhousePort, dataDir }: Config,
+  parts: Parts,
+  onDefect: (message: string) => void,
+): Promise<Endpoint | undefined> {
+  if (clickhousePort === 'off') return undefined;
+  const key = (await readOrCreateKey(join(dataDir, FILES.clickhouseKey))).toString('base64');
+  const port = clickhousePort === 'auto' ? DEFAULT_CLICKHOUSE_PORT : clickhousePort;
+  try {
+    return await listenAsClickHouse({ guard: () => parts.services?.store.guard, key, onDefect }, port);
+  } catch (error) {
+    if (clickhousePort !== 'auto' || !(error instanceof MusterError)) throw error;
+    print(context, `Port ${port} is taken: no ClickHouse endpoint. Choose another port with --clickhouse-port.`);
+    return undefined;
+  }
+}
+
+const STARTING = 'the store is still starting';
+
+/** Why no events can be taken in now, if so. */
+function roomProblem({ services }: Parts, { maxLogBytes }: Config): string | undefined {
+  if (!services) return STARTING;
+  const { log, store } = services;
+  const lag = store.loader.lagSeconds();
+  if (log.bytes() >= maxLogBytes) return `the log is full: ${log.bytes()} bytes wait for the loader`;
+  return lag < MAX_LAG_SECONDS ? undefined : `the loader is ${lag.toFixed(0)} s behind the log`;
+}
+
+function diskProblem({ services }: Parts): string | undefined {
+  const why = services?.log.problem();
+  return why === undefined ? undefined : `events cannot be written to the disk: ${why}`;
+}
+
+export interface Serving {
+  context: Context;
+  config: Config;
+  gate: Gate;
+  parts: Parts;
+  stream: EventStream;
+  metrics: Metrics;
+  instance: string;
+  fill: () => { done: number; total: number } | null;
+  onProblem: (message: string) => void;
+}
+
+/** Starts the server, which answers with whatever is there. */
+export async function serve({ context, config, gate, parts, stream, metrics, instance, fill, onProblem }: Serving) {
+  const hasRoom = () => roomProblem(parts, config) === undefined;
+  return listen(
+    {
+      intake: {
+        intake: () => parts.services?.intake,
+        hasRoom,
+        maxBodyBytes: config.maxBodyBytes,
+        fingerprint: (text) => parts.services?.pseudonyms.fingerprint(text) ?? '',
+        now: context.now,
+        onFound: (service, finds) => parts.services?.onFound(service, finds),
+        observe: metrics.observeIntake,
+        onDefect: onProblem,
+      },
+      api: {
+        config,
+        ready: () => parts.ready,
+        hasRoom,
+        stream,
+        fill,
+        version: context.version,
+        traceUrl: config.traceUrl,
+        now: context.now,
+        testAlerts: () => testAlerts(config, context, parts),
+        backup: async (use) => {
+          if (!parts.services) throw new MusterError('MUSTER_NOT_READY', 'the store is still starting; send this request again');
+          const { store, log, now } = parts.services;
+          await withBackup({ store, log, dataDir: config.dataDir, version: context.version, now }, use);
+        },
+      },
+      core: {
+        core: () => parts.core?.core,
+        now: context.now,
+        onAnswered: () => parts.core?.flush(),
+        observe: metrics.observeRequest,
+        onDefect: onProblem,
+      },
+      metrics,
+      gate,
+      hosts: hostsOf(config),
+      instance,
+      unready: () => (parts.ready ? (diskProblem(parts) ?? roomProblem(parts, config)) : STARTING),
+      onDefect: onProblem,
+    },
+    { port: config.port, host: config.host, ...(await tlsOf(config)) },
+  );
+}
+
+/** Hosts of requests from elsewhere: that of the links, and the address itself. */
+function hostsOf({ baseUrl, host, port, behindProxy }: Config): string[] {
+  // A page of another name must not reach a server that only means this machine, and asks for no key.
+  if (isLoopback(host) && !behindProxy) return [];
+  const links = new URL(baseUrl);
+  const isAny = isLoopback(host) || host === '0.0.0.0' || host === '::';
+  const own = `${host.includes(':') ? `[${host}]` : host}:${port}`;
+  return [...(isLoopback(links.hostname) ? [] : [links.host]), ...(isAny ? [] : [own])];
+}
+
+async function tlsOf({ tlsCert, tlsKey, tlsClientCa }: Config): Promise<{ tls?: NonNullable<Listening['tls']> }> {
+  if (tlsCert === undefined || tlsKey === undefined) return {};
+  const [cert, key] = await Promise.all([readFile(tlsCert), readFile(tlsKey)]);
+  return { tls: { cert, key, ...(tlsClientCa !== undefined && { clientCa: await readFile(tlsClientCa) }) } };
+}
+
+/** Through every route that is configured. */
+function testAlerts(config: Config, context: Context, parts: Parts) {
+  const service = parts.services?.slos[0]?.service ?? 'mfa-enrollment';
+  return testRoutes(alertSenders(config, context.now), service, config.baseUrl, context.now());
+}

@@ -1,0 +1,42 @@
+/** One connection that sends prepared requests one after the other: as little of the processor as a client can take. */
+import { connect, type Socket } from 'node:net';
+
+export interface Connection {
+  /** Sends a request as it stands and resolves with the status of its answer. */
+  send(request: Buffer): Promise<number>;
+  close(): void;
+}
+
+/** A request of NDJSON to `POST /v1/events`. */
+export function eventsRequest(host: string, body: Buffer): Buffer {
+  const head = `POST /v1/events HTTP/1.1\r\nHost: ${host}\r\nContent-Type: application/x-ndjson\r\nContent-Length: ${body.length}\r\n\r\n`;
+  return Buffer.concat([Buffer.from(head), body]);
+}
+
+export async function openConnection(url: string): Promise<Connection> {
+  const { hostname, port } = new URL(url);
+  const socket: Socket = connect(Number(port), hostname);
+  socket.setNoDelay(true);
+  await new Promise<void>((resolve, reject) => socket.once('connect', resolve).once('error', reject));
+  let waiting: { resolve: (status: number) => void; reject: (error: Error) => void } | undefined;
+  let received = '';
+  socket.on('data', (chunk) => {
+    received += chunk.toString('latin1');
+    const end = received.indexOf('\r\n\r\n');
+    if (end === -1) return;
+    const length = Number(/content-length: (\d+)/i.exec(received)?.[1] ?? 0);
+    if (received.length < end + 4 + length) return;
+    const status = Number(received.slice(9, 12));
+    received = received.slice(end + 4 + length);
+    waiting?.resolve(status);
+  });
+  socket.on('error', (error) => waiting?.reject(error));
+  return {
+    send: (request) =>
+      new Promise((resolve, reject) => {
+        waiting = { resolve, reject };
+        socket.write(request);
+      }),
+    close: () => socket.destroy(),
+  };
+}
