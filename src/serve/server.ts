@@ -103,7 +103,8 @@ export function createApp(deps: ServerDeps, assertHost: HostCheck): Express {
 }
 
 const MAX_CONNECTIONS = 10_000;
-const TIMEOUTS = { headersTimeout: 10_000, requestTimeout: 60_000, keepAliveTimeout: 65_000 };
+/** Who sends a request too slowly is let go: Node's own limits are minutes, and it looks every half minute only. */
+const TIMEOUTS = { headersTimeout: 5_000, requestTimeout: 60_000, keepAliveTimeout: 65_000, connectionsCheckingInterval: 1_000 };
 
 /**
  * Listens. With TLS there is a second server on the loopback address, for the commands of this machine.
