@@ -133,17 +133,42 @@ if (process.argv[3] === 'raw') {
     });
 
   console.log('\nOpen loop, latency from the moment at which a request was due');
+  const told = (name: string, { p50Ms, p99Ms, loopP99Ms, load }: Awaited<ReturnType<typeof openLoop>>) =>
+    console.log(
+      `  ${name.padEnd(48)} p50 ${p50Ms.toFixed(1)} ms, p99 ${p99Ms.toFixed(1)} ms, loop p99 ${loopP99Ms.toFixed(0)} ms, load average ${load.toFixed(1)}`,
+    );
   for (const load of OPEN_LOOPS)
     await withMuster(async (target) => {
-      const {
-        p50Ms,
-        p99Ms,
-        loopP99Ms,
-        load: average,
-      } = await openLoop(target, eventSource(EVENTS / 5.6), { ...load, seconds: OPEN_SECONDS });
       const name = `${load.eventsPerSecond} events/s in batches of ${load.batch}`;
-      console.log(
-        `  ${name.padEnd(40)} p50 ${p50Ms.toFixed(1)} ms, p99 ${p99Ms.toFixed(1)} ms, loop p99 ${loopP99Ms.toFixed(0)} ms, load average ${average.toFixed(1)}`,
-      );
+      told(name, await openLoop(target, eventSource(EVENTS / 5.6), { ...load, seconds: OPEN_SECONDS }));
     });
+  // The engine is busy with what somebody asks; the log does not wait for it.
+  await withMuster(async (target) => {
+    const source = eventSource(EVENTS / 5.6);
+    await closedLoop(target, source, { batch: 1_000, connections: 4, events: EVENTS });
+    const alone = { batch: 1, eventsPerSecond: 1_000, seconds: OPEN_SECONDS };
+    told('1000 single events/s, nobody asks anything', await openLoop(target, source, alone));
+    let isDone = false;
+    let queries = 0;
+    const asking = (async () => {
+      while (!isDone) {
+        await ask(target.url, 'SELECT sum(sipHash64(id, arrayJoin(range(200)))) FROM events_v');
+        queries += 1;
+      }
+    })();
+    const beside = await openLoop(target, source, alone);
+    isDone = true;
+    await asking;
+    told(`the same beside ${queries} heavy queries`, beside);
+  });
+}
+
+async function ask(url: string, sql: string): Promise<void> {
+  const response = await fetch(`${url}/api/query`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ sql, format: 'JSONEachRow' }),
+  });
+  if (!response.ok) throw new Error(await response.text());
+  await response.arrayBuffer();
 }
