@@ -23,6 +23,24 @@ const flag = z.union([z.boolean(), z.enum(['true', 'false', '1', '0']).transform
   error: 'expected true or false',
 });
 
+/** What retention can be given for, and the least number of days: windows of a month and their days before must not lose events. */
+const KEPT = ['events', 'spans', 'alert_inputs', 'alert_states'] as const;
+const MIN_DAYS = 35;
+
+/** `events=400d,spans=30d` as days by name. */
+const retention = z.string().transform((text, context) => {
+  const entries = text.split(',').map((each) => /^\s*([a-z_]+)\s*=\s*(\d{1,5})d\s*$/.exec(each));
+  const wrong = entries.findIndex(
+    (entry) => !entry || !(KEPT as readonly string[]).includes(entry[1] ?? '') || Number(entry[2]) < MIN_DAYS,
+  );
+  if (wrong !== -1)
+    context.addIssue({
+      code: 'custom',
+      message: `expected such as events=400d,spans=60d, with ${KEPT.join(', ')}, and at least ${MIN_DAYS} days`,
+    });
+  return Object.fromEntries(entries.map((entry) => [entry?.[1], Number(entry?.[2])])) as Partial<Record<(typeof KEPT)[number], number>>;
+});
+
 const schema = z.strictObject({
   /** Directory of everything Muster keeps. @default .muster, or MUSTER_DATA */
   dataDir: z.string().min(1).default('.muster'),
@@ -45,6 +63,10 @@ const schema = z.strictObject({
   slo: z.preprocess((value) => (typeof value === 'string' ? value.split(delimiter) : value), z.array(z.string().min(1)).default([])),
   /** What is kept of the identifiers of people: `sealed`, to be opened by muster reveal, or `none`. @default sealed */
   identities: z.enum(['sealed', 'none'], { error: 'expected sealed or none' }).default('sealed'),
+  /** Days for which tables are kept. @default {}: all for good */
+  retention: retention.default({}),
+  /** Folder to which months of events go as Parquet before they are dropped. @default none */
+  archiveDir: z.string().min(1).optional(),
   /** Where people reach Muster: for links in alerts. @default http://localhost:8686 */
   baseUrl: url.default(`http://localhost:${DEFAULT_PORT}`),
   /** Where a trace is seen, with {trace_id} in its place, such as https://tempo.example.org/trace/{trace_id}. @default none */
@@ -90,6 +112,8 @@ const VARIABLES = {
   keys: 'MUSTER_KEYS',
   slo: 'MUSTER_SLO',
   identities: 'MUSTER_IDENTITIES',
+  retention: 'MUSTER_RETENTION',
+  archiveDir: 'MUSTER_ARCHIVE',
   baseUrl: 'MUSTER_BASE_URL',
   traceUrl: 'MUSTER_TRACE_URL',
   alerts: 'MUSTER_ALERTS',

@@ -21,6 +21,7 @@ export const METRICS = {
   tableBytes: 'muster_table_bytes',
   logBytes: 'muster_log_bytes',
   diskFull: 'muster_disk_full_seconds',
+  lateEvents: 'muster_closed_events_total',
   collectorLag: 'muster_collector_lag_seconds',
 } as const;
 

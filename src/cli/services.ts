@@ -74,6 +74,8 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
   const store = await openStore({
     dataDir,
     slis: SLIS,
+    retention: options.config.retention,
+    archiveDir: options.config.archiveDir,
     now,
     onProblem: options.onProblem,
     ...(options.onLoaded && { onLoaded: options.onLoaded }),

@@ -48,6 +48,8 @@ function boundedLabel(): (value: string) => string {
 export function createMetrics(deps: {
   lagSeconds: () => number;
   openExposures: () => number;
+  /** Events of closed minutes since the process started. */
+  lateEvents?: () => number;
   /** What the disk has, asked for at most once in five minutes; undefined while the store is opening. */
   disk?: () => Promise<DiskUse | undefined>;
 }): Metrics {
@@ -151,6 +153,17 @@ export function createMetrics(deps: {
     registers,
     collect() {
       this.set(deps.lagSeconds());
+    },
+  });
+  let told = 0;
+  new Counter({
+    name: METRICS.lateEvents,
+    help: 'Events that came for minutes of which events were dropped: stored, and counted in no figure.',
+    registers,
+    collect() {
+      const late = deps.lateEvents?.() ?? 0;
+      this.inc(Math.max(0, late - told));
+      told = late;
     },
   });
   showDisk(registers, deps.disk);

@@ -15,6 +15,8 @@ const schema = z.object({
   dirty: z.array(z.number().int()),
   /** Ranges of minutes whose slices it may have left half done. */
   dirtyRanges: z.array(z.tuple([z.number().int(), z.number().int()]).readonly()).default([]),
+  /** Minutes before this one have lost events: their figures stay as they are. */
+  closedMinute: z.number().int().nonnegative().default(0),
   /** What the rows of attempts hold: a store that was rolled with less is rolled again, whole. */
   layout: z.number().int().default(1),
   /** The SLI definitions that the minutes were computed with, as JSON. */
@@ -31,7 +33,7 @@ export async function readLoaderState(path: string): Promise<LoaderState> {
     return schema.parse(JSON.parse(await readFile(path, 'utf8')));
   } catch (error) {
     if (systemCode(error) === 'ENOENT') {
-      return { cursor: 0, roll: 0, settledUntilMs: 0, dirty: [], dirtyRanges: [], layout: LAYOUT, definitions: '' };
+      return { cursor: 0, roll: 0, settledUntilMs: 0, dirty: [], dirtyRanges: [], closedMinute: 0, layout: LAYOUT, definitions: '' };
     }
     throw error;
   }

@@ -8,11 +8,12 @@ import { setImmediate as yieldToLoop } from 'node:timers/promises';
 import { closeSeen, setAside } from './damage.ts';
 import type { EventRow } from './event-row.ts';
 import { Block, loadRecords } from './load-block.ts';
-import { readLoaderState } from './loader-state.ts';
+import { readLoaderState, writeLoaderState } from './loader-state.ts';
 import { type LogRecord, scanRecords } from './log-format.ts';
 import { bringUpToDate } from './rebuild.ts';
 import { type ReferenceTable, ROWS_PER_SAVE } from './reference-table.ts';
 import { MORE, repeat } from './repeat.ts';
+import { closedMinute, dropOldMonths, type Retention } from './retention.ts';
 import { PendingRoll, type RollerDeps, roll } from './roller.ts';
 import { dropStraySpans } from './stray-spans.ts';
 
@@ -37,6 +38,9 @@ export interface LoaderDeps extends RollerDeps {
   quarantineDir: string;
   onProblem: (message: string) => void;
   references: Pick<ReferenceTable, 'save'>;
+  /** How long what is kept; for good where it does not say. */
+  retention?: Retention;
+  archiveDir?: string | undefined;
   /** Told of each loaded block: some of its last rows, and how many it had. */
   onLoaded?: (newest: readonly EventRow[], count: number) => void;
 }
@@ -52,7 +56,16 @@ export interface Loader {
   lagSeconds(): number;
   /** The same until it counts in the minutes. */
   figuresLagSeconds(): number;
-  stats(): { loadedEvents: number; pendingEvents: number; rolls: number; damagedSegments: number; unreadableRows: number };
+  /** Drops what is no longer kept, between two rolls. */
+  retain(): Promise<void>;
+  stats(): {
+    lateEvents: number;
+    loadedEvents: number;
+    pendingEvents: number;
+    rolls: number;
+    damagedSegments: number;
+    unreadableRows: number;
+  };
   stop(): Promise<void>;
 }
 
@@ -60,7 +73,7 @@ export interface Loader {
 export async function openLoader(deps: LoaderDeps): Promise<Loader> {
   let state = await readLoaderState(deps.statePath);
   state = await bringUpToDate({ ...deps, onNotice: deps.onProblem }, state);
-  let pending = new PendingRoll(deps.slis);
+  let pending = new PendingRoll(deps.slis, state.closedMinute);
   /** Segments that are in `events` whole, with their last sequence. */
   const loaded = new Map<string, number>();
   const damaged = new Set<string>();
@@ -68,6 +81,7 @@ export async function openLoader(deps: LoaderDeps): Promise<Loader> {
   let loadedEvents = 0;
   let eventsInRoll = 0;
   let unreadableRows = 0;
+  let lateEvents = 0;
   let loadedUntilMs = deps.now();
   let rolledUntilMs = deps.now();
 
@@ -144,7 +158,7 @@ export async function openLoader(deps: LoaderDeps): Promise<Loader> {
   const rollPending = async () => {
     const begunMs = deps.now();
     const batch = pending;
-    pending = new PendingRoll(deps.slis);
+    pending = new PendingRoll(deps.slis, state.closedMinute);
     eventsInRoll = batch.events;
     try {
       // What a failed roll had in work must stay known to the next one, as it would after a restart.
@@ -158,6 +172,7 @@ export async function openLoader(deps: LoaderDeps): Promise<Loader> {
     } finally {
       eventsInRoll = 0;
     }
+    lateEvents += batch.late;
     rolledUntilMs = begunMs;
     for (const [path, lastSequence] of loaded) {
       if (lastSequence > state.cursor) continue;
@@ -165,6 +180,28 @@ export async function openLoader(deps: LoaderDeps): Promise<Loader> {
       loaded.delete(path);
     }
   };
+
+  const keeping = {
+    engine: deps.engine,
+    retention: deps.retention ?? {},
+    archiveDir: deps.archiveDir,
+    now: deps.now,
+    onNotice: deps.onProblem,
+  };
+  const retain = () =>
+    rolling.once(async () => {
+      const closing = closedMinute(keeping);
+      if (closing > state.closedMinute) {
+        // What waits for its roll still counts; then the minutes are closed, and only then does anything go.
+        await rollPending();
+        state = { ...state, closedMinute: closing };
+        await writeLoaderState(deps.statePath, state);
+        const next = new PendingRoll(deps.slis, closing);
+        next.absorb(pending);
+        pending = next;
+      }
+      await dropOldMonths(keeping);
+    });
 
   const lagSeconds = () => Math.max(0, deps.now() - loadedUntilMs - LOAD_EVERY_MS) / 1_000;
   const loading = repeat(LOAD_EVERY_MS, deps.onProblem);
@@ -183,6 +220,7 @@ export async function openLoader(deps: LoaderDeps): Promise<Loader> {
       tidying.start(async () => {
         await dropStraySpans(deps.engine.session('tidy'), deps.now());
         await closeSeen(deps.engine, deps.now());
+        await retain();
       });
     },
     async drain(source) {
@@ -201,9 +239,10 @@ export async function openLoader(deps: LoaderDeps): Promise<Loader> {
           return work();
         });
       }),
+    retain,
     lagSeconds,
     figuresLagSeconds: () => Math.max(lagSeconds(), (deps.now() - rolledUntilMs - ROLL_EVERY_MS) / 1_000),
-    stats: () => ({ loadedEvents, pendingEvents: waiting(), rolls: state.roll, damagedSegments: damaged.size, unreadableRows }),
+    stats: () => ({ lateEvents, loadedEvents, pendingEvents: waiting(), rolls: state.roll, damagedSegments: damaged.size, unreadableRows }),
     async stop() {
       await loading.stop();
       await rolling.stop();

@@ -13,3 +13,7 @@ export function mergedRanges(ranges: Iterable<Range>): Range[] {
   }
   return merged;
 }
+
+/** What of the ranges lies at or behind a minute. */
+export const rangesFrom = (minute: number, ranges: readonly Range[]): Range[] =>
+  ranges.flatMap(([first, last]) => (last < minute ? [] : [[Math.max(first, minute), last] as const]));

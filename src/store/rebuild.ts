@@ -2,6 +2,7 @@
 import { EVENT_COLUMN_NAMES, type EventRow } from './event-row.ts';
 import { LAYOUT, type LoaderState, writeLoaderState } from './loader-state.ts';
 import { recomputeMinutes } from './minutes.ts';
+import { rangesFrom } from './ranges.ts';
 import { PendingRoll, type RollerDeps, roll } from './roller.ts';
 import { recomputeSlices } from './slices.ts';
 
@@ -67,7 +68,8 @@ async function recomputeIfRedefined(deps: RollerDeps, state: LoaderState): Promi
      UNION DISTINCT SELECT DISTINCT toUInt32(intDiv(settled_at, 60000)) FROM recovery_states
      UNION DISTINCT SELECT DISTINCT toUInt32(intDiv(toUnixTimestamp(time), 60)) FROM events`,
   );
-  const byDay = [...Map.groupBy(minutes, ({ minute }) => Math.floor(minute / DAY_MINUTES))].sort(([a], [b]) => a - b);
+  const open = minutes.filter(({ minute }) => minute >= state.closedMinute);
+  const byDay = [...Map.groupBy(open, ({ minute }) => Math.floor(minute / DAY_MINUTES))].sort(([a], [b]) => a - b);
   const next = { ...state, roll: state.roll + 1, definitions };
   const version = { roll: next.roll, nowMs: state.settledUntilMs };
   for (const [day, of] of byDay) {
@@ -79,7 +81,7 @@ async function recomputeIfRedefined(deps: RollerDeps, state: LoaderState): Promi
       );
   }
   const ranges = byDay.filter(([day]) => day > 0).map(([day]): [number, number] => [day * DAY_MINUTES, (day + 8) * DAY_MINUTES]);
-  await recomputeSlices({ ...deps, session }, { minutes: [], ranges }, version);
+  await recomputeSlices({ ...deps, session }, { minutes: [], ranges: rangesFrom(state.closedMinute, ranges) }, version);
   await writeLoaderState(deps.statePath, next);
   return next;
 }

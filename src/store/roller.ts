@@ -9,7 +9,7 @@ import type { Engine, Session } from './engine.ts';
 import { COLUMN, type EventRow } from './event-row.ts';
 import { type LoaderState, writeLoaderState } from './loader-state.ts';
 import { RECOVERY_WINDOW_MS, recomputeMinutes } from './minutes.ts';
-import { mergedRanges, type Range } from './ranges.ts';
+import { mergedRanges, type Range, rangesFrom } from './ranges.ts';
 import { countedTypes, type StoredSli, UNITS } from './sli-counter.ts';
 import { longestReach, recomputeSlices } from './slices.ts';
 
@@ -27,14 +27,21 @@ export class PendingRoll {
   readonly eventMinutes = new Set<number>();
   lastSequence = 0;
   events = 0;
+  /** Events of minutes that are closed: they are stored, and no figure changes by them. */
+  late = 0;
   private readonly countedTypes: ReadonlySet<string>;
 
-  constructor(slis: readonly StoredSli[]) {
+  private readonly closedMinute: number;
+
+  /** @param closedMinute events before this minute are late */
+  constructor(slis: readonly StoredSli[], closedMinute = 0) {
     this.countedTypes = countedTypes(slis);
+    this.closedMinute = closedMinute;
   }
 
   add(row: EventRow): void {
     this.events += 1;
+    if ((row[COLUMN.time] as number) < this.closedMinute * 60_000) this.late += 1;
     if (this.countedTypes.has(row[COLUMN.type] as string)) this.eventMinutes.add(Math.floor((row[COLUMN.time] as number) / 60_000));
     for (const kind of KIND_NAMES) {
       const { lifecycle } = KINDS[kind];
@@ -59,6 +66,7 @@ export class PendingRoll {
     for (const minute of other.eventMinutes) this.eventMinutes.add(minute);
     this.lastSequence = Math.max(this.lastSequence, other.lastSequence);
     this.events += other.events;
+    this.late += other.late;
   }
 }
 
@@ -112,8 +120,8 @@ export async function roll(
   }
   changes.clock(old.settledUntilMs, deps.slis);
 
-  const dirty = changes.minutes;
-  const ranges = mergedRanges(changes.ranges);
+  const dirty = new Set([...changes.minutes].filter((minute) => minute >= old.closedMinute));
+  const ranges = rangesFrom(old.closedMinute, mergedRanges(changes.ranges));
   const hasWork = KIND_NAMES.some((kind) => !rows[kind].isEmpty) || dirty.size > 0 || ranges.some(([first, last]) => last > first);
   const begun: LoaderState = { ...old, roll: version, settledUntilMs: now, dirty: [...dirty], dirtyRanges: ranges };
   if (hasWork) await writeLoaderState(deps.statePath, begun);

@@ -9,6 +9,7 @@ import { type Loader, openLoader } from './loader.ts';
 import { lockDirectory } from './lock.ts';
 import { migrate } from './migrate.ts';
 import { openReferenceTable, type ReferenceTable } from './reference-table.ts';
+import type { Retention } from './retention.ts';
 import type { StoredSli } from './sli-counter.ts';
 
 /** Completion window of an attempt (contract, "Attempts"): 10 minutes. */
@@ -30,6 +31,8 @@ export interface Store {
 export interface StoreOptions {
   dataDir: string;
   slis: readonly StoredSli[];
+  retention?: Retention;
+  archiveDir?: string | undefined;
   now: () => number;
   onProblem: (message: string) => void;
   onLoaded?: (newest: readonly EventRow[], count: number) => void;
@@ -55,6 +58,8 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       statePath: join(options.dataDir, FILES.loaderState),
       quarantineDir: join(options.dataDir, FILES.quarantine),
       slis: options.slis,
+      ...(options.retention && { retention: options.retention }),
+      archiveDir: options.archiveDir,
       windowMs: COMPLETION_WINDOW_MS,
       now: options.now,
       onProblem: options.onProblem,

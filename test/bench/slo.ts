@@ -216,7 +216,16 @@ async function rolls(millions: number): Promise<void> {
   await withEngine(async (engine, folder) => {
     await makeHistory(engine, millions * 1e6);
     const deps = { engine, statePath: join(folder, 'state.json'), slis: SLIS, windowMs: 600_000, now: () => END_MS };
-    const empty: LoaderState = { cursor: 0, roll: 1, settledUntilMs: END_MS, dirty: [], dirtyRanges: [], layout: LAYOUT, definitions: '' };
+    const empty: LoaderState = {
+      cursor: 0,
+      roll: 1,
+      settledUntilMs: END_MS,
+      dirty: [],
+      dirtyRanges: [],
+      closedMinute: 0,
+      layout: LAYOUT,
+      definitions: '',
+    };
     const built = performance.now();
     let state = await bringUpToDate(deps, empty);
     console.log(

@@ -84,6 +84,7 @@ async function up(context: Context, config: Config, isDemo: boolean): Promise<vo
   const stream = createEventStream();
   const metrics = createMetrics({
     lagSeconds: () => parts.services?.store.loader.lagSeconds() ?? 0,
+    lateEvents: () => parts.services?.store.loader.stats().lateEvents ?? 0,
     openExposures: () => parts.services?.exposures.open() ?? 0,
     disk: async () => parts.services && diskUse(parts.services.store.engine.session('tidy'), dataDir, context.now()),
   });
