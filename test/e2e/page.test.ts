@@ -3,10 +3,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type BrowserContext, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { have, pathOf } from '../support/counterparts.ts';
-import { type Running, removeData, startMuster, temporaryData } from '../support/process.ts';
+import { type Running, removeData, runMuster, startMuster, temporaryData } from '../support/process.ts';
 
 const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 /** The browser asks nobody but us. */
@@ -208,6 +209,7 @@ describe.runIf(have('chromium'))('the page', () => {
     '/runbooks': '.lines td',
     '/runbooks/f1-provider-outage': '.query',
     '/attempts/first': '.facts',
+    '/login': '#key',
   };
 
   test.each(
@@ -235,6 +237,27 @@ describe.runIf(have('chromium'))('the page', () => {
         path: join(process.env.MUSTER_SCREENSHOT, `${path.slice(1).replaceAll('/', '-')}-${theme}-${width}.png`),
         fullPage: width < 1000,
       });
+    await page.close();
+  });
+
+  // The last one: from then on every page wants a key.
+  test('asks for a key once there is one, by keyboard alone, and goes on where somebody wanted to go', async () => {
+    const { stdout } = await runMuster(['keys', 'create', '--scope', 'read', '--data', muster.dataDir]);
+    await sleep(1_100);
+    const { page } = await open('/slos', 1440);
+    await page.waitForURL('**/login?next=%2Fslos');
+    await page.getByLabel('Key').waitFor();
+    await page.keyboard.press('Tab');
+    await page.keyboard.type('muster_00000000_wrong');
+    await page.keyboard.press('Enter');
+    await page.getByText('This is not a key that may be used now.').waitFor();
+    await page.getByLabel('Key').fill(stdout.trim());
+    await page.keyboard.press('Enter');
+    await page.waitForURL('**/slos');
+    await page.locator('.slos tbody tr').first().waitFor();
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await page.waitForURL('**/login');
+    expect(await page.context().cookies()).toEqual([]);
     await page.close();
   });
 });
