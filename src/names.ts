@@ -67,6 +67,7 @@ export const FILES = {
   auditHead: 'audit-head.json',
   forgetting: 'forgetting.json',
   quarantine: 'quarantine',
+  scratch: 'scratch',
   vaultKey: 'vault.key',
   clickhouseKey: 'clickhouse.key',
   engine: 'clickhouse',

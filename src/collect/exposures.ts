@@ -28,8 +28,6 @@ export interface Exposures {
   note(source: string, finds: readonly Find[]): void;
   /** How many findings are open. */
   open(): number;
-  /** Writes down what was noted. */
-  flush(): Promise<void>;
   start(): void;
   stop(): Promise<void>;
 }
@@ -81,7 +79,6 @@ export async function openExposures(deps: { engine: Engine; now: () => number; o
       for (const find of finds) if (KINDS[find.kind] === 'secret') noteOne(source, find);
     },
     open: () => places.size,
-    flush: () => flushing.once(flush).then(() => {}),
     start: () => flushing.start(flush),
     async stop() {
       await flushing.stop();

@@ -12,6 +12,7 @@ import type { Vault } from '../privacy/vault.ts';
 import type { Audit, AuditVerdict } from '../store/audit.ts';
 import { writeDurably } from '../store/durable-files.ts';
 import { type Erased, eraseFromTables, latestOf, partsRemoved, searchTables } from '../store/erase.ts';
+import { oneAtATime } from '../store/one-at-a-time.ts';
 import type { Departure } from '../store/reference-table.ts';
 import type { Store } from '../store/store.ts';
 import type { Intake } from './intake.ts';
@@ -83,13 +84,8 @@ export function createPeople(deps: PeopleDeps, eraseFromCore: (user: string) => 
   /** A key is nobody's name; whoever runs a command is known by a reference that no event has. */
   const actorRef = async (actor: string) => (/^key:[0-9a-f]{8}$/.test(actor) ? actor : deps.intake.referenceOf('operator', actor));
 
-  let working: Promise<unknown> = Promise.resolve();
-  /** What changes keys or people is done one at a time. */
-  const alone = <T>(work: () => Promise<T>): Promise<T> => {
-    const result = working.then(work);
-    working = result.catch(() => {});
-    return result;
-  };
+  /** What changes keys or people. */
+  const alone = oneAtATime();
   /** References that only the sealed identifier still connects with the person: their key is gone. */
   const sealedRefs = async (user: string): Promise<string[]> => {
     const wanted = normalised(user);

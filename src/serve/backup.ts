@@ -4,6 +4,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { create } from 'tar';
+import { FILES } from '../names.ts';
 import { writeBackup } from '../store/backup.ts';
 
 /**
@@ -11,7 +12,7 @@ import { writeBackup } from '../store/backup.ts';
  * @param deps of the data directory, with its scratch folder
  */
 export async function withBackup<T>(deps: Parameters<typeof writeBackup>[0], use: (stream: Readable) => Promise<T>): Promise<T> {
-  const folder = join(deps.dataDir, 'scratch', `backup-${randomUUID()}`);
+  const folder = join(deps.dataDir, FILES.scratch, `backup-${randomUUID()}`);
   try {
     await writeBackup(deps, folder);
     return await use(create({ cwd: folder, portable: true }, ['.']) as unknown as Readable);

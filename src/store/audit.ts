@@ -7,6 +7,7 @@ import { readFile } from 'node:fs/promises';
 import { systemCode } from '../errors.ts';
 import { writeDurably } from './durable-files.ts';
 import type { Engine } from './engine.ts';
+import { oneAtATime } from './one-at-a-time.ts';
 
 const SALT_BYTES = 16;
 /** What stands before the first entry. */
@@ -83,7 +84,7 @@ export function openAudit(deps: { engine: Engine; key: Buffer; headPath: string;
     }
   };
 
-  let writing: Promise<unknown> = Promise.resolve();
+  const alone = oneAtATime();
   const record = async ({ actorRef, action, target, reason }: AuditEntry) => {
     const [last] = await rows('WHERE seq = (SELECT max(seq) FROM audit_entries)');
     const known = (await head()) ?? START;
@@ -111,11 +112,7 @@ export function openAudit(deps: { engine: Engine; key: Buffer; headPath: string;
   };
 
   return {
-    record(entry) {
-      const result = writing.then(() => record(entry));
-      writing = result.catch(() => {});
-      return result;
-    },
+    record: (entry) => alone(() => record(entry)),
     async verify() {
       const all = await rows();
       const written = await head();

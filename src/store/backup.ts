@@ -137,7 +137,7 @@ async function contentOf(folder: string): Promise<{ files: number; bytes: number
 }
 
 async function restoreTables(target: string, unpacked: string, manifest: BackupManifest): Promise<void> {
-  const scratch = join(target, 'scratch');
+  const scratch = join(target, FILES.scratch);
   const engine = await openEngine({ path: join(target, FILES.engine), scratch });
   try {
     // The engine reads backups from its scratch folder only.

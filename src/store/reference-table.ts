@@ -64,8 +64,6 @@ export interface ReferenceTable {
   has(ref: string): boolean;
   /** The reference that an alias stands for. */
   aliased(alias: string): string | undefined;
-  /** Whether there is any alias at all. */
-  hasAliases(): boolean;
   /** What is kept of a reference. */
   find(ref: string): { kind: string; sealed: Buffer | null } | undefined;
   /** All sealed identifiers, some at a time. */
@@ -120,7 +118,6 @@ export function openReferenceTable(path: string): ReferenceTable {
       if (waiting && waiting.alias !== '') return waiting.ref;
       return aliases === 0 ? undefined : database.one<{ ref: string }>('SELECT ref FROM aliases WHERE alias = ?', alias)?.ref;
     },
-    hasAliases: () => aliases > 0 || underway.values().some(({ alias }) => alias !== ''),
     find(ref) {
       const row = database.one<{ kind: string; sealed: Uint8Array | null }>('SELECT kind, sealed FROM refs WHERE ref = ?', ref);
       return row && { kind: row.kind, sealed: row.sealed === null ? null : Buffer.from(row.sealed) };

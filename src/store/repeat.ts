@@ -1,3 +1,5 @@
+import { oneAtATime } from './one-at-a-time.ts';
+
 /** Work that may say, by returning {@link MORE}, that there is more to do at once, without the usual pause. */
 export type Work = () => Promise<unknown>;
 
@@ -7,13 +9,8 @@ export const MORE = Symbol('more');
 /** Runs one piece of work again and again, never twice at once, and on demand in between. */
 export function repeat(everyMs: number, onProblem: (message: string) => void) {
   let timer: NodeJS.Timeout | undefined;
-  let running: Promise<unknown> = Promise.resolve();
   let isStopped = false;
-  const once = <T>(work: () => Promise<T>): Promise<T> => {
-    const result = running.then(work);
-    running = result.catch(() => {});
-    return result;
-  };
+  const once = oneAtATime();
   return {
     /** One run now, after the one that may be going on. */
     once,
@@ -28,7 +25,7 @@ export function repeat(everyMs: number, onProblem: (message: string) => void) {
     async stop(): Promise<void> {
       isStopped = true;
       clearTimeout(timer);
-      await running;
+      await once(async () => {});
     },
   };
 }

@@ -48,7 +48,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   let engine: Engine | undefined;
   let references: ReferenceTable | undefined;
   try {
-    engine = await openEngine({ path: join(options.dataDir, FILES.engine), scratch: join(options.dataDir, 'scratch') });
+    engine = await openEngine({ path: join(options.dataDir, FILES.engine), scratch: join(options.dataDir, FILES.scratch) });
     await migrate(engine.session('load'));
     references = openReferenceTable(join(options.dataDir, FILES.references));
     await references.once('rows of the version before', () => fillReferences(engine as Engine, references as ReferenceTable));

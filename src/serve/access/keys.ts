@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { MusterError, systemCode } from '../../errors.ts';
 import { EVENT_TYPES, type Event } from '../../events/catalogue.ts';
 import { writeDurably } from '../../store/durable-files.ts';
+import { oneAtATime } from '../../store/one-at-a-time.ts';
 
 export const SCOPES = ['ingest', 'read', 'core', 'reveal', 'admin'] as const;
 export type Scope = (typeof SCOPES)[number];
@@ -98,13 +99,8 @@ export function openKeyRegistry(deps: {
       deps.onProblem(error instanceof Error ? error.message : String(error));
     }
   };
-  let writing: Promise<unknown> = Promise.resolve();
-  /** One change at a time: each is made on what the one before has left. */
-  const alone = <T>(work: () => Promise<T>): Promise<T> => {
-    const result = writing.then(work);
-    writing = result.catch(() => {});
-    return result;
-  };
+  /** Each change is made on what the one before has left. */
+  const alone = oneAtATime();
   const save = async (key: ApiKey) => {
     load();
     const all = [...new Map(keys).set(key.id, key).values()];
