@@ -1,7 +1,8 @@
 /** Puts store, collector and SLOs of one data directory together. The one place that builds clock and connections. */
 import { join } from 'node:path';
+import { identityHash } from '../collect/batch.ts';
 import { type Exposures, openExposures } from '../collect/exposures.ts';
-import { createIntake, type Intake, identityHash } from '../collect/intake.ts';
+import { createIntake, type Intake } from '../collect/intake.ts';
 import { openKeyRing } from '../collect/key-ring.ts';
 import { KnownIdentities } from '../collect/known-identities.ts';
 import { type LogWriter, openLogWriter } from '../collect/log-writer.ts';
@@ -105,6 +106,7 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
       pseudonyms,
       now,
       known,
+      folding: store.loader.folding,
       onFound,
       lookUp: (identities) => lookUpIdentities(store.engine, identities),
       ...(options.onCounted && { onCounted: options.onCounted }),

@@ -1,6 +1,8 @@
 /** Import: records of a product, through its connector, into the same intake as everything else, counted record by record. */
+
+import type { Candidate, Refuses } from './batch.ts';
 import type { Connector, ConnectorContext, Mapped } from './connectors/connector.ts';
-import type { Candidate, Intake, Refuses } from './intake.ts';
+import type { Intake } from './intake.ts';
 
 export interface ImportCounts {
   read: number;

@@ -15,10 +15,10 @@ const MAX_GROUP_RECORDS = 512;
 
 export interface LogWriter extends SegmentSource {
   /**
-   * Appends a record of `rows` lines of one kind; resolves when its bytes and the segment's directory entry are synced.
+   * Appends a record of `rows` lines of one kind; resolves with its sequence when its bytes and the segment's directory entry are synced.
    * @throws MUSTER_LOG_FAILED when they are not; nothing of the record is kept then
    */
-  append(payload: Buffer, rows: number, kind?: RecordKind): Promise<void>;
+  append(payload: Buffer, rows: number, kind?: RecordKind): Promise<number>;
   /** Why the last write failed, if that was just now and nothing was written since. */
   problem(): string | undefined;
   /** Bytes in the log that the loader has not yet released. */
@@ -30,7 +30,9 @@ interface Waiting {
   payload: Buffer;
   rows: number;
   kind: RecordKind;
-  resolve: () => void;
+  /** Given when it is written. */
+  sequence?: number;
+  resolve: (sequence: number) => void;
   reject: (error: unknown) => void;
 }
 
@@ -71,9 +73,10 @@ export async function openLogWriter(directory: string, options: { after: number 
   const writeGroup = async (group: readonly Waiting[]) => {
     const current = segment ?? (await openSegment());
     const start = sizes.get(current.path) ?? 0;
-    const buffers = group.flatMap(({ payload, rows, kind }) => {
+    const buffers = group.flatMap((record) => {
       sequence += 1;
-      return [encodeHeader(sequence, rows, payload, kind), payload];
+      record.sequence = sequence;
+      return [encodeHeader(sequence, record.rows, record.payload, record.kind), record.payload];
     });
     try {
       const end = await writeFully(current.file, buffers, start);
@@ -107,7 +110,7 @@ export async function openLogWriter(directory: string, options: { after: number 
     try {
       await writeGroup(group);
       failed = undefined;
-      for (const { resolve } of group) resolve();
+      for (const record of group) record.resolve(record.sequence as number);
     } catch (cause) {
       failed = { why: systemCode(cause) ?? (cause instanceof Error ? cause.message : String(cause)), atMs: performance.now() };
       const failure = new MusterError(
@@ -134,7 +137,7 @@ export async function openLogWriter(directory: string, options: { after: number 
 
   return {
     append: (payload, rows, kind = 'events') =>
-      new Promise<void>((resolve, reject) => {
+      new Promise<number>((resolve, reject) => {
         if (payload.length > MAX_PAYLOAD_BYTES) throw new RangeError('a record of the log may not be larger than its format allows');
         queue.push({ payload, rows, kind, resolve, reject });
         wake();

@@ -5,6 +5,7 @@ import ipaddr from 'ipaddr.js';
 import { LRUCache } from 'lru-cache';
 import type { Event } from '../events/catalogue.ts';
 import { redact } from '../privacy/redact.ts';
+import type { EventRow } from '../store/event-row.ts';
 import type { Fresh, Pseudonyms } from './pseudonyms.ts';
 import { type Find, scrub, scrubAttributes } from './scrub.ts';
 
@@ -34,7 +35,9 @@ export interface Noted {
 }
 
 export interface MaskedEvent {
-  /** The row of `events` as one JSON array, all but its last two cells: time of arrival and content hash; see `EVENT_COLUMNS`. */
+  /** The row of `events`, all but its last two cells: time of arrival and content hash; see `EVENT_COLUMNS`. */
+  row: EventRow;
+  /** The same as JSON. */
   content: string;
   userRef: string;
 }
@@ -56,7 +59,7 @@ export function mask(
   const reference = (kind: 'person' | 'device' | 'destination' | 'session', value: string | undefined) =>
     value === undefined ? '' : pseudonyms.of(kind, value, fresh);
   const userRef = reference('person', event.user);
-  const content = JSON.stringify([
+  const row: EventRow = [
     event.id,
     event.source,
     event.type,
@@ -102,8 +105,8 @@ export function mask(
     event.trace_id?.toLowerCase() ?? '',
     event.span_id?.toLowerCase() ?? '',
     event.attributes === undefined ? {} : scrubAttributes(event.attributes, finds),
-  ]);
-  return { content, userRef };
+  ];
+  return { row, content: JSON.stringify(row), userRef };
 }
 
 /** The /24 or /48 network of an address, or of such a network; '' for what is neither. */

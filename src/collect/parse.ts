@@ -1,8 +1,10 @@
 /** From bytes to parsed values: JSON, a JSON array, or NDJSON. No message quotes the input: it may hold what must not be logged. */
 import { isUtf8 } from 'node:buffer';
 import { MusterError } from '../errors.ts';
-import { type Candidate, MAX_EVENT_BYTES } from './intake.ts';
+import type { Candidate } from './batch.ts';
 
+/** An event is refused above this many bytes of JSON. */
+const MAX_EVENT_BYTES = 256 * 1024;
 const LINE_FEED = 10;
 
 /** One parsed line, or why it is not one. */

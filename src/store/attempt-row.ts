@@ -1,6 +1,6 @@
 /** Rows of `attempt_states`: an attempt's state and result as columns, and back. */
 import { hash } from 'node:crypto';
-import { type AttemptState, EARLIEST, LABELS, type Mark, type Settlement } from './attempt-state.ts';
+import { type AttemptState, EARLIEST, LABELS, type Mark, noMarks, type Settlement } from './attempt-state.ts';
 
 /** Columns of `attempt_states` that are read back to rebuild a state, and to know which minutes it counted in. */
 export const STATE_COLUMNS = [
@@ -128,7 +128,7 @@ export function toRow(k: string, state: AttemptState, result: Settlement, roll: 
 /** The state that a stored row holds. */
 export function fromRow(row: StateRow): AttemptState {
   const first = Number(row.first);
-  const earliest: AttemptState['earliest'] = {};
+  const earliest = noMarks();
   let detail = 0;
   for (const [index, name] of EARLIEST.entries()) {
     const time = Number(row.times[index]);

@@ -25,13 +25,18 @@ export type Mark = readonly [time: number, ...parts: (string | number)[]];
 /** The earliest mark of each kind is kept. `failed` carries rank, class and code; `completed` and `refused` class and code. */
 export const EARLIEST = ['started', 'completed', 'failed', 'refused', 'own_error', 'ux_abandoned', 'expires', ...LABELS] as const;
 type Earliest = (typeof EARLIEST)[number];
+type EarliestMarks = { [K in Earliest]: Mark | undefined };
+const NOTHING = Object.fromEntries(EARLIEST.map((name) => [name, undefined])) as EarliestMarks;
+
+/** Marks of which there is none yet; all of one shape, as there are very many. */
+export const noMarks = (): EarliestMarks => ({ ...NOTHING });
 
 export interface AttemptState {
   source: string;
   attemptId: string;
   /** Time of the earliest event. */
   first: number;
-  earliest: { [K in Earliest]?: Mark };
+  earliest: EarliestMarks;
   /** The latest provider, then the greater. */
   providerFinal?: Mark;
   /** Whether there is any event of its lifecycle (`enrollment.*`, or start and end of a recovery). */
@@ -108,7 +113,7 @@ export function absorb(state: AttemptState | undefined, row: EventRow, name: Att
   const into: AttemptState = state ?? {
     ...name,
     first: time,
-    earliest: {},
+    earliest: noMarks(),
     enrolled: false,
     providerRequested: false,
     providerFellBack: false,
@@ -117,34 +122,38 @@ export function absorb(state: AttemptState | undefined, row: EventRow, name: Att
     traffic: '',
   };
   const { earliest } = into;
-  const keep = (key: Earliest, ...parts: (string | number)[]) => {
+  // Most say nothing new, and a mark is only made where it may.
+  const isNews = (key: Earliest) => {
     const known = earliest[key];
-    if (known && time > known[0]) return;
-    const mark: Mark = [time, ...parts];
-    if (!known || compare(mark, known) < 0) earliest[key] = mark;
+    return known === undefined || time <= known[0];
+  };
+  const keep = (key: Earliest, mark: Mark) => {
+    const known = earliest[key];
+    if (known === undefined || compare(mark, known) < 0) earliest[key] = mark;
   };
   if (time < into.first) into.first = time;
 
   const status = row[COLUMN.http_status] as number | null;
   const errorClass = text(COLUMN.error_class);
   const errorCode = text(COLUMN.error_code);
-  if (type === lifecycle.started) keep('started');
-  else if (type === lifecycle.completed) keep('completed', errorClass, errorCode);
-  else if (type === 'ux.abandoned') keep('ux_abandoned');
+  if (type === lifecycle.started) keep('started', [time]);
+  else if (type === lifecycle.completed) keep('completed', [time, errorClass, errorCode]);
+  else if (type === 'ux.abandoned') keep('ux_abandoned', [time]);
   const rank = lifecycle.failures[type];
-  if (rank !== undefined) keep('failed', rank, errorClass, errorCode);
-  if (lifecycle.hasRefusals && isRefusedStart(row)) keep('refused', errorClass, errorCode);
+  if (rank !== undefined) keep('failed', [time, rank, errorClass, errorCode]);
+  if (lifecycle.hasRefusals && isRefusedStart(row)) keep('refused', [time, errorClass, errorCode]);
   const isServerError = type === 'api.request' && status !== null && status >= 500;
-  if (isServerError || errorClass === 'internal' || errorClass === 'storage') keep('own_error');
+  if (isServerError || errorClass === 'internal' || errorClass === 'storage') keep('own_error', [time]);
   const expiresAt = row[COLUMN.expires_at] as number | null;
-  if (expiresAt !== null) keep('expires', expiresAt);
+  if (expiresAt !== null) keep('expires', [time, expiresAt]);
   for (const label of LABELS) {
     const value = text(COLUMN[label]);
-    if (value !== '') keep(label, value);
+    if (value !== '' && isNews(label)) keep(label, [time, value]);
   }
 
   const provider = text(COLUMN.provider);
-  if (provider !== '') into.providerFinal = later(into.providerFinal, [time, provider]);
+  const final = into.providerFinal;
+  if (provider !== '' && (final === undefined || time >= final[0])) into.providerFinal = later(final, [time, provider]);
   into.enrolled ||= lifecycle.isStep(type);
   into.providerRequested ||= type === 'provider.request';
   into.providerFellBack ||= type === 'provider.fallback';
@@ -180,10 +189,10 @@ const later = (a: Mark | undefined, b: Mark): Mark => (a && compare(a, b) >= 0 ?
 /** The state of everything that is in either: commutative, associative, idempotent. */
 export function join(a: AttemptState, b: AttemptState): AttemptState {
   const earliest = { ...a.earliest };
-  for (const key of Object.keys(b.earliest) as Earliest[]) {
+  for (const key of EARLIEST) {
     const mine = earliest[key];
-    const theirs = b.earliest[key] as Mark;
-    if (!mine || compare(theirs, mine) < 0) earliest[key] = theirs;
+    const theirs = b.earliest[key];
+    if (theirs && (!mine || compare(theirs, mine) < 0)) earliest[key] = theirs;
   }
   const providerFinal = b.providerFinal ? later(a.providerFinal, b.providerFinal) : a.providerFinal;
   return {

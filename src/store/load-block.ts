@@ -9,6 +9,7 @@ import { SPAN_COLUMN_NAMES, SPAN_SELECT, SPAN_STRUCTURE } from './span-row.ts';
 /** A block handed to the engine holds at most this many rows: large blocks cost a tenth of the CPU of small ones. */
 const MAX_BLOCK_ROWS = 100_000;
 const MAX_BLOCK_BYTES = 48 * 1024 * 1024;
+const LINE_FEED = 10;
 
 /** Records that go into one INSERT. */
 export class Block {
@@ -20,6 +21,10 @@ export class Block {
 
   get lastSequence(): number {
     return this.records.at(-1)?.sequence ?? 0;
+  }
+
+  get eventRows(): number {
+    return this.records.reduce((sum, { kind, rows }) => sum + (kind === 'events' ? rows : 0), 0);
   }
 
   add(record: LogRecord): void {
@@ -35,7 +40,9 @@ export class Block {
 
 /** What becomes of the rows of a block. */
 export interface RowHandling {
-  /** Called for each event's row once it is in `events`, one by one, so that a block's rows are never held together. */
+  /** Called for each record of events once all its rows are in `events`. */
+  onRecord: (record: LogRecord) => void;
+  /** Called for each row instead, one by one, where some row of the block could not be read. */
   onRow: (row: EventRow) => void;
   /** Keeps rows of references; they are durable when it returns. */
   saveReferences: (rows: readonly ReferenceRow[]) => Promise<void>;
@@ -57,22 +64,34 @@ type TableKind = keyof typeof TARGETS;
  * @throws when the engine refuses for another reason: nothing can be said of the rows then
  */
 export async function loadRecords(engine: Engine, records: readonly LogRecord[], handling: RowHandling): Promise<void> {
-  for (const { kind, payload } of records) if (kind === 'references') await handling.saveReferences(referenceRows(payload));
+  await handling.saveReferences(records.flatMap(({ kind, payload }) => (kind === 'references' ? referenceRows(payload) : [])));
   const linesOf = (kind: TableKind) => Buffer.concat(records.flatMap((record) => (record.kind === kind ? [record.payload] : [])));
   await loadLines(engine, 'letters', linesOf('letters'), handling);
   await loadLines(engine, 'spans', linesOf('spans'), handling);
-  await loadLines(engine, 'events', linesOf('events'), handling);
+  const events = linesOf('events');
+  if (await isInserted(engine, 'events', events)) {
+    for (const record of records) if (record.kind === 'events') handling.onRecord(record);
+  } else await loadHalves(engine, 'events', events, handling);
 }
 
 async function loadLines(engine: Engine, kind: TableKind, lines: Buffer, handling: RowHandling): Promise<void> {
-  if (lines.length === 0) return;
+  if (!(await isInserted(engine, kind, lines))) await loadHalves(engine, kind, lines, handling);
+  else if (kind === 'events') eachRow(lines, handling.onRow);
+}
+
+/** Whether the engine could read all of the lines, which are in then. */
+async function isInserted(engine: Engine, kind: TableKind, lines: Buffer): Promise<boolean> {
+  if (lines.length === 0) return true;
   try {
     await insert(engine, kind, lines);
-    if (kind === 'events') eachRow(lines, handling.onRow);
-    return;
+    return true;
   } catch (error) {
     if (!isUnreadable(error)) throw error;
+    return false;
   }
+}
+
+async function loadHalves(engine: Engine, kind: TableKind, lines: Buffer, handling: RowHandling): Promise<void> {
   const middle = lineStartNear(lines, lines.length >> 1);
   if (middle === 0) {
     await handling.setAside(lines);
@@ -88,7 +107,7 @@ async function insert(engine: Engine, kind: TableKind, lines: Buffer): Promise<v
     engine.session('load').run(
       `INSERT INTO ${table} (${columns}) SELECT ${select} FROM ${file}
        SETTINGS max_threads = 1, max_insert_threads = 1, max_insert_block_size = ${MAX_BLOCK_ROWS},
-         min_insert_block_size_rows = ${MAX_BLOCK_ROWS}, max_partitions_per_insert_block = 0, input_format_parallel_parsing = 0`,
+         min_insert_block_size_rows = ${MAX_BLOCK_ROWS}, optimize_on_insert = 0, max_partitions_per_insert_block = 0, input_format_parallel_parsing = 0`,
     ),
   );
 }
@@ -103,17 +122,29 @@ function isUnreadable(error: unknown): boolean {
 
 /** Start of a line at or before `near`, but not the first; the second line's when there is none; 0 when there is but one line. */
 function lineStartNear(lines: Buffer, near: number): number {
-  const before = lines.lastIndexOf(10, near - 1);
+  const before = lines.lastIndexOf(LINE_FEED, near - 1);
   if (before > 0) return before + 1;
-  const after = lines.indexOf(10, near) + 1;
+  const after = lines.indexOf(LINE_FEED, near) + 1;
   return after < lines.length ? after : 0;
 }
 
-function eachRow(lines: Buffer, onRow: (row: EventRow) => void): void {
+/** The rows of a record's payload, one by one, so that they are never held together. */
+export function eachRow(lines: Buffer, onRow: (row: EventRow) => void): void {
   for (let from = 0; from < lines.length; ) {
-    const found = lines.indexOf(10, from);
+    const found = lines.indexOf(LINE_FEED, from);
     const end = found === -1 ? lines.length : found;
     onRow(JSON.parse(lines.toString('utf8', from, end)) as EventRow);
     from = end + 1;
   }
+}
+
+/** The last rows of a record's payload, at most `count` of them. */
+export function lastRows(payload: Buffer, count: number): EventRow[] {
+  const rows: EventRow[] = [];
+  for (let end = payload.length - 1; end > 0 && rows.length < count; ) {
+    const start = payload.lastIndexOf(LINE_FEED, end - 1) + 1;
+    rows.unshift(JSON.parse(payload.toString('utf8', start, end)) as EventRow);
+    end = start - 1;
+  }
+  return rows;
 }

@@ -4,17 +4,18 @@
  */
 import { readFile, rm } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { setImmediate as yieldToLoop } from 'node:timers/promises';
 import { closeSeen, setAside } from './damage.ts';
 import type { EventRow } from './event-row.ts';
-import { Block, loadRecords } from './load-block.ts';
+import { Block, eachRow, lastRows, loadRecords } from './load-block.ts';
 import { readLoaderState, writeLoaderState } from './loader-state.ts';
 import { type LogRecord, scanRecords } from './log-format.ts';
+import { FoldedRecords, type Folding, PendingRoll } from './pending-roll.ts';
 import { bringUpToDate } from './rebuild.ts';
-import { type ReferenceTable, ROWS_PER_SAVE } from './reference-table.ts';
+import type { ReferenceTable } from './reference-table.ts';
 import { MORE, repeat } from './repeat.ts';
 import { closedMinute, dropOldMonths, type Retention } from './retention.ts';
-import { PendingRoll, type RollerDeps, roll } from './roller.ts';
+import { type RollerDeps, roll } from './roller.ts';
+import { countedTypes } from './sli-counter.ts';
 import { dropStraySpans } from './stray-spans.ts';
 
 /** The loader waits for the roller when this many events are loaded but not rolled. */
@@ -46,6 +47,7 @@ export interface LoaderDeps extends RollerDeps {
 }
 
 export interface Loader {
+  readonly folding: Folding;
   /** Starts loading and rolling in the background. */
   start(source: SegmentSource): void;
   /** Resolves when everything in the log at the time of the call is loaded and rolled up. */
@@ -69,11 +71,23 @@ export interface Loader {
   stop(): Promise<void>;
 }
 
+/** The last rows of a block. */
+function newestOf(block: Block): EventRow[] {
+  const rows: EventRow[] = [];
+  for (const { kind, payload } of block.records.toReversed()) {
+    if (kind === 'events') rows.unshift(...lastRows(payload, NEWEST_ROWS - rows.length));
+    if (rows.length >= NEWEST_ROWS) break;
+  }
+  return rows;
+}
+
 /** The loader of a store; `slis` says what its roller counts. */
 export async function openLoader(deps: LoaderDeps): Promise<Loader> {
   let state = await readLoaderState(deps.statePath);
   state = await bringUpToDate({ ...deps, onNotice: deps.onProblem }, state);
-  let pending = new PendingRoll(deps.slis, state.closedMinute);
+  const counted = countedTypes(deps.slis);
+  let pending = new PendingRoll(counted, state.closedMinute);
+  const folded = new FoldedRecords(MAX_PENDING_EVENTS);
   /** Segments that are in `events` whole, with their last sequence. */
   const loaded = new Map<string, number>();
   const damaged = new Set<string>();
@@ -122,20 +136,22 @@ export async function openLoader(deps: LoaderDeps): Promise<Loader> {
   /** Only once a block is in do its records count as loaded: whatever fails is tried again, and nothing behind it goes ahead. */
   const load = async (block: Block) => {
     if (block.records.length > 0) {
-      const newest: EventRow[] = [];
       let count = 0;
+      const addRow = (row: EventRow) => {
+        pending.add(row);
+        count += 1;
+      };
       await loadRecords(deps.engine, block.records, {
-        onRow: (row) => {
-          pending.add(row);
-          newest[count % NEWEST_ROWS] = row;
-          count += 1;
-        },
-        saveReferences: async (rows) => {
-          for (let from = 0; from < rows.length; from += ROWS_PER_SAVE) {
-            deps.references.save(rows.slice(from, from + ROWS_PER_SAVE));
-            await yieldToLoop();
+        onRecord: ({ sequence, payload, rows }) => {
+          const known = folded.take(sequence);
+          if (known === undefined) eachRow(payload, addRow);
+          else {
+            pending.absorb(known);
+            count += rows;
           }
         },
+        onRow: addRow,
+        saveReferences: (rows) => deps.references.save(rows),
         setAside: async (line) => {
           unreadableRows += 1;
           await keepAside(`row-${block.lastSequence}-${unreadableRows}`, line, 'a row that the engine cannot read');
@@ -143,8 +159,10 @@ export async function openLoader(deps: LoaderDeps): Promise<Loader> {
       });
       pending.lastSequence = block.lastSequence;
       loadedSequence = block.lastSequence;
+      folded.dropUpTo(block.lastSequence);
       loadedEvents += count;
-      deps.onLoaded?.(newest, count);
+      // A row that could not be read may be no JSON at all.
+      deps.onLoaded?.(count === block.eventRows ? newestOf(block) : [], count);
     }
     for (const { path, lastSequence } of block.finished) loaded.set(path, lastSequence);
   };
@@ -158,7 +176,7 @@ export async function openLoader(deps: LoaderDeps): Promise<Loader> {
   const rollPending = async () => {
     const begunMs = deps.now();
     const batch = pending;
-    pending = new PendingRoll(deps.slis, state.closedMinute);
+    pending = new PendingRoll(counted, state.closedMinute);
     eventsInRoll = batch.events;
     try {
       // What a failed roll had in work must stay known to the next one, as it would after a restart.
@@ -196,7 +214,7 @@ export async function openLoader(deps: LoaderDeps): Promise<Loader> {
         await rollPending();
         state = { ...state, closedMinute: closing };
         await writeLoaderState(deps.statePath, state);
-        const next = new PendingRoll(deps.slis, closing);
+        const next = new PendingRoll(counted, closing);
         next.absorb(pending);
         pending = next;
       }
@@ -208,6 +226,10 @@ export async function openLoader(deps: LoaderDeps): Promise<Loader> {
   const rolling = repeat(ROLL_EVERY_MS, deps.onProblem);
   const tidying = repeat(TIDY_EVERY_MS, deps.onProblem);
   return {
+    folding: {
+      begin: () => new PendingRoll(counted, state.closedMinute),
+      keep: (sequence, record) => folded.keep(sequence, record),
+    },
     start(source) {
       loading.start(async () => {
         if (waiting() >= MAX_PENDING_EVENTS) return;

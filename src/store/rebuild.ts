@@ -2,8 +2,10 @@
 import { EVENT_COLUMN_NAMES, type EventRow } from './event-row.ts';
 import { LAYOUT, type LoaderState, writeLoaderState } from './loader-state.ts';
 import { recomputeMinutes } from './minutes.ts';
+import { PendingRoll } from './pending-roll.ts';
 import { rangesFrom } from './ranges.ts';
-import { PendingRoll, type RollerDeps, roll } from './roller.ts';
+import { type RollerDeps, roll } from './roller.ts';
+import { countedTypes } from './sli-counter.ts';
 import { recomputeSlices } from './slices.ts';
 
 const DAY_MINUTES = 1_440;
@@ -46,7 +48,7 @@ async function rollAgain(deps: RebuildDeps, old: LoaderState): Promise<LoaderSta
        WHERE toStartOfTenMinutes(time) >= toDateTime(${first * 3_600}, 'UTC') AND toStartOfTenMinutes(time) < toDateTime(${(last + 1) * 3_600}, 'UTC')
        SETTINGS output_format_json_named_tuples_as_objects = 0, output_format_json_quote_64bit_integers = 0`,
     );
-    const pending = new PendingRoll(deps.slis);
+    const pending = new PendingRoll(countedTypes(deps.slis));
     for (const { row } of rows) pending.add(row);
     state = await roll(deps, state, pending, deps.now());
     from = to;

@@ -2,6 +2,7 @@
  * References that were given out for people, devices, destinations and sessions, apart from the events: which stand for the same one after a
  * change of keys, and whom they stand for, sealed. Written from the log by the loader; what is still in the log is known here already.
  */
+import { setImmediate as yieldToLoop } from 'node:timers/promises';
 import { openSqlite } from './sqlite.ts';
 
 export interface ReferenceRow {
@@ -41,7 +42,7 @@ const SCHEMA = `
   CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
 `;
 /** Rows of one transaction: the loop is held no longer than that takes. */
-export const ROWS_PER_SAVE = 1_000;
+const ROWS_PER_SAVE = 1_000;
 
 /** All that is left to say of somebody who is taken out. */
 export interface Departure {
@@ -59,8 +60,8 @@ export type Forgotten = Pick<Departure, 'atMs' | 'fresh'>;
 export interface ReferenceTable {
   /** Makes a row known that is on its way through the log. */
   announce(row: ReferenceRow): void;
-  /** Keeps rows; twice changes nothing. */
-  save(rows: readonly ReferenceRow[]): void;
+  /** Keeps rows, which are durable when it resolves; twice changes nothing. */
+  save(rows: readonly ReferenceRow[]): Promise<void>;
   has(ref: string): boolean;
   /** The reference that an alias stands for. */
   aliased(alias: string): string | undefined;
@@ -70,7 +71,7 @@ export interface ReferenceTable {
   sealed(): Iterable<{ ref: string; sealed: Buffer }[]>;
   /** How many references there are, and how many people the given key does not lead to yet. */
   counts(key: number): { all: number; behind: number };
-  /** Takes a person out; twice changes nothing. */
+  /** Takes a person out, durably; twice changes nothing. */
   forget(person: Departure): void;
   /** Who was forgotten, by mark. */
   forgotten(): Map<string, Forgotten>;
@@ -81,7 +82,7 @@ export interface ReferenceTable {
 
 /** Opens the table of a data directory. */
 export function openReferenceTable(path: string): ReferenceTable {
-  const database = openSqlite(path, SCHEMA);
+  const database = openSqlite(path, SCHEMA, { durable: 'when synced' });
   const underway = new Map<string, ReferenceRow>();
   const keyOf = ({ ref, alias }: ReferenceRow) => alias || ref;
   let aliases = database.one<{ n: number }>('SELECT count(*) AS n FROM aliases')?.n ?? 0;
@@ -105,12 +106,16 @@ export function openReferenceTable(path: string): ReferenceTable {
     announce(row) {
       underway.set(keyOf(row), row);
     },
-    save(rows) {
-      if (rows.length === 0) return;
-      database.transaction(() => {
-        for (const row of rows) insert(row);
-      });
-      for (const row of rows) underway.delete(keyOf(row));
+    async save(rows) {
+      for (let from = 0; from < rows.length; from += ROWS_PER_SAVE) {
+        const some = rows.slice(from, from + ROWS_PER_SAVE);
+        database.transaction(() => {
+          for (const row of some) insert(row);
+        });
+        for (const row of some) underway.delete(keyOf(row));
+        await yieldToLoop();
+      }
+      if (rows.length > 0) await database.sync();
     },
     has: (ref) => underway.get(ref)?.alias === '' || database.one('SELECT 1 FROM refs WHERE ref = ?', ref) !== undefined,
     aliased(alias) {
@@ -160,7 +165,7 @@ export function openReferenceTable(path: string): ReferenceTable {
         );
       });
       for (const ref of refs) underway.delete(ref);
-      // What was overwritten in the file still stands in its journal.
+      // What was overwritten in the file still stands in its journal; this syncs both, too.
       database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
     },
     forgotten() {
@@ -171,6 +176,7 @@ export function openReferenceTable(path: string): ReferenceTable {
       if (database.one('SELECT 1 FROM notes WHERE name = ?', name)) return;
       await work();
       database.run('INSERT INTO notes (name) VALUES (?)', name);
+      await database.sync();
     },
     close: () => database.close(),
   };

@@ -4,71 +4,14 @@
  */
 import { DIMENSIONS } from '../names.ts';
 import { attemptKey, fromRow, ROW_COLUMN_NAMES, ROW_STRUCTURE, STATE_COLUMNS, type StateRow, toRow } from './attempt-row.ts';
-import { ATTEMPT, type AttemptState, absorb, join, type Lifecycle, RECOVERY, type Settlement, settle } from './attempt-state.ts';
+import { type AttemptState, join, type Settlement, settle } from './attempt-state.ts';
 import type { Engine, Session } from './engine.ts';
-import { COLUMN, type EventRow } from './event-row.ts';
 import { type LoaderState, writeLoaderState } from './loader-state.ts';
 import { RECOVERY_WINDOW_MS, recomputeMinutes } from './minutes.ts';
+import { KIND_NAMES, KINDS, type KindName, type PendingRoll } from './pending-roll.ts';
 import { mergedRanges, type Range, rangesFrom } from './ranges.ts';
-import { countedTypes, type StoredSli, UNITS } from './sli-counter.ts';
+import { type StoredSli, UNITS } from './sli-counter.ts';
 import { longestReach, recomputeSlices } from './slices.ts';
-
-/** What settles, and the tables that hold it. */
-const KINDS = {
-  attempt: { lifecycle: ATTEMPT, table: 'attempt_states', homes: 'attempt_homes' },
-  recovery: { lifecycle: RECOVERY, table: 'recovery_states', homes: 'recovery_homes' },
-} as const satisfies Record<string, { lifecycle: Lifecycle; table: string; homes: string }>;
-type KindName = keyof typeof KINDS;
-const KIND_NAMES = Object.keys(KINDS) as KindName[];
-
-/** Events that are in `events` and wait for their roll. */
-export class PendingRoll {
-  readonly states: Record<KindName, Map<string, AttemptState>> = { attempt: new Map(), recovery: new Map() };
-  readonly eventMinutes = new Set<number>();
-  lastSequence = 0;
-  events = 0;
-  /** Events of minutes that are closed: they are stored, and no figure changes by them. */
-  late = 0;
-  private readonly countedTypes: ReadonlySet<string>;
-
-  private readonly closedMinute: number;
-
-  /** @param closedMinute events before this minute are late */
-  constructor(slis: readonly StoredSli[], closedMinute = 0) {
-    this.countedTypes = countedTypes(slis);
-    this.closedMinute = closedMinute;
-  }
-
-  add(row: EventRow): void {
-    this.events += 1;
-    if ((row[COLUMN.time] as number) < this.closedMinute * 60_000) this.late += 1;
-    if (this.countedTypes.has(row[COLUMN.type] as string)) this.eventMinutes.add(Math.floor((row[COLUMN.time] as number) / 60_000));
-    for (const kind of KIND_NAMES) {
-      const { lifecycle } = KINDS[kind];
-      const name = lifecycle.nameOf(row);
-      if (!name) continue;
-      const key = `${name.source}\0${name.attemptId}`;
-      const known = this.states[kind].get(key);
-      const state = absorb(known, row, name, lifecycle);
-      if (!known) this.states[kind].set(key, state);
-    }
-  }
-
-  /** Takes in what another still has to roll, as after a roll that failed. */
-  absorb(other: PendingRoll): void {
-    for (const kind of KIND_NAMES) {
-      const mine = this.states[kind];
-      for (const [name, state] of other.states[kind]) {
-        const known = mine.get(name);
-        mine.set(name, known ? join(known, state) : state);
-      }
-    }
-    for (const minute of other.eventMinutes) this.eventMinutes.add(minute);
-    this.lastSequence = Math.max(this.lastSequence, other.lastSequence);
-    this.events += other.events;
-    this.late += other.late;
-  }
-}
 
 export interface RollerDeps {
   engine: Engine;

@@ -93,6 +93,6 @@ async function fillReferences(engine: Engine, references: ReferenceTable): Promi
   const columns = { user_ref: 'person', actor_ref: 'person', device_ref: 'device', destination_ref: 'destination', session_ref: 'session' };
   for (const [column, kind] of Object.entries(columns)) {
     const rows = await engine.session('load').rows<{ ref: string }>(`SELECT DISTINCT ${column} AS ref FROM events WHERE ${column} != ''`);
-    references.save(rows.map(({ ref }) => ({ ref, kind, key: 1, sealed: '', alias: '' })));
+    await references.save(rows.map(({ ref }) => ({ ref, kind, key: 1, sealed: '', alias: '' })));
   }
 }

@@ -16,8 +16,10 @@ import { COLUMN, EVENT_COLUMN_NAMES, type EventRow } from '../../src/store/event
 import { LAYOUT, type LoaderState } from '../../src/store/loader-state.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { sumHours } from '../../src/store/minutes.ts';
+import { PendingRoll } from '../../src/store/pending-roll.ts';
 import { bringUpToDate } from '../../src/store/rebuild.ts';
-import { PendingRoll, roll } from '../../src/store/roller.ts';
+import { roll } from '../../src/store/roller.ts';
+import { countedTypes } from '../../src/store/sli-counter.ts';
 import { median, spread } from './figures.ts';
 import { withPostgres } from './postgres.ts';
 
@@ -232,7 +234,7 @@ async function rolls(millions: number): Promise<void> {
       `rolls on ${millions} M events (${Math.round((millions * 1e6) / 6)} attempts) of ${DAYS} days; all minutes from nothing: ${((performance.now() - built) / 1_000).toFixed(0)} s`,
     );
     const rollOf = async (events: readonly Record<string, unknown>[], nowMs: number) => {
-      const pending = new PendingRoll(SLIS);
+      const pending = new PendingRoll(countedTypes(SLIS));
       const start = performance.now();
       const before = process.cpuUsage();
       for (const event of events) pending.add(rowOf(event));

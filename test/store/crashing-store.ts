@@ -62,7 +62,7 @@ export async function openRun(name: string) {
       onProblem: (message) => {
         throw new Error(message);
       },
-      references: { save: () => {} },
+      references: { save: async () => {} },
       atStep: (step) => {
         if (step === crashAt) throw new Crash(step);
       },
@@ -73,6 +73,7 @@ export async function openRun(name: string) {
       pseudonyms: names,
       now: () => END_MS,
       known: new KnownIdentities(),
+      folding: loader.folding,
       lookUp: async (asked) => asked.map(() => undefined),
     });
     return { loader, log, intake };

@@ -1,0 +1,171 @@
+/** The values of one request on their way into the log: checked, without what is personal, and folded for the figures. */
+import type { Event } from '../events/catalogue.ts';
+import { checkEvent, httpBounds, importBounds, type TimeBounds } from '../events/checker.ts';
+import { kindsInId } from '../privacy/ids.ts';
+import type { DeadLetter } from '../store/dead-letter-row.ts';
+import type { Folding, PendingRoll } from '../store/pending-roll.ts';
+import { AGENT_REF, deadLetter } from './dead-letters.ts';
+import { LineBuffer } from './line-buffer.ts';
+import { mask } from './mask.ts';
+import type { Fresh, Pseudonyms } from './pseudonyms.ts';
+import type { Find } from './scrub.ts';
+
+export interface Rejection {
+  /** Position among the values handed in, from 0. */
+  index: number;
+  id: string | null;
+  message: string;
+}
+
+/** A value to take in: parsed JSON, or the reason why it could not be parsed, or become an event; then with what there is of it. */
+export type Candidate = { value: unknown } | { unreadable: string; value?: unknown };
+
+/**
+ * `live` bounds times as HTTP does and counts duplicates of the last day; `import` takes any time since 2000 and counts exactly; `retry` is an
+ * import of copies of refused records, in which everything personal is replaced already.
+ */
+export type Mode = 'live' | 'import' | 'retry';
+
+/** Why the sender may not send this event, or undefined. */
+export type Refuses = (event: Event) => string | undefined;
+
+export interface Identity {
+  source: string;
+  id: string;
+  timeMs: number;
+  userRef: string;
+}
+
+/** An accepted event, as far as its answer needs it. */
+export interface Prepared {
+  index: number;
+  source: string;
+  high: number;
+  low: number;
+  contentHash: number;
+}
+
+export interface BatchDeps {
+  pseudonyms: Pseudonyms;
+  now: () => number;
+  folding: Pick<Folding, 'begin'>;
+  /** Whether a copy of a refused record may be kept. */
+  letterAllowed: (nowMs: number) => boolean;
+  onFound?: (source: string, finds: readonly Find[]) => void;
+}
+
+export class Batch {
+  readonly lines = new LineBuffer();
+  readonly folded: PendingRoll;
+  readonly prepared: Prepared[] = [];
+  /** Of the prepared, unless they came live. */
+  readonly identities: Identity[] = [];
+  readonly rejected: Rejection[] = [];
+  /** Positions of those that concern somebody who was forgotten since. */
+  readonly forgotten: number[] = [];
+  readonly letters: DeadLetter[] = [];
+  readonly fresh: Fresh = new Set();
+  count = 0;
+  private readonly deps: BatchDeps;
+  private readonly mode: Mode;
+  private readonly refuses: Refuses | undefined;
+  private readonly receivedAtMs: number;
+  private readonly bounds: TimeBounds;
+
+  constructor(deps: BatchDeps, mode: Mode, refuses: Refuses | undefined) {
+    this.deps = deps;
+    this.mode = mode;
+    this.refuses = refuses;
+    this.folded = deps.folding.begin();
+    this.receivedAtMs = deps.now();
+    this.bounds = mode === 'live' ? httpBounds(this.receivedAtMs) : importBounds(this.receivedAtMs);
+  }
+
+  /** Takes the next value in. */
+  take(candidate: Candidate): void {
+    const index = this.count;
+    this.count += 1;
+    if ('unreadable' in candidate) this.reject(index, candidate.value, candidate.unreadable);
+    else if (this.mode !== 'retry') this.check(index, candidate.value, this.deps.pseudonyms);
+    else {
+      const { value, agentRef } = withoutAgentRef(candidate.value);
+      this.check(index, value, asGiven(agentRef));
+    }
+  }
+
+  private check(index: number, value: unknown, references: Pick<Pseudonyms, 'of'>): void {
+    const { pseudonyms } = this.deps;
+    const checked = checkEvent(value, this.bounds);
+    if (!checked.ok) {
+      this.reject(index, value, checked.message);
+      return;
+    }
+    const { event, timeMs } = checked;
+    const refusal = this.refuses?.(event);
+    // No letter: it would come in by being driven again.
+    if (refusal !== undefined) this.rejected.push({ index, id: event.id, message: refusal });
+    else if (event.user !== undefined && pseudonyms.isForgotten(event.user, timeMs)) this.forgotten.push(index);
+    else if (event.actor !== undefined && pseudonyms.isForgotten(event.actor, timeMs))
+      this.keep(index, { ...checked, event: { ...event, actor: undefined } }, references);
+    else this.keep(index, checked, references);
+  }
+
+  private keep(
+    index: number,
+    checked: { event: Event; timeMs: number; expiresAtMs: number | undefined },
+    references: Pick<Pseudonyms, 'of'>,
+  ) {
+    const { event, timeMs } = checked;
+    const finds: Find[] = [];
+    const { row, content, userRef } = mask(event, checked, references, { finds, fresh: this.fresh });
+    if (finds.length > 0) this.deps.onFound?.(event.source, finds);
+    this.folded.add(row);
+    const contentHash = this.lines.add(content, this.receivedAtMs);
+    const identity = { source: event.source, id: event.id, timeMs, userRef };
+    if (this.mode !== 'live') this.identities.push(identity);
+    const { high, low } = identityHash(identity);
+    this.prepared.push({ index, source: event.source, high, low, contentHash });
+  }
+
+  private reject(index: number, value: unknown, message: string): void {
+    this.rejected.push({ index, id: idOf(value), message });
+    if (this.mode === 'retry' || !this.deps.letterAllowed(this.receivedAtMs)) return;
+    const { letter, finds } = deadLetter(value, message, this.deps.pseudonyms, this.fresh);
+    this.letters.push(letter);
+    if (finds.length > 0) this.deps.onFound?.(letter.source, finds);
+  }
+}
+
+/**
+ * 64 bits that stand for `(source, id)` with its time and user: one event by the contract. Two multiplicative hashes over the same text,
+ * not cryptographic: a collision, found or forged, only miscounts `duplicates` of an answer.
+ */
+export function identityHash({ source, id, timeMs, userRef }: Identity): { high: number; low: number } {
+  const text = `${source}\0${id}\0${timeMs}\0${userRef}`;
+  let high = 0xdeadbeef;
+  let low = 0x41c6ce57;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    high = Math.imul(high ^ code, 0x9e3779b1);
+    low = Math.imul(low ^ code, 0x5f356495);
+  }
+  high = Math.imul(high ^ (high >>> 16), 0x85ebca6b) ^ Math.imul(low ^ (low >>> 13), 0xc2b2ae35);
+  low = Math.imul(low ^ (low >>> 16), 0x85ebca6b) ^ Math.imul(high ^ (high >>> 13), 0xc2b2ae35);
+  return { high: high >>> 0, low: low >>> 0 };
+}
+
+/** A copy of a refused record names people by their references. */
+const asGiven = (agentRef: string | undefined): Pick<Pseudonyms, 'of'> => ({
+  of: (kind, identifier) => (kind === 'user_agent' ? (agentRef ?? '') : identifier),
+});
+
+function withoutAgentRef(value: unknown): { value: unknown; agentRef: string | undefined } {
+  const { [AGENT_REF]: agentRef, ...event } = value as Record<string, unknown>;
+  return { value: event, agentRef: typeof agentRef === 'string' ? agentRef : undefined };
+}
+
+/** The id to name in a rejection, if it has one that is safe to repeat. */
+function idOf(value: unknown): string | null {
+  const id = typeof value === 'object' && value !== null ? (value as { id?: unknown }).id : undefined;
+  return typeof id === 'string' && /^[A-Za-z0-9._:/+=-]{1,128}$/.test(id) && kindsInId(id).length === 0 ? id : null;
+}
