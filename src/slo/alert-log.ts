@@ -85,7 +85,9 @@ export async function readAlertStates(engine: Engine, atMs: number): Promise<Mem
 
 async function insert(engine: Engine, table: string, structure: string, columns: string, lines: readonly string[]): Promise<void> {
   if (lines.length === 0) return;
-  await engine.withFile(table, lines.join('\n'), 'JSONCompactEachRow', structure, (file) =>
-    engine.session('evaluate').run(`INSERT INTO ${table} SELECT ${columns} FROM ${file}`),
+  await engine.insert(
+    'evaluate',
+    { data: lines.join('\n'), format: 'JSONCompactEachRow', structure },
+    (rows) => `INSERT INTO ${table} SELECT ${columns} FROM ${rows}`,
   );
 }

@@ -105,8 +105,10 @@ export function openAudit(deps: { engine: Engine; key: Buffer; headPath: string;
       hash: '',
     };
     row.hash = hashOf(row);
-    await deps.engine.withFile('audit', JSON.stringify(Object.values(row)), 'JSONCompactEachRow', STRUCTURE, (file) =>
-      session.run(`INSERT INTO audit_entries SELECT * REPLACE (fromUnixTimestamp64Milli(at, 'UTC') AS at) FROM ${file}`),
+    await deps.engine.insert(
+      'tidy',
+      { data: JSON.stringify(Object.values(row)), format: 'JSONCompactEachRow', structure: STRUCTURE },
+      (rows) => `INSERT INTO audit_entries SELECT * REPLACE (fromUnixTimestamp64Milli(at, 'UTC') AS at) FROM ${rows}`,
     );
     await writeDurably(deps.headPath, JSON.stringify({ seq: row.seq, hash: row.hash, mac: macOf(row) }));
   };

@@ -10,7 +10,8 @@ import { extract } from 'tar';
 import { z } from 'zod';
 import { MusterError } from '../errors.ts';
 import { FILES } from '../names.ts';
-import { type Engine, openEngine, quoted } from './engine.ts';
+import { openEmbedded } from './embedded.ts';
+import { type Engine, quoted } from './engine.ts';
 import type { SegmentSource } from './loader.ts';
 import { lockDirectory } from './lock.ts';
 import type { Store } from './store.ts';
@@ -138,7 +139,7 @@ async function contentOf(folder: string): Promise<{ files: number; bytes: number
 
 async function restoreTables(target: string, unpacked: string, manifest: BackupManifest): Promise<void> {
   const scratch = join(target, FILES.scratch);
-  const engine = await openEngine({ path: join(target, FILES.engine), scratch });
+  const engine = await openEmbedded({ path: join(target, FILES.engine), scratch });
   try {
     // The engine reads backups from its scratch folder only.
     const tables = join(scratch, TABLES_FOLDER);

@@ -46,10 +46,10 @@ export const waitingLetters = (engine: Engine, after: string, limit: number): Pr
 /** Takes letters out that have been accepted after all. */
 export async function closeLetters(engine: Engine, ids: readonly string[], nowMs: number): Promise<void> {
   if (ids.length === 0) return;
-  await engine.withFile('letters', ids.join('\n'), 'TSV', 'id String', (file) =>
+  await engine.withRows('tidy', { data: ids.join('\n'), format: 'TSV', structure: 'id String' }, (named) =>
     engine.session('tidy').run(
       `INSERT INTO dead_letters_log SELECT * REPLACE (greatest(version + 1, ${nowMs}) AS version, 1 AS dead)
-         FROM (SELECT * FROM dead_letters_log FINAL WHERE id IN (SELECT id FROM ${file}))`,
+         FROM (SELECT * FROM dead_letters_log FINAL WHERE id IN (SELECT id FROM ${named}))`,
     ),
   );
 }

@@ -1,15 +1,10 @@
-/** Connections to ClickHouse, one per role, each with one query in flight, and temporary files as bulk parameters. */
-import { mkdir, rm, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
-import type { ClickHouseClient } from '@clickhouse/client';
-import { closeEmbedded, embeddedClient, type RawSession, rawSession } from './embedded.ts';
-import { engineConfig, usersConfig } from './engine-config.ts';
+/** What Muster asks of ClickHouse, embedded or in a server: a queue of statements per role, rows in bulk, SQL from outside. */
 
-/** One engine connection is one queue: whoever must not wait for another has a role of its own. */
+/** One connection is one queue: whoever must not wait for another has a role of its own. */
 export const ROLES = ['load', 'roll', 'read', 'panels', 'evaluate', 'explain', 'tidy'] as const;
 export type Role = (typeof ROLES)[number];
 
-type Parameters = Record<string, string | number | boolean | readonly string[]>;
+export type Parameters = Record<string, string | number | boolean | readonly string[]>;
 
 /** A queue of statements on one connection. */
 export interface Session {
@@ -19,99 +14,68 @@ export interface Session {
   run(sql: string): Promise<void>;
 }
 
+/** Rows in bulk, on their way into the engine. */
+export interface BulkRows {
+  /** One text, or pieces of it. */
+  data: string | Buffer | readonly Buffer[];
+  format: 'TSV' | 'JSONCompactEachRow';
+  /** Names and types of the columns, as `file()` and `input()` take them. */
+  structure: string;
+}
+
+export interface RawResult {
+  bytes: Buffer;
+  rowsRead: number;
+  bytesRead: number;
+  elapsedSeconds: number;
+}
+
+/** A connection that answers in any format, as bytes. */
+export interface RawSession {
+  /** @param values of the `{name:Type}` in the text, escaped as in a tab-separated file: the form of ClickHouse's HTTP interface */
+  run(sql: string, format: string, values?: Readonly<Record<string, string>>): Promise<RawResult>;
+  close(): void;
+}
+
 export interface Engine {
   /** Name of the ClickHouse database. */
   readonly database: string;
+  /** Whether its files lie in the data directory. */
+  readonly isEmbedded: boolean;
   session(role: Role): Session;
-  /** A connection of its own for one statement from outside: settings, parameters and leftovers of others are not there. */
-  untrusted(): Promise<RawSession>;
-  /** Writes rows to a scratch file and hands its `file(…)` expression to `use`; the file is gone afterwards. */
-  withFile<T>(name: string, lines: string | Buffer, format: string, structure: string, use: (file: string) => Promise<T>): Promise<T>;
+  /** Runs an INSERT … SELECT from rows in bulk; `statement` is given what to select from. */
+  insert(role: Role, rows: BulkRows, statement: (source: string) => string): Promise<void>;
+  /** Hands `use` the name of what the statements of a role can select the rows from; it is gone afterwards. */
+  withRows<T>(role: Role, rows: BulkRows, use: (source: string) => Promise<T>): Promise<T>;
+  /** Writes what a SELECT gives into a file of this machine, as Parquet. */
+  exportTo(path: string, select: string): Promise<void>;
+  /**
+   * A connection of its own for one statement from outside: what others left behind is not there, and nothing can be changed.
+   * @param settings bounds of what it may take
+   */
+  untrusted(settings: Readonly<Record<string, string | number>>): Promise<RawSession>;
   close(): Promise<void>;
 }
 
 /** Text as a literal of ClickHouse's SQL. */
 export const quoted = (text: string): string => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
 
-/**
- * Opens the engine of a data directory.
- * @param options.database ClickHouse database; tests give each run one of its own
- */
-export async function openEngine(options: { path: string; scratch: string; database?: string }): Promise<Engine> {
-  const database = options.database ?? 'muster';
-  if (!/^[a-z][a-z0-9_]*$/.test(database)) throw new Error(`not a database name: ${database}`);
-  await mkdir(options.path, { recursive: true, mode: 0o700 });
-  // A crash may have left files behind; nothing in there is needed again.
-  await rm(options.scratch, { recursive: true, force: true });
-  await mkdir(options.scratch, { recursive: true, mode: 0o700 });
-  const clients = new Map<Role, { client: ClickHouseClient; session: Session }>();
-  const path = resolve(options.path);
-  const [configFile, usersFile] = ['engine.xml', 'users.xml'].map((name) => resolve(join(options.scratch, name))) as [string, string];
-  await writeFile(usersFile, usersConfig(), { mode: 0o600 });
-  await writeFile(configFile, engineConfig(usersFile, resolve(options.scratch)), { mode: 0o600 });
-  // The first connection gives the engine its configuration, and keeps it open while others come and go.
-  const keeper = rawSession(path, configFile);
-  const close = async () => {
-    keeper.close();
-    await closeEmbedded([...clients.values()].map(({ client }) => client));
-  };
-  try {
-    for (const role of ROLES) {
-      const client = embeddedClient(path);
-      clients.set(role, { client, session: queueOn(client) });
-      if (role === ROLES[0]) await client.command({ query: `CREATE DATABASE IF NOT EXISTS ${database} ENGINE = Atomic` });
-      await client.command({ query: `USE ${database}` });
-    }
-  } catch (error) {
-    await close().catch(() => {});
-    throw error;
-  }
+/** Text as a value of a parameter, see {@link RawSession.run}. */
+export const escapedValue = (text: string): string =>
+  text.replaceAll('\\', '\\\\').replaceAll('\t', '\\t').replaceAll('\n', '\\n').replaceAll('\r', '\\r');
 
-  let scratchNumber = 0;
-  return {
-    database,
-    session(role) {
-      const entry = clients.get(role);
-      if (!entry) throw new Error(`no such role: ${role}`);
-      return entry.session;
-    },
-    async untrusted() {
-      const session = rawSession(path);
-      await session.run(`USE ${database}`);
-      return session;
-    },
-    async withFile(name, lines, format, structure, use) {
-      scratchNumber += 1;
-      const path = resolve(join(options.scratch, `${name}-${scratchNumber}`));
-      await writeFile(path, lines, { mode: 0o600 });
-      try {
-        return await use(`file(${quoted(path)}, ${quoted(format)}, ${quoted(structure)})`);
-      } finally {
-        await rm(path, { force: true });
-      }
-    },
-    close,
-  };
+/** Checks a name before it becomes part of a statement. */
+export function databaseName(name: string): string {
+  if (!/^[a-z][a-z0-9_]*$/.test(name)) throw new Error(`not a database name: ${name}`);
+  return name;
 }
 
-function queueOn(client: ClickHouseClient): Session {
+/** Does one thing after the other, whatever becomes of each. */
+export function queue(afterFailure: () => Promise<unknown> = async () => {}) {
   let tail: Promise<unknown> = Promise.resolve();
-  const enqueue = <T>(work: () => Promise<T>): Promise<T> => {
+  return <T>(work: () => Promise<T>): Promise<T> => {
     const result = tail.then(work);
-    tail = result.catch(discardLeftover);
+    tail = result.catch(afterFailure);
     return result;
-  };
-  // What a statement put out before it failed comes with the result of the next one.
-  const discardLeftover = () => client.query({ query: 'SELECT 1', format: 'JSONEachRow' }).catch(() => {});
-  return {
-    rows: <Row>(sql: string, parameters?: Parameters) =>
-      enqueue(async () => {
-        const result = await client.query({ query: sql, format: 'JSONEachRow', ...(parameters && { query_params: parameters }) });
-        return (await result.json()) as Row[];
-      }),
-    run: (sql) =>
-      enqueue(async () => {
-        await client.command({ query: sql });
-      }),
   };
 }

@@ -68,8 +68,10 @@ export async function eraseFromTables(
   const session = engine.session('tidy');
   // The engine keeps the text of what rewrites a table: it must not hold what it takes out.
   await session.run('TRUNCATE TABLE erasing');
-  await engine.withFile('erasing', person.refs.join('\n'), 'TSV', 'ref String', (file) =>
-    session.run(`INSERT INTO erasing SELECT ref FROM ${file}`),
+  await engine.insert(
+    'tidy',
+    { data: person.refs.join('\n'), format: 'TSV', structure: 'ref String' },
+    (rows) => `INSERT INTO erasing SELECT ref FROM ${rows}`,
   );
   const refs = '(SELECT ref FROM erasing)';
   const list = '(SELECT groupArray(ref) FROM erasing)';

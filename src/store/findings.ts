@@ -25,11 +25,12 @@ export async function writeFindings(engine: Engine, findings: readonly Finding[]
   const lines = findings.map(({ id, kind, detector, severity, startMs, endMs, dimensions, evidence, attack, status }) =>
     JSON.stringify([id, kind, detector, severity, startMs, endMs, dimensions, JSON.stringify(evidence), attack, status, nowMs]),
   );
-  await engine.withFile('findings', lines.join('\n'), 'JSONCompactEachRow', STRUCTURE, (file) =>
-    engine.session('evaluate').run(
+  await engine.insert(
+    'evaluate',
+    { data: lines.join('\n'), format: 'JSONCompactEachRow', structure: STRUCTURE },
+    (rows) =>
       `INSERT INTO findings_log SELECT id, kind, detector, severity, fromUnixTimestamp64Milli(start, 'UTC'), fromUnixTimestamp64Milli(end, 'UTC'),
-         dimensions, evidence, attack, status, greatest(version, (SELECT max(version) + 1 FROM findings_log)) FROM ${file}`,
-    ),
+         dimensions, evidence, attack, status, greatest(version, (SELECT max(version) + 1 FROM findings_log)) FROM ${rows}`,
   );
 }
 

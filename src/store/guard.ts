@@ -3,8 +3,7 @@
  * of its own with bounded time, memory and result. Whoever runs SQL that Muster did not write goes through here.
  */
 import { MusterError } from '../errors.ts';
-import type { RawSession } from './embedded.ts';
-import { type Engine, quoted } from './engine.ts';
+import { type Engine, escapedValue, type RawSession } from './engine.ts';
 import { type AllowedFunctions, allowedFunctions, type EngineFunction, FUNCTIONS_SQL, refusedByAst, refusedByTree } from './guard-rules.ts';
 
 /** What one statement may take. */
@@ -14,20 +13,20 @@ const MAX_SQL_BYTES = 256 * 1024;
 const MAX_RUNNING = 3;
 const MAX_WAITING = 100;
 
-/** In this order: nothing can be set after `readonly`. Spilling to disk is off, since memory is the bound. */
-const SETTINGS = [
-  `max_execution_time = ${QUERY_LIMITS.seconds}`,
-  `max_memory_usage = ${QUERY_LIMITS.memoryBytes}`,
-  `max_result_rows = ${QUERY_LIMITS.rows}`,
-  `max_result_bytes = ${QUERY_LIMITS.resultBytes}`,
-  'max_bytes_ratio_before_external_group_by = 0',
-  'max_bytes_ratio_before_external_sort = 0',
-  'max_threads = 1',
-  'max_ast_depth = 200',
-  'max_ast_elements = 20000',
+/** Spilling to disk is off, since memory is the bound. */
+const SETTINGS = {
+  max_execution_time: QUERY_LIMITS.seconds,
+  max_memory_usage: QUERY_LIMITS.memoryBytes,
+  max_result_rows: QUERY_LIMITS.rows,
+  max_result_bytes: QUERY_LIMITS.resultBytes,
+  max_bytes_ratio_before_external_group_by: 0,
+  max_bytes_ratio_before_external_sort: 0,
+  max_threads: 1,
+  max_ast_depth: 200,
+  max_ast_elements: 20_000,
   // Below intake and evaluator, which share the processors.
-  'os_threads_nice_value_query = 10',
-].join(', ');
+  os_threads_nice_value_query: 10,
+};
 
 export interface GuardedQuery {
   sql: string;
@@ -96,11 +95,9 @@ export function createGuard(engine: Engine): Guard {
     functions ??= engine.session('panels').rows<EngineFunction>(FUNCTIONS_SQL).then(allowedFunctions);
     number += 1;
     const name = `guarded-${number}`;
-    const session = await engine.untrusted();
+    const session = await engine.untrusted({ ...SETTINGS, log_comment: name });
     const kill = () => void stop(engine, name);
     try {
-      await session.run(`SET ${SETTINGS}, log_comment = '${name}'`);
-      await session.run('SET readonly = 1');
       const statement = await checked(session, query, await functions);
       query.signal?.throwIfAborted();
       query.signal?.addEventListener('abort', kill);
@@ -163,11 +160,11 @@ async function checked(
       code: 62,
       name: 'SYNTAX_ERROR',
     });
-  const text = async (query: string, parameters?: Record<string, string>) =>
-    (await session.run(query, 'TSVRaw', parameters)).bytes.toString();
+  const text = async (query: string, values?: Readonly<Record<string, string>>) =>
+    (await session.run(query, 'TSVRaw', values)).bytes.toString();
   const database = (await text('SELECT currentDatabase()')).trim();
   // One statement comes out, without comments, each of its clauses on a line, line breaks in literals escaped; two are a syntax error.
-  const canonical = (await text('SELECT formatQuery({sql:String})', { sql })).trim();
+  const canonical = (await text('SELECT formatQuery({sql:String})', { sql: escapedValue(sql) })).trim();
   const catalogue = catalogueQuery(canonical, database);
   if (catalogue !== undefined) return { sql: catalogue, format: knownFormat(format) };
   const lines = canonical.split('\n');
@@ -183,21 +180,14 @@ async function checked(
     );
   const written = (tail < 0 ? lines : lines.slice(0, tail)).join('\n');
   const hasValues = Object.keys(parameters).length > 0;
-  const select = !hasValues ? written : await text(withValues(`EXPLAIN SYNTAX ${written}`, parameters));
+  if (Object.keys(parameters).some((name) => !/^\w{1,64}$/.test(name)))
+    throw refused('names of parameters are letters, digits and underscores');
+  const select = !hasValues ? written : await text(`EXPLAIN SYNTAX ${written}`, parameters);
   const byAst = refusedByAst(await text(`EXPLAIN AST ${select}`), functions);
   if (byAst !== undefined) throw refused(byAst);
   const byTree = refusedByTree(await text(`EXPLAIN QUERY TREE ${select}`), database);
   if (byTree !== undefined) throw refused(byTree);
   return { sql: select, format: knownFormat(own ?? format) };
-}
-
-/** The engine forgets values between two calls, so they are set in the same one. */
-function withValues(statement: string, parameters: Readonly<Record<string, string>>): string {
-  const sets = Object.entries(parameters).map(([name, value]) => {
-    if (!/^\w{1,64}$/.test(name)) throw refused('names of parameters are letters, digits and underscores');
-    return `SET param_${name} = ${quoted(value)};`;
-  });
-  return [...sets, statement].join(' ');
 }
 
 function knownFormat(format: string): string {

@@ -13,13 +13,13 @@ const STRUCTURE = 'n UInt32, source String, id String, time_ms Int64, user_ref S
 /** The greatest content hash of each identity, undefined where the store has none; answers by position. */
 export async function lookUpIdentities(engine: Engine, identities: readonly StoredIdentity[]): Promise<(number | undefined)[]> {
   const lines = identities.map(({ source, id, timeMs, userRef }, n) => JSON.stringify([n, source, id, timeMs, userRef])).join('\n');
-  const found = await engine.withFile('identities', lines, 'JSONCompactEachRow', STRUCTURE, (file) =>
+  const found = await engine.withRows('read', { data: lines, format: 'JSONCompactEachRow', structure: STRUCTURE }, (asked) =>
     engine.session('read').rows<{ n: number; content: number }>(
       `SELECT n, max(content_hash) AS content FROM (
          SELECT source, id, user_ref, toUnixTimestamp64Milli(time) AS time_ms, content_hash FROM events
          WHERE (toStartOfTenMinutes(time), user_ref, time, source, id) IN (
-           SELECT toStartOfTenMinutes(fromUnixTimestamp64Milli(time_ms, 'UTC') AS t), user_ref, t, source, id FROM ${file})
-       ) AS stored INNER JOIN ${file} AS asked USING (source, id, user_ref, time_ms) GROUP BY n`,
+           SELECT toStartOfTenMinutes(fromUnixTimestamp64Milli(time_ms, 'UTC') AS t), user_ref, t, source, id FROM ${asked})
+       ) AS stored INNER JOIN ${asked} AS asked USING (source, id, user_ref, time_ms) GROUP BY n`,
     ),
   );
   const result = new Array<number | undefined>(identities.length).fill(undefined);

@@ -1,4 +1,5 @@
 /** One block of log records on its way into `events`, `spans_log`, `dead_letters_log` and the table of references. */
+import { setImmediate as yieldToLoop } from 'node:timers/promises';
 import { DEAD_LETTER_COLUMN_NAMES, DEAD_LETTER_SELECT, DEAD_LETTER_STRUCTURE } from './dead-letter-row.ts';
 import type { Engine } from './engine.ts';
 import { EVENT_COLUMN_NAMES, EVENT_SELECT, EVENT_STRUCTURE, type EventRow } from './event-row.ts';
@@ -9,6 +10,7 @@ import { SPAN_COLUMN_NAMES, SPAN_SELECT, SPAN_STRUCTURE } from './span-row.ts';
 /** A block handed to the engine holds at most this many rows: large blocks cost a tenth of the CPU of small ones. */
 const MAX_BLOCK_ROWS = 100_000;
 const MAX_BLOCK_BYTES = 48 * 1024 * 1024;
+const ROWS_PER_TURN = 5_000;
 const LINE_FEED = 10;
 
 /** Records that go into one INSERT. */
@@ -65,22 +67,33 @@ type TableKind = keyof typeof TARGETS;
  */
 export async function loadRecords(engine: Engine, records: readonly LogRecord[], handling: RowHandling): Promise<void> {
   await handling.saveReferences(records.flatMap(({ kind, payload }) => (kind === 'references' ? referenceRows(payload) : [])));
-  const linesOf = (kind: TableKind) => Buffer.concat(records.flatMap((record) => (record.kind === kind ? [record.payload] : [])));
-  await loadLines(engine, 'letters', linesOf('letters'), handling);
-  await loadLines(engine, 'spans', linesOf('spans'), handling);
-  const events = linesOf('events');
-  if (await isInserted(engine, 'events', events)) {
-    for (const record of records) if (record.kind === 'events') handling.onRecord(record);
-  } else await loadHalves(engine, 'events', events, handling);
+  for (const kind of ['letters', 'spans', 'events'] as const) {
+    const ofKind = records.filter((record) => record.kind === kind);
+    const payloads = ofKind.map(({ payload }) => payload);
+    if (!(await isInserted(engine, kind, payloads))) await loadHalves(engine, kind, Buffer.concat(payloads), handling);
+    else if (kind === 'events') await eachOf(ofKind, handling.onRecord);
+  }
+}
+
+/** Gives others a turn between records: a block of many is held for longer than they should wait. */
+async function eachOf(records: readonly LogRecord[], onRecord: (record: LogRecord) => void): Promise<void> {
+  let rows = 0;
+  for (const record of records) {
+    onRecord(record);
+    rows += record.rows;
+    if (rows < ROWS_PER_TURN) continue;
+    await yieldToLoop();
+    rows = 0;
+  }
 }
 
 async function loadLines(engine: Engine, kind: TableKind, lines: Buffer, handling: RowHandling): Promise<void> {
-  if (!(await isInserted(engine, kind, lines))) await loadHalves(engine, kind, lines, handling);
+  if (!(await isInserted(engine, kind, [lines]))) await loadHalves(engine, kind, lines, handling);
   else if (kind === 'events') eachRow(lines, handling.onRow);
 }
 
 /** Whether the engine could read all of the lines, which are in then. */
-async function isInserted(engine: Engine, kind: TableKind, lines: Buffer): Promise<boolean> {
+async function isInserted(engine: Engine, kind: TableKind, lines: readonly Buffer[]): Promise<boolean> {
   if (lines.length === 0) return true;
   try {
     await insert(engine, kind, lines);
@@ -101,14 +114,15 @@ async function loadHalves(engine: Engine, kind: TableKind, lines: Buffer, handli
   await loadLines(engine, kind, lines.subarray(middle), handling);
 }
 
-async function insert(engine: Engine, kind: TableKind, lines: Buffer): Promise<void> {
+async function insert(engine: Engine, kind: TableKind, data: readonly Buffer[]): Promise<void> {
   const { table, columns, select, structure } = TARGETS[kind];
-  await engine.withFile('load', lines, 'JSONCompactEachRow', structure, (file) =>
-    engine.session('load').run(
-      `INSERT INTO ${table} (${columns}) SELECT ${select} FROM ${file}
+  await engine.insert(
+    'load',
+    { data, format: 'JSONCompactEachRow', structure },
+    (rows) =>
+      `INSERT INTO ${table} (${columns}) SELECT ${select} FROM ${rows}
        SETTINGS max_threads = 1, max_insert_threads = 1, max_insert_block_size = ${MAX_BLOCK_ROWS},
          min_insert_block_size_rows = ${MAX_BLOCK_ROWS}, optimize_on_insert = 0, max_partitions_per_insert_block = 0, input_format_parallel_parsing = 0`,
-    ),
   );
 }
 

@@ -18,11 +18,12 @@ const STRUCTURE = 'id String, slo String, start UInt32, end UInt32, reason Strin
 export async function writeMaintenance(engine: Engine, window: MaintenanceWindow, nowMs: number, isDead = false): Promise<void> {
   const { id, slo, startMs, endMs, reason, actorRef } = window;
   const line = JSON.stringify([id, slo, Math.floor(startMs / 1_000), Math.ceil(endMs / 1_000), reason, actorRef, nowMs, Number(isDead)]);
-  await engine.withFile('maintenance', line, 'JSONCompactEachRow', STRUCTURE, (file) =>
-    engine.session('roll').run(
+  await engine.insert(
+    'roll',
+    { data: line, format: 'JSONCompactEachRow', structure: STRUCTURE },
+    (rows) =>
       `INSERT INTO maintenance_log SELECT id, slo, toDateTime(start, 'UTC'), toDateTime(end, 'UTC'), reason, actor_ref,
-           greatest(version, (SELECT max(version) + 1 FROM maintenance_log)), dead FROM ${file}`,
-    ),
+           greatest(version, (SELECT max(version) + 1 FROM maintenance_log)), dead FROM ${rows}`,
   );
 }
 

@@ -1,5 +1,5 @@
 /** `minutes` and what follows from them (`hours`, `bad_users`): recomputed whole for the minutes that changed, never added to. */
-import type { Engine, Session } from './engine.ts';
+import type { Engine, Role, Session } from './engine.ts';
 import { mergedRanges, type Range } from './ranges.ts';
 import { type Counter, dimensionsOf, type StoredSli, UNITS, type Unit } from './sli-counter.ts';
 
@@ -8,7 +8,7 @@ export const MAX_USERS_BAD = 1_000;
 
 export interface MinutesDeps {
   engine: Engine;
-  session: Session;
+  role: Role;
   slis: readonly StoredSli[];
   /** Completion window of an attempt in milliseconds. */
   windowMs: number;
@@ -40,13 +40,14 @@ export async function recomputeMinutes(
   const dirty = [...new Set(minutes)].sort((a, b) => a - b);
   const counters = deps.slis.flatMap((sli) => sli.counters).filter(({ unit }) => units.includes(unit));
   if (dirty.length === 0 || counters.length === 0) return;
-  await withNumbers(deps.engine, dirty, async (dirtyMinutes) => {
+  const session = deps.engine.session(deps.role);
+  await withNumbers(deps.engine, deps.role, dirty, async (dirtyMinutes) => {
     const sources = sourcesOf({ dirty, dirtyMinutes, windowMs: deps.windowMs, nowMs: version.nowMs });
     const byUnit = [...Map.groupBy(counters, ({ unit }) => unit)];
     // The hull is what the table's key can find; the list is what is meant.
     const isKnownDirty = `${isWithin([dirty[0] ?? 0, dirty.at(-1) ?? 0], 'known.minute')} AND intDiv(toUnixTimestamp(known.minute), 60) IN ${dirtyMinutes}`;
-    await deps.session.run(minutesInsert(byUnit, sources, counters, isKnownDirty, version.roll));
-    await deps.session.run(usersInsert(byUnit, sources, isKnownDirty, version.roll));
+    await session.run(minutesInsert(byUnit, sources, counters, isKnownDirty, version.roll));
+    await session.run(usersInsert(byUnit, sources, isKnownDirty, version.roll));
   });
   await recomputeHours(deps, dirty, version.roll);
 }
@@ -55,9 +56,11 @@ export async function recomputeMinutes(
 const MAX_IN_TEXT = 100;
 
 /** Hands `use` what stands after `IN` for these numbers. */
-async function withNumbers<T>(engine: Engine, numbers: readonly number[], use: (list: string) => Promise<T>): Promise<T> {
+async function withNumbers<T>(engine: Engine, role: Role, numbers: readonly number[], use: (list: string) => Promise<T>): Promise<T> {
   if (numbers.length <= MAX_IN_TEXT) return use(`(${numbers.join(', ')})`);
-  return engine.withFile('numbers', numbers.join('\n'), 'TSV', 'n UInt32', (file) => use(`(SELECT n FROM ${file})`));
+  return engine.withRows(role, { data: numbers.join('\n'), format: 'TSV', structure: 'n UInt32' }, (rows) =>
+    use(`(SELECT n FROM ${rows})`),
+  );
 }
 
 /** Where rows that settle in these minutes may lie: at their start or settlement, whichever is first, which is at most a window earlier. */
@@ -186,10 +189,11 @@ function usersInsert(byUnit: ByUnit, sources: Sources, isKnownDirty: string, rol
 
 /** The hours of the given minutes (since 1970), summed anew from their minutes. */
 async function recomputeHours(deps: MinutesDeps, minutes: readonly number[], roll: number): Promise<void> {
+  const session = deps.engine.session(deps.role);
   const slis = deps.slis.flatMap(({ counters }) => counters.map(({ id }) => id));
   for (const range of hourRanges(minutes)) {
-    await sumHours(deps.session, slis, range, roll);
-    await deps.session.run(`
+    await sumHours(session, slis, range, roll);
+    await session.run(`
       INSERT INTO bad_users (sli, span, minute, users, anonymous, roll)
       SELECT sli, 60, toStartOfHour(minute) AS hour, groupUniqArrayArray(${MAX_USERS_BAD})(users), sum(anonymous), ${roll}
       FROM bad_users FINAL WHERE span = 1 AND ${isWithin(range)} GROUP BY sli, hour ${INSERT_SETTINGS}`);

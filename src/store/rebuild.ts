@@ -77,13 +77,13 @@ async function recomputeIfRedefined(deps: RollerDeps, state: LoaderState): Promi
   for (const [day, of] of byDay) {
     if (day > 0)
       await recomputeMinutes(
-        { ...deps, session },
+        { ...deps, role: 'roll' },
         of.map(({ minute }) => minute),
         version,
       );
   }
   const ranges = byDay.filter(([day]) => day > 0).map(([day]): [number, number] => [day * DAY_MINUTES, (day + 8) * DAY_MINUTES]);
-  await recomputeSlices({ ...deps, session }, { minutes: [], ranges: rangesFrom(state.closedMinute, ranges) }, version);
+  await recomputeSlices({ ...deps, role: 'roll' }, { minutes: [], ranges: rangesFrom(state.closedMinute, ranges) }, version);
   await writeLoaderState(deps.statePath, next);
   return next;
 }

@@ -2,10 +2,10 @@
  * Retention: whole months of a table go once all of them is older than it is kept. Minutes of which events go are closed first: from then on
  * their figures stay as they are, whatever comes late.
  */
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, readdir, rename } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { syncDirectory } from './durable-files.ts';
-import { type Engine, quoted } from './engine.ts';
+import type { Engine } from './engine.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -80,14 +80,7 @@ async function archive({ engine }: RetentionDeps, directory: string, month: stri
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const path = await freePath(directory, month);
   const part = `${path}.part`;
-  await rm(part, { force: true });
-  await engine
-    .session('tidy')
-    .run(
-      `INSERT INTO FUNCTION file(${quoted(part)}, 'Parquet') SELECT * FROM events_v WHERE toYYYYMM(time) = ${month} SETTINGS max_threads = 1`,
-    );
-  const file = await open(part, 'r');
-  await file.sync().finally(() => file.close());
+  await engine.exportTo(part, `SELECT * FROM events_v WHERE toYYYYMM(time) = ${month} SETTINGS max_threads = 1`);
   await rename(part, path);
   await syncDirectory(directory);
 }

@@ -2,10 +2,11 @@
  * The roll: takes loaded events into attempts, recoveries and minutes, and lets silence settle by the clock.
  * No step minds being repeated: a crash anywhere is repaired by rolling the same records again.
  */
+import { setImmediate as yieldToLoop } from 'node:timers/promises';
 import { DIMENSIONS } from '../names.ts';
 import { attemptKey, fromRow, ROW_COLUMN_NAMES, ROW_STRUCTURE, STATE_COLUMNS, type StateRow, toRow } from './attempt-row.ts';
 import { type AttemptState, join, type Settlement, settle } from './attempt-state.ts';
-import type { Engine, Session } from './engine.ts';
+import type { BulkRows, Engine, Session } from './engine.ts';
 import { type LoaderState, writeLoaderState } from './loader-state.ts';
 import { RECOVERY_WINDOW_MS, recomputeMinutes } from './minutes.ts';
 import { KIND_NAMES, KINDS, type KindName, type PendingRoll } from './pending-roll.ts';
@@ -23,7 +24,8 @@ export interface RollerDeps {
   atStep?: (step: string) => void;
 }
 
-const TSV_KEY = 'k UInt64';
+/** After this many attempts the loop serves others. */
+const ATTEMPTS_PER_TURN = 500;
 
 /**
  * Rolls `pending` up at `nowMs` and returns the state that is now on disk.
@@ -46,9 +48,14 @@ export async function roll(
   for (const kind of KIND_NAMES) {
     const windowMs = kind === 'attempt' ? deps.windowMs : RECOVERY_WINDOW_MS;
     const keys = new Map<string, AttemptState>();
-    for (const state of pending.states[kind].values()) keys.set(attemptKey(state.source, state.attemptId), state);
+    for (const state of pending.states[kind].values()) {
+      keys.set(attemptKey(state.source, state.attemptId), state);
+      if (keys.size % ATTEMPTS_PER_TURN === 0) await yieldToLoop();
+    }
     const stored = await storedRows(deps.engine, kind, [...keys.keys()]);
+    let done = 0;
     for (const [k, fresh] of keys) {
+      if (++done % ATTEMPTS_PER_TURN === 0) await yieldToLoop();
       const known = stored.get(k) ?? [];
       const state = known.reduce((joined, row) => join(joined, fromRow(row)), fresh);
       const result = settle(state, windowMs);
@@ -81,9 +88,9 @@ export async function roll(
   deps.atStep?.('dead');
   // What a roll that failed left half done may be of any unit.
   const units = old.dirty.length > 0 ? UNITS : UNITS.filter((unit) => unit !== 'recovery' || changes.hasRecoveries);
-  await recomputeMinutes({ ...deps, session }, dirty, { roll: version, nowMs: now }, units);
+  await recomputeMinutes({ ...deps, role: 'roll' }, dirty, { roll: version, nowMs: now }, units);
   deps.atStep?.('minutes');
-  await recomputeSlices({ ...deps, session }, { minutes: dirty, ranges }, { roll: version, nowMs: now });
+  await recomputeSlices({ ...deps, role: 'roll' }, { minutes: dirty, ranges }, { roll: version, nowMs: now });
   deps.atStep?.('slices');
   if (isNewHour(old.settledUntilMs, now)) await dropDeadBacklog(session);
 
@@ -151,14 +158,14 @@ async function storedRows(engine: Engine, kind: KindName, keys: readonly string[
   const found = new Map<string, StateRow[]>();
   if (keys.length === 0) return found;
   const session = engine.session('roll');
-  const rows = await engine.withFile('keys', keys.join('\n'), 'TSV', TSV_KEY, async (file) => {
+  const rows = await engine.withRows('roll', { data: keys.join('\n'), format: 'TSV', structure: 'k UInt64' }, async (asked) => {
     const homes = await session.rows<{ k: string; home: number }>(
-      `SELECT DISTINCT k, home FROM ${KINDS[kind].homes} WHERE k IN (SELECT k FROM ${file})
+      `SELECT DISTINCT k, home FROM ${KINDS[kind].homes} WHERE k IN (SELECT k FROM ${asked})
        SETTINGS output_format_json_quote_64bit_integers = 1`,
     );
     if (homes.length === 0) return [];
     const lines = homes.map(({ k, home }) => `${home}\t${k}`).join('\n');
-    return engine.withFile('rows', lines, 'TSV', 'home UInt32, k UInt64', (known) =>
+    return engine.withRows('roll', { data: lines, format: 'TSV', structure: 'home UInt32, k UInt64' }, (known) =>
       session.rows<StateRow>(
         `SELECT ${STATE_COLUMNS.join(', ')} FROM ${KINDS[kind].table} WHERE (home, k) IN (SELECT home, k FROM ${known})
          SETTINGS output_format_json_quote_64bit_integers = 1`,
@@ -221,9 +228,13 @@ class Rows {
 
   /** Where rows may be is known before they are there, and entries that have to leave the backlog are gone before. */
   async insertHomes(engine: Engine, kind: KindName): Promise<void> {
-    await insertLines(engine, KINDS[kind].homes, 'k, home', 'k UInt64, home UInt32', this.homes, 'TSV');
+    await insertLines(engine, KINDS[kind].homes, 'k, home', { structure: 'k UInt64, home UInt32', lines: this.homes, format: 'TSV' });
     if (kind !== 'attempt') return;
-    await insertLines(engine, 'skewed_starts', 'minute, home', 'minute UInt32, home UInt32', this.skewed, 'TSV');
+    await insertLines(engine, 'skewed_starts', 'minute, home', {
+      structure: 'minute UInt32, home UInt32',
+      lines: this.skewed,
+      format: 'TSV',
+    });
     await this.insertBacklog(engine, 'gone');
   }
 
@@ -232,11 +243,19 @@ class Rows {
    * roll that crashed and that found another time when it was repeated with more events.
    */
   async insertBacklog(engine: Engine, which: 'gone' | 'waiting'): Promise<void> {
-    await insertLines(engine, 'backlog', BACKLOG_COLUMNS.join(', '), BACKLOG_STRUCTURE, this.backlog[which], 'JSONCompactEachRow');
+    await insertLines(engine, 'backlog', BACKLOG_COLUMNS.join(', '), {
+      structure: BACKLOG_STRUCTURE,
+      lines: this.backlog[which],
+      format: 'JSONCompactEachRow',
+    });
   }
 
   async insertStates(engine: Engine, kind: KindName, step: 'alive' | 'dead'): Promise<void> {
-    await insertLines(engine, KINDS[kind].table, ROW_COLUMN_NAMES, ROW_STRUCTURE, this[step], 'JSONCompactEachRow');
+    await insertLines(engine, KINDS[kind].table, ROW_COLUMN_NAMES, {
+      structure: ROW_STRUCTURE,
+      lines: this[step],
+      format: 'JSONCompactEachRow',
+    });
   }
 }
 
@@ -244,16 +263,14 @@ async function insertLines(
   engine: Engine,
   table: string,
   columns: string,
-  structure: string,
-  lines: readonly string[],
-  format: string,
+  rows: { structure: string; lines: readonly string[]; format: BulkRows['format'] },
 ): Promise<void> {
+  const { structure, lines, format } = rows;
   if (lines.length === 0) return;
-  await engine.withFile(table, lines.join('\n'), format, structure, (file) =>
-    engine
-      .session('roll')
-      .run(
-        `INSERT INTO ${table} (${columns}) SELECT ${columns} FROM ${file} SETTINGS max_threads = 1, max_insert_threads = 1, max_partitions_per_insert_block = 0`,
-      ),
+  await engine.insert(
+    'roll',
+    { data: lines.join('\n'), format, structure },
+    (source) =>
+      `INSERT INTO ${table} (${columns}) SELECT ${columns} FROM ${source} SETTINGS max_threads = 1, max_insert_threads = 1, max_partitions_per_insert_block = 0`,
   );
 }

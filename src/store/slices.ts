@@ -39,12 +39,12 @@ export async function recomputeSlices(
       const end = Math.min(floor(last), lastEnded);
       for (let from = floor(first); from <= end; from += CHUNK_SLICES * length) {
         const to = Math.min(from + (CHUNK_SLICES - 1) * length, end);
-        await deps.session.run(slicesInsert(sli.id, slices, [from, to], version.roll));
+        await deps.engine.session(deps.role).run(slicesInsert(sli.id, slices, [from, to], version.roll));
         for (let minute = from; minute < to; minute += 60) touched.push(minute);
         touched.push(to);
       }
     }
-    for (const range of hourRanges(touched)) await sumHours(deps.session, [sli.id], range, version.roll);
+    for (const range of hourRanges(touched)) await sumHours(deps.engine.session(deps.role), [sli.id], range, version.roll);
   }
 }
 

@@ -2,7 +2,8 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FILES } from '../names.ts';
-import { type Engine, openEngine, type Session } from './engine.ts';
+import { openEmbedded } from './embedded.ts';
+import type { Engine, Session } from './engine.ts';
 import type { EventRow } from './event-row.ts';
 import { createGuard, type Guard } from './guard.ts';
 import { type Loader, openLoader } from './loader.ts';
@@ -48,7 +49,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   let engine: Engine | undefined;
   let references: ReferenceTable | undefined;
   try {
-    engine = await openEngine({ path: join(options.dataDir, FILES.engine), scratch: join(options.dataDir, FILES.scratch) });
+    engine = await openEmbedded({ path: join(options.dataDir, FILES.engine), scratch: join(options.dataDir, FILES.scratch) });
     await migrate(engine.session('load'));
     references = openReferenceTable(join(options.dataDir, FILES.references));
     await references.once('rows of the version before', () => fillReferences(engine as Engine, references as ReferenceTable));

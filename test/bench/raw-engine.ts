@@ -6,7 +6,8 @@ import { LineBuffer } from '../../src/collect/line-buffer.ts';
 import { mask } from '../../src/collect/mask.ts';
 import { pseudonyms } from '../../src/collect/pseudonyms.ts';
 import { checkEvent, importBounds } from '../../src/events/checker.ts';
-import { openEngine, quoted } from '../../src/store/engine.ts';
+import { openEmbedded } from '../../src/store/embedded.ts';
+import { quoted } from '../../src/store/engine.ts';
 import { EVENT_COLUMN_NAMES, EVENT_SELECT, EVENT_STRUCTURE } from '../../src/store/event-row.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { folderBytes } from './figures.ts';
@@ -31,7 +32,7 @@ export function rowLines(events: readonly Record<string, unknown>[]): string[] {
 /** Events per second of each format, and bytes per event afterwards. */
 export async function rawEngine(lines: readonly string[]): Promise<{ json: number; native: number; bytesPerEvent: number }> {
   const folder = await mkdtemp(join(tmpdir(), 'muster-bench-raw-'));
-  const engine = await openEngine({ path: join(folder, 'engine'), scratch: join(folder, 'scratch') });
+  const engine = await openEmbedded({ path: join(folder, 'engine'), scratch: join(folder, 'scratch') });
   try {
     const session = engine.session('load');
     await migrate(session);

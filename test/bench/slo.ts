@@ -11,7 +11,8 @@ import { simulate } from '../../src/lab/simulate.ts';
 import { countsSql, figuresAt } from '../../src/slo/figures.ts';
 import { loadSlos } from '../../src/slo/openslo.ts';
 import { SLIS } from '../../src/slo/slis/index.ts';
-import { type Engine, openEngine } from '../../src/store/engine.ts';
+import { openEmbedded } from '../../src/store/embedded.ts';
+import type { Engine } from '../../src/store/engine.ts';
 import { COLUMN, EVENT_COLUMN_NAMES, type EventRow } from '../../src/store/event-row.ts';
 import { LAYOUT, type LoaderState } from '../../src/store/loader-state.ts';
 import { migrate } from '../../src/store/migrate.ts';
@@ -57,7 +58,7 @@ async function timed(work: () => Promise<unknown>, rounds = ROUNDS): Promise<num
 
 async function withEngine<T>(use: (engine: Engine, folder: string) => Promise<T>): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), 'muster-bench-slo-'));
-  const engine = await openEngine({ path: join(folder, 'engine'), scratch: join(folder, 'scratch') });
+  const engine = await openEmbedded({ path: join(folder, 'engine'), scratch: join(folder, 'scratch') });
   try {
     await migrate(engine.session('load'));
     return await use(engine, folder);

@@ -11,7 +11,8 @@ import { mask } from '../../src/collect/mask.ts';
 import { pseudonyms } from '../../src/collect/pseudonyms.ts';
 import type { Event } from '../../src/events/catalogue.ts';
 import { SLIS } from '../../src/slo/slis/index.ts';
-import { type Engine, openEngine } from '../../src/store/engine.ts';
+import { openEmbedded } from '../../src/store/embedded.ts';
+import type { Engine } from '../../src/store/engine.ts';
 import { openLoader } from '../../src/store/loader.ts';
 import { readLoaderState } from '../../src/store/loader-state.ts';
 import { migrate } from '../../src/store/migrate.ts';
@@ -176,7 +177,7 @@ async function storedAttempts() {
 export async function onFreshDatabase(work: (name: string) => Promise<void>): Promise<void> {
   runs += 1;
   const name = `run_${runs}`;
-  engine = await openEngine({ path: join(root, 'engine'), scratch: join(root, 'scratch'), database: name });
+  engine = await openEmbedded({ path: join(root, 'engine'), scratch: join(root, 'scratch'), database: name });
   try {
     await migrate(engine.session('load'));
     await work(name);

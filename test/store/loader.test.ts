@@ -34,11 +34,11 @@ const segments = async () => (await readdir(join(services.dataDir, 'log'))).leng
 
 test('a load that fails once is tried again, and nothing behind it goes ahead', async () => {
   await accept(1);
-  const { withFile } = services.store.engine;
+  const { insert } = services.store.engine;
   let failures = 0;
-  services.store.engine.withFile = async (name, ...rest) => {
-    if (name === 'load' && failures++ === 0) throw Object.assign(new Error('no space left'), { code: 'ENOSPC' });
-    return withFile(name, ...rest);
+  services.store.engine.insert = async (role, ...rest) => {
+    if (role === 'load' && failures++ === 0) throw Object.assign(new Error('no space left'), { code: 'ENOSPC' });
+    return insert(role, ...rest);
   };
   await expect(services.drain()).rejects.toThrow('no space left');
   await accept(2, 3);
