@@ -67,6 +67,15 @@ const schema = z.strictObject({
   retention: retention.default({}),
   /** Folder to which months of events go as Parquet before they are dropped. @default none */
   archiveDir: z.string().min(1).optional(),
+  /** ClickHouse server that keeps the tables, such as https://user:password@clickhouse.example.org:8443/muster. @default none: the embedded engine */
+  clickhouseUrl: url
+    .refine(
+      (text) => /^\/(?:[a-z][a-z0-9_]*)?$/.test(new URL(text).pathname),
+      'expected one name of a database as path, in small letters, such as /muster',
+    )
+    .optional(),
+  /** Seconds after which a statement that the server has not answered is sent again. @default 60 */
+  clickhouseTimeout: z.coerce.number('expected seconds').min(1, 'expected at least 1 second').default(60),
   /** Where people reach Muster: for links in alerts. @default http://localhost:8686 */
   baseUrl: url.default(`http://localhost:${DEFAULT_PORT}`),
   /** Where a trace is seen, with {trace_id} in its place, such as https://tempo.example.org/trace/{trace_id}. @default none */
@@ -114,6 +123,8 @@ const VARIABLES = {
   identities: 'MUSTER_IDENTITIES',
   retention: 'MUSTER_RETENTION',
   archiveDir: 'MUSTER_ARCHIVE',
+  clickhouseUrl: 'MUSTER_CLICKHOUSE_URL',
+  clickhouseTimeout: 'MUSTER_CLICKHOUSE_TIMEOUT',
   baseUrl: 'MUSTER_BASE_URL',
   traceUrl: 'MUSTER_TRACE_URL',
   alerts: 'MUSTER_ALERTS',

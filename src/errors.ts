@@ -44,6 +44,7 @@ export const ERRORS = {
   MUSTER_WRONG_PROOF: { status: 422, exit: 1, retryable: false, meaning: 'The code or proof is wrong.' },
   MUSTER_NOT_READY: { status: 503, exit: 1, retryable: true, meaning: 'The store is still starting.' },
   MUSTER_OVERLOADED: { status: 503, exit: 1, retryable: true, meaning: 'The log is full or the loader is too far behind.' },
+  MUSTER_STORE_UNREACHABLE: { status: 503, exit: 1, retryable: true, meaning: 'The ClickHouse server does not answer, or not as one.' },
   MUSTER_LOG_FAILED: {
     status: 503,
     exit: 1,

@@ -71,6 +71,8 @@ export const FILES = {
   vaultKey: 'vault.key',
   clickhouseKey: 'clickhouse.key',
   engine: 'clickhouse',
+  /** Says which server holds the tables, and who they belong to there. */
+  server: 'clickhouse-server.json',
   log: 'log',
   loaderState: 'loader-state.json',
   core: 'core.sqlite',

@@ -176,7 +176,7 @@ export async function throughEither<T>(
 ): Promise<T> {
   const url = await runningAt(config.dataDir);
   if (url !== undefined) return remote(url);
-  if (!options.mayCreate && !existsSync(join(config.dataDir, FILES.engine))) {
+  if (!options.mayCreate && ![FILES.engine, FILES.server].some((name) => existsSync(join(config.dataDir, name)))) {
     throw new MusterError(
       'MUSTER_NOT_FOUND',
       `${config.dataDir} holds no data of Muster; name its directory with --data, or start with muster up`,

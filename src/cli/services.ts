@@ -61,6 +61,9 @@ export interface ServicesOptions {
 export const keysOf = ({ keys, dataDir }: Config, now: () => number, onProblem: (message: string) => void): KeyRegistry =>
   openKeyRegistry({ path: keys ?? join(dataDir, FILES.keys), isNamed: keys !== undefined, now, onProblem });
 
+const serverOf = ({ clickhouseUrl, clickhouseTimeout }: Config) =>
+  clickhouseUrl === undefined ? undefined : { url: clickhouseUrl, timeoutMs: clickhouseTimeout * 1_000 };
+
 /**
  * Opens a data directory and brings in what its log still holds.
  * @throws MUSTER_DATA_IN_USE when another process holds it
@@ -74,6 +77,7 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
   const thresholds = await loadThresholds(options.config.alerts);
   const store = await openStore({
     dataDir,
+    server: serverOf(options.config),
     slis: SLIS,
     retention: options.config.retention,
     archiveDir: options.config.archiveDir,

@@ -62,6 +62,8 @@ function roomProblem({ services }: Parts, { maxLogBytes }: Config): string | und
   const { log, store } = services;
   const lag = store.loader.lagSeconds();
   if (log.bytes() >= maxLogBytes) return `the log is full: ${log.bytes()} bytes wait for the loader`;
+  // A server that is slow or away must not stop intake: the log is there for that. An embedded engine is on this machine, which has too much to do.
+  if (!store.engine.isEmbedded) return undefined;
   return lag < MAX_LAG_SECONDS ? undefined : `the loader is ${lag.toFixed(0)} s behind the log`;
 }
 
@@ -125,6 +127,7 @@ export async function serve({ context, config, gate, parts, stream, metrics, ins
       hosts: hostsOf(config),
       instance,
       unready: () => (parts.ready ? (diskProblem(parts) ?? roomProblem(parts, config)) : STARTING),
+      impaired: () => parts.services?.store.loader.problem(),
       onDefect: onProblem,
     },
     { port: config.port, host: config.host, ...(await tlsOf(config)) },

@@ -36,7 +36,7 @@ export interface Forgotten extends Erased {
   references: number;
   /** Rows of the reference core. */
   core: number;
-  searched: { tables: number; files: number; bytes: number };
+  searched: { tables: number; files: number; bytes: number /** Whether the files of the engine are among them. */; isEmbedded: boolean };
   /** Where something of the person still is: rows by table and occurrences by file. Empty when the proof holds. */
   left: Record<string, number>;
 }
@@ -162,7 +162,7 @@ export function createPeople(deps: PeopleDeps, eraseFromCore: (user: string) => 
           ...erased,
           references: known,
           core: core.rows,
-          searched: { tables: tables.searched, files: files.files, bytes: files.bytes },
+          searched: { tables: tables.searched, files: files.files, bytes: files.bytes, isEmbedded: store.engine.isEmbedded },
           left: { ...tables.found, ...files.found, ...(!areFilesGone && { 'files of the engine that have not gone yet': 1 }) },
         };
       }),

@@ -80,6 +80,15 @@ const CHECKS: readonly Check[] = [
     },
   },
   {
+    name: 'ClickHouse answers',
+    async look({ config, store }) {
+      const [row] = await store.read.rows<{ version: string }>('SELECT version() AS version');
+      const where =
+        config.clickhouseUrl === undefined ? 'embedded' : `at ${new URL(config.clickhouseUrl).host}, database ${store.engine.database}`;
+      return ok(`${row?.version}, ${where}`);
+    },
+  },
+  {
     name: 'events are loaded in time',
     look({ store }) {
       const lag = store.loader.lagSeconds();

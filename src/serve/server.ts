@@ -35,6 +35,8 @@ export interface ServerDeps {
   instance: string;
   /** Undefined when all is well, else why not. */
   unready: () => string | undefined;
+  /** What does not work though events are taken in. */
+  impaired: () => string | undefined;
   onDefect: (message: string) => void;
 }
 
@@ -68,10 +70,11 @@ export function createApp(deps: ServerDeps, assertHost: HostCheck): Express {
   });
   app.get('/readyz', (_request, response) => {
     const reason = deps.unready();
+    const impaired = deps.impaired();
     response
       .status(reason === undefined ? 200 : 503)
       .type('text/plain')
-      .send(`${reason ?? 'ready'}\n`);
+      .send(`${reason ?? 'ready'}${impaired === undefined ? '' : `: ${impaired}`}\n`);
   });
   app.get('/metrics', async (_request, response) => {
     response.type(deps.metrics.registry.contentType).send(await deps.metrics.registry.metrics());

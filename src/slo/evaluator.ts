@@ -3,6 +3,7 @@
  * and is what everybody shows. It goes on from where the last process stopped.
  */
 import type { Engine } from '../store/engine.ts';
+import { sayOnce } from '../store/repeat.ts';
 import { readAlertStates, writeAlertInputs, writeAlertStates } from './alert-log.ts';
 import { nextState } from './alert-state.ts';
 import type { Counts } from './burn.ts';
@@ -92,9 +93,10 @@ export function createEvaluator(deps: EvaluatorDeps): Evaluator {
     latest: () => latest,
     evaluate,
     start() {
+      const said = sayOnce((message) => deps.onProblem(`evaluation: ${message}`));
       const tick = () => {
         evaluate()
-          .catch((error: unknown) => deps.onProblem(`evaluation: ${error instanceof Error ? error.message : String(error)}`))
+          .then(said.succeeded, said.failed)
           .finally(() => {
             if (!isStopped) timer = setTimeout(tick, EVERY_MS);
           });

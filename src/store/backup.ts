@@ -51,6 +51,11 @@ export async function writeBackup(
   folder: string,
 ): Promise<BackupManifest> {
   const { store, dataDir } = deps;
+  if (!store.engine.isEmbedded)
+    throw new MusterError(
+      'MUSTER_CONFLICT',
+      `the tables are in a ClickHouse server: stop Muster, back up the database ${store.engine.database} there, and copy ${dataDir}`,
+    );
   await mkdir(folder, { recursive: true, mode: 0o700 });
   for (const name of BEFORE) await copyIfThere(join(dataDir, name), join(folder, name));
   // Before the tables: what the core hands over in between is in both, and counts once.

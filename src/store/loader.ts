@@ -58,6 +58,8 @@ export interface Loader {
   lagSeconds(): number;
   /** The same until it counts in the minutes. */
   figuresLagSeconds(): number;
+  /** Why nothing can be loaded at present, if so. */
+  problem(): string | undefined;
   /** Drops what is no longer kept, between two rolls. */
   retain(): Promise<void>;
   stats(): {
@@ -262,6 +264,7 @@ export async function openLoader(deps: LoaderDeps): Promise<Loader> {
         });
       }),
     retain,
+    problem: loading.problem,
     lagSeconds,
     figuresLagSeconds: () => Math.max(lagSeconds(), (deps.now() - rolledUntilMs - ROLL_EVERY_MS) / 1_000),
     stats: () => ({ lateEvents, loadedEvents, pendingEvents: waiting(), rolls: state.roll, damagedSegments: damaged.size, unreadableRows }),

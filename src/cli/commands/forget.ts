@@ -50,5 +50,6 @@ function forgottenText(
     ...(proof.length === 0
       ? [coloured(context, 'green', '  nothing of the person is left')]
       : [coloured(context, 'red', '  still found'), ...proof]),
+    ...(searched.isEmbedded ? [] : ['Not searched: the files of the ClickHouse server, and its backups']),
   ].join('\n');
 }

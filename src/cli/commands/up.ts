@@ -32,6 +32,7 @@ const DEMO_DATA = '.muster-demo';
 const TOKEN_BYTES = 32;
 /** A notification waits so long for what leads the failures. */
 const CAUSE_MS = 3_000;
+const RETRY_MS = 2_000;
 
 interface Options extends ConfigOptions {
   demo?: boolean;
@@ -109,7 +110,15 @@ async function up(context: Context, config: Config, isDemo: boolean): Promise<vo
   let endpoint: Endpoint | undefined;
   try {
     endpoint = await clickHouseEndpoint(context, config, parts, onProblem);
-    await open(parts, { context, config, keys, stream, metrics, onProblem });
+    const start = async () => {
+      try {
+        await open(parts, { context, config, keys, stream, metrics, onProblem });
+      } catch (error) {
+        await close(parts);
+        throw error;
+      }
+    };
+    await untilReachable(start, { stopped, onProblem });
     const { services, evaluator } = parts;
     if (!services || !evaluator) return;
     await writeDurably(
@@ -129,15 +138,45 @@ async function up(context: Context, config: Config, isDemo: boolean): Promise<vo
     stopping.abort();
     stream.close();
     await parts.evaluator?.stop();
-    await parts.coverage?.stop();
     for (const each of [...servers, endpoint?.server]) {
       each?.close();
       each?.closeAllConnections();
     }
     await Promise.allSettled(background);
-    await parts.core?.close();
-    await parts.services?.close();
-    if (parts.services) await rm(join(dataDir, FILES.address), { force: true });
+    const wasOpen = parts.services !== undefined;
+    await close(parts);
+    if (wasOpen) await rm(join(dataDir, FILES.address), { force: true });
+  }
+}
+
+/** Closes what is open, in the order in which one needs the other. */
+async function close(parts: Parts): Promise<void> {
+  await parts.evaluator?.stop();
+  await parts.coverage?.stop();
+  await parts.core?.close();
+  await parts.services?.close();
+  for (const name of ['ready', 'evaluator', 'coverage', 'core', 'services'] as const) delete parts[name];
+}
+
+/** Tries again for as long as a ClickHouse server does not answer; what is sent meanwhile is refused for a moment. */
+async function untilReachable(
+  start: () => Promise<void>,
+  { stopped, onProblem }: { stopped: Promise<void>; onProblem: (message: string) => void },
+): Promise<void> {
+  let isStopped = false;
+  void stopped.then(() => {
+    isStopped = true;
+  });
+  for (let said = ''; !isStopped; ) {
+    try {
+      await start();
+      return;
+    } catch (error) {
+      if (!(error instanceof MusterError) || error.code !== 'MUSTER_STORE_UNREACHABLE') throw error;
+      if (error.message !== said) onProblem(`${error.message}; trying again`);
+      said = error.message;
+      await Promise.race([sleep(RETRY_MS), stopped]);
+    }
   }
 }
 
