@@ -12,6 +12,7 @@ const PROGRAMS = {
   python3: 'python3',
   openssl: 'openssl',
   strace: 'strace',
+  faketime: 'faketime',
 };
 
 const isMissing = (program) => spawnSync('sh', ['-c', `command -v ${program}`]).status !== 0;

@@ -105,7 +105,7 @@ export function createApp(deps: ServerDeps, assertHost: HostCheck): Express {
   return app;
 }
 
-const MAX_CONNECTIONS = 10_000;
+const MAX_CONNECTIONS = 15_000;
 /** Who sends a request too slowly is let go: Node's own limits are minutes, and it looks every half minute only. */
 const TIMEOUTS = { headersTimeout: 5_000, requestTimeout: 60_000, keepAliveTimeout: 65_000, connectionsCheckingInterval: 1_000 };
 

@@ -1,11 +1,12 @@
 /**
  * Five hundred secrets and pieces of personal data, in every field, header and format: none reaches the disk, a log, a metric or an answer.
  */
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { openServices } from '../../src/cli/services.ts';
 import { parseConfig } from '../../src/config.ts';
+import { protobufOf } from '../support/otlp-protobuf.ts';
 import { type Running, removeData, runMuster, startMuster, temporaryData } from '../support/process.ts';
 import { type Planted, plantedSecrets } from '../support/secrets.ts';
 
@@ -39,7 +40,13 @@ const REFUSING = ['type', 'time', 'country', 'trace_id', 'unknown'] as const;
 let answers = '';
 let sent = 0;
 
-async function post(muster: Running, path: string, contentType: string, body: string, headers: Record<string, string> = {}) {
+async function post(
+  muster: Running,
+  path: string,
+  contentType: string,
+  body: string | Buffer<ArrayBuffer>,
+  headers: Record<string, string> = {},
+) {
   const response = await fetch(`${muster.url}${path}`, { method: 'POST', headers: { 'content-type': contentType, ...headers }, body });
   answers += `${JSON.stringify([...response.headers])}${await response.text()}\n`;
   sent += 1;
@@ -94,9 +101,56 @@ async function plant(muster: Running, planted: Planted, n: number): Promise<void
   const asEvent = { ...ids, ...times, spanId: n.toString(16).padStart(16, 'c'), name: text, attributes: named, status: { message: text } };
   const spans = { resourceSpans: [{ resource, scopeSpans: [{ scope: { name: text }, spans: [span, asEvent] }] }] };
   await post(muster, '/v1/traces', 'application/json', JSON.stringify(spans));
+  await post(muster, '/v1/traces', 'application/x-protobuf', protobufOf('traces', spans));
   const record = { ...ids, timeUnixNano: NANOS, eventName: 'api.request', body: { stringValue: text }, attributes: named };
   const logs = { resourceLogs: [{ resource, scopeLogs: [{ logRecords: [record, { ...record, eventName: text }] }] }] };
   await post(muster, '/v1/logs', 'application/json', JSON.stringify(logs));
+  await post(muster, '/v1/logs', 'application/x-protobuf', protobufOf('logs', logs));
+}
+
+type Json = string | number | boolean | null | Json[] | { [name: string]: Json };
+/** What decides whether a record is one that Muster reads, and when it was. */
+const KEPT_AS_IS = new Set([
+  'eventType',
+  'eventtype',
+  'published',
+  'time',
+  'action',
+  'isotimestamp',
+  'kind',
+  'applicationName',
+  'type',
+  'name',
+]);
+
+/** A record of a product with something in place of every text, and as another key. */
+function withText(value: Json, text: string, name = ''): Json {
+  if (Array.isArray(value)) return value.map((each) => withText(each, text, name));
+  if (typeof value === 'object' && value !== null)
+    return { ...Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, withText(inner, text, key)])), [text]: text };
+  return typeof value === 'string' && !KEPT_AS_IS.has(name) ? text : value;
+}
+
+/** All of them in records of every product, by the command that imports files. */
+async function plantInProducts(muster: Running, planted: readonly Planted[], folder: string): Promise<void> {
+  // What cannot be told from an id may stand where an id does.
+  const others = planted.filter((each) => !looksLikeAnId(each));
+  for (const product of ['okta', 'duo', 'google_workspace']) {
+    const fixture = await readFile(new URL(`../fixtures/${product}.ndjson`, import.meta.url), 'utf8');
+    const records = fixture.split('\n').flatMap((line) => {
+      try {
+        return [JSON.parse(line) as Json];
+      } catch {
+        return [];
+      }
+    });
+    const file = join(folder, `${product}.ndjson`);
+    const lines = others.map(({ text }, n) => JSON.stringify(withText(records[n % records.length] as Json, text)));
+    await writeFile(file, [...lines, ...others.map(({ text }) => `{"cut off": "${text}`)].join('\n'));
+    const { stdout, stderr } = await runMuster(['import', product, file, '--data', muster.dataDir]);
+    expect(stdout, product).toMatch(/accepted/);
+    answers += stdout + stderr;
+  }
 }
 
 async function filesIn(directory: string): Promise<string[]> {
@@ -107,11 +161,12 @@ async function filesIn(directory: string): Promise<string[]> {
 test('none of them is found again', { timeout: 180_000 }, async () => {
   const planted = plantedSecrets(11, COUNT);
   const leaked = (text: string) => planted.filter(({ core }) => text.includes(core)).map(({ kind, text }) => `${kind}: ${text}`);
-  const dataDir = await temporaryData();
+  const [dataDir, elsewhere] = [await temporaryData(), await temporaryData()];
   const muster = await startMuster(dataDir);
   try {
     for (const [n, each] of planted.entries()) await plant(muster, each, n);
-    expect(sent).toBe(COUNT * 7);
+    expect(sent).toBe(COUNT * 9);
+    await plantInProducts(muster, planted, elsewhere);
     expect(leaked(answers)).toEqual([]);
     for (const path of ['/metrics', '/readyz', '/api/overview', '/api/events/recent', '/api/loader', '/api/findings']) {
       const text = await (await fetch(`${muster.url}${path}`)).text();
@@ -164,5 +219,6 @@ test('none of them is found again', { timeout: 180_000 }, async () => {
   } finally {
     await muster.kill();
     await removeData(dataDir);
+    await removeData(elsewhere);
   }
 });

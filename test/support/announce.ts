@@ -10,6 +10,7 @@ const GROUPS = {
   python3: 'streams of the second generator',
   openssl: 'TLS with certificates of servers and clients',
   strace: 'disks that are full or broken',
+  faketime: 'clocks that jump',
   shared: 'real payloads of identity providers, and the second generator',
 } as const;
 

@@ -27,6 +27,7 @@ const FOUND = {
   python3: onPath('python3'),
   openssl: onPath('openssl'),
   strace: onPath('strace'),
+  faketime: onPath('faketime'),
   /** Real payloads and other people's test data, beside the repository; none of it is committed. */
   shared: existsSync(join(shared, 'samples')) ? shared : undefined,
 };
