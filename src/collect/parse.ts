@@ -1,39 +1,60 @@
 /** From bytes to parsed values: JSON, a JSON array, or NDJSON. No message quotes the input: it may hold what must not be logged. */
-import { isUtf8 } from 'node:buffer';
+import { isAscii, isUtf8 } from 'node:buffer';
 import { MusterError } from '../errors.ts';
 import type { Candidate } from './batch.ts';
 
 /** An event is refused above this many bytes of JSON. */
 const MAX_EVENT_BYTES = 256 * 1024;
 const LINE_FEED = 10;
+const [TAB, CARRIAGE_RETURN, SPACE] = [9, 13, 32];
+
+const TOO_LARGE: Candidate = { unreadable: `larger than ${MAX_EVENT_BYTES / 1024} KiB, the limit of one event` };
 
 /** One parsed line, or why it is not one. */
 export function parseLine(line: Buffer): Candidate {
-  if (line.length > MAX_EVENT_BYTES) return { unreadable: `larger than ${MAX_EVENT_BYTES / 1024} KiB, the limit of one event` };
-  if (!isUtf8(line)) return { unreadable: 'not valid UTF-8' };
+  if (line.length > MAX_EVENT_BYTES) return TOO_LARGE;
+  return isUtf8(line) ? parseText(line.toString('utf8')) : { unreadable: 'not valid UTF-8' };
+}
+
+function parseText(line: string): Candidate {
   try {
-    return { value: JSON.parse(line.toString('utf8')) as unknown };
+    return { value: JSON.parse(line) as unknown };
   } catch {
     return { unreadable: 'not valid JSON' };
   }
 }
 
-/** The lines of NDJSON, without line ends; empty lines are left out. */
-export function* lines(bytes: Buffer): Generator<Buffer> {
+/** Ranges of the lines of NDJSON, without line ends; those that are blank are left out. */
+function* lineRanges(bytes: Buffer): Generator<[from: number, end: number]> {
   for (let from = 0; from < bytes.length; ) {
     const found = bytes.indexOf(LINE_FEED, from);
     const end = found === -1 ? bytes.length : found;
-    const line = bytes.subarray(from, end);
-    if (!isBlank(line)) yield line;
+    if (!isBlank(bytes, from, end)) yield [from, end];
     from = end + 1;
   }
 }
 
-const isBlank = (line: Buffer) => line.every((byte) => byte === 32 || byte === 9 || byte === 13);
+function isBlank(bytes: Buffer, from: number, end: number): boolean {
+  for (let i = from; i < end; i++) {
+    const byte = bytes[i];
+    if (byte !== SPACE && byte !== TAB && byte !== CARRIAGE_RETURN) return false;
+  }
+  return true;
+}
+
+/** The lines of NDJSON, without line ends; empty lines are left out. */
+export function* lines(bytes: Buffer): Generator<Buffer> {
+  for (const [from, end] of lineRanges(bytes)) yield bytes.subarray(from, end);
+}
 
 /** The values of NDJSON, one by one. */
 export function* ndjsonCandidates(bytes: Buffer): Generator<Candidate> {
-  for (const line of lines(bytes)) yield parseLine(line);
+  // Most bodies are plain text as a whole, and then no line has to be looked at.
+  const isPlain = isAscii(bytes);
+  for (const [from, end] of lineRanges(bytes)) {
+    if (isPlain && end - from <= MAX_EVENT_BYTES) yield parseText(bytes.toString('latin1', from, end));
+    else yield parseLine(bytes.subarray(from, end));
+  }
 }
 
 /**

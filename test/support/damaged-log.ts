@@ -56,14 +56,15 @@ export async function writeDamaged(directory: string, step: number, first: numbe
   let damaged = 0;
   let sequence = first;
   for (const [kind, damage] of Object.entries(DAMAGES)) {
-    const length = Buffer.concat(recordsOf(`${kind}-0000`, 0)).length;
-    for (let offset = 0; offset < length; offset += step) {
+    for (let offset = 0; ; offset += step) {
       const name = `${kind}-${String(offset).padStart(4, '0')}`;
       const records = recordsOf(name, sequence + 1);
+      const segment = Buffer.concat(records);
+      if (offset >= segment.length) break;
       const starts = records.map((_, i) => records.slice(0, i).reduce((sum, record) => sum + record.length, 0));
       const hit = starts.findLastIndex((start) => start <= offset);
       const end = (starts[hit] as number) + (records[hit]?.length ?? 0);
-      await writeFile(join(directory, segmentName(sequence)), damage(Buffer.concat(records), offset, end), { mode: 0o600 });
+      await writeFile(join(directory, segmentName(sequence)), damage(segment, offset, end), { mode: 0o600 });
       const isLeft = (i: number) => (kind === 'cut' ? i < hit : i !== hit);
       for (let i = 0; i < RECORDS; i++) if (isLeft(i)) whole.push(`${name}-${i}`);
       if (kind !== 'cut' || starts[hit] !== offset) damaged += 1;
