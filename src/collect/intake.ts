@@ -1,6 +1,8 @@
 /** Intake: checks events, replaces what is personal, makes them durable in the log, and says what became of each. */
 import { setImmediate as yieldToLoop } from 'node:timers/promises';
 import { type DeadLetter, deadLetterLine } from '../store/dead-letter-row.ts';
+import type { RecordKind } from '../store/log-format.ts';
+import { oneAtATime } from '../store/one-at-a-time.ts';
 import type { Folding, PendingRoll } from '../store/pending-roll.ts';
 import { type ReferenceRow, referenceLine } from '../store/reference-table.ts';
 import { type SpanRow, spanLine } from '../store/span-row.ts';
@@ -13,6 +15,8 @@ import type { Find } from './scrub.ts';
 
 /** After this many events the loop serves others, so that one large request does not delay all. */
 const EVENTS_PER_SLICE = 250;
+/** Requests of more events are finished one after the other: all at once they would hold the loop for as long as all take. */
+const SMALL_REQUEST = 50;
 const MAX_SOURCE_LABELS = 50;
 /** A span is some kilobytes at most: records of the log stay small. */
 const SPANS_PER_RECORD = 2_000;
@@ -84,30 +88,45 @@ export function createIntake(deps: IntakeDeps): Intake {
     return lettersInMinute <= LETTERS_PER_MINUTE;
   };
 
+  const oneLargeRequest = oneAtATime();
   const prepare = async (candidates: Iterable<Candidate>, mode: Mode, refuses: Refuses | undefined): Promise<Batch> => {
     const batch = new Batch({ ...deps, letterAllowed }, mode, refuses);
-    for (const candidate of candidates) {
-      batch.take(candidate);
-      if (batch.count % EVENTS_PER_SLICE === 0) await yieldToLoop();
-    }
+    const rest = candidates[Symbol.iterator]();
+    const takeSome = (count: number): boolean => {
+      for (let i = 0; i < count; i++) {
+        const next = rest.next();
+        if (next.done) return true;
+        batch.take(next.value);
+      }
+      return false;
+    };
+    if (takeSome(SMALL_REQUEST)) return batch;
+    await oneLargeRequest(async () => {
+      while (!takeSome(EVENTS_PER_SLICE)) await yieldToLoop();
+    });
     return batch;
   };
 
   /** References go first: an event in the log without the row of its user would be nobody's. Duplicates are written too: figures must not hang on what memory believes. */
   const keep = async (references: readonly ReferenceRow[], letters: readonly DeadLetter[], lines: LineBuffer, folded?: PendingRoll) => {
+    const appending: Promise<unknown>[] = [];
+    const append = (kind: RecordKind, rows: readonly string[]) => {
+      if (rows.length > 0) appending.push(deps.log.append(Buffer.from(rows.join('')), rows.length, kind));
+    };
+    append('references', references.map(referenceLine));
     const nowMs = deps.now();
-    const rows = Buffer.from(references.map(referenceLine).join(''));
-    const refused = Buffer.from(letters.map((letter) => deadLetterLine(letter, nowMs)).join(''));
+    append(
+      'letters',
+      letters.map((letter) => deadLetterLine(letter, nowMs)),
+    );
     const payloads = lines.payloads();
-    await Promise.all([
-      ...(references.length > 0 ? [deps.log.append(rows, references.length, 'references')] : []),
-      ...(letters.length > 0 ? [deps.log.append(refused, letters.length, 'letters')] : []),
-      ...payloads.map(async ({ bytes, rows }) => {
-        const sequence = await deps.log.append(bytes, rows);
-        // What fills several records is read off the log.
-        if (folded && payloads.length === 1) deps.folding.keep(sequence, folded);
-      }),
-    ]);
+    for (const { bytes, rows } of payloads) {
+      const appended = deps.log.append(bytes, rows);
+      // What fills several records is read off the log.
+      const isWhole = folded !== undefined && payloads.length === 1;
+      appending.push(isWhole ? appended.then((sequence) => deps.folding.keep(sequence, folded)) : appended);
+    }
+    await Promise.all(appending);
   };
 
   /** Teaches memory what only the store still knows, so that an old event sent again counts as a duplicate. */

@@ -9,12 +9,19 @@ export type HostCheck = (request: IncomingMessage) => void;
 
 /** @param others hosts, with their port if it is another than that of the scheme, by which the server is reached from elsewhere */
 export function hostCheck({ isSecure = false, others = [] }: { isSecure?: boolean; others?: readonly string[] } = {}): HostCheck {
-  const schemes = isSecure ? ['https'] : ['http'];
+  const scheme = isSecure ? 'https' : 'http';
+  const allowedOn = (port: number | undefined) => {
+    const hosts = [...LOOPBACK.flatMap((name) => [`${name}:${port}`, ...(port === (isSecure ? 443 : 80) ? [name] : [])]), ...others];
+    // A proxy in front speaks TLS to the browser and HTTP to us.
+    const origins = [...hosts.map((name) => `${scheme}://${name}`), ...others.map((name) => `https://${name}`)];
+    return { hosts: new Set(hosts), origins: new Set(origins) };
+  };
+  const byPort = new Map<number | undefined, ReturnType<typeof allowedOn>>();
   return (request) => {
     const port = request.socket.localPort;
-    const hosts = [...LOOPBACK.flatMap((name) => [`${name}:${port}`, ...(port === (isSecure ? 443 : 80) ? [name] : [])]), ...others];
-    const host = request.headers.host?.toLowerCase() ?? '';
-    if (!hosts.includes(host)) {
+    const { hosts, origins } = byPort.get(port) ?? allowedOn(port);
+    if (!byPort.has(port)) byPort.set(port, { hosts, origins });
+    if (!hosts.has(request.headers.host?.toLowerCase() ?? '')) {
       const names = [`${LOOPBACK[0]}:${port}`, `${LOOPBACK[1]}:${port}`, ...others];
       throw new MusterError(
         'MUSTER_FORBIDDEN_HOST',
@@ -22,12 +29,7 @@ export function hostCheck({ isSecure = false, others = [] }: { isSecure?: boolea
       );
     }
     const { origin } = request.headers;
-    // A proxy in front speaks TLS to the browser and HTTP to us.
-    const origins = [
-      ...schemes.flatMap((scheme) => hosts.map((name) => `${scheme}://${name}`)),
-      ...others.map((name) => `https://${name}`),
-    ];
-    if (origin !== undefined && !origins.includes(origin.toLowerCase()))
+    if (origin !== undefined && !origins.has(origin.toLowerCase()))
       throw new MusterError('MUSTER_FORBIDDEN_HOST', 'requests from pages of other origins are refused');
   };
 }

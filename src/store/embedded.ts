@@ -4,8 +4,9 @@ import { join, resolve } from 'node:path';
 import { type ClickHouseClient, createClient } from '@clickhouse/client';
 import { Session as ChdbSession, drainPending } from 'chdb';
 import { createChdbConnection } from 'chdb/connection';
-import { type BulkRows, databaseName, type Engine, queue, quoted, type RawSession, ROLES, type Role, type Session } from './engine.ts';
+import { type BulkRows, databaseName, type Engine, quoted, type RawSession, ROLES, type Role, type Session } from './engine.ts';
 import { engineConfig, usersConfig } from './engine-config.ts';
+import { oneAtATime } from './one-at-a-time.ts';
 
 /** Small records are written together: a call of the system for each would take longer than what it writes. */
 const WRITE_BYTES = 4 * 1024 * 1024;
@@ -111,7 +112,7 @@ function* inPieces(buffers: readonly Buffer[]): Generator<Buffer> {
 
 function sessionOn(client: ClickHouseClient): Session {
   // What a statement put out before it failed comes with the result of the next one.
-  const enqueue = queue(() => client.query({ query: 'SELECT 1', format: 'JSONEachRow' }).catch(() => {}));
+  const enqueue = oneAtATime(() => client.query({ query: 'SELECT 1', format: 'JSONEachRow' }).catch(() => {}));
   return {
     rows: <Row>(sql: string, parameters?: Record<string, unknown>) =>
       enqueue(async () => {

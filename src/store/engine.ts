@@ -69,13 +69,3 @@ export function databaseName(name: string): string {
   if (!/^[a-z][a-z0-9_]*$/.test(name)) throw new Error(`not a database name: ${name}`);
   return name;
 }
-
-/** Does one thing after the other, whatever becomes of each. */
-export function queue(afterFailure: () => Promise<unknown> = async () => {}) {
-  let tail: Promise<unknown> = Promise.resolve();
-  return <T>(work: () => Promise<T>): Promise<T> => {
-    const result = tail.then(work);
-    tail = result.catch(afterFailure);
-    return result;
-  };
-}

@@ -11,13 +11,13 @@ import {
   databaseName,
   type Engine,
   type Parameters,
-  queue,
   quoted,
   type RawSession,
   ROLES,
   type Role,
   type Session,
 } from './engine.ts';
+import { oneAtATime } from './one-at-a-time.ts';
 
 /** Rolls and what rewrites tables take longer, and get so many times as long. */
 const PATIENCE: Partial<Record<Role, number>> = { roll: 2, tidy: 10 };
@@ -147,7 +147,7 @@ const clientOf = (
 function connect(address: Address, timeoutMs: number): Connection {
   const open = () => clientOf(address, { timeoutMs, sessionId: randomUUID() });
   let client = open();
-  const enqueue = queue();
+  const enqueue = oneAtATime();
   const ask = <T>(work: (client: ClickHouseClient) => Promise<T>): Promise<T> =>
     enqueue(async () => {
       try {
