@@ -13,6 +13,16 @@ const url = z
   .refine((text) => /^https?:\/\//.test(text) && URL.canParse(text), 'expected a URL, such as http://127.0.0.1:9093')
   .transform((text) => text.replace(/\/+$/, ''));
 
+const isDecodable = (text: string): boolean => {
+  const { username, password } = new URL(text);
+  try {
+    decodeURIComponent(username + password);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
 const port = z.coerce
   .number('expected a number from 0 to 65535')
   .int('expected a whole number')
@@ -70,9 +80,10 @@ const schema = z.strictObject({
   /** ClickHouse server that keeps the tables, such as https://user:password@clickhouse.example.org:8443/muster. @default none: the embedded engine */
   clickhouseUrl: url
     .refine(
-      (text) => /^\/(?:[a-z][a-z0-9_]*)?$/.test(new URL(text).pathname),
-      'expected one name of a database as path, in small letters, such as /muster',
+      (text) => /^\/(?:[a-z][a-z0-9_]*)?$/.test(new URL(text).pathname) && new URL(text).search === '',
+      'expected one name of a database as path, in small letters, such as /muster, and nothing behind it',
     )
+    .refine(isDecodable, 'expected %25 for a percent sign in user or password')
     .optional(),
   /** Seconds after which a statement that the server has not answered is sent again. @default 60 */
   clickhouseTimeout: z.coerce.number('expected seconds').min(1, 'expected at least 1 second').default(60),

@@ -139,10 +139,13 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
       now,
       drain: () => store.loader.drain(log),
       async close() {
-        await store.loader.stop();
         await exposures.stop();
-        await log.close();
-        await store.close();
+        try {
+          await store.loader.stop();
+          await log.close();
+        } finally {
+          await store.close();
+        }
       },
     };
   } catch (error) {

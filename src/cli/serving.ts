@@ -90,7 +90,8 @@ export async function serve({ context, config, gate, parts, stream, metrics, ins
   return listen(
     {
       intake: {
-        intake: () => parts.services?.intake,
+        // Not before everything is open: what fails after the store may close it again.
+        intake: () => parts.ready?.intake,
         hasRoom,
         maxBodyBytes: config.maxBodyBytes,
         fingerprint: (text) => parts.services?.pseudonyms.fingerprint(text) ?? '',

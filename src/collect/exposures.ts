@@ -82,7 +82,8 @@ export async function openExposures(deps: { engine: Engine; now: () => number; o
     start: () => flushing.start(flush),
     async stop() {
       await flushing.stop();
-      await flush();
+      // What cannot be written now is lost with the process; closing goes on.
+      await flush().catch((error: unknown) => deps.onProblem(`findings of exposed secrets: ${String(error)}`));
     },
   };
 }

@@ -46,6 +46,7 @@ export async function openLogWriter(directory: string, options: { after: number 
   const sealRequests: { resolve: (sealed: string[]) => void; reject: (error: unknown) => void }[] = [];
   let failed: { why: string; atMs: number } | undefined;
   let isWorking = false;
+  let isClosed = false;
   let idle: Promise<void> = Promise.resolve();
 
   const closeSegment = async () => {
@@ -139,6 +140,7 @@ export async function openLogWriter(directory: string, options: { after: number 
     append: (payload, rows, kind = 'events') =>
       new Promise<number>((resolve, reject) => {
         if (payload.length > MAX_PAYLOAD_BYTES) throw new RangeError('a record of the log may not be larger than its format allows');
+        if (isClosed) throw new MusterError('MUSTER_LOG_FAILED', 'the log is closed: Muster is stopping; send the events again');
         queue.push({ payload, rows, kind, resolve, reject });
         wake();
       }),
@@ -154,6 +156,7 @@ export async function openLogWriter(directory: string, options: { after: number 
     problem: () => (failed && performance.now() - failed.atMs < FAILED_FOR_MS ? failed.why : undefined),
     bytes: () => sizes.values().reduce((sum, size) => sum + size, 0),
     async close() {
+      isClosed = true;
       await idle;
       await closeSegment();
     },

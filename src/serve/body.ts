@@ -40,6 +40,7 @@ export async function readBody(request: IncomingMessage, maxBytes: number, hold:
 
 /** By events: an iterator over the stream costs a small request more than all the rest of reading it. */
 function bytesOf(request: IncomingMessage, onBytes: (count: number) => void): Promise<Buffer> {
+  if (request.destroyed) return Promise.reject(new Error('the request broke off'));
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     const onData = (chunk: Buffer) => {
@@ -56,7 +57,7 @@ function bytesOf(request: IncomingMessage, onBytes: (count: number) => void): Pr
       .once('end', () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)))
       .once('error', reject)
       .once('close', () => {
-        if (!request.complete) reject(new Error('the request broke off'));
+        if (!request.readableEnded) reject(new Error('the request broke off'));
       });
   });
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { People } from '../collect/people.ts';
 import type { Config } from '../config.ts';
 import { FILES } from '../names.ts';
-import { type DiskUse, diskUse } from '../store/disk.ts';
+import { diskUse, secondsUntilFull, tableUse } from '../store/disk.ts';
 import type { Store } from '../store/store.ts';
 import type { KeyRegistry } from './access/keys.ts';
 import { isLoopback } from './listen.ts';
@@ -28,16 +28,13 @@ export interface DoctorDeps {
   now: () => number;
 }
 
-interface Seen extends DoctorDeps {
-  disk: DiskUse;
-}
 type Verdict = Omit<Finding, 'check'>;
 
 interface Check {
   name: string;
   /** Only of an installation that others depend on. */
   isForProduction?: boolean;
-  look: (seen: Seen) => Promise<Verdict> | Verdict;
+  look: (seen: DoctorDeps) => Promise<Verdict> | Verdict;
 }
 
 const DAY_S = 86_400;
@@ -61,7 +58,7 @@ const ok = (evidence: string): Verdict => ({ grade: 'ok', evidence });
 const warning = (evidence: string, advice: string): Verdict => ({ grade: 'warning', evidence, advice });
 const wrong = (evidence: string, advice: string): Verdict => ({ grade: 'wrong', evidence, advice });
 const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(1)} GB`;
-const count = async ({ store }: Seen, from: string): Promise<number> =>
+const count = async ({ store }: DoctorDeps, from: string): Promise<number> =>
   (await store.read.rows<{ n: number }>(`SELECT toUInt32(count()) AS n FROM ${from}`))[0]?.n ?? 0;
 
 /** The registry of checks: one entry each. */
@@ -111,15 +108,17 @@ const CHECKS: readonly Check[] = [
   },
   {
     name: 'the disk has room',
-    look({ disk }) {
-      const { freeBytes, totalBytes, secondsUntilFull, grownBytesPerDay } = disk;
+    async look({ config, store, now }) {
+      const disk = await diskUse(config.dataDir);
+      const { freeBytes, totalBytes } = disk;
+      const grownBytesPerDay = store.engine.isEmbedded ? (await tableUse(store.read, now())).grownBytesPerDay : 0;
+      const untilFull = secondsUntilFull(disk, grownBytesPerDay);
       const days =
-        secondsUntilFull === null
+        untilFull === Number.POSITIVE_INFINITY
           ? 'nothing grows'
-          : `full in ${Math.floor(secondsUntilFull / DAY_S)} days at ${gigabytes(grownBytesPerDay)} a day`;
+          : `full in ${Math.floor(untilFull / DAY_S)} days at ${gigabytes(grownBytesPerDay)} a day`;
       const evidence = `${gigabytes(freeBytes)} of ${gigabytes(totalBytes)} free, ${days}`;
-      if (freeBytes < totalBytes * MIN_FREE_SHARE || (secondsUntilFull ?? Number.POSITIVE_INFINITY) < FULL_SOON_S)
-        return warning(evidence, 'add disk, or keep less');
+      if (freeBytes < totalBytes * MIN_FREE_SHARE || untilFull < FULL_SOON_S) return warning(evidence, 'add disk, or keep less');
       return ok(evidence);
     },
   },
@@ -225,12 +224,11 @@ const CHECKS: readonly Check[] = [
 
 /** Looks at everything, one after the other; a check that fails itself is wrong too. */
 export async function examine(deps: DoctorDeps, isProduction: boolean): Promise<Finding[]> {
-  const seen = { ...deps, disk: await diskUse(deps.store.read, deps.config.dataDir, deps.now()) };
   const findings: Finding[] = [];
   for (const { name, isForProduction, look } of CHECKS) {
     if (isForProduction && !isProduction) continue;
     try {
-      findings.push({ check: name, ...(await look(seen)) });
+      findings.push({ check: name, ...(await look(deps)) });
     } catch (error) {
       findings.push({
         check: name,

@@ -1,4 +1,5 @@
 /** `/metrics`: the evaluator's counts, the collector's, and the process's own. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Find } from '../collect/scrub.ts';
 import { METRICS } from '../names.ts';
@@ -9,7 +10,7 @@ import { BESIDE_ALERTS } from '../slo/alerts/index.ts';
 import type { Evaluation } from '../slo/evaluator.ts';
 import { type Cause, causeName } from '../slo/explain.ts';
 import type { Slo } from '../slo/openslo.ts';
-import type { DiskUse } from '../store/disk.ts';
+import { type DiskUse, secondsUntilFull, type TableUse } from '../store/disk.ts';
 
 /** Gauges of the default set whose names break the naming rules of Prometheus; `promtool check metrics` refuses them. */
 const MISNAMED = ['nodejs_active_handles_total', 'nodejs_active_requests_total', 'nodejs_active_resources_total'];
@@ -50,8 +51,7 @@ export function createMetrics(deps: {
   openExposures: () => number;
   /** Events of closed minutes since the process started. */
   lateEvents?: () => number;
-  /** What the disk has, asked for at most once in five minutes; undefined while the store is opening. */
-  disk?: () => Promise<DiskUse | undefined>;
+  sizes?: SizeSources;
 }): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
@@ -166,7 +166,7 @@ export function createMetrics(deps: {
       told = late;
     },
   });
-  showDisk(registers, deps.disk);
+  if (deps.sizes) showSizes(registers, deps.sizes);
   const pending = new Gauge({
     name: METRICS.pendingAttempts,
     help: 'Attempts that have started and neither ended nor passed their deadline.',
@@ -221,43 +221,50 @@ export function createMetrics(deps: {
   };
 }
 
-const DISK_EVERY_MS = 5 * 60_000;
+const TABLES_EVERY_MS = 5 * 60_000;
+/** A scrape waits no longer for the engine; what it says comes with a later one. */
+const TABLES_WAIT_MS = 1_000;
 
-function showDisk(registers: Registry[], disk: (() => Promise<DiskUse | undefined>) | undefined): void {
-  let known: DiskUse | undefined;
-  let asking: Promise<void> | undefined;
+export interface SizeSources {
+  /** Of the data directory; undefined until the store is open, since 0 would be an alarm. */
+  disk: () => Promise<DiskUse | undefined>;
+  tables: () => Promise<(TableUse & { isOnDisk: boolean }) | undefined>;
+}
+
+function showSizes(registers: Registry[], { disk, tables }: SizeSources): void {
+  let known: Awaited<ReturnType<SizeSources['tables']>>;
   let askedAtMs = Number.NEGATIVE_INFINITY;
-  const look = async () => {
-    if (disk && performance.now() - askedAtMs > DISK_EVERY_MS) {
-      askedAtMs = performance.now();
-      asking = disk().then(
+  let asking: Promise<void> | undefined;
+  const tablesNow = async () => {
+    if (asking === undefined && performance.now() - askedAtMs > TABLES_EVERY_MS) {
+      asking = tables().then(
         (use) => {
           known = use;
-          if (!use) askedAtMs = Number.NEGATIVE_INFINITY;
+          if (use) askedAtMs = performance.now();
         },
         () => {},
       );
+      void asking.finally(() => {
+        asking = undefined;
+      });
     }
-    await asking;
+    if (asking) await Promise.race([asking, sleep(TABLES_WAIT_MS)]);
     return known;
   };
-  // Until the store is open nothing is known, and 0 would be an alarm.
-  const gauge = (name: string, help: string, pick: (use: DiskUse) => number) =>
+  const gauge = (name: string, help: string, value: () => Promise<number | undefined>) =>
     new Gauge({
       name,
       help,
       registers,
       async collect() {
-        const use = await look();
-        this.set(use ? pick(use) : Number.NaN);
+        this.set((await value()) ?? Number.NaN);
       },
     });
-  gauge(METRICS.diskFree, 'Bytes that the disk of the data directory has left.', ({ freeBytes }) => freeBytes);
-  gauge(METRICS.tableBytes, 'Bytes that the tables take.', ({ tableBytes }) => tableBytes);
-  gauge(METRICS.logBytes, 'Bytes of the log that are not loaded yet.', ({ logBytes }) => logBytes);
-  gauge(
-    METRICS.diskFull,
-    'Seconds until the disk is full at the pace of the last day; +Inf when nothing grows.',
-    ({ secondsUntilFull }) => secondsUntilFull ?? Number.POSITIVE_INFINITY,
-  );
+  gauge(METRICS.diskFree, 'Bytes that the disk of the data directory has left.', async () => (await disk())?.freeBytes);
+  gauge(METRICS.logBytes, 'Bytes of the log that are not loaded yet.', async () => (await disk())?.logBytes);
+  gauge(METRICS.tableBytes, 'Bytes that the tables take.', async () => (await tablesNow())?.tableBytes);
+  gauge(METRICS.diskFull, 'Seconds until the disk is full at the pace of the last day; +Inf when nothing grows on it.', async () => {
+    const [use, grown] = [await disk(), await tablesNow()];
+    return use && grown && secondsUntilFull(use, grown.isOnDisk ? grown.grownBytesPerDay : 0);
+  });
 }

@@ -6,20 +6,28 @@ import type { Session } from './engine.ts';
 
 const DAY_MS = 86_400_000;
 
+/** Of the disk that holds the data directory. */
 export interface DiskUse {
   freeBytes: number;
   totalBytes: number;
-  tableBytes: number;
   logBytes: number;
-  /** What the tables have grown by in the last day, at their mean size of an event. */
-  grownBytesPerDay: number;
-  /** Until the disk is full at that pace; null when nothing grows. */
-  secondsUntilFull: number | null;
 }
 
-/** Reads sizes from the engine and the file system. */
-export async function diskUse(session: Session, dataDir: string, nowMs: number): Promise<DiskUse> {
+/** Of the tables, wherever they are. */
+export interface TableUse {
+  tableBytes: number;
+  /** What they have grown by in the last day, at their mean size of an event. */
+  grownBytesPerDay: number;
+}
+
+/** Reads sizes from the file system. */
+export async function diskUse(dataDir: string): Promise<DiskUse> {
   const { bavail, blocks, bsize } = await statfs(dataDir);
+  return { freeBytes: bavail * bsize, totalBytes: blocks * bsize, logBytes: await folderBytes(join(dataDir, FILES.log)) };
+}
+
+/** Asks the engine for sizes. */
+export async function tableUse(session: Session, nowMs: number): Promise<TableUse> {
   const [row] = await session.rows<{ bytes: number; events: number; fresh: number }>(
     `SELECT toFloat64((SELECT sum(bytes_on_disk) FROM system.parts WHERE database = currentDatabase() AND active)) AS bytes,
        toFloat64((SELECT count() FROM events)) AS events,
@@ -27,17 +35,12 @@ export async function diskUse(session: Session, dataDir: string, nowMs: number):
      SETTINGS max_threads = 1`,
   );
   const { bytes = 0, events = 0, fresh = 0 } = row ?? {};
-  const freeBytes = bavail * bsize;
-  const grownBytesPerDay = events === 0 ? 0 : (bytes / events) * fresh;
-  return {
-    freeBytes,
-    totalBytes: blocks * bsize,
-    tableBytes: bytes,
-    logBytes: await folderBytes(join(dataDir, FILES.log)),
-    grownBytesPerDay,
-    secondsUntilFull: grownBytesPerDay === 0 ? null : Math.round((freeBytes / grownBytesPerDay) * (DAY_MS / 1_000)),
-  };
+  return { tableBytes: bytes, grownBytesPerDay: events === 0 ? 0 : (bytes / events) * fresh };
 }
+
+/** Until the disk is full at the pace of the last day, if the tables are on it; Infinity when nothing grows there. */
+export const secondsUntilFull = ({ freeBytes }: DiskUse, grownBytesPerDay: number): number =>
+  grownBytesPerDay === 0 ? Number.POSITIVE_INFINITY : Math.round((freeBytes / grownBytesPerDay) * (DAY_MS / 1_000));
 
 async function folderBytes(folder: string): Promise<number> {
   const names = await readdir(folder).catch(() => [] as string[]);

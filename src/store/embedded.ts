@@ -91,6 +91,7 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Engine> {
       await raw.run('SET readonly = 1', 'TSVRaw');
       return raw;
     },
+    abandon: async () => {},
     close,
   };
 }

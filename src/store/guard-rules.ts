@@ -49,7 +49,9 @@ const COMBINATORS =
   /(If|Array|Map|SimpleState|State|Merge|MergeState|ForEach|Distinct|OrDefault|OrNull|Resample|ArgMin|ArgMax|RespectNulls)$/;
 
 /** Tables of the engine itself: catalogue and the row of a SELECT without FROM. */
-const SYSTEM_TABLES = ['one', 'numbers', 'databases', 'tables', 'columns', 'functions'];
+const SYSTEM_TABLES = ['one', 'numbers', 'functions'];
+/** Those of the embedded engine show nothing but what is ours; a server's show all that its user may see. */
+const EMBEDDED_TABLES = [...SYSTEM_TABLES, 'databases', 'tables', 'columns'];
 /** Columns of the catalogue that tell of this machine. */
 const HIDDEN_COLUMNS = /column_name: (data_path|data_paths|metadata_path|uuid|create_table_query|engine_full|source_id)\b/;
 
@@ -111,7 +113,8 @@ export function refusedByAst(ast: string, functions: AllowedFunctions): string |
  * Why a statement is refused, by what it would read; undefined when it is not.
  * @param tree what `EXPLAIN QUERY TREE` says: every table that any part of the statement resolves to
  */
-export function refusedByTree(tree: string, database: string): string | undefined {
+export function refusedByTree(tree: string, database: string, isEmbedded: boolean): string | undefined {
+  const systemTables = isEmbedded ? EMBEDDED_TABLES : SYSTEM_TABLES;
   for (const line of tree.split('\n')) {
     if (HIDDEN_COLUMNS.test(line)) return 'this column of the catalogue is not shown; name the columns that you need';
     const node = /^ *(TABLE|TABLE_FUNCTION) id: \d+(.*)$/.exec(line);
@@ -124,7 +127,7 @@ export function refusedByTree(tree: string, database: string): string | undefine
     }
     const name = /table_name: (\w+\.\w+)(?:,|$)/.exec(rest)?.[1];
     const isOurs = TABLES.some((table) => name === `${database}.${table}`);
-    if (!isOurs && !SYSTEM_TABLES.some((table) => name === `system.${table}`))
+    if (!isOurs && !systemTables.some((table) => name === `system.${table}`))
       return `${name ?? 'this table'} cannot be read here; there are ${TABLES.join(', ')}`;
   }
   return undefined;

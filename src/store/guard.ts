@@ -2,7 +2,9 @@
  * The gate for SQL from outside: what the engine's own parser says of a statement is held against lists before it runs, on a connection
  * of its own with bounded time, memory and result. Whoever runs SQL that Muster did not write goes through here.
  */
+import { randomUUID } from 'node:crypto';
 import { MusterError } from '../errors.ts';
+import { TABLES } from '../names.ts';
 import { type Engine, escapedValue, type RawSession } from './engine.ts';
 import { type AllowedFunctions, allowedFunctions, type EngineFunction, FUNCTIONS_SQL, refusedByAst, refusedByTree } from './guard-rules.ts';
 
@@ -88,17 +90,22 @@ export interface Guard {
 /** The gate of an engine. */
 export function createGuard(engine: Engine): Guard {
   let functions: Promise<AllowedFunctions> | undefined;
-  let number = 0;
   const turns = turnstile();
 
   const run = async (query: GuardedQuery): Promise<GuardedResult> => {
-    functions ??= engine.session('panels').rows<EngineFunction>(FUNCTIONS_SQL).then(allowedFunctions);
-    number += 1;
-    const name = `guarded-${number}`;
+    functions ??= engine
+      .session('panels')
+      .rows<EngineFunction>(FUNCTIONS_SQL)
+      .then(allowedFunctions)
+      .catch((error: unknown) => {
+        functions = undefined;
+        throw error;
+      });
+    const name = `muster-guarded-${randomUUID()}`;
     const session = await engine.untrusted({ ...SETTINGS, log_comment: name });
     const kill = () => void stop(engine, name);
     try {
-      const statement = await checked(session, query, await functions);
+      const statement = await checked(session, query, await functions, engine.isEmbedded);
       query.signal?.throwIfAborted();
       query.signal?.addEventListener('abort', kill);
       const result = await session.run(statement.sql, statement.format);
@@ -154,6 +161,7 @@ async function checked(
   session: RawSession,
   { sql, format, parameters = {} }: GuardedQuery,
   functions: AllowedFunctions,
+  isEmbedded: boolean,
 ): Promise<Statement> {
   if (Buffer.byteLength(sql) > MAX_SQL_BYTES || sql.includes('\0'))
     throw new QueryError('MUSTER_BAD_QUERY', `expected at most ${MAX_SQL_BYTES} bytes of SQL, without NUL`, {
@@ -185,7 +193,7 @@ async function checked(
   const select = !hasValues ? written : await text(`EXPLAIN SYNTAX ${written}`, parameters);
   const byAst = refusedByAst(await text(`EXPLAIN AST ${select}`), functions);
   if (byAst !== undefined) throw refused(byAst);
-  const byTree = refusedByTree(await text(`EXPLAIN QUERY TREE ${select}`), database);
+  const byTree = refusedByTree(await text(`EXPLAIN QUERY TREE ${select}`), database, isEmbedded);
   if (byTree !== undefined) throw refused(byTree);
   return { sql: select, format: knownFormat(own ?? format) };
 }
@@ -200,10 +208,12 @@ function knownFormat(format: string): string {
 
 /** What people and clients ask to find their way, beside SELECT. */
 function catalogueQuery(canonical: string, database: string): string | undefined {
-  if (canonical === 'SHOW TABLES') return `SELECT name FROM system.tables WHERE database = '${database}' ORDER BY name`;
+  const names = TABLES.map((name) => `'${name}'`).join(', ');
+  if (canonical === 'SHOW TABLES')
+    return `SELECT name FROM system.tables WHERE database = '${database}' AND name IN (${names}) ORDER BY name`;
   if (canonical === 'SHOW DATABASES') return `SELECT name FROM system.databases WHERE name = '${database}'`;
   const described = /^DESCRIBE TABLE (?:[`"]?(\w+)[`"]?\.)?[`"]?(\w+)[`"]?$/.exec(canonical);
   if (!described) return undefined;
   const [, from = database, table = ''] = described;
-  return `SELECT name, type, '' AS default_type, '' AS default_expression, comment FROM system.columns WHERE database = '${from}' AND table = '${table}' ORDER BY position`;
+  return `SELECT name, type, '' AS default_type, '' AS default_expression, comment FROM system.columns WHERE database = '${from}' AND database = '${database}' AND table = '${table}' AND table IN (${names}) ORDER BY position`;
 }

@@ -20,6 +20,8 @@ import { dropStraySpans } from './stray-spans.ts';
 
 /** The loader waits for the roller when this many events are loaded but not rolled. */
 const MAX_PENDING_EVENTS = 400_000;
+/** Of some seconds at most: with a server that is away, what was folded would fill the memory. */
+const MAX_FOLDED_EVENTS = 100_000;
 /** Rows of a block that {@link LoaderDeps.onLoaded} sees. */
 const NEWEST_ROWS = 40;
 const LOAD_EVERY_MS = 500;
@@ -89,7 +91,7 @@ export async function openLoader(deps: LoaderDeps): Promise<Loader> {
   state = await bringUpToDate({ ...deps, onNotice: deps.onProblem }, state);
   const counted = countedTypes(deps.slis);
   let pending = new PendingRoll(counted, state.closedMinute);
-  const folded = new FoldedRecords(MAX_PENDING_EVENTS);
+  const folded = new FoldedRecords(MAX_FOLDED_EVENTS);
   /** Segments that are in `events` whole, with their last sequence. */
   const loaded = new Map<string, number>();
   const damaged = new Set<string>();

@@ -46,7 +46,7 @@ function addressOf(url: string): Address {
 export interface ServerOptions {
   /** With user, password and, as path, the database. */
   url: string;
-  /** A statement without an answer by then counts as one that nobody works on: it is sent again, which changes nothing. */
+  /** A statement of which nothing is heard for so long is ended, and what it was for is tried again. */
   timeoutMs: number;
 }
 
@@ -88,8 +88,12 @@ export async function openServer({ url, timeoutMs }: ServerOptions): Promise<Eng
       try {
         await send(`INSERT INTO ${table} FORMAT ${rows.format}`, rows);
         return await use(table);
+      } catch (error) {
+        // It goes with its session, which another statement of the role may have lost.
+        if (error instanceof ClickHouseError && error.type === 'UNKNOWN_TABLE' && error.message.includes(table))
+          throw unreachable(address, error);
+        throw error;
       } finally {
-        // With a connection that broke it is gone already.
         await run(`DROP TEMPORARY TABLE IF EXISTS ${table}`).catch(() => {});
       }
     },
@@ -97,9 +101,8 @@ export async function openServer({ url, timeoutMs }: ServerOptions): Promise<Eng
       const stream = await connection('tidy').stream(`${select} FORMAT Parquet`);
       await pipeline(stream, createWriteStream(path, { mode: 0o600, flush: true }));
     },
-    async untrusted(settings) {
-      return rawSession(address, timeoutMs, { ...settings, readonly: 1 });
-    },
+    untrusted: async (settings) => rawSession(address, timeoutMs, { ...settings, readonly: 1 }),
+    abandon: close,
     close,
   };
 }
@@ -126,90 +129,127 @@ interface Connection extends Session {
   close(): Promise<void>;
 }
 
-const clientOf = (
-  { origin, username, password, database }: Address,
-  options: { timeoutMs: number; sessionId?: string },
-): ClickHouseClient =>
+const clientOf = ({ origin, username, password, database }: Address, timeoutMs: number): ClickHouseClient =>
   createClient({
     url: origin,
     username,
     password,
     database,
     application: 'muster',
-    request_timeout: options.timeoutMs,
+    session_id: randomUUID(),
+    request_timeout: timeoutMs,
     max_open_connections: 1,
-    clickhouse_settings: { ...SETTINGS },
+    // Values do not belong into an address, which is written to logs on the way.
+    use_multipart_params: true,
+    // A server that works says so once in a while: what is timed out is silence.
+    clickhouse_settings: {
+      ...SETTINGS,
+      send_progress_in_http_headers: 1,
+      http_headers_progress_interval_ms: String(Math.ceil(timeoutMs / 3)),
+    },
     log: { level: ClickHouseLogLevel.OFF },
-    ...(options.sessionId !== undefined && { session_id: options.sessionId }),
   });
 
 /** One session of the server, for its temporary tables; a new one whenever it is not known what became of a statement. */
 function connect(address: Address, timeoutMs: number): Connection {
-  const open = () => clientOf(address, { timeoutMs, sessionId: randomUUID() });
-  let client = open();
+  let client = clientOf(address, timeoutMs);
+  let isClosed = false;
   const enqueue = oneAtATime();
-  const ask = <T>(work: (client: ClickHouseClient) => Promise<T>): Promise<T> =>
+  /** Statements of which it is not known what became: they must not go on, and do their work behind what comes after them. */
+  const doubtful = new Set<string>();
+  const endDoubtful = async () => {
+    for (const id of doubtful) {
+      await client.command({ query: 'KILL QUERY WHERE query_id = {id:String} SYNC', query_params: { id } });
+      doubtful.delete(id);
+    }
+  };
+  const ask = <T>(work: (client: ClickHouseClient, query_id: string) => Promise<T>): Promise<T> =>
     enqueue(async () => {
+      const id = randomUUID();
+      let isSent = false;
       try {
-        return await work(client);
+        if (isClosed) throw new Error('the connection is closed');
+        await endDoubtful();
+        isSent = true;
+        return await work(client, id);
       } catch (error) {
         if (error instanceof ClickHouseError && error.type !== 'SESSION_IS_LOCKED') throw error;
+        if (isSent) doubtful.add(id);
         await client.close().catch(() => {});
-        client = open();
+        client = clientOf(address, timeoutMs);
         throw unreachable(address, error);
       }
     });
   return {
     rows: <Row>(query: string, parameters?: Parameters) =>
-      ask(async (on) => (await on.query({ query, format: 'JSONEachRow', ...(parameters && { query_params: parameters }) })).json<Row>()),
+      ask(async (on, query_id) => {
+        const result = await on.query({ query, query_id, format: 'JSONEachRow', ...(parameters && { query_params: parameters }) });
+        return result.json<Row>();
+      }),
     run: (query) =>
-      ask(async (on) => {
-        await on.command({ query });
+      ask(async (on, query_id) => {
+        await on.command({ query, query_id });
       }),
     send: (query, { data }) =>
-      ask(async (on) => {
+      ask(async (on, query_id) => {
         const values = Readable.from(Array.isArray(data) ? data : [data], { objectMode: false });
-        const { stream } = await on.exec({ query, values });
+        const { stream } = await on.exec({ query, query_id, values });
         await buffer(stream);
       }),
-    stream: (query) => ask(async (on) => (await on.exec({ query })).stream as Readable),
-    close: () => client.close(),
+    stream: (query) => ask(async (on, query_id) => (await on.exec({ query, query_id })).stream as Readable),
+    async close() {
+      isClosed = true;
+      await client.close();
+    },
   };
 }
 
+/** By `fetch`: the client asks for a format that it knows, and puts values into the address of all but its own queries. */
 function rawSession(address: Address, timeoutMs: number, settings: Readonly<Record<string, string | number>>): RawSession {
-  const client = clientOf(address, { timeoutMs });
+  const { origin, username, password, database } = address;
+  const authorization = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
   return {
     async run(query, format, values = {}) {
-      const parameters = Object.entries(values).map(([name, value]) => [`param_${name}`, value] as const);
+      const search = new URLSearchParams({ database, default_format: format, wait_end_of_query: '1' });
+      for (const [name, value] of Object.entries(settings)) search.set(name, String(value));
+      const form = new FormData();
+      form.set('query', query);
+      for (const [name, value] of Object.entries(values)) form.set(`param_${name}`, value);
+      let answer: { status: number; bytes: Buffer; summary: Record<string, string> };
       try {
-        const { stream, summary } = await client.exec({
-          query,
-          clickhouse_settings: { ...settings, default_format: format, ...Object.fromEntries(parameters) } as never,
+        const response = await fetch(`${origin}/?${search}`, {
+          method: 'POST',
+          headers: { authorization },
+          body: form,
+          signal: AbortSignal.timeout(timeoutMs),
         });
-        return {
-          bytes: await buffer(stream),
-          rowsRead: Number(summary?.read_rows ?? 0),
-          bytesRead: Number(summary?.read_bytes ?? 0),
-          elapsedSeconds: Number(summary?.elapsed_ns ?? 0) / 1e9,
-        };
+        const summary = JSON.parse(response.headers.get('x-clickhouse-summary') ?? '{}') as Record<string, string>;
+        answer = { status: response.status, bytes: Buffer.from(await response.arrayBuffer()), summary };
       } catch (error) {
-        throw error instanceof ClickHouseError ? asEngineSays(error) : unreachable(address, error);
+        throw unreachable(address, error);
       }
+      const { status, bytes, summary } = answer;
+      if (status >= 400) throw saysWhy(address, bytes.toString());
+      return {
+        bytes,
+        rowsRead: Number(summary.read_rows ?? 0),
+        bytesRead: Number(summary.read_bytes ?? 0),
+        elapsedSeconds: Number(summary.elapsed_ns ?? 0) / 1e9,
+      };
     },
-    close: () => void client.close(),
+    close: () => {},
   };
 }
 
-/** The client takes code and name out of the text of an error; whoever shows it to others wants the whole. */
-const asEngineSays = (error: ClickHouseError): Error =>
-  new Error(`Code: ${error.code}. DB::Exception: ${error.message} (${error.type ?? 'UNKNOWN_EXCEPTION'})`, { cause: error });
+/** The error of an answer: that of the engine, in its words, or of something else that answered in its place. */
+const saysWhy = (address: Address, text: string): Error =>
+  /^Code: \d+\. DB::Exception/.test(text) ? new Error(text) : unreachable(address, new Error('not an answer of ClickHouse'));
 
 function unreachable({ origin }: Address, cause: unknown): Error {
   if (cause instanceof MusterError) return cause;
-  const why =
-    systemCode(cause) ??
-    (cause instanceof Error && cause.message === 'Timeout error.' ? 'no answer in time' : 'the answer was cut off or is none');
+  const isLate = cause instanceof Error && (cause.message === 'Timeout error.' || cause.name === 'TimeoutError');
+  const inner = cause instanceof Error && cause.cause !== undefined ? cause.cause : cause;
+  const why = isLate ? 'no answer in time' : (systemCode(inner) ?? 'the answer was cut off or is none');
   return new MusterError('MUSTER_STORE_UNREACHABLE', `ClickHouse at ${origin} does not answer (${why}); what comes in waits in the log`, {
     cause,
   });

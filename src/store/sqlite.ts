@@ -32,6 +32,7 @@ export function openSqlite(path: string, schema: string, { durable = 'at commit'
   const synchronous = durable === 'at commit' ? 'FULL' : 'NORMAL';
   database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = ${synchronous}; PRAGMA secure_delete = ON; ${schema}`);
   let isEntrySynced = false;
+  let failedSync: unknown;
   const statements = new Map<string, ReturnType<DatabaseSync['prepare']>>();
   const prepared = (sql: string) => {
     const known = statements.get(sql) ?? database.prepare(sql);
@@ -56,9 +57,14 @@ export function openSqlite(path: string, schema: string, { durable = 'at commit'
     exec: (sql) => database.exec(sql),
     async sync() {
       // Commits are in the journal until SQLite takes them over, which it syncs by itself. No lock of SQLite's is on the journal.
+      // After a failed sync the kernel may have dropped the pages: a later one that succeeds would say nothing.
+      if (failedSync !== undefined) throw failedSync;
       const journal = await open(`${path}-wal`, 'r');
       try {
         await journal.datasync();
+      } catch (error) {
+        failedSync = error;
+        throw error;
       } finally {
         await journal.close();
       }

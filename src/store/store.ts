@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { z } from 'zod';
 import { MusterError } from '../errors.ts';
 import { FILES } from '../names.ts';
 import { writeDurably } from './durable-files.ts';
@@ -57,8 +58,8 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   let references: ReferenceTable | undefined;
   try {
     engine = await open(options);
-    await migrate(engine.session('load'));
     await claim(engine, options.dataDir);
+    await migrate(engine.session('load'));
     references = openReferenceTable(join(options.dataDir, FILES.references));
     await references.once('rows of the version before', () => fillReferences(engine as Engine, references as ReferenceTable));
     const loader = await openLoader({
@@ -113,28 +114,43 @@ async function open({ dataDir, server }: StoreOptions): Promise<Engine> {
   return openServer(server);
 }
 
+const ownerSchema = z.object({ id: z.string(), database: z.string() });
+
 /**
- * Two data directories with one database would overwrite each other's figures: a database belongs to the first that opens it.
- * @throws MUSTER_DATA_IN_USE
+ * Two data directories with one database would overwrite each other's figures: a database belongs to the first that opens it, and a data
+ * directory stays with the database that its state is of.
+ * @throws MUSTER_DATA_IN_USE, MUSTER_CONFLICT
  */
 async function claim(engine: Engine, dataDir: string): Promise<void> {
   if (engine.isEmbedded) return;
   const path = join(dataDir, FILES.server);
-  const own = existsSync(path) ? (JSON.parse(await readFile(path, 'utf8')) as { id: string }).id : randomUUID();
   const session = engine.session('load');
-  const owner = async () => (await session.rows<{ id: string }>('SELECT id FROM owner ORDER BY at, id LIMIT 1'))[0]?.id;
-  if ((await owner()) === undefined)
+  // Before anything of the database is changed, which may be that of another version.
+  await session.run('CREATE TABLE IF NOT EXISTS owner (id String, at DateTime64(3) DEFAULT now64(3)) ENGINE = MergeTree ORDER BY at');
+  const ownerNow = async () => (await session.rows<{ id: string }>('SELECT id FROM owner ORDER BY at, id LIMIT 1'))[0]?.id;
+  const known = existsSync(path) ? ownerSchema.parse(JSON.parse(await readFile(path, 'utf8'))) : undefined;
+  let owner = await ownerNow();
+  if (known && (known.database !== engine.database || (owner === undefined && existsSync(join(dataDir, FILES.loaderState)))))
+    throw new MusterError(
+      'MUSTER_CONFLICT',
+      `the tables of ${dataDir} are in the database ${known.database}, and this one (${engine.database}) is not it: look at MUSTER_CLICKHOUSE_URL`,
+    );
+  const { id } = known ?? { id: randomUUID() };
+  // Written down first: whatever becomes of the rest, it is this directory that asked.
+  if (!known) await writeDurably(path, JSON.stringify({ id, database: engine.database }));
+  if (owner === undefined) {
     await engine.insert(
       'load',
-      { data: own, format: 'TSV', structure: 'id String' },
+      { data: id, format: 'TSV', structure: 'id String' },
       (rows) => `INSERT INTO owner (id) SELECT id FROM ${rows}`,
     );
-  if ((await owner()) !== own)
+    owner = await ownerNow();
+  }
+  if (owner !== id)
     throw new MusterError(
       'MUSTER_DATA_IN_USE',
       `the database ${engine.database} belongs to another data directory than ${dataDir}: name another database in MUSTER_CLICKHOUSE_URL`,
     );
-  await writeDurably(path, JSON.stringify({ id: own, database: engine.database }));
 }
 
 /** References of events that a version without the table has stored: made under its one key, of whom it does not say. */

@@ -4,6 +4,8 @@ import { connect, type Socket } from 'node:net';
 export interface Connection {
   /** Sends a request as it stands and resolves with the status of its answer. */
   send(request: Buffer): Promise<number>;
+  /** A server lets go of who says nothing for some seconds. */
+  isOpen(): boolean;
   close(): void;
 }
 
@@ -31,12 +33,14 @@ export async function openConnection(url: string): Promise<Connection> {
     waiting?.resolve(status);
   });
   socket.on('error', (error) => waiting?.reject(error));
+  socket.on('close', () => waiting?.reject(new Error('the server closed the connection')));
   return {
     send: (request) =>
       new Promise((resolve, reject) => {
         waiting = { resolve, reject };
         socket.write(request);
       }),
+    isOpen: () => !socket.destroyed,
     close: () => socket.destroy(),
   };
 }

@@ -157,7 +157,11 @@ export async function openLoop(
 ): Promise<Pick<Measured, 'p50Ms' | 'p99Ms' | 'loopP99Ms' | 'load'>> {
   const requests = requestsOf(target, source.next(load.eventsPerSecond * load.seconds), load.batch);
   const gapMs = (load.batch / load.eventsPerSecond) * 1_000;
-  const idle: Connection[] = await Promise.all(Array.from({ length: 16 }, () => openConnection(target.url)));
+  const idle: Connection[] = [];
+  const connection = async () => {
+    for (let each = idle.pop(); each; each = idle.pop()) if (each.isOpen()) return each;
+    return openConnection(target.url);
+  };
   const latencies: number[] = [];
   await loopDelayMs(target.url);
   const startMs = performance.now();
@@ -167,11 +171,11 @@ export async function openLoop(
     const waitMs = dueMs - performance.now();
     if (waitMs > 1) await sleep(waitMs);
     const sending = (async () => {
-      const connection = idle.pop() ?? (await openConnection(target.url));
-      await sendUntilTaken(connection, each.request);
+      const mine = await connection();
+      await sendUntilTaken(mine, each.request);
       latencies.push(performance.now() - dueMs);
       target.acknowledged += each.events;
-      idle.push(connection);
+      idle.push(mine);
     })();
     underway.add(sending);
     void sending.finally(() => underway.delete(sending));

@@ -15,11 +15,11 @@ for (let left = ROUNDS; left > 0; left -= KILLS_PER_STORE) {
   seed += 1;
   const kills = Math.min(KILLS_PER_STORE, left);
   const startMs = performance.now();
-  const { sent, repeated, expected, found, problems } = await crashRounds({ kills, seed, perDay: 5_000 });
+  const { killed, sent, repeated, expected, found, problems } = await crashRounds({ kills, seed, perDay: 5_000 });
   deepStrictEqual(found, expected, `seed ${seed}: figures differ from the truth`);
   deepStrictEqual(problems, '');
   console.log(
-    `kill -9, seed ${seed}: ${kills} kills, ${sent} events in random order, ${repeated} batches twice; ${expected.length} SLIs to the last count (${((performance.now() - startMs) / 1_000).toFixed(0)} s)`,
+    `kill -9, seed ${seed}: ${killed} kills, ${sent} events in random order, ${repeated} batches twice; ${expected.length} SLIs to the last count (${((performance.now() - startMs) / 1_000).toFixed(0)} s)`,
   );
 }
 

@@ -9,6 +9,8 @@ import { type Running, removeData, runMuster, startUnder, temporaryData } from '
 /** A statement that is not answered is sent again after this. */
 const TIMEOUT_SECONDS = 2;
 const WITHIN_MS = 60_000;
+/** Longer than a statement that is late waits. */
+const LATE_MS = 5_000;
 
 /** The same for all, so that what is sent again is the same event. */
 const time = new Date(Date.now() - 60_000).toISOString();
@@ -145,8 +147,9 @@ describe('a server that is', () => {
     ['half', /not enough space/],
     ['cut', /the answer was cut off|^ready$|ECONNRE/],
     ['lost', /does not answer/],
+    ['late', /no answer in time/],
   ])('%s stops no intake, and everything is there once when it is back', { timeout: 120_000 }, async (fault, said) => {
-    await withMuster(async ({ running, database, suffer }) => {
+    await withMuster(async ({ running, database, dataDir, env, suffer }) => {
       expect(await send(running, attempts(0, 50))).toBe(200);
       await eventually(() => figures(database), '100\t40\t50');
       suffer(fault);
@@ -163,8 +166,19 @@ describe('a server that is', () => {
       await eventually(readiness, { status: 200, isSaid: true });
       // What was taken in before comes again, in the middle of it.
       expect(await send(running, attempts(25, 50))).toBe(200);
+      // Somebody asks meanwhile, and is told; that must not be the last answer.
+      if (fault === 'down')
+        expect((await runMuster(['query', 'SELECT 1', '--data', dataDir], { env })).stderr).toContain('does not answer');
       suffer(undefined);
       await eventually(() => figures(database), '400\t160\t200');
+      // Nothing does its work later, behind what came after it.
+      if (fault === 'late') {
+        expect(clickhouse.killed.size).toBeGreaterThan(0);
+        await sleep(LATE_MS);
+        expect(await figures(database)).toBe('400\t160\t200');
+      }
+      const asked = await runMuster(['query', 'SELECT count() FROM events_v', '--format', 'TSV', '--data', dataDir], { env });
+      expect(asked.stdout).toBe('400\n');
       await eventually(async () => (await (await fetch(`${running.url}/readyz`)).text()).trim(), 'ready');
     });
   });
@@ -216,6 +230,8 @@ test.concurrent('a database belongs to one data directory, and a data directory 
     expect((await runMuster(['up', '--port', '0', '--data', other], { env })).stderr).toContain('belongs to another data directory');
     await removeData(other);
     await running.stop();
+    const typo = await runMuster(['slo', 'status', '--data', dataDir], { env: { MUSTER_CLICKHOUSE_URL: `${clickhouse.url}/mistyped` } });
+    expect(typo.stderr).toContain('and this one (mistyped) is not it');
     const embedded = await runMuster(['slo', 'status', '--data', dataDir], { env: { MUSTER_CLICKHOUSE_URL: '' } });
     expect(embedded.stderr).toContain('are in a ClickHouse server');
     const wrong = await runMuster(['slo', 'status', '--data', dataDir], { env: { MUSTER_CLICKHOUSE_URL: 'http://localhost/a/b' } });

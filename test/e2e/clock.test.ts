@@ -48,6 +48,7 @@ describe.runIf(have('faketime'))('a clock that jumps', () => {
     const preload = ['x86_64-linux-gnu', 'aarch64-linux-gnu', '']
       .map((architecture) => join(library, architecture, 'faketime/libfaketimeMT.so.1'))
       .find((path) => existsSync(path));
+    expect(preload).toBeDefined();
     const environment = [
       `LD_PRELOAD=${preload}`,
       `FAKETIME_TIMESTAMP_FILE=${clock}`,
@@ -69,6 +70,9 @@ describe.runIf(have('faketime'))('a clock that jumps', () => {
       await takesIn();
       for (const seconds of [7_200, -3_600, 86_400, 0]) {
         await set(seconds);
+        // The header is made once a second.
+        const ahead = async () => Date.parse((await fetch(`${muster.url}/healthz`)).headers.get('date') ?? '') - Date.now();
+        await expect.poll(async () => (await ahead()) / 60_000, { timeout: 5_000 }).toBeCloseTo(seconds / 60, 0);
         await takesIn();
         // Sent again under another clock it is the same.
         expect(await send(muster, 'part-1')).toBe(200);

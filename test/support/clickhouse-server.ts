@@ -14,10 +14,12 @@ import { Session } from 'chdb';
 
 /**
  * `down` resets every connection; `hanging` takes a statement and never answers; `slow` answers late; `failing` says that memory is short;
- * `half` inserts half of the rows and says so; `cut` does what it is told, and the answer breaks off; `lost` does it and never answers.
+ * `half` inserts half of the rows and says so; `cut` does what it is told, and the answer breaks off; `lost` does it and never answers;
+ * `late` does it when nobody waits for it any more, unless it was told to end it.
  */
-export type Fault = 'down' | 'hanging' | 'slow' | 'failing' | 'half' | 'cut' | 'lost';
+export type Fault = 'down' | 'hanging' | 'slow' | 'failing' | 'half' | 'cut' | 'lost' | 'late';
 const SLOW_MS = 1_500;
+const LATE_MS = 4_000;
 /** Parameters of a request that are no settings. */
 const OWN = new Set(['query', 'query_id', 'session_id', 'session_timeout', 'database', 'default_format', 'wait_end_of_query']);
 
@@ -27,6 +29,8 @@ export interface TestServer {
   faults: Map<string, Fault>;
   /** Statements that met one, by database. */
   hits: Map<string, number>;
+  /** Statements that were ended while they waited to be done. */
+  killed: Set<string>;
   query(sql: string): Promise<string>;
   close(): Promise<void>;
 }
@@ -47,6 +51,8 @@ export async function startClickHouse(): Promise<TestServer> {
   const sessions = new Map<string, { session: Session; isBusy: boolean }>();
   const faults = new Map<string, Fault>();
   const hits = new Map<string, number>();
+  const waiting = new Set<string>();
+  const killed = new Set<string>();
   let files = 0;
 
   const run = async (session: Session, { sql, body, search }: Asked): Promise<string> => {
@@ -94,7 +100,13 @@ export async function startClickHouse(): Promise<TestServer> {
   const server = createServer((request, response) => void answer(request, response).catch(() => response.destroy()));
   const answer = async (request: IncomingMessage, response: ServerResponse) => {
     const search = new URL(request.url ?? '/', 'http://localhost').searchParams;
-    const body = await buffer(request);
+    let body = await buffer(request);
+    const type = request.headers['content-type'] ?? '';
+    if (type.startsWith('multipart/form-data')) {
+      const form = await new Response(new Uint8Array(body), { headers: { 'content-type': type } }).formData();
+      for (const [name, value] of form) if (name !== 'query') search.set(name, String(value));
+      body = Buffer.from(String(form.get('query')));
+    }
     const inQuery = search.get('query');
     const asked = inQuery === null ? { sql: body.toString(), body: Buffer.alloc(0), search } : { sql: inQuery, body, search };
     const database = search.get('database') ?? '';
@@ -104,8 +116,22 @@ export async function startClickHouse(): Promise<TestServer> {
       request.socket.resetAndDestroy();
       return;
     }
+    // Of statements that wait: the engine itself knows nothing of them yet.
+    if (asked.sql.startsWith('KILL QUERY WHERE query_id')) {
+      const id = search.get('param_id') ?? '';
+      if (waiting.has(id)) killed.add(id);
+      response.end();
+      return;
+    }
     if (fault === 'hanging') return;
     if (fault === 'slow') await sleep(SLOW_MS);
+    if (fault === 'late') {
+      const id = search.get('query_id') ?? '';
+      waiting.add(id);
+      await sleep(LATE_MS);
+      waiting.delete(id);
+      if (killed.has(id)) return;
+    }
     try {
       if (fault === 'failing') throw new Refusal('Code: 241. DB::Exception: Memory limit (total) exceeded. (MEMORY_LIMIT_EXCEEDED)');
       if (fault === 'half' && asked.body.length > 0) {
@@ -133,6 +159,7 @@ export async function startClickHouse(): Promise<TestServer> {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     faults,
     hits,
+    killed,
     query: async (sql) => Buffer.from((await keeper.queryAsync(sql, { format: 'TSV' })).bytes()).toString(),
     async close() {
       server.closeAllConnections();

@@ -17,6 +17,8 @@ export interface Rounds {
 }
 
 export interface Outcome {
+  /** How often the process was killed. */
+  killed: number;
   sent: number;
   /** Batches that were sent again though they had been acknowledged. */
   repeated: number;
@@ -53,25 +55,33 @@ export async function crashRounds({ kills, seed, perDay, onRound }: Rounds): Pro
   const dataDir = await temporaryData();
   let muster = await startMuster(dataDir);
   let repeated = 0;
+  let killed = 0;
   try {
-    for (let round = 0; waiting.length > 0; round++) {
+    // Rounds go on until as many kills as were asked for, with what is known when nothing else is left.
+    for (let round = 0; waiting.length > 0 || round < kills; round++) {
       const isLast = round >= kills;
       const mine = waiting.splice(0, isLast ? waiting.length : perRound);
       const known = done.at(Math.floor(random() * done.length));
       if (known) mine.splice(Math.floor(random() * mine.length), 0, known);
       if (known) repeated += 1;
       let isKilled = false;
+      const acknowledged = Promise.withResolvers<void>();
       const sender = async () => {
         for (let batch = mine.shift(); batch; batch = mine.shift()) {
-          if (!isKilled && (await send(muster, batch))) done.push(batch);
-          else waiting.push(batch);
+          if (!isKilled && (await send(muster, batch))) {
+            done.push(batch);
+            acknowledged.resolve();
+          } else waiting.push(batch);
         }
       };
       const sending = Promise.all(Array.from({ length: SENDERS }, sender));
       if (!isLast) {
+        // With something acknowledged, and something on its way.
+        await Promise.race([acknowledged.promise, sending]);
         await sleep(random() * MAX_DELAY_MS);
         await muster.kill();
         isKilled = true;
+        killed += 1;
       }
       await sending;
       if (!isLast) muster = await startMuster(dataDir);
@@ -88,6 +98,7 @@ export async function crashRounds({ kills, seed, perDay, onRound }: Rounds): Pro
       total,
     ]);
     return {
+      killed,
       sent: events.length,
       repeated,
       expected,

@@ -53,8 +53,9 @@ export function keysCommand(program: Command, context: Context): void {
         options.data,
         (url) => post(`${url}/api/keys`, { ...request, actor: actor() }),
         async (services) => {
-          const { key, shown } = await services.keys.create(request);
-          await services.people.audited(actor(), 'keys.create', shown.id, shown.scopes.join(' '));
+          const { key, shown } = await services.keys.create(request, ({ id, scopes }) =>
+            services.people.audited(actor(), 'keys.create', id, scopes.join(' ')),
+          );
           return { key, ...shown };
         },
       );
@@ -88,8 +89,9 @@ export function keysCommand(program: Command, context: Context): void {
         options.data,
         (url) => post(`${url}/api/keys/${encodeURIComponent(id)}/rotate`, { graceMs, actor: actor() }),
         async (services) => {
-          const { key, shown } = await services.keys.rotate(id, graceMs);
-          await services.people.audited(actor(), 'keys.rotate', id.slice(0, 64), `now ${shown.id}`);
+          const { key, shown } = await services.keys.rotate(id, graceMs, (next) =>
+            services.people.audited(actor(), 'keys.rotate', id.slice(0, 64), `now ${next.id}`),
+          );
           return { key, ...shown };
         },
       );

@@ -20,7 +20,7 @@ import { createCauses } from '../../slo/causes.ts';
 import { createEvaluator, type Evaluation } from '../../slo/evaluator.ts';
 import { createNotifier, sendAll } from '../../slo/notifications.ts';
 import { recordCoverage } from '../../store/coverage.ts';
-import { diskUse } from '../../store/disk.ts';
+import { diskUse, tableUse } from '../../store/disk.ts';
 import { writeDurably } from '../../store/durable-files.ts';
 import { type ConfigOptions, type Context, coloured, configOf, print, runningAt } from '../context.ts';
 import { openDemo, runDemo } from '../demo.ts';
@@ -33,6 +33,7 @@ const TOKEN_BYTES = 32;
 /** A notification waits so long for what leads the failures. */
 const CAUSE_MS = 3_000;
 const RETRY_MS = 2_000;
+const ABANDON_MS = 5_000;
 
 interface Options extends ConfigOptions {
   demo?: boolean;
@@ -87,7 +88,14 @@ async function up(context: Context, config: Config, isDemo: boolean): Promise<vo
     lagSeconds: () => parts.services?.store.loader.lagSeconds() ?? 0,
     lateEvents: () => parts.services?.store.loader.stats().lateEvents ?? 0,
     openExposures: () => parts.services?.exposures.open() ?? 0,
-    disk: async () => parts.services && diskUse(parts.services.store.engine.session('tidy'), dataDir, context.now()),
+    sizes: {
+      disk: async () => (parts.services ? diskUse(dataDir) : undefined),
+      tables: async () => {
+        if (!parts.services) return undefined;
+        const { engine } = parts.services.store;
+        return { ...(await tableUse(engine.session('tidy'), context.now())), isOnDisk: engine.isEmbedded };
+      },
+    },
   });
   const stopping = new AbortController();
   const stopped = new Promise<void>((stop) => {
@@ -137,7 +145,6 @@ async function up(context: Context, config: Config, isDemo: boolean): Promise<vo
     delete parts.ready;
     stopping.abort();
     stream.close();
-    await parts.evaluator?.stop();
     for (const each of [...servers, endpoint?.server]) {
       each?.close();
       each?.closeAllConnections();
@@ -149,13 +156,17 @@ async function up(context: Context, config: Config, isDemo: boolean): Promise<vo
   }
 }
 
-/** Closes what is open, in the order in which one needs the other. */
+/** Closes what is open, in the order in which one needs the other; a server that does not answer is not waited for. */
 async function close(parts: Parts): Promise<void> {
-  await parts.evaluator?.stop();
-  await parts.coverage?.stop();
-  await parts.core?.close();
-  await parts.services?.close();
+  const { evaluator, coverage, core, services } = parts;
   for (const name of ['ready', 'evaluator', 'coverage', 'core', 'services'] as const) delete parts[name];
+  const abandoning = setTimeout(() => void services?.store.engine.abandon(), ABANDON_MS);
+  try {
+    for (const stop of [() => evaluator?.stop(), () => coverage?.stop(), () => core?.close()]) await stop()?.catch(() => {});
+    await services?.close();
+  } finally {
+    clearTimeout(abandoning);
+  }
 }
 
 /** Tries again for as long as a ClickHouse server does not answer; what is sent meanwhile is refused for a moment. */
@@ -172,7 +183,10 @@ async function untilReachable(
       await start();
       return;
     } catch (error) {
-      if (!(error instanceof MusterError) || error.code !== 'MUSTER_STORE_UNREACHABLE') throw error;
+      // Between two tries a command may look at the data directory, and hold it for a moment.
+      const isPassing =
+        error instanceof MusterError && (error.code === 'MUSTER_STORE_UNREACHABLE' || (said !== '' && error.code === 'MUSTER_DATA_IN_USE'));
+      if (!isPassing) throw error;
       if (error.message !== said) onProblem(`${error.message}; trying again`);
       said = error.message;
       await Promise.race([sleep(RETRY_MS), stopped]);

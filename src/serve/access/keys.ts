@@ -45,6 +45,9 @@ export type KeyRequest = Pick<
   'name' | 'scopes' | 'sources' | 'types' | 'anyTraffic' | 'validFrom' | 'validUntil' | 'ratePerSecond'
 >;
 
+/** Told of a key before it is there; when it throws, nothing changes. */
+export type Before = (key: ShownKey) => Promise<void>;
+
 export interface KeyRegistry {
   /** Whether keys are wanted: their file was named, or any was ever seen. From then on every request needs one, whatever becomes of the file. */
   isConfigured(): boolean;
@@ -54,11 +57,11 @@ export interface KeyRegistry {
   byId(id: string): ApiKey | undefined;
   list(): ShownKey[];
   /** Makes a key. Its text is told here, once. */
-  create(request: KeyRequest): Promise<{ key: string; shown: ShownKey }>;
+  create(request: KeyRequest, before: Before): Promise<{ key: string; shown: ShownKey }>;
   /** @throws MUSTER_NOT_FOUND */
   revoke(id: string): Promise<ShownKey>;
   /** Makes another key that may do the same; the old one ends after `graceMs`. @throws MUSTER_NOT_FOUND, MUSTER_CONFLICT */
-  rotate(id: string, graceMs: number): Promise<{ key: string; shown: ShownKey }>;
+  rotate(id: string, graceMs: number, before: Before): Promise<{ key: string; shown: ShownKey }>;
 }
 
 const digest = (text: string) => createHash('sha256').update(text).digest();
@@ -115,11 +118,13 @@ export function openKeyRegistry(deps: {
     if (key.validUntil !== null && nowMs >= Date.parse(key.validUntil)) return undefined;
     return key;
   };
-  const make = async (request: KeyRequest) => {
+  const make = async (request: KeyRequest, before: Before) => {
     const id = randomBytes(ID_BYTES).toString('hex');
     const key = `muster_${id}_${randomBytes(SECRET_BYTES).toString('base64url')}`;
     const createdAt = new Date(deps.now()).toISOString();
-    return { key, shown: await save({ ...request, id, createdAt, revokedAt: null, sha256: digest(key).toString('hex') }) };
+    const made = { ...request, id, createdAt, revokedAt: null, sha256: digest(key).toString('hex') };
+    await before(shown(made));
+    return { key, shown: await save(made) };
   };
   const existing = (id: string): ApiKey => {
     load();
@@ -147,14 +152,14 @@ export function openKeyRegistry(deps: {
       load();
       return [...keys.values()].map(shown);
     },
-    create: (request) => alone(() => make(request)),
+    create: (request, before) => alone(() => make(request, before)),
     revoke: (id) => alone(async () => save({ ...existing(id), revokedAt: new Date(deps.now()).toISOString() })),
-    rotate: (id, graceMs) =>
+    rotate: (id, graceMs, before) =>
       alone(async () => {
         const old = existing(id);
         if (!usable(old)) throw new MusterError('MUSTER_CONFLICT', `key ${id} has ended; make another one with muster keys create`);
         const { sha256: _, id: __, createdAt: ___, revokedAt: ____, ...request } = old;
-        const made = await make(request);
+        const made = await make(request, before);
         await save({ ...old, validUntil: new Date(deps.now() + graceMs).toISOString() });
         return made;
       }),

@@ -64,8 +64,9 @@ export function keyRoutes(ready: () => Ready): Router {
     const { actor, ...wanted } = parsed(keyBody, request.body);
     const { keys, people } = ready();
     assertMayGive(callerOf(response), wanted.scopes);
-    const made = await keys.create(wanted);
-    await people.audited(actorOf(response, actor), 'keys.create', made.shown.id, made.shown.scopes.join(' '));
+    const made = await keys.create(wanted, ({ id, scopes }) =>
+      people.audited(actorOf(response, actor), 'keys.create', id, scopes.join(' ')),
+    );
     response
       .set('cache-control', 'no-store')
       .status(201)
@@ -76,8 +77,7 @@ export function keyRoutes(ready: () => Ready): Router {
     const { keys, people } = ready();
     const id = keyId(request.params.id);
     assertMayGive(callerOf(response), keys.list().find((key) => key.id === id)?.scopes ?? []);
-    const made = await keys.rotate(id, graceMs);
-    await people.audited(actorOf(response, actor), 'keys.rotate', String(request.params.id), `now ${made.shown.id}`);
+    const made = await keys.rotate(id, graceMs, (next) => people.audited(actorOf(response, actor), 'keys.rotate', id, `now ${next.id}`));
     response
       .set('cache-control', 'no-store')
       .status(201)
@@ -86,6 +86,7 @@ export function keyRoutes(ready: () => Ready): Router {
   router.delete('/keys/:id', json, async (request, response) => {
     const { actor } = parsed(actorBody, request.body ?? {});
     const { keys, people } = ready();
+    // First the end, whatever becomes of the record of it.
     const revoked = await keys.revoke(keyId(request.params.id));
     await people.audited(actorOf(response, actor), 'keys.revoke', revoked.id);
     response.json(revoked);
