@@ -16,7 +16,7 @@ import type { Find } from './scrub.ts';
 /** After this many events the loop serves others, so that one large request does not delay all. */
 const EVENTS_PER_SLICE = 250;
 /** Requests of more events are finished one after the other: all at once they would hold the loop for as long as all take. */
-const SMALL_REQUEST = 50;
+const SMALL_REQUEST = 20;
 const MAX_SOURCE_LABELS = 50;
 /** A span is some kilobytes at most: records of the log stay small. */
 const SPANS_PER_RECORD = 2_000;
@@ -89,6 +89,8 @@ export function createIntake(deps: IntakeDeps): Intake {
   };
 
   const oneLargeRequest = oneAtATime();
+  /** A slice may be of several requests. */
+  let takenInSlice = 0;
   const prepare = async (candidates: Iterable<Candidate>, mode: Mode, refuses: Refuses | undefined): Promise<Batch> => {
     const batch = new Batch({ ...deps, letterAllowed }, mode, refuses);
     const rest = candidates[Symbol.iterator]();
@@ -102,7 +104,15 @@ export function createIntake(deps: IntakeDeps): Intake {
     };
     if (takeSome(SMALL_REQUEST)) return batch;
     await oneLargeRequest(async () => {
-      while (!takeSome(EVENTS_PER_SLICE)) await yieldToLoop();
+      for (let isDone = false; !isDone; ) {
+        if (takenInSlice >= EVENTS_PER_SLICE) {
+          await yieldToLoop();
+          takenInSlice = 0;
+        }
+        const before = batch.count;
+        isDone = takeSome(EVENTS_PER_SLICE - takenInSlice);
+        takenInSlice += batch.count - before;
+      }
     });
     return batch;
   };
