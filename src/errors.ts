@@ -41,6 +41,8 @@ export const ERRORS = {
     meaning: 'The content type or encoding is not one that the route takes.',
   },
   MUSTER_CONFLICT: { status: 409, exit: 1, retryable: false, meaning: 'The state of the thing does not allow this.' },
+  MUSTER_KEY_REUSED: { status: 422, exit: 1, retryable: false, meaning: 'The Idempotency-Key came with another request before.' },
+  MUSTER_IN_PROGRESS: { status: 409, exit: 1, retryable: true, meaning: 'The same request is being answered at this moment.' },
   MUSTER_WRONG_PROOF: { status: 422, exit: 1, retryable: false, meaning: 'The code or proof is wrong.' },
   MUSTER_NOT_READY: { status: 503, exit: 1, retryable: true, meaning: 'The store is still starting.' },
   MUSTER_OVERLOADED: { status: 503, exit: 1, retryable: true, meaning: 'The log is full or the loader is too far behind.' },

@@ -1,8 +1,8 @@
 /** The enrollment of a factor: pending until the proof is right, and then active, or failed, expired or cancelled. */
-import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { MusterError } from '../errors.ts';
 import type { Vault } from '../privacy/vault.ts';
+import { createAnswers } from './answers.ts';
 import { acceptedStep, provisioning, SECRET_BYTES } from './factors/totp.ts';
 import type { CoreStorage, EnrollmentRow, FactorRow } from './storage.ts';
 
@@ -10,7 +10,6 @@ import type { CoreStorage, EnrollmentRow, FactorRow } from './storage.ts';
 export const TIME_TO_LIVE_MS = 600_000;
 /** Wrong codes after which an enrollment fails. */
 const MAX_WRONG_CODES = 5;
-const ANSWER_KEPT_MS = 86_400_000;
 
 const label = z
   .string()
@@ -53,6 +52,13 @@ export type VerifyResult =
   | { ok: true; enrollment: EnrollmentView; factorId: string }
   | { ok: false; attemptsLeft: number; reason: 'wrong_code' | 'failed' | 'ended' };
 
+/** A new enrollment, with what is shown once. */
+export interface Started {
+  enrollment: EnrollmentView;
+  challenge: ReturnType<typeof provisioning>;
+  qrSvg: string;
+}
+
 /** An event of the catalogue, as JSON. */
 export type CoreEvent = Record<string, unknown>;
 
@@ -74,6 +80,7 @@ const SOURCE = 'muster-core';
 /** The reference enrollment core. Every step and its event are one transaction. */
 export function createCore(deps: CoreDeps) {
   const { storage, vault } = deps;
+  const answers = createAnswers(deps);
 
   const emit = (type: string, fields: CoreEvent, timeMs = deps.now()) => {
     const event = { id: deps.newId(), type, time: new Date(timeMs).toISOString(), source: SOURCE, deployment: deps.deployment, ...fields };
@@ -111,9 +118,10 @@ export function createCore(deps: CoreDeps) {
   return {
     /**
      * Starts an enrollment: a new secret, shown once. Everything that may fail comes before the enrollment exists.
+     * @param inside called with what is returned, in the same transaction
      * @throws MUSTER_BAD_ARGUMENT when the user does not fit into a QR code
      */
-    async create(request: CreateRequest) {
+    async create(request: CreateRequest, inside: (started: Started) => void = () => {}): Promise<Started> {
       const { user, factor_type: factorType, ...labels } = request;
       const secret = deps.random(SECRET_BYTES);
       const challenge = provisioning(secret, user);
@@ -150,6 +158,7 @@ export function createCore(deps: CoreDeps) {
         );
         emit('enrollment.started', { ...fieldsOf(row), expires_at: view(row).expires_at }, nowMs);
         emit('enrollment.challenge_issued', fieldsOf(row), nowMs);
+        inside({ enrollment: view(row), challenge, qrSvg });
       });
       return { enrollment: view(row), challenge, qrSvg };
     },
@@ -171,17 +180,16 @@ export function createCore(deps: CoreDeps) {
     /**
      * Checks a code. A right one makes the factor active; sent again, it gives the same factor.
      * `ended`: the enrollment has expired, failed or was cancelled before.
+     * @param inside called with what is returned, in the same transaction
      * @throws MUSTER_CONFLICT when it is active and the code is another
      */
-    verify(id: string, code: string): VerifyResult {
+    verify(id: string, code: string, inside: (result: VerifyResult) => void = () => {}): VerifyResult {
       return storage.transaction(() => {
         const row = find(id);
         expireIfDue(row);
-        const secret = vault.unwrap(row.wrapped_secret, row.id);
-        if (row.state === 'active' && row.factor_id !== null) return verifyAgain(row, row.factor_id, secret, code);
-        if (row.state !== 'pending') return { ok: false, attemptsLeft: 0, reason: 'ended' };
-        const step = acceptedStep(secret, code, deps.now(), 0);
-        return step === undefined ? refuse(row) : activate(row, secret, step);
+        const result = proven(row, code);
+        inside(result);
+        return result;
       });
     },
 
@@ -252,27 +260,16 @@ export function createCore(deps: CoreDeps) {
       emit('api.request', fields);
     },
 
-    /** The answer that was given to this Idempotency-Key, if any. @throws MUSTER_CONFLICT when the key came with another request */
-    answerFor(key: string, request: string): { status: number; body: string } | undefined {
-      storage.run('DELETE FROM answers WHERE at < ?', deps.now() - ANSWER_KEPT_MS);
-      const row = storage.one<{ request: string; status: number; wrapped_body: Uint8Array }>('SELECT * FROM answers WHERE key = ?', key);
-      if (!row) return undefined;
-      if (row.request !== digest(request))
-        throw new MusterError('MUSTER_CONFLICT', 'this Idempotency-Key came with another request before');
-      return { status: row.status, body: vault.unwrap(row.wrapped_body, `answer:${key}`).toString('utf8') };
-    },
-
-    keepAnswer(key: string, request: string, status: number, body: string): void {
-      storage.run(
-        'INSERT OR IGNORE INTO answers (key, request, status, wrapped_body, at) VALUES (?, ?, ?, ?, ?)',
-        key,
-        digest(request),
-        status,
-        vault.wrap(Buffer.from(body), `answer:${key}`),
-        deps.now(),
-      );
-    },
+    answers,
   };
+
+  function proven(row: EnrollmentRow, code: string): VerifyResult {
+    const secret = vault.unwrap(row.wrapped_secret, row.id);
+    if (row.state === 'active' && row.factor_id !== null) return verifyAgain(row, row.factor_id, secret, code);
+    if (row.state !== 'pending') return { ok: false, attemptsLeft: 0, reason: 'ended' };
+    const step = acceptedStep(secret, code, deps.now(), 0);
+    return step === undefined ? refuse(row) : activate(row, secret, step);
+  }
 
   function refuse(row: EnrollmentRow): VerifyResult {
     const attemptsLeft = row.attempts_left - 1;
@@ -313,5 +310,3 @@ export function createCore(deps: CoreDeps) {
   }
 }
 export type Core = ReturnType<typeof createCore>;
-
-const digest = (text: string) => createHash('sha256').update(text).digest('hex');

@@ -4,8 +4,8 @@ import { normalised } from '../privacy/identifier.ts';
 import { openCoreStorage } from './storage.ts';
 
 /**
- * What went from the core's file, which may be in use: rows, and the spellings under which the user stood there. Kept answers name no user,
- * are encrypted, and expire within a day.
+ * What went from the core's file, which may be in use: rows, and the spellings under which the user stood there. Kept answers
+ * hold what was shown to the user.
  */
 export function eraseUser(path: string, user: string): { rows: number; spellings: string[] } {
   if (!existsSync(path)) return { rows: 0, spellings: [] };
@@ -24,6 +24,8 @@ export function eraseUser(path: string, user: string): { rows: number; spellings
       const theirs = waiting.filter(({ event }) => isTheirs((JSON.parse(event) as { user?: string }).user));
       for (const { n } of theirs) storage.run('DELETE FROM outbox WHERE n = ?', n);
       let count = theirs.length;
+      const ids = storage.all<{ id: string; user: string }>('SELECT id, user FROM enrollments').filter(({ user: each }) => isTheirs(each));
+      for (const { id } of ids) count += storage.run('DELETE FROM kept_answers WHERE enrollment = ?', id);
       for (const table of ['enrollments', 'factors']) {
         const users = storage.all<{ user: string }>(`SELECT DISTINCT user FROM ${table}`).filter(({ user: each }) => isTheirs(each));
         for (const { user: each } of users) count += storage.run(`DELETE FROM ${table} WHERE user = ?`, each);

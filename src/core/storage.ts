@@ -36,9 +36,12 @@ const SCHEMA = `
     created_at INTEGER NOT NULL, state TEXT NOT NULL
   ) STRICT;
   CREATE INDEX IF NOT EXISTS factors_of_user ON factors (user);
-  CREATE TABLE IF NOT EXISTS answers (
-    key TEXT PRIMARY KEY, request TEXT NOT NULL, status INTEGER NOT NULL, wrapped_body BLOB NOT NULL, at INTEGER NOT NULL
-  ) STRICT;
+  -- Of the version before: kept for a day at most.
+  DROP TABLE IF EXISTS answers;
+  CREATE TABLE IF NOT EXISTS kept_answers (
+    principal TEXT NOT NULL, key TEXT NOT NULL, fingerprint TEXT NOT NULL, status INTEGER NOT NULL, wrapped_body BLOB NOT NULL,
+    enrollment TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (principal, key)
+  ) STRICT, WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS outbox (n INTEGER PRIMARY KEY AUTOINCREMENT, event TEXT NOT NULL) STRICT;
 `;
 

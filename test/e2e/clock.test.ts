@@ -68,7 +68,7 @@ describe.runIf(have('faketime'))('a clock that jumps', () => {
     };
     try {
       await takesIn();
-      for (const seconds of [7_200, -3_600, 86_400, 0]) {
+      for (const seconds of [86_400, -3_600, 0]) {
         await set(seconds);
         // The header is made once a second.
         const ahead = async () => Date.parse((await fetch(`${muster.url}/healthz`)).headers.get('date') ?? '') - Date.now();

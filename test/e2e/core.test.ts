@@ -16,6 +16,7 @@ afterAll(async () => {
 interface Answer {
   status: number;
   type: string | null;
+  isReplay: boolean;
   body: Record<string, unknown> & { challenge?: { secret: string; otpauth_uri: string; qr_svg: string } };
 }
 
@@ -25,7 +26,12 @@ async function call(method: string, path: string, body?: unknown, headers: Recor
     headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
     ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
   });
-  return { status: response.status, type: response.headers.get('content-type'), body: (await response.json()) as Answer['body'] };
+  return {
+    status: response.status,
+    type: response.headers.get('content-type'),
+    isReplay: response.headers.has('idempotency-replayed'),
+    body: (await response.json()) as Answer['body'],
+  };
 }
 
 async function begin(user: string) {
@@ -109,15 +115,36 @@ test('the longest user there may be gets a QR code; half a surrogate pair is ref
 test('the same Idempotency-Key at the same time gives one enrollment', async () => {
   const body = { user: 'ivy@example.org', factor_type: 'totp' };
   const answers = await Promise.all(Array.from({ length: 5 }, () => call('POST', '/enrollments', body, { 'idempotency-key': 'at-once' })));
-  expect(new Set(answers.map(({ status, body: { id } }) => `${status} ${String(id)}`)).size).toBe(1);
+  // Who comes while it is being answered is told so; who comes after that gets the same answer.
+  for (const { status, body } of answers.filter(({ status }) => status !== 201))
+    expect({ status, code: body.code }).toEqual({ status: 409, code: 'MUSTER_IN_PROGRESS' });
+  const ids = answers.filter(({ status }) => status === 201).map(({ body: { id } }) => String(id));
+  expect(new Set(ids).size).toBe(1);
+  expect(await call('POST', '/enrollments', body, { 'idempotency-key': 'at-once' })).toMatchObject({
+    isReplay: true,
+    body: { id: ids[0] },
+  });
 });
 
 test('an Idempotency-Key gives the same answer for the same request, and refuses another one', async () => {
   const body = { user: 'fay@example.org', factor_type: 'totp' };
   const key = { 'idempotency-key': 'key-1' };
   const first = await call('POST', '/enrollments', body, key);
-  expect(await call('POST', '/enrollments', body, key)).toEqual(first);
-  expect(await call('POST', '/enrollments', { ...body, user: 'gus@example.org' }, key)).toMatchObject({ status: 409 });
+  expect(await call('POST', '/enrollments', body, key)).toEqual({ ...first, isReplay: true });
+  expect(await call('POST', '/enrollments', { factor_type: 'totp', user: 'fay@example.org' }, key)).toEqual({ ...first, isReplay: true });
+  const others = [
+    call('POST', '/enrollments', { ...body, user: 'gus@example.org' }, key),
+    call('POST', `/enrollments/${String(first.body.id)}/verify`, { code: '000000' }, key),
+  ];
+  for (const other of await Promise.all(others)) expect(other).toMatchObject({ status: 422, body: { code: 'MUSTER_KEY_REUSED' } });
+  expect(await call('POST', '/enrollments', body, { 'idempotency-key': '"unterminated' })).toMatchObject({ status: 400 });
+  // What was refused before it did anything may be sent again, mended.
+  expect(await call('POST', '/enrollments', { user: 'fay@example.org' }, { 'idempotency-key': 'key-2' })).toMatchObject({ status: 400 });
+  expect(await call('POST', '/enrollments', body, { 'idempotency-key': 'key-2' })).toMatchObject({ status: 201 });
+  // A wrong proof counts once, however often its request is repeated.
+  const wrongProof = () => call('POST', `/enrollments/${String(first.body.id)}/verify`, { code: 'wrong' }, { 'idempotency-key': 'key-3' });
+  expect((await wrongProof()).body).toMatchObject({ attempts_left: 4 });
+  expect(await wrongProof()).toMatchObject({ status: 422, isReplay: true, body: { attempts_left: 4 } });
 });
 
 test('a cancelled enrollment cannot be completed; a revoked factor says so', async () => {

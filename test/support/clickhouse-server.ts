@@ -55,14 +55,23 @@ export async function startClickHouse(): Promise<TestServer> {
   const killed = new Set<string>();
   let files = 0;
 
-  const run = async (session: Session, { sql, body, search }: Asked): Promise<string> => {
-    const database = search.get('database');
-    if (database !== null) await session.queryAsync(`USE ${database}`);
+  /** What a session was told last: most requests of one say the same. */
+  const told = new Map<Session, string>();
+  const set = async (session: Session, search: URLSearchParams, literal: (value: string) => string) => {
     const settings = [...search].filter(([name]) => !OWN.has(name) && !name.startsWith('param_'));
-    const literal = (value: string) => `'${value.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
+    const database = search.get('database');
+    const all = JSON.stringify([database, settings]);
+    if (told.get(session) === all) return;
+    if (database !== null) await session.queryAsync(`USE ${database}`);
     // `readonly` goes last, since nothing can be set after it.
     settings.sort(([a], [b]) => Number(a === 'readonly') - Number(b === 'readonly'));
     for (const [name, value] of settings) await session.queryAsync(`SET ${name} = ${literal(value)}`);
+    told.set(session, all);
+  };
+
+  const run = async (session: Session, { sql, body, search }: Asked): Promise<string> => {
+    const literal = (value: string) => `'${value.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
+    await set(session, search, literal);
     const values = [...search].filter(([name]) => name.startsWith('param_')).map(([name, value]) => `SET ${name} = ${literal(value)}; `);
     const format = /\sFORMAT (\w+)\s*$/.exec(sql)?.[1];
     if (body.length === 0) {
@@ -84,7 +93,10 @@ export async function startClickHouse(): Promise<TestServer> {
     const id = asked.search.get('session_id');
     if (id === null) {
       const session = new Session(path);
-      return run(session, asked).finally(() => session.close());
+      return run(session, asked).finally(() => {
+        told.delete(session);
+        session.close();
+      });
     }
     const known = sessions.get(id) ?? { session: new Session(path), isBusy: false };
     sessions.set(id, known);

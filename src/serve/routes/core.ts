@@ -1,7 +1,10 @@
 /** The HTTP API of the reference core. Every request is reported for the SLIs of the API. */
 import express, { type NextFunction, type Request, type Response, Router } from 'express';
-import { type Core, createSchema, verifySchema } from '../../core/enrollments.ts';
+import type { Answer, Keyed } from '../../core/answers.ts';
+import { type Core, createSchema, type Started, type VerifyResult, verifySchema } from '../../core/enrollments.ts';
 import { MusterError } from '../../errors.ts';
+import { callerOf } from '../access/gate.ts';
+import { fingerprintOf, idempotencyKey } from '../idempotency.ts';
 import { parsed } from '../parsed.ts';
 import { problemOf } from '../problem.ts';
 
@@ -18,19 +21,16 @@ export interface CoreRoutesDeps {
 
 type Operation = 'start' | 'verify' | 'cancel' | 'other';
 
-type Work = (core: Core, request: Request) => Promise<Answer> | Answer;
-
-interface Answer {
-  status: number;
-  body: Record<string, unknown>;
-}
+/** @param keep to be called with the answer in the transaction of what it answers */
+type Work = (core: Core, request: Request, keep: (answer: Answer, enrollmentId: string) => void) => Promise<Answer> | Answer;
 
 /** Routes below `/core/v1`. */
 export function coreRoutes(deps: CoreRoutesDeps): Router {
   const router = Router();
   router.use(express.json({ limit: MAX_BODY }));
 
-  const working = new Map<string, Promise<void>>();
+  /** Keys of requests that are being answered. */
+  const working = new Set<string>();
 
   const ready = (): Core => {
     const core = deps.core();
@@ -42,49 +42,43 @@ export function coreRoutes(deps: CoreRoutesDeps): Router {
   const serve = (operation: Operation, work: Work) => async (request: Request, response: Response) => {
     const startMs = performance.now();
     const atMs = deps.now();
-    const answer = await answerOf(operation, work, request);
+    const { answer, isReplay } = await answerOf(work, request, callerOf(response).name ?? '');
     const isProblem = answer.status >= 400;
     response.status(answer.status).type(isProblem ? 'application/problem+json' : 'application/json');
-    if (answer.status === 503) response.set('retry-after', '1');
+    if (isReplay) response.set('idempotency-replayed', 'true');
+    if (answer.status === 503 || answer.body.code === 'MUSTER_IN_PROGRESS') response.set('retry-after', '1');
+    // A challenge holds what is to be seen once.
+    response.set('cache-control', 'no-store');
     response.send(JSON.stringify(answer.body));
     const durationMs = performance.now() - startMs;
     deps.observe(operation, durationMs / 1_000);
     if (request.method !== 'GET') reportRequest(operation, request, answer, { atMs, durationMs });
   };
 
-  const answerOf = async (operation: Operation, work: Work, request: Request): Promise<Answer> => {
+  const answerOf = async (work: Work, request: Request, principal: string): Promise<{ answer: Answer; isReplay?: boolean }> => {
     try {
       const core = ready();
-      const key = request.method === 'POST' ? idempotencyKey(request) : undefined;
-      return key === undefined ? await work(core, request) : await onceFor(key, operation, work, core, request);
+      const key = request.method === 'POST' ? idempotencyKey(request.get('idempotency-key')) : undefined;
+      if (key === undefined) return { answer: await work(core, request, () => {}) };
+      return await onceFor({ principal, key, fingerprint: fingerprintOf(request) }, work, core, request);
     } catch (error) {
       const { status, body } = problemOf(error, deps.onDefect);
-      return { status, body };
+      return { answer: { status, body } };
     }
   };
 
-  /** The answer that an Idempotency-Key had before, or a new one that is kept; the same key at the same time waits for its turn. */
-  const onceFor = async (key: string, operation: Operation, work: Work, core: Core, request: Request): Promise<Answer> => {
-    while (working.has(key)) await working.get(key);
-    const fingerprint = `${operation} ${request.path} ${JSON.stringify(request.body ?? null)}`;
-    const kept = core.answerFor(key, fingerprint);
-    if (kept) return { status: kept.status, body: JSON.parse(kept.body) as Record<string, unknown> };
-    const answering = (async () => {
-      const answer = await work(core, request);
-      core.keepAnswer(key, fingerprint, answer.status, JSON.stringify(answer.body));
-      return answer;
-    })();
-    working.set(
-      key,
-      answering.then(
-        () => {},
-        () => {},
-      ),
-    );
+  /** The answer that a key had before, or a new one, which is kept with what it does; what is refused before it does anything is not. */
+  const onceFor = async (keyed: Keyed, work: Work, core: Core, request: Request) => {
+    const name = JSON.stringify([keyed.principal, keyed.key]);
+    if (working.has(name))
+      throw new MusterError('MUSTER_IN_PROGRESS', 'a request with this Idempotency-Key is being answered; send it again');
+    const kept = core.answers.find(keyed);
+    if (kept) return { answer: kept, isReplay: true };
+    working.add(name);
     try {
-      return await answering;
+      return { answer: await work(core, request, (answer, enrollmentId) => core.answers.keep(keyed, answer, enrollmentId)) };
     } finally {
-      working.delete(key);
+      working.delete(name);
     }
   };
 
@@ -111,28 +105,17 @@ export function coreRoutes(deps: CoreRoutesDeps): Router {
 
   router.post(
     '/enrollments',
-    serve('start', async (core, request) => {
-      const { enrollment, challenge, qrSvg } = await core.create(parsed(createSchema, request.body));
-      return {
-        status: 201,
-        body: { ...enrollment, challenge: { secret: challenge.secret, otpauth_uri: challenge.otpauthUri, qr_svg: qrSvg } },
-      };
+    serve('start', async (core, request, keep) => {
+      const started = await core.create(parsed(createSchema, request.body), (made) => keep(startedAnswer(made), made.enrollment.id));
+      return startedAnswer(started);
     }),
   );
 
   router.post(
     '/enrollments/:id/verify',
-    serve('verify', (core, request) => {
-      const result = core.verify(idOf(request), parsed(verifySchema, request.body).code);
-      if (result.ok) return { status: 200, body: { ...result.enrollment } };
-      if (result.reason === 'ended') {
-        return problemAnswer('MUSTER_CONFLICT', 'the enrollment has ended; start a new one', { attempts_left: 0 });
-      }
-      const detail =
-        result.reason === 'wrong_code'
-          ? 'the code is wrong, or was used before'
-          : 'the code is wrong, and the enrollment has failed: too many wrong codes';
-      return problemAnswer('MUSTER_WRONG_PROOF', detail, { attempts_left: result.attemptsLeft });
+    serve('verify', (core, request, keep) => {
+      const id = idOf(request);
+      return verifiedAnswer(core.verify(id, parsed(verifySchema, request.body).code, (result) => keep(verifiedAnswer(result), id)));
     }),
   );
 
@@ -163,6 +146,25 @@ export function coreRoutes(deps: CoreRoutesDeps): Router {
   });
   return router;
 
+  function startedAnswer({ enrollment, challenge, qrSvg }: Started): Answer {
+    return {
+      status: 201,
+      body: { ...enrollment, challenge: { secret: challenge.secret, otpauth_uri: challenge.otpauthUri, qr_svg: qrSvg } },
+    };
+  }
+
+  function verifiedAnswer(result: VerifyResult): Answer {
+    if (result.ok) return { status: 200, body: { ...result.enrollment } };
+    if (result.reason === 'ended') {
+      return problemAnswer('MUSTER_CONFLICT', 'the enrollment has ended; start a new one', { attempts_left: 0 });
+    }
+    const detail =
+      result.reason === 'wrong_code'
+        ? 'the code is wrong, or was used before'
+        : 'the code is wrong, and the enrollment has failed: too many wrong codes';
+    return problemAnswer('MUSTER_WRONG_PROOF', detail, { attempts_left: result.attemptsLeft });
+  }
+
   function problemAnswer(code: 'MUSTER_CONFLICT' | 'MUSTER_WRONG_PROOF', detail: string, extra: Record<string, unknown>): Answer {
     const { status, body } = problemOf(new MusterError(code, detail), deps.onDefect);
     return { status, body: { ...body, ...extra } };
@@ -170,9 +172,3 @@ export function coreRoutes(deps: CoreRoutesDeps): Router {
 }
 
 const idOf = (request: Request) => String(request.params.id);
-
-function idempotencyKey(request: Request): string | undefined {
-  const key = request.get('idempotency-key');
-  if (key === undefined || /^[\x21-\x7e]{1,255}$/.test(key)) return key;
-  throw new MusterError('MUSTER_BAD_ARGUMENT', 'Idempotency-Key: expected 1 to 255 visible ASCII characters');
-}

@@ -1,0 +1,122 @@
+/** Idempotency-Key: what is one, what makes two requests the same, and that an answer is kept with what it does or not at all. */
+
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type Core, createCore } from '../../src/core/enrollments.ts';
+import { eraseUser } from '../../src/core/erase.ts';
+import { type CoreStorage, openCoreStorage } from '../../src/core/storage.ts';
+import { createVault } from '../../src/privacy/vault.ts';
+import { fingerprintOf, idempotencyKey } from '../../src/serve/idempotency.ts';
+import { have, pathOf } from '../support/counterparts.ts';
+
+describe('the header', () => {
+  test.each([
+    ['8e03978e-40d5-43e8-bc93-6894a57f9324', '8e03978e-40d5-43e8-bc93-6894a57f9324'],
+    ['"8e03978e-40d5-43e8-bc93-6894a57f9324"', '8e03978e-40d5-43e8-bc93-6894a57f9324'],
+    ['"with a space"', 'with a space'],
+    ['"esc\\"aped"', 'esc"aped'],
+    ['"a";p=1', 'a'],
+  ])('%s is the key %s', (header, key) => {
+    expect(idempotencyKey(header)).toBe(key);
+  });
+
+  test.each(['', '""', '"unterminated', '"café"', 'a b', '"k1", "k2"', 'k1, k2', `"${'x'.repeat(256)}"`, 'x'.repeat(256)])(
+    '%s is none',
+    (header) => {
+      expect(() => idempotencyKey(header)).toThrow(/Idempotency-Key: expected 1 to 255/);
+    },
+  );
+
+  test.runIf(have('shared'))('the published cases', async () => {
+    const { headerCases } = JSON.parse(await readFile(join(pathOf('shared'), 'vectors/idempotency-key.json'), 'utf8')) as {
+      headerCases: { value: string; expect: string }[];
+    };
+    expect(headerCases.length).toBeGreaterThan(5);
+    for (const { value, expect: wanted } of headerCases) {
+      const isRefused = /400|refuse|invalid/.test(wanted);
+      if (isRefused) expect(() => idempotencyKey(value), value).toThrow();
+      else expect(idempotencyKey(value), value).toBeTruthy();
+    }
+  });
+
+  test('the same members in another order are the same request; another path, method or value is not', () => {
+    const request = { method: 'POST', originalUrl: '/core/v1/enrollments', body: { user: 'ada', factor_type: 'totp' } };
+    const same = fingerprintOf(request);
+    expect(fingerprintOf({ ...request, body: { factor_type: 'totp', user: 'ada' } })).toBe(same);
+    for (const other of [
+      { originalUrl: '/core/v1/enrollments/x' },
+      { method: 'PUT' },
+      { body: { user: 'ben', factor_type: 'totp' } },
+      { body: undefined },
+    ])
+      expect(fingerprintOf({ ...request, ...other })).not.toBe(same);
+  });
+});
+
+describe('kept answers', () => {
+  let directory: string;
+  let storage: CoreStorage;
+  let core: Core;
+  let nowMs = Date.UTC(2026, 5, 1);
+  const request = { user: 'ada@example.org', factor_type: 'totp' } as const;
+  const keyed = { principal: 'key:1', key: 'k', fingerprint: 'f' };
+  const start = (as = keyed) =>
+    core.create(request, ({ enrollment, challenge }) =>
+      core.answers.keep(as, { status: 201, body: { ...enrollment, challenge } }, enrollment.id),
+    );
+
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'muster-core-'));
+    storage = openCoreStorage(join(directory, 'core.sqlite'));
+    let ids = 0;
+    core = createCore({
+      storage,
+      vault: createVault(Buffer.alloc(32, 7)),
+      now: () => nowMs,
+      random: randomBytes,
+      newId: () => `id-${++ids}`,
+      qrSvg: async () => '<svg/>',
+      deployment: 'test',
+    });
+  });
+  afterEach(async () => {
+    storage.close();
+    await rm(directory, { recursive: true, force: true });
+  });
+
+  test('an answer that cannot be kept leaves nothing of what it answers', async () => {
+    await start();
+    // The same key again, past the look-up, as of a request that was faster.
+    await expect(start()).rejects.toThrow(/UNIQUE/);
+    expect(storage.all('SELECT id FROM enrollments')).toHaveLength(1);
+    expect(storage.all('SELECT n FROM outbox')).toHaveLength(2);
+  });
+
+  test('are found by the same request of the same principal for a day', async () => {
+    const { enrollment } = await start();
+    expect(core.answers.find(keyed)).toMatchObject({ status: 201, body: { id: enrollment.id, challenge: { secret: expect.any(String) } } });
+    expect(() => core.answers.find({ ...keyed, fingerprint: 'other' })).toThrow(/came with another request/);
+    expect(core.answers.find({ ...keyed, principal: 'key:2' })).toBeUndefined();
+    nowMs += 86_400_001;
+    expect(core.answers.find(keyed)).toBeUndefined();
+  });
+
+  test('show a secret no more once the enrollment has ended, and go with the user', async () => {
+    const { enrollment } = await start();
+    core.cancel(enrollment.id);
+    const again = core.answers.find(keyed);
+    expect(again?.body).toMatchObject({ id: enrollment.id });
+    expect(again?.body).not.toHaveProperty('challenge');
+    eraseUser(join(directory, 'core.sqlite'), 'Ada@Example.org');
+    expect(storage.all('SELECT key FROM kept_answers')).toEqual([]);
+  });
+
+  test('lie there encrypted', async () => {
+    const { challenge } = await start();
+    const [row] = storage.all<{ wrapped_body: Uint8Array }>('SELECT wrapped_body FROM kept_answers');
+    expect(Buffer.from(row?.wrapped_body ?? []).includes(challenge.secret)).toBe(false);
+  });
+});
