@@ -16,8 +16,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     // A process per file: the engine allows one data directory per process, and none in a worker thread.
     pool: 'forks',
-    // Two that work, and two that wait: for time to pass, a process to start, an engine to clean up.
-    maxWorkers: 4,
+    // Two that work, and one that waits.
+    maxWorkers: 3,
     sequence: { sequencer: WaitingFirst },
     testTimeout: 120_000,
     hookTimeout: 120_000,

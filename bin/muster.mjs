@@ -11,7 +11,12 @@ const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
 const isNewEnough = major >= 24 || (major === 23 && minor >= 6) || (major === 22 && minor >= 18);
 
 // Each running ClickHouse query holds a thread of libuv's pool, which fsync needs as well: four are too few.
-const environment = { UV_THREADPOOL_SIZE: '16', ...process.env };
+// Compiled code is kept: a command starts in half the time.
+const environment = {
+  UV_THREADPOOL_SIZE: '16',
+  NODE_COMPILE_CACHE: fileURLToPath(new URL('../node_modules/.cache/muster', import.meta.url)),
+  ...process.env,
+};
 
 const node = isNewEnough ? process.execPath : existsSync(bundled) ? bundled : undefined;
 const parameters = ['--disable-warning=ExperimentalWarning', main, ...process.argv.slice(2)];

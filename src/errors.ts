@@ -41,6 +41,12 @@ export const ERRORS = {
     meaning: 'The content type or encoding is not one that the route takes.',
   },
   MUSTER_CONFLICT: { status: 409, exit: 1, retryable: false, meaning: 'The state of the thing does not allow this.' },
+  MUSTER_ILLEGAL_TRANSITION: {
+    status: 409,
+    exit: 1,
+    retryable: false,
+    meaning: 'No step leads from the state of the thing to what was asked for.',
+  },
   MUSTER_KEY_REUSED: { status: 422, exit: 1, retryable: false, meaning: 'The Idempotency-Key came with another request before.' },
   MUSTER_IN_PROGRESS: { status: 409, exit: 1, retryable: true, meaning: 'The same request is being answered at this moment.' },
   MUSTER_WRONG_PROOF: { status: 422, exit: 1, retryable: false, meaning: 'The code or proof is wrong.' },

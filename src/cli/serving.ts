@@ -118,6 +118,10 @@ export async function serve({ context, config, gate, parts, stream, metrics, ins
       },
       core: {
         core: () => parts.core?.core,
+        audit: async (actor, action, target, reason) => {
+          await parts.services?.people.audited(actor || 'anybody', action, target, reason);
+        },
+        referenceOf: async (user) => (await parts.services?.intake.referenceOf('person', user)) ?? '',
         now: context.now,
         onAnswered: () => parts.core?.flush(),
         observe: metrics.observeRequest,

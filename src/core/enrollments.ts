@@ -3,7 +3,8 @@ import { z } from 'zod';
 import { MusterError } from '../errors.ts';
 import type { Vault } from '../privacy/vault.ts';
 import { createAnswers } from './answers.ts';
-import { acceptedStep, provisioning, SECRET_BYTES } from './factors/totp.ts';
+import { acceptedStep, clockOffset, provisioning, SECRET_BYTES } from './factors/totp.ts';
+import { after, ENROLLMENT, FACTOR } from './lifecycle.ts';
 import type { CoreStorage, EnrollmentRow, FactorRow } from './storage.ts';
 
 /** A pending enrollment ends after this. NIST SP 800-63B-4 section 3.1.3.2 allows ten minutes for a secret out of band; the same here. */
@@ -38,6 +39,9 @@ export const createSchema = z.strictObject({
 /** Body of `POST /core/v1/enrollments/:id/verify`. */
 export const verifySchema = z.strictObject({ code: z.string().max(16) });
 
+/** Body of what is done to the factors of somebody. */
+export const actSchema = z.strictObject({ actor: z.string().min(1).max(320).optional(), reason: z.string().min(1).max(128).optional() });
+
 export type CreateRequest = z.infer<typeof createSchema>;
 
 export interface EnrollmentView {
@@ -50,13 +54,25 @@ export interface EnrollmentView {
 
 export type VerifyResult =
   | { ok: true; enrollment: EnrollmentView; factorId: string }
-  | { ok: false; attemptsLeft: number; reason: 'wrong_code' | 'failed' | 'ended' };
+  | { ok: false; attemptsLeft: number; reason: 'wrong_code' | 'failed' | 'ended'; clockSeconds?: number };
 
 /** A new enrollment, with what is shown once. */
 export interface Started {
   enrollment: EnrollmentView;
   challenge: ReturnType<typeof provisioning>;
   qrSvg: string;
+}
+
+/** How many ended with an account. */
+export interface Ended {
+  enrollments: number;
+  factors: number;
+}
+
+/** Who did something to a factor of somebody, and why. */
+export interface Acted {
+  actor?: string | undefined;
+  reason?: string | undefined;
 }
 
 /** An event of the catalogue, as JSON. */
@@ -104,14 +120,36 @@ export function createCore(deps: CoreDeps) {
     if (!row) throw new MusterError('MUSTER_NOT_FOUND', 'no enrollment has this id');
     return row;
   };
-  const setState = (row: EnrollmentRow, state: EnrollmentRow['state']): void => {
-    storage.run('UPDATE enrollments SET state = ? WHERE id = ?', state, row.id);
+  const step = (row: EnrollmentRow, name: keyof typeof ENROLLMENT): void => {
+    const state = after(ENROLLMENT, name, row.state, 'the enrollment');
+    const changed = storage.run('UPDATE enrollments SET state = ? WHERE id = ? AND state = ?', state, row.id, row.state);
+    if (changed !== 1) throw new Error('an enrollment changed while it was looked at');
     row.state = state;
+  };
+  const factorStep = (row: FactorRow, name: keyof typeof FACTOR): void => {
+    const state = after(FACTOR, name, row.state, 'the factor');
+    const changed = storage.run('UPDATE factors SET state = ? WHERE id = ? AND state = ?', state, row.id, row.state);
+    if (changed !== 1) throw new Error('a factor changed while it was looked at');
+    row.state = state;
+  };
+  const factor = (id: string): FactorRow => {
+    const row = storage.one<FactorRow>('SELECT * FROM factors WHERE id = ?', id);
+    if (row) return row;
+    throw new MusterError('MUSTER_NOT_FOUND', 'no factor has this id');
+  };
+  const aboutFactor = ({ id, user, factor_type }: FactorRow): CoreEvent => ({ factor_id: id, user, factor_type });
+  const cancelOpen = (rows: readonly EnrollmentRow[], reason: string): void => {
+    for (const row of rows) {
+      expireIfDue(row);
+      if (row.state !== 'pending') continue;
+      step(row, 'cancel');
+      emit('enrollment.cancelled', { ...fieldsOf(row), error_code: reason });
+    }
   };
   /** A pending enrollment past its time is expired by whoever looks first. */
   const expireIfDue = (row: EnrollmentRow): void => {
     if (row.state !== 'pending' || row.expires_at > deps.now()) return;
-    setState(row, 'expired');
+    step(row, 'expire');
     emit('enrollment.expired', { ...fieldsOf(row), error_class: 'expired' }, row.expires_at);
   };
 
@@ -143,6 +181,9 @@ export function createCore(deps: CoreDeps) {
         labels: JSON.stringify(labels),
       };
       storage.transaction(() => {
+        // Whoever starts again has not kept what was shown: one waits at a time.
+        const open = `SELECT * FROM enrollments WHERE user = ? AND factor_type = ? AND state = 'pending'`;
+        cancelOpen(storage.all<EnrollmentRow>(open, user, factorType), 'superseded');
         storage.run(
           `INSERT INTO enrollments (id, user, factor_type, state, wrapped_secret, attempts_left, created_at, expires_at, labels)
            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -197,12 +238,9 @@ export function createCore(deps: CoreDeps) {
       return storage.transaction(() => {
         const row = find(id);
         expireIfDue(row);
-        if (row.state === 'pending') {
-          setState(row, 'cancelled');
-          emit('enrollment.cancelled', fieldsOf(row));
-        } else if (row.state !== 'cancelled') {
-          throw new MusterError('MUSTER_CONFLICT', `the enrollment is ${row.state}; only a pending one can be cancelled`);
-        }
+        if (row.state === 'cancelled') return view(row);
+        step(row, 'cancel');
+        emit('enrollment.cancelled', fieldsOf(row));
         return view(row);
       });
     },
@@ -217,13 +255,51 @@ export function createCore(deps: CoreDeps) {
       }));
     },
 
+    /** For good; twice changes nothing. @throws MUSTER_NOT_FOUND, MUSTER_ILLEGAL_TRANSITION */
     revoke(factorId: string): void {
       storage.transaction(() => {
-        const row = storage.one<FactorRow>('SELECT * FROM factors WHERE id = ?', factorId);
-        if (!row) throw new MusterError('MUSTER_NOT_FOUND', 'no factor has this id');
+        const row = factor(factorId);
         if (row.state === 'revoked') return;
-        storage.run(`UPDATE factors SET state = 'revoked' WHERE id = ?`, factorId);
-        emit('factor.revoked', { factor_id: row.id, user: row.user, factor_type: row.factor_type });
+        factorStep(row, 'revoke');
+        emit('factor.revoked', aboutFactor(row));
+      });
+    },
+
+    /** Until it is resumed; twice changes nothing. @throws MUSTER_NOT_FOUND, MUSTER_ILLEGAL_TRANSITION */
+    suspend(factorId: string, by: Acted, inside: () => void = () => {}): void {
+      storage.transaction(() => {
+        const row = factor(factorId);
+        if (row.state !== 'suspended') {
+          factorStep(row, 'suspend');
+          emit('factor.suspended', { ...aboutFactor(row), ...by });
+        }
+        inside();
+      });
+    },
+
+    /** Takes a suspension back. @throws MUSTER_NOT_FOUND, MUSTER_ILLEGAL_TRANSITION */
+    resume(factorId: string, by: Acted, inside: () => void = () => {}): void {
+      storage.transaction(() => {
+        const row = factor(factorId);
+        factorStep(row, 'resume');
+        emit('admin.action', { ...aboutFactor(row), ...by, action: 'factor.resume' });
+        inside();
+      });
+    },
+
+    /** An account has ended: what is open is cancelled, and every factor goes. Returns how many of each. */
+    deprovision(user: string, by: Acted, inside: (ended: Ended) => void = () => {}): Ended {
+      return storage.transaction(() => {
+        const open = storage.all<EnrollmentRow>(`SELECT * FROM enrollments WHERE user = ? AND state = 'pending'`, user);
+        cancelOpen(open, 'deprovisioned');
+        const rows = storage.all<FactorRow>(`SELECT * FROM factors WHERE user = ? AND state IN ('active', 'suspended')`, user);
+        for (const row of rows) {
+          factorStep(row, 'deprovision');
+          emit('factor.deprovisioned', { ...aboutFactor(row), ...by });
+        }
+        const ended = { enrollments: open.length, factors: rows.length };
+        inside(ended);
+        return ended;
       });
     },
 
@@ -267,22 +343,24 @@ export function createCore(deps: CoreDeps) {
     const secret = vault.unwrap(row.wrapped_secret, row.id);
     if (row.state === 'active' && row.factor_id !== null) return verifyAgain(row, row.factor_id, secret, code);
     if (row.state !== 'pending') return { ok: false, attemptsLeft: 0, reason: 'ended' };
-    const step = acceptedStep(secret, code, deps.now(), 0);
-    return step === undefined ? refuse(row) : activate(row, secret, step);
+    const usedStep = acceptedStep(secret, code, deps.now(), 0);
+    return usedStep === undefined ? refuse(row, clockOffset(secret, code, deps.now())) : activate(row, secret, usedStep);
   }
 
-  function refuse(row: EnrollmentRow): VerifyResult {
+  /** @param clockSeconds how far the clock of the device is ahead, when that is all that is wrong */
+  function refuse(row: EnrollmentRow, clockSeconds: number | undefined): VerifyResult {
     const attemptsLeft = row.attempts_left - 1;
     storage.run('UPDATE enrollments SET attempts_left = ? WHERE id = ?', attemptsLeft, row.id);
-    const cause = { error_class: 'client', error_code: 'wrong_code' };
+    const cause = { error_class: 'client', error_code: clockSeconds === undefined ? 'wrong_code' : 'clock_off' };
+    const hint = clockSeconds === undefined ? {} : { clockSeconds };
     emit('enrollment.verification_failed', { ...fieldsOf(row), ...cause });
-    if (attemptsLeft > 0) return { ok: false, attemptsLeft, reason: 'wrong_code' };
-    setState(row, 'failed');
+    if (attemptsLeft > 0) return { ok: false, attemptsLeft, reason: 'wrong_code', ...hint };
+    step(row, 'fail');
     emit('enrollment.failed', { ...fieldsOf(row), outcome: 'failure', error_class: 'client', error_code: 'too_many_wrong_codes' });
-    return { ok: false, attemptsLeft: 0, reason: 'failed' };
+    return { ok: false, attemptsLeft: 0, reason: 'failed', ...hint };
   }
 
-  function activate(row: EnrollmentRow, secret: Buffer, step: number): VerifyResult {
+  function activate(row: EnrollmentRow, secret: Buffer, usedStep: number): VerifyResult {
     const factorId = deps.newId();
     const nowMs = deps.now();
     storage.run(
@@ -291,11 +369,11 @@ export function createCore(deps: CoreDeps) {
       row.user,
       row.factor_type,
       vault.wrap(secret, factorId),
-      step,
+      usedStep,
       nowMs,
     );
-    storage.run(`UPDATE enrollments SET state = 'active', factor_id = ? WHERE id = ?`, factorId, row.id);
-    row.state = 'active';
+    step(row, 'activate');
+    storage.run('UPDATE enrollments SET factor_id = ? WHERE id = ?', factorId, row.id);
     row.factor_id = factorId;
     emit('enrollment.completed', { ...fieldsOf(row), factor_id: factorId, outcome: 'success', duration_ms: nowMs - row.created_at }, nowMs);
     return { ok: true, enrollment: view(row), factorId };
@@ -303,9 +381,9 @@ export function createCore(deps: CoreDeps) {
 
   /** RFC 6238 section 5.2: a code is accepted once. The same proof again only repeats the answer; it proves nothing new. */
   function verifyAgain(row: EnrollmentRow, factorId: string, secret: Buffer, code: string): VerifyResult {
-    const factor = storage.one<FactorRow>('SELECT * FROM factors WHERE id = ?', factorId);
-    const isSameProof = acceptedStep(secret, code, deps.now(), (factor?.last_step ?? 0) - 1) === factor?.last_step;
-    if (factor?.state !== 'active' || !isSameProof) throw new MusterError('MUSTER_CONFLICT', 'the enrollment is already complete');
+    const { state, last_step: lastStep } = factor(factorId);
+    const isSameProof = acceptedStep(secret, code, deps.now(), lastStep - 1) === lastStep;
+    if (state !== 'active' || !isSameProof) throw new MusterError('MUSTER_CONFLICT', 'the enrollment is already complete');
     return { ok: true, enrollment: view(row), factorId };
   }
 }

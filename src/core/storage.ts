@@ -1,11 +1,12 @@
 /** The core's own store: enrollments, factors, answers kept for idempotency, and the outbox of events. SQLite, durable at commit. */
 import { openSqlite, type Sqlite } from '../store/sqlite.ts';
+import type { EnrollmentState, FactorState } from './lifecycle.ts';
 
 export interface EnrollmentRow {
   id: string;
   user: string;
   factor_type: string;
-  state: 'pending' | 'active' | 'failed' | 'expired' | 'cancelled';
+  state: EnrollmentState;
   wrapped_secret: Uint8Array;
   attempts_left: number;
   created_at: number;
@@ -22,7 +23,7 @@ export interface FactorRow {
   wrapped_secret: Uint8Array;
   last_step: number;
   created_at: number;
-  state: 'active' | 'revoked';
+  state: FactorState;
 }
 
 const SCHEMA = `
@@ -30,6 +31,7 @@ const SCHEMA = `
     id TEXT PRIMARY KEY, user TEXT NOT NULL, factor_type TEXT NOT NULL, state TEXT NOT NULL, wrapped_secret BLOB NOT NULL,
     attempts_left INTEGER NOT NULL, created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, factor_id TEXT, labels TEXT NOT NULL
   ) STRICT;
+  CREATE INDEX IF NOT EXISTS enrollments_open ON enrollments (user, factor_type) WHERE state = 'pending';
   CREATE INDEX IF NOT EXISTS enrollments_waiting ON enrollments (expires_at) WHERE state = 'pending';
   CREATE TABLE IF NOT EXISTS factors (
     id TEXT PRIMARY KEY, user TEXT NOT NULL, factor_type TEXT NOT NULL, wrapped_secret BLOB NOT NULL, last_step INTEGER NOT NULL,

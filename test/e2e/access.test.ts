@@ -71,6 +71,9 @@ GET /core/v1/enrollments/:id core
 DELETE /core/v1/enrollments/:id core
 GET /core/v1/users/:user/factors core
 DELETE /core/v1/factors/:factor core
+POST /core/v1/factors/:factor/suspend core
+POST /core/v1/factors/:factor/resume core
+POST /core/v1/users/:user/deprovision core
 `
   .trim()
   .split('\n')

@@ -139,8 +139,10 @@ test('an Idempotency-Key gives the same answer for the same request, and refuses
   for (const other of await Promise.all(others)) expect(other).toMatchObject({ status: 422, body: { code: 'MUSTER_KEY_REUSED' } });
   expect(await call('POST', '/enrollments', body, { 'idempotency-key': '"unterminated' })).toMatchObject({ status: 400 });
   // What was refused before it did anything may be sent again, mended.
-  expect(await call('POST', '/enrollments', { user: 'fay@example.org' }, { 'idempotency-key': 'key-2' })).toMatchObject({ status: 400 });
-  expect(await call('POST', '/enrollments', body, { 'idempotency-key': 'key-2' })).toMatchObject({ status: 201 });
+  expect(await call('POST', '/enrollments', { user: 'gus@example.org' }, { 'idempotency-key': 'key-2' })).toMatchObject({ status: 400 });
+  expect(await call('POST', '/enrollments', { ...body, user: 'gus@example.org' }, { 'idempotency-key': 'key-2' })).toMatchObject({
+    status: 201,
+  });
   // A wrong proof counts once, however often its request is repeated.
   const wrongProof = () => call('POST', `/enrollments/${String(first.body.id)}/verify`, { code: 'wrong' }, { 'idempotency-key': 'key-3' });
   expect((await wrongProof()).body).toMatchObject({ attempts_left: 4 });
@@ -157,16 +159,64 @@ test('a cancelled enrollment cannot be completed; a revoked factor says so', asy
   expect((await call('GET', '/users/hal%40example.org/factors')).body).toMatchObject({ factors: [{ state: 'revoked' }] });
 });
 
+test('a second start takes the place of the first; a clock that is off is told from a wrong code', async () => {
+  const first = await begin('jo@example.org');
+  const second = await begin('jo@example.org');
+  expect(await call('GET', first.path)).toMatchObject({ body: { state: 'cancelled' } });
+  const late = await call('POST', `${second.path}/verify`, { code: second.totp.generate({ timestamp: Date.now() + 95_000 }) });
+  expect(late).toMatchObject({
+    status: 422,
+    body: { attempts_left: 4, detail: expect.stringMatching(/clock of the device is about (90|120) s ahead/) },
+  });
+  expect(await call('POST', `${second.path}/verify`, { code: second.totp.generate() })).toMatchObject({ status: 200 });
+});
+
+test('factors are suspended, resumed and deprovisioned, by whom is in the audit log; other steps are refused', async () => {
+  const { totp, path } = await begin('kim@example.org');
+  const { body } = await call('POST', `${path}/verify`, { code: totp.generate() });
+  const factor = `/factors/${String(body.factor_id)}`;
+  const by = { actor: 'helpdesk@example.org', reason: 'phone lost' };
+  expect(await call('POST', `${factor}/resume`, by)).toMatchObject({ status: 409, body: { code: 'MUSTER_ILLEGAL_TRANSITION' } });
+  for (let i = 0; i < 2; i++)
+    expect(await call('POST', `${factor}/suspend`, by)).toMatchObject({ status: 200, body: { state: 'suspended' } });
+  expect(await call('POST', `${factor}/resume`, by)).toMatchObject({ status: 200, body: { state: 'active' } });
+  const waiting = await begin('kim@example.org');
+  expect(await call('POST', '/users/kim%40example.org/deprovision', by)).toMatchObject({
+    status: 200,
+    body: { enrollments_cancelled: 1, factors_deprovisioned: 1 },
+  });
+  expect(await call('GET', waiting.path)).toMatchObject({ body: { state: 'cancelled' } });
+  for (const step of ['suspend', 'resume']) expect(await call('POST', `${factor}/${step}`, by)).toMatchObject({ status: 409 });
+  expect(await call('DELETE', factor)).toMatchObject({ status: 409, body: { detail: expect.stringContaining('is deprovisioned') } });
+  const rows = await fetch(`${muster.url}/api/query`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({
+      sql: "SELECT action FROM audit_log WHERE action LIKE 'factor.%' OR action LIKE 'user.%' ORDER BY seq",
+      format: 'TSV',
+    }),
+  });
+  expect((await rows.text()).split('\n').filter(Boolean)).toEqual([
+    'factor.resume',
+    'factor.suspend',
+    'factor.suspend',
+    'factor.resume',
+    'user.deprovision',
+    'factor.suspend',
+    'factor.resume',
+  ]);
+});
+
 test('every step became an event: attempts with their results and the requests with their status', async () => {
   let statuses: { sli: string; total: number; good: number }[] = [];
   const inAMinute = new Date(Date.now() + 60_000).toISOString();
   for (const until = Date.now() + 20_000; Date.now() < until; await sleep(250)) {
     statuses = (await (await fetch(`${muster.url}/api/slos?at=${inAMinute}`)).json()) as typeof statuses;
-    if ((statuses.find(({ sli }) => sli === 'M1')?.total ?? 0) >= 5) break;
+    if ((statuses.find(({ sli }) => sli === 'M1')?.total ?? 0) >= 9) break;
   }
-  // Settled: ada, dee and the second hal completed; ben failed; the first hal was cancelled. Cyd and fay are still pending.
-  expect(statuses.find(({ sli }) => sli === 'M1')).toMatchObject({ good: 3, total: 5 });
-  expect(statuses.find(({ sli }) => sli === 'M2')).toMatchObject({ good: 3, total: 3 });
+  // Settled: ada, dee, kim and the second of hal and jo completed; ben failed; the first of hal and jo, and the second of kim, were cancelled.
+  expect(statuses.find(({ sli }) => sli === 'M1')).toMatchObject({ good: 5, total: 9 });
+  expect(statuses.find(({ sli }) => sli === 'M2')).toMatchObject({ good: 5, total: 5 });
   expect(statuses.find(({ sli }) => sli === 'M6')?.total).toBeGreaterThan(20);
   const recent = (await (await fetch(`${muster.url}/api/events/recent`)).json()) as { type: string }[];
   expect(new Set(recent.map(({ type }) => type))).toContain('enrollment.completed');

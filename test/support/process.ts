@@ -59,7 +59,7 @@ async function ended(child: ChildProcess): Promise<number | null> {
 async function untilReady(child: ChildProcess, dataDir: string, output: () => string): Promise<string> {
   for (const until = Date.now() + START_MS; Date.now() < until; await sleep(50)) {
     if (child.exitCode !== null) break;
-    const [url, isSecure] = /http(s?):\/\/127\.0\.0\.1:\d+/.exec(output()) ?? [];
+    const [, url, isSecure] = /Muster is at (http(s?):\/\/127\.0\.0\.1:\d+)/.exec(output()) ?? [];
     // With TLS, commands of the machine have an address of their own.
     if (isSecure) return (JSON.parse(await readFile(join(dataDir, 'muster.json'), 'utf8')) as { url: string }).url;
     if (url && (await fetch(`${url}/readyz`).catch(() => undefined))?.ok) return url;

@@ -23,6 +23,19 @@ export function provisioning(secret: Uint8Array, user: string): { secret: string
   return { secret: totp.secret.base32, otpauthUri: totp.toString() };
 }
 
+/** A clock that is further off than this is not told from a wrong code. */
+const EXPLAINED_STEPS = 10;
+
+/**
+ * How far the clock of the device is ahead of ours, in seconds, when `code` is right but for that; only to explain a refusal.
+ * Undefined when it is no such code.
+ */
+export function clockOffset(secret: Uint8Array, code: string, nowMs: number): number | undefined {
+  if (!/^\d{6}$/.test(code)) return undefined;
+  const delta = totpOf(secret).validate({ token: code, timestamp: nowMs, window: EXPLAINED_STEPS });
+  return delta === null || Math.abs(delta) <= DRIFT_STEPS ? undefined : delta * PERIOD_SECONDS;
+}
+
 /**
  * The time step that `code` belongs to, or undefined when it is wrong.
  * @param lastStep the step used last: RFC 6238 section 5.2 forbids a second use, so this one and those before are refused

@@ -1,7 +1,7 @@
 /** The HTTP API of the reference core. Every request is reported for the SLIs of the API. */
 import express, { type NextFunction, type Request, type Response, Router } from 'express';
 import type { Answer, Keyed } from '../../core/answers.ts';
-import { type Core, createSchema, type Started, type VerifyResult, verifySchema } from '../../core/enrollments.ts';
+import { actSchema, type Core, createSchema, type Ended, type Started, type VerifyResult, verifySchema } from '../../core/enrollments.ts';
 import { MusterError } from '../../errors.ts';
 import { callerOf } from '../access/gate.ts';
 import { fingerprintOf, idempotencyKey } from '../idempotency.ts';
@@ -16,13 +16,25 @@ export interface CoreRoutesDeps {
   /** Called after each answer, so that the outbox is emptied soon. */
   onAnswered: () => void;
   observe: (operation: string, seconds: number) => void;
+  /** Writes a privileged action down, before it is done. */
+  audit: (actor: string, action: string, target: string, reason?: string) => Promise<void>;
+  /** The reference of a user, as the audit log names people. */
+  referenceOf: (user: string) => Promise<string>;
   onDefect: (message: string) => void;
 }
 
-type Operation = 'start' | 'verify' | 'cancel' | 'other';
+type Operation = 'start' | 'verify' | 'cancel' | 'admin' | 'other';
 
-/** @param keep to be called with the answer in the transaction of what it answers */
-type Work = (core: Core, request: Request, keep: (answer: Answer, enrollmentId: string) => void) => Promise<Answer> | Answer;
+/**
+ * @param keep to be called with the answer, and the enrollment that it is about, in the transaction of what it answers
+ * @param actor the key by which it was asked for, if any
+ */
+type Work = (
+  core: Core,
+  request: Request,
+  keep: (answer: Answer, enrollmentId: string) => void,
+  actor: string | undefined,
+) => Promise<Answer> | Answer;
 
 /** Routes below `/core/v1`. */
 export function coreRoutes(deps: CoreRoutesDeps): Router {
@@ -42,7 +54,7 @@ export function coreRoutes(deps: CoreRoutesDeps): Router {
   const serve = (operation: Operation, work: Work) => async (request: Request, response: Response) => {
     const startMs = performance.now();
     const atMs = deps.now();
-    const { answer, isReplay } = await answerOf(work, request, callerOf(response).name ?? '');
+    const { answer, isReplay } = await answerOf(work, request, callerOf(response).name);
     const isProblem = answer.status >= 400;
     response.status(answer.status).type(isProblem ? 'application/problem+json' : 'application/json');
     if (isReplay) response.set('idempotency-replayed', 'true');
@@ -55,12 +67,13 @@ export function coreRoutes(deps: CoreRoutesDeps): Router {
     if (request.method !== 'GET') reportRequest(operation, request, answer, { atMs, durationMs });
   };
 
-  const answerOf = async (work: Work, request: Request, principal: string): Promise<{ answer: Answer; isReplay?: boolean }> => {
+  const answerOf = async (work: Work, request: Request, actor: string | undefined): Promise<{ answer: Answer; isReplay?: boolean }> => {
     try {
       const core = ready();
       const key = request.method === 'POST' ? idempotencyKey(request.get('idempotency-key')) : undefined;
-      if (key === undefined) return { answer: await work(core, request, () => {}) };
-      return await onceFor({ principal, key, fingerprint: fingerprintOf(request) }, work, core, request);
+      if (key === undefined) return { answer: await work(core, request, () => {}, actor) };
+      const keyed = { principal: actor ?? '', key, fingerprint: fingerprintOf(request) };
+      return await onceFor(keyed, (keep) => work(core, request, keep, actor), core);
     } catch (error) {
       const { status, body } = problemOf(error, deps.onDefect);
       return { answer: { status, body } };
@@ -68,7 +81,7 @@ export function coreRoutes(deps: CoreRoutesDeps): Router {
   };
 
   /** The answer that a key had before, or a new one, which is kept with what it does; what is refused before it does anything is not. */
-  const onceFor = async (keyed: Keyed, work: Work, core: Core, request: Request) => {
+  const onceFor = async (keyed: Keyed, work: (keep: Parameters<Work>[2]) => Promise<Answer> | Answer, core: Core) => {
     const name = JSON.stringify([keyed.principal, keyed.key]);
     if (working.has(name))
       throw new MusterError('MUSTER_IN_PROGRESS', 'a request with this Idempotency-Key is being answered; send it again');
@@ -76,7 +89,7 @@ export function coreRoutes(deps: CoreRoutesDeps): Router {
     if (kept) return { answer: kept, isReplay: true };
     working.add(name);
     try {
-      return { answer: await work(core, request, (answer, enrollmentId) => core.answers.keep(keyed, answer, enrollmentId)) };
+      return { answer: await work((answer, enrollmentId) => core.answers.keep(keyed, answer, enrollmentId)) };
     } finally {
       working.delete(name);
     }
@@ -139,6 +152,32 @@ export function coreRoutes(deps: CoreRoutesDeps): Router {
     }),
   );
 
+  for (const step of ['suspend', 'resume'] as const)
+    router.post(
+      `/factors/:factor/${step}`,
+      serve('admin', async (core, request, keep, actor) => {
+        const id = String(request.params.factor);
+        const by = parsed(actSchema, request.body ?? {});
+        const answer = { status: 200, body: { id, state: step === 'suspend' ? 'suspended' : 'active' } };
+        await deps.audit(actor ?? by.actor ?? '', `factor.${step}`, id, by.reason);
+        core[step](id, by, () => keep(answer, ''));
+        return answer;
+      }),
+    );
+  router.post(
+    '/users/:user/deprovision',
+    serve('admin', async (core, request, keep, actor) => {
+      const by = parsed(actSchema, request.body ?? {});
+      const user = String(request.params.user);
+      const answerTo = ({ enrollments, factors }: Ended) => ({
+        status: 200,
+        body: { enrollments_cancelled: enrollments, factors_deprovisioned: factors },
+      });
+      await deps.audit(actor ?? by.actor ?? '', 'user.deprovision', await deps.referenceOf(user), by.reason);
+      return answerTo(core.deprovision(user, by, (ended) => keep(answerTo(ended), '')));
+    }),
+  );
+
   // A body that does not parse never reaches an operation.
   router.use((error: unknown, _request: Request, response: Response, _next: NextFunction) => {
     const { status, body } = problemOf(error, deps.onDefect);
@@ -162,7 +201,10 @@ export function coreRoutes(deps: CoreRoutesDeps): Router {
       result.reason === 'wrong_code'
         ? 'the code is wrong, or was used before'
         : 'the code is wrong, and the enrollment has failed: too many wrong codes';
-    return problemAnswer('MUSTER_WRONG_PROOF', detail, { attempts_left: result.attemptsLeft });
+    return problemAnswer('MUSTER_WRONG_PROOF', `${detail}${clockHint(result.clockSeconds)}`, {
+      attempts_left: result.attemptsLeft,
+      ...(result.clockSeconds !== undefined && { clock_offset_seconds: result.clockSeconds }),
+    });
   }
 
   function problemAnswer(code: 'MUSTER_CONFLICT' | 'MUSTER_WRONG_PROOF', detail: string, extra: Record<string, unknown>): Answer {
@@ -170,5 +212,11 @@ export function coreRoutes(deps: CoreRoutesDeps): Router {
     return { status, body: { ...body, ...extra } };
   }
 }
+
+/** A wrong clock is the one thing that a person can mend. */
+const clockHint = (seconds: number | undefined): string =>
+  seconds === undefined
+    ? ''
+    : `; the clock of the device is about ${Math.abs(seconds)} s ${seconds > 0 ? 'ahead' : 'behind'}: set it to automatic time, and type the next code`;
 
 const idOf = (request: Request) => String(request.params.id);
