@@ -1,15 +1,11 @@
 /** Idempotency-Key: what is one, what makes two requests the same, and that an answer is kept with what it does or not at all. */
 
-import { randomBytes } from 'node:crypto';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type Core, createCore } from '../../src/core/enrollments.ts';
 import { eraseUser } from '../../src/core/erase.ts';
-import { type CoreStorage, openCoreStorage } from '../../src/core/storage.ts';
-import { createVault } from '../../src/privacy/vault.ts';
 import { fingerprintOf, idempotencyKey } from '../../src/serve/idempotency.ts';
+import { type TestCore, testCore } from '../support/core.ts';
 import { have, pathOf } from '../support/counterparts.ts';
 
 describe('the header', () => {
@@ -57,66 +53,52 @@ describe('the header', () => {
 });
 
 describe('kept answers', () => {
-  let directory: string;
-  let storage: CoreStorage;
-  let core: Core;
-  let nowMs = Date.UTC(2026, 5, 1);
+  let made: TestCore;
   const request = { user: 'ada@example.org', factor_type: 'totp' } as const;
   const keyed = { principal: 'key:1', key: 'k', fingerprint: 'f' };
   const start = (as = keyed) =>
-    core.create(request, ({ enrollment, challenge }) =>
-      core.answers.keep(as, { status: 201, body: { ...enrollment, challenge } }, enrollment.id),
+    made.core.create(request, ({ enrollment, challenge }) =>
+      made.core.answers.keep(as, { status: 201, body: { ...enrollment, challenge } }, enrollment.id),
     );
 
   beforeEach(async () => {
-    directory = await mkdtemp(join(tmpdir(), 'muster-core-'));
-    storage = openCoreStorage(join(directory, 'core.sqlite'));
-    let ids = 0;
-    core = createCore({
-      storage,
-      vault: createVault(Buffer.alloc(32, 7)),
-      now: () => nowMs,
-      random: randomBytes,
-      newId: () => `id-${++ids}`,
-      qrSvg: async () => '<svg/>',
-      deployment: 'test',
-    });
+    made = await testCore();
   });
-  afterEach(async () => {
-    storage.close();
-    await rm(directory, { recursive: true, force: true });
-  });
+  afterEach(() => made.dispose());
 
   test('an answer that cannot be kept leaves nothing of what it answers', async () => {
     await start();
     // The same key again, past the look-up, as of a request that was faster.
     await expect(start()).rejects.toThrow(/UNIQUE/);
-    expect(storage.all('SELECT id FROM enrollments')).toHaveLength(1);
-    expect(storage.all('SELECT n FROM outbox')).toHaveLength(2);
+    expect(made.storage.all('SELECT id FROM enrollments')).toHaveLength(1);
+    expect(made.storage.all('SELECT n FROM outbox')).toHaveLength(2);
   });
 
   test('are found by the same request of the same principal for a day', async () => {
     const { enrollment } = await start();
-    expect(core.answers.find(keyed)).toMatchObject({ status: 201, body: { id: enrollment.id, challenge: { secret: expect.any(String) } } });
-    expect(() => core.answers.find({ ...keyed, fingerprint: 'other' })).toThrow(/came with another request/);
-    expect(core.answers.find({ ...keyed, principal: 'key:2' })).toBeUndefined();
-    nowMs += 86_400_001;
-    expect(core.answers.find(keyed)).toBeUndefined();
+    expect(made.core.answers.find(keyed)).toMatchObject({
+      status: 201,
+      body: { id: enrollment.id, challenge: { secret: expect.any(String) } },
+    });
+    expect(() => made.core.answers.find({ ...keyed, fingerprint: 'other' })).toThrow(/came with another request/);
+    expect(made.core.answers.find({ ...keyed, principal: 'key:2' })).toBeUndefined();
+    made.nowMs += 86_400_001;
+    expect(made.core.answers.find(keyed)).toBeUndefined();
   });
 
   test('show a secret no more once the enrollment has ended, and go with the user', async () => {
     const { enrollment } = await start();
-    core.cancel(enrollment.id);
-    const again = core.answers.find(keyed);
+    made.core.cancel(enrollment.id);
+    const again = made.core.answers.find(keyed);
     expect(again?.body).toMatchObject({ id: enrollment.id });
     expect(again?.body).not.toHaveProperty('challenge');
-    eraseUser(join(directory, 'core.sqlite'), 'Ada@Example.org');
-    expect(storage.all('SELECT key FROM kept_answers')).toEqual([]);
+    eraseUser(made.path, 'Ada@Example.org');
+    expect(made.storage.all('SELECT key FROM kept_answers')).toEqual([]);
   });
 
   test('lie there encrypted', async () => {
     const { challenge } = await start();
-    const [row] = storage.all<{ wrapped_body: Uint8Array }>('SELECT wrapped_body FROM kept_answers');
+    const [row] = made.storage.all<{ wrapped_body: Uint8Array }>('SELECT wrapped_body FROM kept_answers');
     expect(Buffer.from(row?.wrapped_body ?? []).includes(challenge.secret)).toBe(false);
   });
 });

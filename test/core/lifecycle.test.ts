@@ -1,53 +1,31 @@
 /** Every step from every state: what is in the table is done with its event, everything else is refused and changes nothing. */
-import { randomBytes } from 'node:crypto';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import { Secret, TOTP } from 'otpauth';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type Core, createCore, TIME_TO_LIVE_MS } from '../../src/core/enrollments.ts';
+import { TIME_TO_LIVE_MS } from '../../src/core/enrollments.ts';
 import { after, ENROLLMENT, FACTOR } from '../../src/core/lifecycle.ts';
-import { type CoreStorage, openCoreStorage } from '../../src/core/storage.ts';
-import { createVault } from '../../src/privacy/vault.ts';
+import { type TestCore, testCore } from '../support/core.ts';
 
-const START_MS = Date.UTC(2026, 5, 1);
-let directory: string;
-let storage: CoreStorage;
-let core: Core;
-let nowMs = START_MS;
-
+let made: TestCore;
 beforeEach(async () => {
-  nowMs = START_MS;
-  directory = await mkdtemp(join(tmpdir(), 'muster-core-'));
-  storage = openCoreStorage(join(directory, 'core.sqlite'));
-  let ids = 0;
-  core = createCore({
-    storage,
-    vault: createVault(Buffer.alloc(32, 7)),
-    now: () => nowMs,
-    random: randomBytes,
-    newId: () => `id-${++ids}`,
-    qrSvg: async () => '<svg/>',
-    deployment: 'test',
-  });
+  made = await testCore();
 });
-afterEach(async () => {
-  storage.close();
-  await rm(directory, { recursive: true, force: true });
-});
+afterEach(() => made.dispose());
 
 const events = () =>
-  storage.all<{ event: string }>('SELECT event FROM outbox ORDER BY n').map(({ event }) => (JSON.parse(event) as { type: string }).type);
+  made.storage
+    .all<{ event: string }>('SELECT event FROM outbox ORDER BY n')
+    .map(({ event }) => (JSON.parse(event) as { type: string }).type);
 
 async function begin(user = 'ada@example.org') {
-  const { enrollment, challenge } = await core.create({ user, factor_type: 'totp' });
+  const { enrollment, challenge } = await made.core.create({ user, factor_type: 'totp' });
   const totp = new TOTP({ secret: Secret.fromBase32(challenge.secret) });
-  return { id: enrollment.id, code: () => totp.generate({ timestamp: nowMs }) };
+  return { id: enrollment.id, code: () => totp.generate({ timestamp: made.nowMs }) };
 }
 
 async function enrolled(user?: string): Promise<string> {
   const { id, code } = await begin(user);
-  const result = core.verify(id, code());
+  const result = made.core.verify(id, code());
   if (!result.ok) throw new Error('a right code was refused');
   return result.factorId;
 }
@@ -79,9 +57,9 @@ test('the picture in the docs shows every state and every step of a factor', asy
 /** What leads a factor into each of its states. */
 const INTO: Record<string, (id: string) => void> = {
   active: () => {},
-  suspended: (id) => core.suspend(id, {}),
-  revoked: (id) => core.revoke(id),
-  deprovisioned: () => core.deprovision('ada@example.org', {}),
+  suspended: (id) => made.core.suspend(id, {}),
+  revoked: (id) => made.core.revoke(id),
+  deprovisioned: () => made.core.deprovision('ada@example.org', {}),
 };
 /** Where a step that is asked for again says that it is done, rather than that it may not be. */
 const REPEATABLE = new Set(['suspend suspended', 'revoke revoked']);
@@ -92,17 +70,17 @@ test.each(Object.keys(INTO).flatMap((state) => (['suspend', 'resume', 'revoke'] 
     const id = await enrolled();
     INTO[state]?.(id);
     const before = events();
-    const take = () => (step === 'revoke' ? core.revoke(id) : core[step](id, {}));
+    const take = () => (step === 'revoke' ? made.core.revoke(id) : made.core[step](id, {}));
     if (REPEATABLE.has(`${step} ${state}`)) {
       take();
       expect(events()).toEqual(before);
     } else if ((FACTOR[step].from as readonly string[]).includes(state)) {
       take();
-      expect(core.factorsOf('ada@example.org')).toMatchObject([{ id, state: FACTOR[step].to }]);
+      expect(made.core.factorsOf('ada@example.org')).toMatchObject([{ id, state: FACTOR[step].to }]);
       expect(events()).toHaveLength(before.length + 1);
     } else {
       expect(take).toThrow(expect.objectContaining({ code: 'MUSTER_ILLEGAL_TRANSITION' }));
-      expect(core.factorsOf('ada@example.org')).toMatchObject([{ id, state }]);
+      expect(made.core.factorsOf('ada@example.org')).toMatchObject([{ id, state }]);
       expect(events()).toEqual(before);
     }
   },
@@ -110,42 +88,42 @@ test.each(Object.keys(INTO).flatMap((state) => (['suspend', 'resume', 'revoke'] 
 
 test('at its expiry an enrollment has expired, whoever looks first, and a right code comes too late', async () => {
   const { id, code } = await begin();
-  nowMs = START_MS + TIME_TO_LIVE_MS - 1;
-  expect(core.get(id)).toMatchObject({ state: 'pending' });
-  nowMs += 1;
-  expect(core.verify(id, code())).toMatchObject({ ok: false, reason: 'ended' });
-  expect(core.get(id)).toMatchObject({ state: 'expired' });
-  expect(core.expireDue()).toBe(0);
+  made.nowMs += TIME_TO_LIVE_MS - 1;
+  expect(made.core.get(id)).toMatchObject({ state: 'pending' });
+  made.nowMs += 1;
+  expect(made.core.verify(id, code())).toMatchObject({ ok: false, reason: 'ended' });
+  expect(made.core.get(id)).toMatchObject({ state: 'expired' });
+  expect(made.core.expireDue()).toBe(0);
   expect(events()).toEqual(['enrollment.started', 'enrollment.challenge_issued', 'enrollment.expired']);
 });
 
 test('a start takes the place of one that waits, of the same person and factor alone', async () => {
   const [first, other] = [await begin(), await begin('ben@example.org')];
   const second = await begin();
-  expect([first, other, second].map(({ id }) => core.get(id).state)).toEqual(['cancelled', 'pending', 'pending']);
-  expect(core.verify(first.id, first.code())).toMatchObject({ ok: false, reason: 'ended' });
-  expect(core.verify(second.id, second.code())).toMatchObject({ ok: true });
+  expect([first, other, second].map(({ id }) => made.core.get(id).state)).toEqual(['cancelled', 'pending', 'pending']);
+  expect(made.core.verify(first.id, first.code())).toMatchObject({ ok: false, reason: 'ended' });
+  expect(made.core.verify(second.id, second.code())).toMatchObject({ ok: true });
 });
 
 test('what was shown for a set-up that never ended does not replace a factor that is there', async () => {
   const factor = await enrolled();
   await begin();
-  expect(core.factorsOf('ada@example.org')).toMatchObject([{ id: factor, state: 'active' }]);
+  expect(made.core.factorsOf('ada@example.org')).toMatchObject([{ id: factor, state: 'active' }]);
 });
 
 test('the end of an account cancels what is open before the factors go', async () => {
   await enrolled();
   await begin();
-  expect(core.deprovision('ada@example.org', { actor: 'hr@example.org', reason: 'left' })).toEqual({ enrollments: 1, factors: 1 });
+  expect(made.core.deprovision('ada@example.org', { actor: 'hr@example.org', reason: 'left' })).toEqual({ enrollments: 1, factors: 1 });
   expect(events().slice(-2)).toEqual(['enrollment.cancelled', 'factor.deprovisioned']);
-  expect(core.deprovision('ada@example.org', {})).toEqual({ enrollments: 0, factors: 0 });
+  expect(made.core.deprovision('ada@example.org', {})).toEqual({ enrollments: 0, factors: 0 });
 });
 
 test.each([95, -95, 240, -240])('a clock that is %i s off is told; it proves nothing', async (seconds) => {
-  const { enrollment, challenge } = await core.create({ user: 'ada@example.org', factor_type: 'totp' });
-  const code = new TOTP({ secret: Secret.fromBase32(challenge.secret) }).generate({ timestamp: nowMs + seconds * 1_000 });
-  const result = core.verify(enrollment.id, code);
+  const { enrollment, challenge } = await made.core.create({ user: 'ada@example.org', factor_type: 'totp' });
+  const code = new TOTP({ secret: Secret.fromBase32(challenge.secret) }).generate({ timestamp: made.nowMs + seconds * 1_000 });
+  const result = made.core.verify(enrollment.id, code);
   expect(result).toMatchObject({ ok: false, reason: 'wrong_code', attemptsLeft: 4, clockSeconds: expect.any(Number) });
   if (!result.ok) expect(Math.abs((result.clockSeconds ?? 0) - seconds)).toBeLessThanOrEqual(30);
-  expect(core.factorsOf('ada@example.org')).toEqual([]);
+  expect(made.core.factorsOf('ada@example.org')).toEqual([]);
 });
