@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { crashRounds } from '../support/crash-rounds.ts';
 
 test('after five kills every acknowledged event counts once, to the last count', { timeout: 180_000 }, async () => {
-  const { expected, found, killed, problems, repeated } = await crashRounds({ kills: 5, seed: 3, perDay: 2_500 });
+  const { expected, found, killed, problems, repeated } = await crashRounds({ kills: 5, seed: 3, perDay: 1_500 });
   expect(killed).toBe(5);
   expect(problems).toBe('');
   expect(expected).toHaveLength(7);

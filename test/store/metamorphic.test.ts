@@ -14,7 +14,7 @@ import {
   STEPS,
 } from './crashing-store.ts';
 
-const RUNS = Number(process.env.MUSTER_PROPERTY_RUNS ?? 5);
+const RUNS = Number(process.env.MUSTER_PROPERTY_RUNS ?? 4);
 const RUN_MS = 40_000;
 
 prepareStores();
