@@ -104,6 +104,15 @@ const schema = z.strictObject({
     .optional(),
   /** Dead-man's switch that is called with the evaluations. @default none */
   heartbeatUrl: url.optional(),
+  /** YAML file with the settings of the reference core. @default none: the defaults */
+  core: z.string().min(1).optional(),
+  /** PostgreSQL database of the reference core, such as postgres://muster:password@db.example.org/muster. @default none: a SQLite file */
+  coreDatabaseUrl: z
+    .string()
+    .refine((text) => /^postgres(?:ql)?:\/\//.test(text) && URL.canParse(text), 'expected such as postgres://user:password@host/database')
+    .optional(),
+  /** Where spans of the core go by OTLP/HTTP, or `none`. @default Muster itself */
+  coreTraces: z.union([z.literal('none'), url]).optional(),
   /** Largest accepted request body in bytes, after decompression too. @default 16 MiB */
   maxBodyBytes: z.coerce
     .number()
@@ -143,6 +152,9 @@ const VARIABLES = {
   webhookUrl: 'MUSTER_WEBHOOK_URL',
   webhookSecret: 'MUSTER_WEBHOOK_SECRET',
   heartbeatUrl: 'MUSTER_HEARTBEAT_URL',
+  core: 'MUSTER_CORE',
+  coreDatabaseUrl: 'MUSTER_CORE_DATABASE_URL',
+  coreTraces: 'MUSTER_CORE_TRACES',
   maxBodyBytes: 'MUSTER_MAX_BODY_BYTES',
   maxLogBytes: 'MUSTER_MAX_LOG_BYTES',
 } as const satisfies Record<keyof Config, string>;

@@ -20,7 +20,12 @@ export const ERRORS = {
   MUSTER_NOT_FOUND: { status: 404, exit: 2, retryable: false, meaning: 'The thing that was asked for does not exist.' },
   MUSTER_UNAUTHORIZED: { status: 401, exit: 1, retryable: false, meaning: 'The route needs a key, and none that may be used was sent.' },
   MUSTER_FORBIDDEN: { status: 403, exit: 1, retryable: false, meaning: 'The key that was sent does not have the scope of the route.' },
-  MUSTER_RATE_LIMITED: { status: 429, exit: 1, retryable: true, meaning: 'The key sends more requests than it may.' },
+  MUSTER_RATE_LIMITED: {
+    status: 429,
+    exit: 1,
+    retryable: true,
+    meaning: 'Too many requests for now: of a key, a person, a number, a range of numbers, or in all.',
+  },
   MUSTER_FORBIDDEN_HOST: {
     status: 403,
     exit: 1,
@@ -50,6 +55,19 @@ export const ERRORS = {
   MUSTER_KEY_REUSED: { status: 422, exit: 1, retryable: false, meaning: 'The Idempotency-Key came with another request before.' },
   MUSTER_IN_PROGRESS: { status: 409, exit: 1, retryable: true, meaning: 'The same request is being answered at this moment.' },
   MUSTER_WRONG_PROOF: { status: 422, exit: 1, retryable: false, meaning: 'The code or proof is wrong.' },
+  MUSTER_POLICY_REFUSED: { status: 403, exit: 1, retryable: false, meaning: 'The policy does not let this person do this.' },
+  MUSTER_STEP_UP_REQUIRED: {
+    status: 403,
+    exit: 1,
+    retryable: false,
+    meaning: 'Whoever has a factor must prove it before another is enrolled.',
+  },
+  MUSTER_DUPLICATE_FACTOR: { status: 409, exit: 1, retryable: false, meaning: 'The person has this very factor already.' },
+  MUSTER_TOKEN_REFUSED: { status: 401, exit: 1, retryable: false, meaning: 'The enrollment token is not valid for this, or not any more.' },
+  MUSTER_TOKEN_USED: { status: 409, exit: 1, retryable: false, meaning: 'The enrollment token has started an enrollment before.' },
+  MUSTER_PROVIDER_FAILED: { status: 502, exit: 1, retryable: true, meaning: 'No provider took the message with the code.' },
+  MUSTER_VAULT_CLOSED: { status: 503, exit: 1, retryable: true, meaning: 'A secret of the core cannot be opened.' },
+  MUSTER_CORE_UNREACHABLE: { status: 503, exit: 1, retryable: true, meaning: 'The PostgreSQL database of the core does not answer.' },
   MUSTER_NOT_READY: { status: 503, exit: 1, retryable: true, meaning: 'The store is still starting.' },
   MUSTER_OVERLOADED: { status: 503, exit: 1, retryable: true, meaning: 'The log is full or the loader is too far behind.' },
   MUSTER_STORE_UNREACHABLE: { status: 503, exit: 1, retryable: true, meaning: 'The ClickHouse server does not answer, or not as one.' },
@@ -85,13 +103,25 @@ export const ERRORS = {
 
 export type ErrorCode = keyof typeof ERRORS;
 
+export interface ErrorOptions {
+  cause?: unknown;
+  /** Beside code and detail in the answer (RFC 9457 section 3.2). */
+  fields?: Record<string, unknown>;
+  /** When the same request may succeed. */
+  retryAfterSeconds?: number;
+}
+
 /** An error with a code from {@link ERRORS}; its message is safe to show to whoever made the request. */
 export class MusterError extends Error {
   readonly code: ErrorCode;
-  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
-    super(message, options);
+  readonly fields: Record<string, unknown>;
+  readonly retryAfterSeconds: number | undefined;
+  constructor(code: ErrorCode, message: string, { cause, fields = {}, retryAfterSeconds }: ErrorOptions = {}) {
+    super(message, cause === undefined ? undefined : { cause });
     this.name = 'MusterError';
     this.code = code;
+    this.fields = fields;
+    this.retryAfterSeconds = retryAfterSeconds;
   }
   get kind(): Kind {
     return ERRORS[this.code];

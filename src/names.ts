@@ -68,6 +68,8 @@ export const FILES = {
   forgetting: 'forgetting.json',
   quarantine: 'quarantine',
   scratch: 'scratch',
+  vaultKeys: 'vault-keys.json',
+  /** Of the version before the ring of keys. */
   vaultKey: 'vault.key',
   clickhouseKey: 'clickhouse.key',
   engine: 'clickhouse',

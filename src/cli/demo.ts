@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
+import type { Settings } from '../core/settings.ts';
 import { MusterError, systemCode } from '../errors.ts';
 import { liveTraffic } from '../lab/live-traffic.ts';
 import { seededRandom } from '../lab/random.ts';
@@ -21,6 +22,14 @@ const DAY_MS = 86_400_000;
 /** The fill waits while more than this many events wait for their roll. */
 const MAX_WAITING_EVENTS = 60_000;
 const EVENTS_PER_BATCH = 2_500;
+
+/** Settings of the core, where no file says others: codes are printed, and every factor is tried now and then. */
+export const DEMO_CORE: Partial<Settings> = {
+  providers: [
+    { kind: 'console', name: 'console', channels: ['sms', 'voice', 'email'], region: '', cost: { sms: 0.01, voice: 0.02 }, timeout: 5 },
+  ],
+  canary: { every_minutes: 5 },
+};
 
 const schema = z.object({ endMs: z.number().int(), daysDone: z.number().int() });
 export type Demo = z.infer<typeof schema>;

@@ -1,51 +1,113 @@
 /** The reference core with its storage and outbox, delivering into intake. */
+import { randomUUID } from 'node:crypto';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Intake } from '../collect/intake.ts';
-import { type Core, createCore } from '../core/enrollments.ts';
+import type { Config } from '../config.ts';
+import { type Core, createCore } from '../core/core.ts';
 import { flushOutbox } from '../core/outbox.ts';
-import { openCoreStorage } from '../core/storage.ts';
+import { createFlags } from '../core/policy/flags.ts';
+import { openDelivery } from '../core/providers/delivery.ts';
+import { loadSettings, type Settings } from '../core/settings.ts';
+import { takeOldFactors } from '../core/storage/before.ts';
+import { openCoreStorage } from '../core/storage/open.ts';
+import type { CoreStorage } from '../core/storage/storage.ts';
+import { openTokens } from '../core/token.ts';
 import { uuidV7 } from '../core/uuid.ts';
+import { type FileKeys, openFileKeys } from '../core/vault/file-keys.ts';
+import { openVault, type Vault } from '../core/vault/vault.ts';
+import { MusterError } from '../errors.ts';
 import { FILES } from '../names.ts';
-import { createVault } from '../privacy/vault.ts';
-import { readOrCreateKey } from '../store/durable-files.ts';
 import { repeat } from '../store/repeat.ts';
+import { coreStorageOf } from './core-storage.ts';
 
 const OUTBOX_EVERY_MS = 500;
 const EXPIRE_EVERY_MS = 5_000;
+const TIDY_EVERY_MS = 600_000;
+/** An older key may still open kept answers, which last a day. */
+const KEY_KEPT_MS = 26 * 3_600_000;
 
 export interface RunningCore {
   core: Core;
+  settings: Settings;
+  /** Makes a new key-encryption key, and seals everything under it. */
+  rotate(): Promise<{ key: string; done: number; left: number }>;
   /** Delivers what waits in the outbox, soon. */
   flush(): void;
   /** Delivers what still waits, and closes. */
   close(): Promise<void>;
 }
 
-/** Opens the core of a data directory and lets it run: events are delivered, and what has waited too long is expired. */
-export async function openCore(deps: {
-  dataDir: string;
+export interface RunningCoreDeps {
+  config: Pick<Config, 'dataDir' | 'coreDatabaseUrl' | 'core'>;
+  /** What stands where the file says nothing. */
+  defaults?: Partial<Settings>;
   intake: Intake;
   now: () => number;
   random: (bytes: number) => Buffer;
   deployment: string;
   qrSvg: (text: string) => Promise<string>;
+  /** A line for whoever looks at the terminal. */
+  print: (line: string) => void;
   onProblem: (message: string) => void;
-}): Promise<RunningCore> {
-  const vault = createVault(await readOrCreateKey(join(deps.dataDir, FILES.vaultKey)));
-  const storage = openCoreStorage(join(deps.dataDir, FILES.core));
-  const core = createCore({
-    storage,
-    vault,
-    now: deps.now,
-    random: deps.random,
-    newId: () => uuidV7(deps.now(), deps.random),
-    qrSvg: deps.qrSvg,
-    deployment: deps.deployment,
-  });
+}
+
+/** Opens the core of a data directory and lets it run: events are delivered, and what has waited too long is expired. */
+export async function openCore(deps: RunningCoreDeps): Promise<RunningCore> {
+  const { config, now, random } = deps;
+  const settings = { ...(await loadSettings(config.core)), ...(config.core === undefined && deps.defaults) };
   const report = (message: string) => deps.onProblem(`core: ${message}`);
+  const keys = await openFileKeys(join(config.dataDir, FILES.vaultKeys), now);
+  const vault = await openVault(keys, keys.secrets, now);
+  const options = coreStorageOf(config);
+  const storage = await openCoreStorage(options);
+  try {
+    if (options.kind === 'sqlite') await takeOver(storage, vault, join(config.dataDir, FILES.vaultKey));
+    let core: Core | undefined;
+    const delivery = await openDelivery(settings.providers, {
+      now,
+      secret: readSecret,
+      print: deps.print,
+      onCircuit: (state, provider, region) => {
+        report(`the circuit of the provider ${provider} ${state}`);
+        core?.reportCircuit(state, provider, region).catch((error: unknown) => report(messageOf(error)));
+      },
+    });
+    core = createCore({
+      storage,
+      vault,
+      settings,
+      delivery,
+      tokens: await openTokens(settings.tokens, now),
+      isRolledOut: await createFlags(settings.rollout, `muster-core-${randomUUID()}`),
+      now,
+      random,
+      newId: () => uuidV7(now(), random),
+      qrSvg: deps.qrSvg,
+      deployment: deps.deployment,
+    });
+    return run({ core, storage, settings, keys, report, deliverTo: deps.intake, now });
+  } catch (error) {
+    await storage.close();
+    throw error;
+  }
+}
+
+interface Parts {
+  core: Core;
+  storage: CoreStorage;
+  settings: Settings;
+  keys: FileKeys;
+  report: (message: string) => void;
+  deliverTo: Intake;
+  now: () => number;
+}
+
+/** Starts what goes on behind a core. */
+function run({ core, storage, settings, keys, report, deliverTo, now }: Parts): RunningCore {
   const deliver = async () => {
     await flushOutbox(storage, async (events) => {
-      const { rejected } = await deps.intake.accept(
+      const { rejected } = await deliverTo.accept(
         events.map((value) => ({ value })),
         'live',
       );
@@ -55,22 +117,56 @@ export async function openCore(deps: {
   };
   const delivering = repeat(OUTBOX_EVERY_MS, report);
   const expiring = repeat(EXPIRE_EVERY_MS, report);
+  const tidying = repeat(TIDY_EVERY_MS, report);
   delivering.start(deliver);
-  expiring.start(async () => {
-    core.expireDue();
+  expiring.start(core.expireDue);
+  tidying.start(async () => {
+    await core.tidy();
+    await core.reconcile();
+    await retireKeys(core, keys, now());
   });
   return {
     core,
+    settings,
+    async rotate() {
+      const key = await keys.rotate();
+      return { key, ...(await core.rewrap()) };
+    },
     flush: () => {
-      delivering.once(deliver).catch((error: unknown) => report(error instanceof Error ? error.message : String(error)));
+      delivering.once(deliver).catch((error: unknown) => report(messageOf(error)));
     },
     async close() {
       await expiring.stop();
+      await tidying.stop();
       await delivering.stop();
-      await deliver().catch((error: unknown) =>
-        report(`its events wait in the outbox: ${error instanceof Error ? error.message : String(error)}`),
-      );
-      storage.close();
+      await deliver().catch((error: unknown) => report(`its events wait in the outbox: ${messageOf(error)}`));
+      await storage.close();
     },
   };
+}
+
+/** Forgets keys whose successor is old enough, once nothing is sealed under them. */
+async function retireKeys(core: Core, keys: FileKeys, nowMs: number): Promise<void> {
+  const [current, ...older] = keys.list();
+  if (!current || older.length === 0 || nowMs - Date.parse(current.createdAt) < KEY_KEPT_MS) return;
+  const { left } = await core.rewrap();
+  if (left === 0) await keys.retire(older.map(({ id }) => id));
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/** What a version before left, with its key, which is of no use afterwards. */
+async function takeOver(storage: CoreStorage, vault: Vault, keyPath: string): Promise<void> {
+  const text = await readFile(keyPath, 'utf8').catch(() => undefined);
+  if (text === undefined) return;
+  await takeOldFactors(storage, vault, Buffer.from(text.trim(), 'base64'));
+  await rm(keyPath);
+}
+
+/** @throws MUSTER_NO_SUCH_FILE */
+async function readSecret(path: string): Promise<string> {
+  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+    throw new MusterError('MUSTER_NO_SUCH_FILE', `${path}: the file with a provider's secret cannot be read`, { cause });
+  });
+  return text.replace(/\r?\n$/, '');
 }

@@ -10,7 +10,6 @@ import { createPeople, type People } from '../collect/people.ts';
 import { createPseudonyms, type Pseudonyms } from '../collect/pseudonyms.ts';
 import type { Find } from '../collect/scrub.ts';
 import type { Config } from '../config.ts';
-import { eraseUser } from '../core/erase.ts';
 import { FILES } from '../names.ts';
 import { createVault } from '../privacy/vault.ts';
 import { type KeyRegistry, openKeyRegistry } from '../serve/access/keys.ts';
@@ -23,6 +22,7 @@ import type { EventRow } from '../store/event-row.ts';
 import { lookUpIdentities, recentIdentities } from '../store/identities.ts';
 import { readLoaderState } from '../store/loader-state.ts';
 import { openStore, type Store } from '../store/store.ts';
+import { eraseFromCore } from './core-storage.ts';
 
 const DAY_MS = 86_400_000;
 /** Memory of identities is taken up again from at most this many stored events. */
@@ -122,7 +122,7 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
       now,
     });
     const people = createPeople({ dataDir, store, log, intake, pseudonyms, vault, audit, now }, (user) =>
-      eraseUser(join(dataDir, FILES.core), user),
+      eraseFromCore(options.config, user),
     );
     await people.resume();
     return {

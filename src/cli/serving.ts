@@ -1,6 +1,7 @@
 /** The server of `muster up`: what it is told by the parts that are open, and when it takes nothing in. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { toBuffer as qrToBuffer } from 'qrcode';
 import type { Config } from '../config.ts';
 import { MusterError } from '../errors.ts';
 import { DEFAULT_CLICKHOUSE_PORT, FILES } from '../names.ts';
@@ -121,6 +122,7 @@ export async function serve({ context, config, gate, parts, stream, metrics, ins
         audit: async (actor, action, target, reason) => {
           await parts.services?.people.audited(actor || 'anybody', action, target, reason);
         },
+        qrPng: (text) => qrToBuffer(text, { margin: 2, scale: 6 }),
         referenceOf: async (user) => (await parts.services?.intake.referenceOf('person', user)) ?? '',
         now: context.now,
         onAnswered: () => parts.core?.flush(),

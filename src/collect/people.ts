@@ -75,7 +75,7 @@ interface Plan {
 }
 
 /** The people of a data directory. `eraseFromCore` takes a user out of the reference core and says how many rows went. */
-export function createPeople(deps: PeopleDeps, eraseFromCore: (user: string) => { rows: number; spellings: string[] }): People {
+export function createPeople(deps: PeopleDeps, eraseFromCore: (user: string) => Promise<{ rows: number; spellings: string[] }>): People {
   const { store, pseudonyms, audit, now } = deps;
   const planPath = join(deps.dataDir, FILES.forgetting);
 
@@ -148,7 +148,7 @@ export function createPeople(deps: PeopleDeps, eraseFromCore: (user: string) => 
         if (user.trim() === '') throw new MusterError('MUSTER_BAD_ARGUMENT', 'user: expected the identifier that the events carried');
         const anonymous = randomBytes(REFERENCE_BYTES).toString('base64url');
         await record(actor, 'forget', anonymous);
-        const core = eraseFromCore(user);
+        const core = await eraseFromCore(user);
         const found = pseudonyms.departure(user, now());
         const departure = { ...found, refs: [...new Set([...found.refs, ...(await sealedRefs(user))])] };
         const known = departure.refs.filter((ref) => store.references.has(ref)).length;

@@ -1,41 +1,38 @@
-/** Takes a user out of the reference core: enrollments, factors, and events that still wait to be delivered. */
-import { existsSync } from 'node:fs';
+/** Takes a user out of the reference core: enrollments, factors, messages, and events that still wait to be delivered. */
 import { normalised } from '../privacy/identifier.ts';
-import { openCoreStorage } from './storage.ts';
+import type { CoreStorage } from './storage/storage.ts';
+
+/** Tables with a row or more of a person. */
+const TABLES = ['enrollments', 'factors', 'sends', 'people'];
 
 /**
- * What went from the core's file, which may be in use: rows, and the spellings under which the user stood there. Kept answers
- * hold what was shown to the user.
+ * What went from the core's store, which may be in use: rows, and the spellings under which the user stood there. Kept answers hold what was
+ * shown to the user.
  */
-export function eraseUser(path: string, user: string): { rows: number; spellings: string[] } {
-  if (!existsSync(path)) return { rows: 0, spellings: [] };
-  const storage = openCoreStorage(path);
-  try {
-    storage.exec('PRAGMA busy_timeout = 5000');
-    const wanted = normalised(user);
-    const spellings = new Set<string>();
-    const isTheirs = (each: string | undefined) => {
-      const found = each !== undefined && normalised(each) === wanted;
-      if (found) spellings.add(each);
-      return found;
-    };
-    const rows = storage.transaction(() => {
-      const waiting = storage.all<{ n: number; event: string }>('SELECT n, event FROM outbox');
-      const theirs = waiting.filter(({ event }) => isTheirs((JSON.parse(event) as { user?: string }).user));
-      for (const { n } of theirs) storage.run('DELETE FROM outbox WHERE n = ?', n);
-      let count = theirs.length;
-      const ids = storage.all<{ id: string; user: string }>('SELECT id, user FROM enrollments').filter(({ user: each }) => isTheirs(each));
-      for (const { id } of ids) count += storage.run('DELETE FROM kept_answers WHERE enrollment = ?', id);
-      for (const table of ['enrollments', 'factors']) {
-        const users = storage.all<{ user: string }>(`SELECT DISTINCT user FROM ${table}`).filter(({ user: each }) => isTheirs(each));
-        for (const { user: each } of users) count += storage.run(`DELETE FROM ${table} WHERE user = ?`, each);
-      }
-      return count;
-    });
-    // Rows that went before, of delivered events, may still stand in free pages.
-    storage.exec('VACUUM; PRAGMA wal_checkpoint(TRUNCATE)');
-    return { rows, spellings: [...spellings] };
-  } finally {
-    storage.close();
-  }
+export async function eraseUser(storage: CoreStorage, user: string): Promise<{ rows: number; spellings: string[] }> {
+  const wanted = normalised(user);
+  const spellings = new Set<string>();
+  const isTheirs = (each: string | undefined) => {
+    const found = each !== undefined && normalised(each) === wanted;
+    if (found) spellings.add(each);
+    return found;
+  };
+  const rows = await storage.transaction(async (statements) => {
+    spellings.clear();
+    let count = 0;
+    const waiting = await statements.all<{ n: number; event: string }>('SELECT n, event FROM outbox');
+    for (const { n, event } of waiting)
+      if (isTheirs((JSON.parse(event) as { user?: string }).user)) count += await statements.run('DELETE FROM outbox WHERE n = ?', n);
+    count += await statements.run('DELETE FROM kept_answers WHERE enrollment_id IN (SELECT id FROM enrollments WHERE user_id = ?)', wanted);
+    await statements.run('DELETE FROM used_tokens WHERE enrollment_id IN (SELECT id FROM enrollments WHERE user_id = ?)', wanted);
+    for (const table of TABLES) {
+      const gone = await statements.run(`DELETE FROM ${table} WHERE user_id = ?`, wanted);
+      if (gone > 0) spellings.add(wanted);
+      count += gone;
+    }
+    return count;
+  });
+  // Rows that went before, of delivered events, may still stand in free pages.
+  await storage.scrub();
+  return { rows, spellings: [...spellings] };
 }

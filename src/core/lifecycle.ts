@@ -1,6 +1,9 @@
 /** The states of enrollments and factors, and the steps between them: whatever is not in these tables is refused. Drawn in docs/core.md. */
 import { MusterError } from '../errors.ts';
 
+/** A pending enrollment ends after this. NIST SP 800-63B-4 section 3.1.3.2 allows ten minutes for a secret out of band; the same here. */
+export const TIME_TO_LIVE_MS = 600_000;
+
 interface Step {
   from: readonly string[];
   to: string;

@@ -46,6 +46,7 @@ const SECRET_FILES = [
   FILES.keyRing,
   FILES.identityKey,
   FILES.auditKey,
+  FILES.vaultKeys,
   FILES.vaultKey,
   FILES.clickhouseKey,
   FILES.keys,

@@ -1,6 +1,7 @@
 /** Errors as clients see them: problem details (RFC 9457) with our code, and never the words of an unknown error. */
 import { randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
+import { z } from 'zod';
 import { MusterError } from '../errors.ts';
 
 /** A client should come back this soon; the OpenTelemetry SDK gives up on longer waits. */
@@ -12,20 +13,29 @@ export interface Problem {
   body: Record<string, unknown>;
 }
 
+/** Its body, for the OpenAPI document. */
+export const problemBody = z.looseObject({
+  type: z.literal('about:blank'),
+  title: z.string(),
+  status: z.number().int(),
+  code: z.string().describe('MUSTER_…; docs/errors.md lists them'),
+  detail: z.string(),
+});
+
 /** The answer to an error. An unknown one is told to `onDefect` under the id that the client sees. */
 export function problemOf(error: unknown, onDefect: (message: string) => void): Problem {
   const known = error instanceof MusterError ? error : fromExpress(error);
   const requestId = randomUUID();
   if (!known) onDefect(`request ${requestId} failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
-  const { code, message, kind } =
+  const { code, message, kind, fields, retryAfterSeconds } =
     known ?? new MusterError('MUSTER_INTERNAL', `something went wrong inside Muster; its log has the details under request ${requestId}`);
   return {
     status: kind.status,
     headers: {
-      ...(kind.retryable && { 'retry-after': String(RETRY_AFTER_SECONDS) }),
+      ...(kind.retryable && { 'retry-after': String(retryAfterSeconds ?? RETRY_AFTER_SECONDS) }),
       ...(kind.status === 401 && { 'www-authenticate': 'Bearer' }),
     },
-    body: { type: 'about:blank', title: kind.meaning, status: kind.status, code, detail: message },
+    body: { ...fields, type: 'about:blank', title: kind.meaning, status: kind.status, code, detail: message },
   };
 }
 

@@ -8,6 +8,7 @@ import { MusterError } from '../errors.ts';
 import { INSTANCE_HEADER } from '../names.ts';
 import type { Gate } from './access/gate.ts';
 import { type AdmissionDeps, createAdmission } from './admission.ts';
+import { type CoreRoutesDeps, coreRoutes } from './core/routes.ts';
 import { createIngest } from './ingest.ts';
 import { LOOPBACK, listenOn, listenOnLoopback } from './listen.ts';
 import type { Metrics } from './metrics.ts';
@@ -15,7 +16,6 @@ import { createOtlp, type OtlpDeps } from './otlp.ts';
 import { problemOf, sendProblem } from './problem.ts';
 import { signInRoutes } from './routes/access.ts';
 import { type ApiDeps, apiRoutes } from './routes/api.ts';
-import { type CoreRoutesDeps, coreRoutes } from './routes/core.ts';
 import { runbookText } from './runbooks.ts';
 import { type HostCheck, hostCheck } from './same-host.ts';
 

@@ -27,6 +27,7 @@ const AFTER = [
   FILES.keyRing,
   FILES.identityKey,
   FILES.auditKey,
+  FILES.vaultKeys,
   FILES.vaultKey,
   FILES.clickhouseKey,
   FILES.keys,

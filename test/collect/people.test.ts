@@ -4,7 +4,7 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { eraseUser } from '../../src/core/erase.ts';
-import { openCoreStorage } from '../../src/core/storage.ts';
+import { openCoreStorage } from '../../src/core/storage/open.ts';
 import { sloReport } from '../../src/slo/report.ts';
 import { type TestServices, takeIn, testServices } from '../support/store.ts';
 
@@ -304,13 +304,17 @@ describe('forget', () => {
   test('the reference core forgets too, in whatever way the address is written', async () => {
     const each = await services();
     const path = join(each.dataDir, 'core.sqlite');
-    const storage = openCoreStorage(path);
+    const storage = await openCoreStorage({ kind: 'sqlite', path });
     const row = 'INSERT INTO outbox (event) VALUES (?)';
-    for (const user of ['Ada@Example.org', 'ben']) storage.run(row, JSON.stringify({ user, note: 'x'.repeat(500) }));
-    storage.run("DELETE FROM outbox WHERE event LIKE '%ben%'");
-    storage.run(`INSERT INTO factors VALUES ('f', 'ada@example.org', 'totp', ?, 0, 0, 'active')`, Buffer.from('wrapped'));
-    expect(eraseUser(path, 'ADA@example.org')).toEqual({ rows: 2, spellings: ['Ada@Example.org', 'ada@example.org'] });
-    storage.close();
+    for (const user of ['Ada@Example.org', 'ben']) await storage.run(row, JSON.stringify({ user, note: 'x'.repeat(500) }));
+    await storage.run("DELETE FROM outbox WHERE event LIKE '%ben%'");
+    await storage.run(
+      `INSERT INTO factors (id, user_id, factor_type, state, version, sealed, failures, sends, may_send_at, identity, created_at, labels)
+       VALUES ('f', 'ada@example.org', 'totp', 'active', 0, ?, 0, 0, 0, '', 0, '{}')`,
+      Buffer.from('sealed'),
+    );
+    expect(await eraseUser(storage, 'ADA@example.org')).toEqual({ rows: 2, spellings: ['Ada@Example.org', 'ada@example.org'] });
+    await storage.close();
     const bytes = await readFile(path, 'latin1');
     for (const text of ['Ada@Example.org', 'ada@example.org', 'ben']) expect(bytes).not.toContain(text);
   });

@@ -57,9 +57,10 @@ describe('kept answers', () => {
   const request = { user: 'ada@example.org', factor_type: 'totp' } as const;
   const keyed = { principal: 'key:1', key: 'k', fingerprint: 'f' };
   const start = (as = keyed) =>
-    made.core.create(request, ({ enrollment, challenge }) =>
-      made.core.answers.keep(as, { status: 201, body: { ...enrollment, challenge } }, enrollment.id),
+    made.core.start(request, undefined, (statements, { enrollment, challenge }) =>
+      made.core.answers.keep(statements, as, { status: 201, body: { ...enrollment, challenge } }, enrollment.id),
     );
+  const rows = async (table: string) => (await made.storage.all(`SELECT * FROM ${table}`)).length;
 
   beforeEach(async () => {
     made = await testCore();
@@ -70,35 +71,38 @@ describe('kept answers', () => {
     await start();
     // The same key again, past the look-up, as of a request that was faster.
     await expect(start()).rejects.toThrow(/UNIQUE/);
-    expect(made.storage.all('SELECT id FROM enrollments')).toHaveLength(1);
-    expect(made.storage.all('SELECT n FROM outbox')).toHaveLength(2);
+    expect([await rows('enrollments'), await rows('outbox')]).toEqual([1, 2]);
   });
 
   test('are found by the same request of the same principal for a day', async () => {
     const { enrollment } = await start();
-    expect(made.core.answers.find(keyed)).toMatchObject({
+    expect(await made.core.answers.find(keyed)).toMatchObject({
       status: 201,
       body: { id: enrollment.id, challenge: { secret: expect.any(String) } },
     });
-    expect(() => made.core.answers.find({ ...keyed, fingerprint: 'other' })).toThrow(/came with another request/);
-    expect(made.core.answers.find({ ...keyed, principal: 'key:2' })).toBeUndefined();
+    await expect(made.core.answers.find({ ...keyed, fingerprint: 'other' })).rejects.toThrow(/came with another request/);
+    expect(await made.core.answers.find({ ...keyed, principal: 'key:2' })).toBeUndefined();
     made.nowMs += 86_400_001;
-    expect(made.core.answers.find(keyed)).toBeUndefined();
+    expect(await made.core.answers.find(keyed)).toBeUndefined();
+    // And the key is a new one.
+    await expect(start()).resolves.toBeDefined();
+    await made.core.tidy();
+    expect(await rows('kept_answers')).toBe(1);
   });
 
   test('show a secret no more once the enrollment has ended, and go with the user', async () => {
     const { enrollment } = await start();
-    made.core.cancel(enrollment.id);
-    const again = made.core.answers.find(keyed);
+    await made.core.cancel(enrollment.id, undefined);
+    const again = await made.core.answers.find(keyed);
     expect(again?.body).toMatchObject({ id: enrollment.id });
     expect(again?.body).not.toHaveProperty('challenge');
-    eraseUser(made.path, 'Ada@Example.org');
-    expect(made.storage.all('SELECT key FROM kept_answers')).toEqual([]);
+    await eraseUser(made.storage, 'Ada@Example.org');
+    expect(await rows('kept_answers')).toBe(0);
   });
 
   test('lie there encrypted', async () => {
     const { challenge } = await start();
-    const [row] = made.storage.all<{ wrapped_body: Uint8Array }>('SELECT wrapped_body FROM kept_answers');
-    expect(Buffer.from(row?.wrapped_body ?? []).includes(challenge.secret)).toBe(false);
+    const [row] = await made.storage.all<{ sealed: Uint8Array }>('SELECT sealed FROM kept_answers');
+    expect(Buffer.from(row?.sealed ?? []).includes(String(challenge.secret))).toBe(false);
   });
 });

@@ -67,13 +67,20 @@ POST /api/keys/:id/rotate admin
 DELETE /api/keys/:id admin
 POST /core/v1/enrollments core
 POST /core/v1/enrollments/:id/verify core
+POST /core/v1/enrollments/:id/resend core
+GET /core/v1/enrollments/options core
 GET /core/v1/enrollments/:id core
+GET /core/v1/enrollments/:id/qr.png core
 DELETE /core/v1/enrollments/:id core
 GET /core/v1/users/:user/factors core
 DELETE /core/v1/factors/:factor core
 POST /core/v1/factors/:factor/suspend core
 POST /core/v1/factors/:factor/resume core
+POST /core/v1/factors/:factor/challenge core
+POST /core/v1/factors/:factor/verify core
 POST /core/v1/users/:user/deprovision core
+POST /core/v1/users/:user/reset core
+POST /core/v1/hardware-tokens core
 `
   .trim()
   .split('\n')

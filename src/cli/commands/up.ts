@@ -23,8 +23,7 @@ import { recordCoverage } from '../../store/coverage.ts';
 import { diskUse, tableUse } from '../../store/disk.ts';
 import { writeDurably } from '../../store/durable-files.ts';
 import { type ConfigOptions, type Context, coloured, configOf, print, runningAt } from '../context.ts';
-import { openDemo, runDemo } from '../demo.ts';
-import { openCore } from '../running-core.ts';
+import { DEMO_CORE, openDemo, runDemo } from '../demo.ts';
 import { keysOf, openServices } from '../services.ts';
 import { clickHouseEndpoint, type Endpoint, type Parts, type Serving, serve } from '../serving.ts';
 
@@ -120,7 +119,7 @@ async function up(context: Context, config: Config, isDemo: boolean): Promise<vo
     endpoint = await clickHouseEndpoint(context, config, parts, onProblem);
     const start = async () => {
       try {
-        await open(parts, { context, config, keys, stream, metrics, onProblem });
+        await open(parts, { context, config, keys, stream, metrics, onProblem, isDemo });
       } catch (error) {
         await close(parts);
         throw error;
@@ -197,9 +196,9 @@ async function untilReachable(
 /** Opens the parts in order; what is open when one fails is in `parts`, to be closed. */
 async function open(
   parts: Parts,
-  deps: Pick<Serving, 'context' | 'config' | 'stream' | 'metrics' | 'onProblem'> & { keys: KeyRegistry },
+  deps: Pick<Serving, 'context' | 'config' | 'stream' | 'metrics' | 'onProblem'> & { keys: KeyRegistry; isDemo: boolean },
 ): Promise<void> {
-  const { context, config, keys, stream, metrics, onProblem } = deps;
+  const { context, config, keys, stream, metrics, onProblem, isDemo } = deps;
   const services = await openServices({
     config,
     keys,
@@ -247,13 +246,17 @@ async function open(
     },
   });
   parts.evaluator = evaluator;
+  // Only who starts the core waits for its code.
+  const { openCore } = await import('../running-core.ts');
   parts.core = await openCore({
-    dataDir: config.dataDir,
+    config,
+    ...(isDemo && { defaults: DEMO_CORE }),
     intake,
     now: context.now,
     random: randomBytes,
     deployment: context.version,
     qrSvg: (text) => qrToString(text, { type: 'svg', margin: 2 }),
+    print: (line) => print(context, line),
     onProblem,
   });
   stream.seed(await storedEvents(store.read, context.now()));

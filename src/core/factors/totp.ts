@@ -1,49 +1,79 @@
-/** TOTP per RFC 6238, with the parameters that every authenticator app reads: SHA-1, 6 digits, 30 s. */
-import { Secret, TOTP } from 'otpauth';
+/** TOTP (RFC 6238): steps of 30 s, one step of drift on either side of the clock that was seen last. */
+import type { z } from 'zod';
+import { codeProof, isSame, typed } from './code.ts';
+import type { Factor, Kept, Verdict } from './factor.ts';
+import { codeAt, looksLikeCode, otpauthUri, otpOptions, SEED_BYTES, type Seed, seedOf } from './otp.ts';
 
-/** RFC 4226 section 4, R6: at least 128 bits, 160 recommended. */
-export const SECRET_BYTES = 20;
 const PERIOD_SECONDS = 30;
-/** RFC 6238 section 5.2: at most one time step of network delay is accepted, here on either side for drifting clocks. */
-const DRIFT_STEPS = 1;
-
-const totpOf = (secret: Uint8Array, user = '', issuer = 'Muster') =>
-  new TOTP({
-    issuer,
-    label: user || 'user',
-    algorithm: 'SHA1',
-    digits: 6,
-    period: PERIOD_SECONDS,
-    secret: new Secret({ buffer: Uint8Array.from(secret).buffer }),
-  });
-
-/** What an authenticator app needs to take the secret over. */
-export function provisioning(secret: Uint8Array, user: string): { secret: string; otpauthUri: string } {
-  const totp = totpOf(secret, user);
-  return { secret: totp.secret.base32, otpauthUri: totp.toString() };
-}
-
-/** A clock that is further off than this is not told from a wrong code. */
+/** RFC 6238 section 5.2: at most one time step for the network; here on either side, since clocks are off either way. */
+const TOLERANCE_STEPS = 1;
+/** RFC 6238 section 6: the drift that was seen is remembered, up to this. */
+const MAX_DRIFT_STEPS = 3;
+/** A clock that is further off than this is not told from a wrong code. Told only; it proves nothing. */
 const EXPLAINED_STEPS = 10;
 
-/**
- * How far the clock of the device is ahead of ours, in seconds, when `code` is right but for that; only to explain a refusal.
- * Undefined when it is no such code.
- */
-export function clockOffset(secret: Uint8Array, code: string, nowMs: number): number | undefined {
-  if (!/^\d{6}$/.test(code)) return undefined;
-  const delta = totpOf(secret).validate({ token: code, timestamp: nowMs, window: EXPLAINED_STEPS });
-  return delta === null || Math.abs(delta) <= DRIFT_STEPS ? undefined : delta * PERIOD_SECONDS;
+export interface TotpKept extends Kept, Seed {
+  /** The step of the last code that was accepted: RFC 6238 section 5.2 forbids a second use, of it and of any before. */
+  lastStep: number;
+  /** Steps by which the device was ahead the last time. */
+  drift: number;
+  /** Of a token that is not like the others. @default 30 */
+  period?: number;
 }
 
-/**
- * The time step that `code` belongs to, or undefined when it is wrong.
- * @param lastStep the step used last: RFC 6238 section 5.2 forbids a second use, so this one and those before are refused
- */
-export function acceptedStep(secret: Uint8Array, code: string, nowMs: number, lastStep: number): number | undefined {
-  if (!/^\d{6}$/.test(code)) return undefined;
-  const delta = totpOf(secret).validate({ token: code, timestamp: nowMs, window: DRIFT_STEPS });
-  if (delta === null) return undefined;
-  const step = Math.floor(nowMs / 1_000 / PERIOD_SECONDS) + delta;
-  return step > lastStep ? step : undefined;
+const uri = (kept: Kept, user: string) => otpauthUri('totp', kept as TotpKept, user, { period: PERIOD_SECONDS });
+
+export const totp: Factor<z.infer<typeof otpOptions>, z.infer<typeof codeProof>> = {
+  traits: { assurance: 2, isRestricted: false },
+  options: otpOptions,
+  proof: codeProof,
+  begin({ algorithm = 'SHA1', digits = 6 }, { random, user }) {
+    const kept: TotpKept = { secret: random(SEED_BYTES[algorithm]).toString('base64'), algorithm, digits, lastStep: 0, drift: 0 };
+    return { kept, shown: { secret: seedOf(kept).base32, otpauth_uri: uri(kept, user) } };
+  },
+  verify: (kept, { code }, { nowMs }, use) =>
+    verifyTotp(kept as TotpKept, typed(code), nowMs, {
+      tolerance: TOLERANCE_STEPS,
+      maxDrift: use === 'bind' ? TOLERANCE_STEPS : MAX_DRIFT_STEPS,
+    }),
+  identity: (kept) => (kept as TotpKept).secret,
+  uri,
+};
+
+export interface Clock {
+  /** Steps on either side of the drift that was seen last. */
+  tolerance: number;
+  /** Steps beyond which a clock is refused, however slowly it got there. */
+  maxDrift: number;
 }
+
+/** The verdict on a code. */
+export function verifyTotp(kept: TotpKept, code: string, nowMs: number, { tolerance, maxDrift }: Clock): Verdict {
+  const period = kept.period ?? PERIOD_SECONDS;
+  const now = Math.floor(nowMs / 1_000 / period);
+  if (!looksLikeCode(code, kept)) return { isRight: false, code: 'wrong_code' };
+  // Around the true time too: a clock that was set right must not lock its owner out.
+  const near = [...around(kept.drift, tolerance), ...around(0, tolerance)].filter((delta) => Math.abs(delta) <= maxDrift);
+  const delta = near.find((each) => isCodeOf(kept, code, now + each));
+  if (delta === undefined) {
+    const off = around(0, EXPLAINED_STEPS).find((each) => isCodeOf(kept, code, now + each));
+    return off === undefined ? { isRight: false, code: 'wrong_code' } : clockOff(off * period);
+  }
+  if (now + delta <= kept.lastStep) return { isRight: false, code: 'code_used', hint: 'this code was used before: wait for the next' };
+  return { isRight: true, kept: { ...kept, lastStep: now + delta, drift: delta } };
+}
+
+const isCodeOf = (seed: Seed, code: string, step: number): boolean => step >= 0 && isSame(codeAt(seed, step), code);
+
+/** The nearest first. */
+const around = (middle: number, reach: number): number[] => [
+  middle,
+  ...Array.from({ length: reach }, (_, index) => [middle - index - 1, middle + index + 1]).flat(),
+];
+
+const clockOff = (seconds: number): Verdict => ({
+  isRight: false,
+  code: 'clock_off',
+  hint: `the clock of the device is about ${Math.abs(seconds)} s ${seconds > 0 ? 'ahead' : 'behind'}: set it to automatic time, and type the next code`,
+  fields: { clock_offset_seconds: seconds },
+});

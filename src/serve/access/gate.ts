@@ -17,6 +17,8 @@ export interface Caller {
   /** Who it is, for the audit log; undefined for anybody, where no keys are configured. */
   name: string | undefined;
   may: (scope: Scope) => boolean;
+  /** What looks like an enrollment token: whether it is one, the core finds out. */
+  token: string | undefined;
   /** Why this event may not be sent by the caller, or undefined; for spans, by the service alone. */
   refuses: ((event: Pick<Event, 'source'> & Partial<Event>) => string | undefined) | undefined;
 }
@@ -38,7 +40,10 @@ export const callerOf = (response: Response): Caller => (response.locals as { ca
 /** Who did it: the key, or whom a command of this machine names. */
 export const actorOf = (response: Response, named: string): string => callerOf(response).name ?? (named || 'anybody');
 
-const ANYBODY: Caller = { name: undefined, may: () => true, refuses: undefined };
+const ANYBODY: Caller = { name: undefined, may: () => true, token: undefined, refuses: undefined };
+/** Three parts of base64url (RFC 7515 section 3.1); keys have no dots. */
+const TOKEN = /^[\w-]+\.[\w-]+\.[\w-]+$/;
+const TOKEN_PATHS = /^\/core\/v1\/enrollments(?:\/|$)/i;
 /** `admin` may do what others may, but not see who somebody is. */
 const mayDo = (scopes: readonly Scope[], scope: Scope) => scopes.includes(scope) || (scope !== 'reveal' && scopes.includes('admin'));
 const nameOf = ({ id }: ApiKey) => `key:${id}`;
@@ -76,12 +81,14 @@ export function createGate(deps: { keys: KeyRegistry; localToken: string; isSecu
       if (access === 'open') return ANYBODY;
       const bearer = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
       if (bearer !== undefined && timingSafeEqual(digest(bearer), local)) return ANYBODY;
+      if (bearer !== undefined && TOKEN.test(bearer) && TOKEN_PATHS.test(path))
+        return { name: undefined, may: () => false, token: bearer, refuses: undefined };
       if (!keys.isConfigured()) return ANYBODY;
       const key = bearer === undefined ? sessionKey(request) : keys.find(bearer);
       if (!key) throw new MusterError('MUSTER_UNAUTHORIZED', 'this needs a key: send Authorization: Bearer, or sign in at /login');
       if (!mayDo(key.scopes, access)) throw new MusterError('MUSTER_FORBIDDEN', `this key lacks the scope ${access}`);
       spend(key.id, key.ratePerSecond);
-      return { name: nameOf(key), may: (scope) => mayDo(key.scopes, scope), refuses: (event) => refusalOf(key, event) };
+      return { name: nameOf(key), may: (scope) => mayDo(key.scopes, scope), token: undefined, refuses: (event) => refusalOf(key, event) };
     },
     login(text) {
       const key = keys.find(text);

@@ -3,9 +3,9 @@ import express, { Router } from 'express';
 import { z } from 'zod';
 import { MusterError } from '../../errors.ts';
 import { EVENT_TYPES } from '../../events/catalogue.ts';
+import { parsed } from '../../parsed.ts';
 import { actorOf, type Caller, callerOf, type Gate } from '../access/gate.ts';
 import { SCOPES, type Scope } from '../access/keys.ts';
-import { parsed } from '../parsed.ts';
 import type { Ready } from '../ready.ts';
 
 const MAX_BODY = '16kb';

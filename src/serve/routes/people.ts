@@ -1,8 +1,8 @@
 /** `/api` about people behind pseudonyms, and about the audit log. */
 import express, { Router } from 'express';
 import { z } from 'zod';
+import { parsed } from '../../parsed.ts';
 import { actorOf } from '../access/gate.ts';
-import { parsed } from '../parsed.ts';
 import type { Ready } from '../ready.ts';
 
 const MAX_BODY = '16kb';

@@ -2,6 +2,7 @@
 import express, { Router } from 'express';
 import { z } from 'zod';
 import { MusterError } from '../../errors.ts';
+import { parsed } from '../../parsed.ts';
 import { backtest, loadPast, suggest } from '../../slo/backtest.ts';
 import { shownMaintenance, sloDetail } from '../../slo/budget.ts';
 import { explain } from '../../slo/explain.ts';
@@ -13,7 +14,6 @@ import { findingsSince } from '../../store/findings.ts';
 import { maintenanceIn } from '../../store/maintenance.ts';
 import { actorOf } from '../access/gate.ts';
 import { momentOf } from '../moments.ts';
-import { parsed } from '../parsed.ts';
 import type { Ready } from '../ready.ts';
 
 const YEAR_MS = 366 * 86_400_000;

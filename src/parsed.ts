@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { MusterError } from '../errors.ts';
+import { MusterError } from './errors.ts';
 
 /** The body of a request by its schema. @throws MUSTER_BAD_ARGUMENT naming the field */
 export function parsed<T extends z.ZodType>(schema: T, body: unknown): z.infer<T> {

@@ -1,0 +1,169 @@
+/** The reference enrollment core, put together. Every step and its event are one transaction. */
+import { MusterError } from '../errors.ts';
+import { normalised } from '../privacy/identifier.ts';
+import { createAnswers } from './answers.ts';
+import type { VerifyResult } from './binding.ts';
+import { createEnrolling, type Started } from './enrolling.ts';
+import { importTokens } from './hardware.ts';
+import { createHolding, type Options, type UseResult } from './holding.ts';
+import { createLedger, type Inside } from './ledger.ts';
+import { createLimits, type Limited } from './limits.ts';
+import type { IsRolledOut } from './policy/flags.ts';
+import type { Delivery } from './providers/delivery.ts';
+import { reconcile } from './reconcile.ts';
+import { aboutEnrollment, type CoreEvent, type EnrollmentRow } from './records.ts';
+import type { HardwareTokens, StartRequest } from './requests.ts';
+import { rewrap } from './rewrap.ts';
+import { createSender } from './sending.ts';
+import type { Settings } from './settings.ts';
+import type { CoreStorage } from './storage/storage.ts';
+import type { BoundToken, Tokens } from './token.ts';
+import type { Vault } from './vault/vault.ts';
+
+/** Tokens are remembered for as long as one with the same id could still be valid. */
+const TOKENS_KEPT_MS = 86_400_000;
+
+export interface CoreDeps {
+  storage: CoreStorage;
+  vault: Vault;
+  settings: Settings;
+  delivery: Delivery;
+  tokens: Tokens;
+  isRolledOut: IsRolledOut;
+  now: () => number;
+  random: (bytes: number) => Buffer;
+  /** A new id, sortable by time. */
+  newId: () => string;
+  /** SVG of a QR code; fails when the text is too long for one. */
+  qrSvg: (text: string) => Promise<string>;
+  /** Named in every event. */
+  deployment: string;
+}
+
+export type Core = ReturnType<typeof createCore>;
+
+export function createCore(deps: CoreDeps) {
+  const { storage, settings, delivery, tokens, now } = deps;
+  const ledger = createLedger(deps);
+  const answers = createAnswers(deps);
+  const limits = createLimits(settings.limits);
+  const sender = createSender({ ...deps, ledger });
+  const holding = createHolding({ ...deps, ledger, sender });
+  const stepUp = async (user: string, { factor_id: id, proof }: NonNullable<StartRequest['step_up']>) => {
+    const owner = await storage.one<{ user_id: string }>('SELECT user_id FROM factors WHERE id = ?', id);
+    const refusal = new MusterError('MUSTER_STEP_UP_REQUIRED', 'step_up: this does not prove a factor of this person');
+    if (owner?.user_id !== user) throw refusal;
+    const result = await holding.use(id, proof);
+    if (!result.isRight) throw refusal;
+  };
+  const enrolling = createEnrolling({ ...deps, ledger, sender, stepUp });
+
+  const admit = (what: Limited, user: string) =>
+    limits.person(what, user, () =>
+      storage.transaction((statements) =>
+        ledger.emit(statements, 'access.rate_limited', { user, action: `enrollment.${what}`, error_class: 'rate_limit' }),
+      ),
+    );
+  /** A token speaks for its own person and its own enrollment alone. */
+  const assertTheirs = async (id: string, token: string | undefined): Promise<void> => {
+    if (token === undefined) return;
+    const tokenId = await tokens.toGoOn(token);
+    const row = await storage.one<Pick<EnrollmentRow, 'token_id'>>('SELECT token_id FROM enrollments WHERE id = ?', id);
+    if (row?.token_id !== tokenId) throw new MusterError('MUSTER_TOKEN_REFUSED', 'the enrollment token is not that of this enrollment');
+  };
+
+  return {
+    answers,
+    holding,
+    limits,
+    health: delivery.health,
+    channels: delivery.channels,
+
+    /** @param token of the host application, when the browser sends the request itself */
+    async start(request: StartRequest, token: string | undefined, inside?: Inside<Started>): Promise<Started> {
+      const bound: BoundToken | undefined = token === undefined ? undefined : await tokens.toStart(token);
+      if (bound && normalised(bound.user) !== normalised(request.user))
+        throw new MusterError('MUSTER_TOKEN_REFUSED', 'the enrollment token is of another person');
+      await admit('start', normalised(request.user));
+      return enrolling.start(request, bound, inside);
+    },
+    async verify(id: string, token: string | undefined, body: unknown, inside?: Inside<VerifyResult>): Promise<VerifyResult> {
+      await assertTheirs(id, token);
+      const { user_id: user } = await ledger.enrollment(storage, id);
+      await admit('proof', user);
+      return enrolling.verify(id, body, inside);
+    },
+    async resend(id: string, token: string | undefined, inside?: Inside<Started>): Promise<Started> {
+      await assertTheirs(id, token);
+      return enrolling.resend(id, inside);
+    },
+    async get(id: string, token: string | undefined) {
+      await assertTheirs(id, token);
+      return enrolling.get(id);
+    },
+    async otpauthUri(id: string, token: string | undefined): Promise<string> {
+      await assertTheirs(id, token);
+      return enrolling.otpauthUri(id);
+    },
+    async cancel(id: string, token: string | undefined) {
+      await assertTheirs(id, token);
+      return enrolling.cancel(id);
+    },
+    /** What somebody may and should enroll; a token says who it is. */
+    async options(
+      who: { user: string; tier?: string; segment?: string; region?: string },
+      token: string | undefined,
+    ): Promise<Options & { user: string }> {
+      const user = token === undefined ? who.user : (await tokens.toStart(token)).user;
+      return { user, ...(await holding.optionsFor(user, who, who.region)) };
+    },
+    async use(id: string, body: unknown, inside?: Inside<UseResult>): Promise<UseResult> {
+      const { user_id: user } = await ledger.factor(storage, id);
+      await admit('proof', user);
+      return holding.use(id, body, inside);
+    },
+
+    importTokens: (rows: HardwareTokens) => importTokens(rows, deps),
+    reconcile: () => reconcile({ storage, ledger }),
+    rewrap: () => rewrap(deps),
+    expireDue: enrolling.expireDue,
+    /** Takes away what is of no use any more. */
+    async tidy(): Promise<void> {
+      await answers.tidy();
+      await storage.run('DELETE FROM used_tokens WHERE expires_at < ?', now() - TOKENS_KEPT_MS);
+    },
+
+    /** What the events about an enrollment say, for whoever reports requests about it. */
+    async labelsOf(id: string): Promise<CoreEvent | undefined> {
+      const row = await storage.one<EnrollmentRow>('SELECT * FROM enrollments WHERE id = ?', id);
+      return row && aboutEnrollment(row);
+    },
+    /** `traceparent` of the step that an answer about this belongs to. */
+    async traceOf(id: string): Promise<string | null> {
+      const row = await storage.one<{ trace: string | null }>(
+        'SELECT trace FROM enrollments WHERE id = ? UNION ALL SELECT trace FROM factors WHERE id = ?',
+        id,
+        id,
+      );
+      return row?.trace ?? null;
+    },
+
+    /** Notes a start that was refused for a reason of our own: an attempt all the same (contract, "Attempts"). Returns its id. */
+    reportFailedStart(labels: CoreEvent, cause: CoreEvent): Promise<string> {
+      const attemptId = deps.newId();
+      return storage.transaction(async (statements) => {
+        await ledger.emit(statements, 'enrollment.started', { ...labels, attempt_id: attemptId });
+        await ledger.emit(statements, 'enrollment.failed', { ...labels, attempt_id: attemptId, outcome: 'failure', ...cause });
+        return attemptId;
+      });
+    },
+    /** Notes a served request for the SLIs of the API. */
+    reportRequest: (fields: CoreEvent): Promise<void> =>
+      storage.transaction((statements) => ledger.emit(statements, 'api.request', fields)),
+    /** Notes what happened to the circuit of a provider. */
+    reportCircuit: (state: 'opened' | 'closed', provider: string, region: string): Promise<void> =>
+      storage.transaction((statements) =>
+        ledger.emit(statements, `provider.circuit_${state}`, { provider, ...(region !== '' && { region }) }),
+      ),
+  };
+}

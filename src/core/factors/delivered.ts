@@ -1,0 +1,59 @@
+/** Codes that are sent: SMS, voice and e-mail. Ten minutes each, the last two of them accepted, each once. */
+import { z } from 'zod';
+import { codeProof, isSame, randomCode, typed } from './code.ts';
+import type { Challenge, Channel, Factor, Kept, Surroundings, Traits, Verdict } from './factor.ts';
+
+/** NIST SP 800-63B-4 section 3.1.3.2. */
+const CODE_LIFE_MS = 600_000;
+/** People type the code that came first, though a second is on its way: both of the last two are right. */
+const CODES_ACCEPTED = 2;
+
+export interface DeliveredKept extends Kept {
+  to: string;
+  /** Newest first; empty until one was sent, and again once one was used. */
+  codes: { code: string; atMs: number }[];
+  /** How many were made, ever. */
+  made: number;
+}
+
+interface Delivered {
+  channel: Channel;
+  /** Name of the field that says where to. */
+  field: 'phone' | 'address';
+  destination: z.ZodType<string, string>;
+  traits: Omit<Traits, 'channel'>;
+}
+
+/** The factor of a channel. */
+export function delivered({ channel, field, destination, traits }: Delivered): Factor<Record<string, string>, z.infer<typeof codeProof>> {
+  const challenge = ({ to, codes, made }: DeliveredKept, { nowMs }: Surroundings): Challenge => {
+    const code = randomCode();
+    const kept: DeliveredKept = { to, codes: [{ code, atMs: nowMs }, ...codes].slice(0, CODES_ACCEPTED), made: made + 1 };
+    return { kept, shown: { channel, sent_to: hidden(to), code_number: made + 1 }, message: { channel, to, code, number: made + 1 } };
+  };
+  return {
+    traits: { ...traits, channel },
+    options: z.object({ [field]: destination }),
+    proof: codeProof,
+    begin: (options, surroundings) => challenge({ to: options[field] ?? '', codes: [], made: 0 }, surroundings),
+    again: (kept, surroundings) => challenge(kept as DeliveredKept, surroundings),
+    verify: (kept, { code }, { nowMs }) => verdict(kept as DeliveredKept, typed(code), nowMs),
+    identity: (kept) => (kept as DeliveredKept).to,
+    describe: (kept) => ({ sent_to: hidden((kept as DeliveredKept).to) }),
+  };
+}
+
+function verdict(kept: DeliveredKept, code: string, nowMs: number): Verdict {
+  // Both are compared, whichever is right.
+  const [found] = kept.codes.filter((each) => isSame(each.code, code));
+  if (!found) return { isRight: false, code: 'wrong_code' };
+  if (nowMs >= found.atMs + CODE_LIFE_MS)
+    return { isRight: false, code: 'code_expired', hint: 'this code is older than ten minutes: ask for a new one' };
+  return { isRight: true, kept: { ...kept, codes: [] } };
+}
+
+/** Enough to know one's own number or address again, and no more. */
+export function hidden(to: string): string {
+  const at = to.lastIndexOf('@');
+  return at > 0 ? `${to.slice(0, 1)}…${to.slice(at)}` : `…${to.slice(-2)}`;
+}

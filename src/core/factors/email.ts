@@ -1,0 +1,12 @@
+/** Codes by e-mail: no authenticator by NIST SP 800-63B-4 section 3.1.3.1, since whoever has the mailbox has it; it proves an address. */
+import validator from 'validator';
+import { z } from 'zod';
+import { delivered } from './delivered.ts';
+
+const address = z
+  .string()
+  .max(254)
+  .transform((text) => text.normalize('NFKC').trim().toLowerCase())
+  .refine((text) => validator.isEmail(text), 'expected an e-mail address, such as ada@example.org');
+
+export const email = delivered({ channel: 'email', field: 'address', destination: address, traits: { assurance: 1, isRestricted: false } });

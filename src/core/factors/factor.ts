@@ -1,0 +1,89 @@
+/** What a factor is: a file beside this one, and a line in index.ts. Factors are pure; whoever calls them stores, sends and tells. */
+import type { z } from 'zod';
+import type { Vault } from '../vault/vault.ts';
+
+/** What a factor keeps of itself, as JSON: sealed wherever it is stored. */
+export type Kept = Record<string, unknown>;
+
+/** What a factor may need of its surroundings. */
+export interface Surroundings {
+  /** Of the enrollment, or of the factor that is used. */
+  id: string;
+  /** As the host application names the person. */
+  user: string;
+  nowMs: number;
+  random: (bytes: number) => Buffer;
+  vault: Pick<Vault, 'pepper'>;
+  /** What an imported token keeps; undefined when nobody imported it, or it is somebody's already. */
+  hardware: Kept | undefined;
+}
+
+/** A code on its way to a person. */
+export interface Message {
+  channel: Channel;
+  to: string;
+  code: string;
+  /** Which code of this enrollment it is, from 1. */
+  number: number;
+}
+export const CHANNELS = ['sms', 'voice', 'email'] as const;
+export type Channel = (typeof CHANNELS)[number];
+
+/** A challenge: what is kept, what is shown, once, and what is sent. */
+export interface Challenge {
+  kept: Kept;
+  /** Fields of `challenge` in the answer. */
+  shown: Record<string, unknown>;
+  message?: Message;
+}
+
+export type Verdict =
+  | { isRight: true; kept: Kept }
+  | {
+      isRight: false;
+      /** As the events name it. */
+      code: string;
+      /** What the person can do, or undefined where there is nothing to say but that it is wrong. */
+      hint?: string;
+      /** Fields beside it in the answer. */
+      fields?: Record<string, unknown>;
+      /** What is kept from now on, where a wrong proof uses something up. */
+      kept?: Kept;
+      /** The person said that it was not them. */
+      isDenied?: true;
+      /** Ends the challenge: there is no second guess. */
+      isFinal?: true;
+    };
+
+/** How far a factor goes, by NIST SP 800-63B-4. */
+export interface Traits {
+  /** Highest assurance level to which it can contribute, together with a password. */
+  assurance: 1 | 2 | 3;
+  /** Section 3.2.9: over the telephone network. */
+  isRestricted: boolean;
+  /** Channel by which its codes reach the person. */
+  channel?: Channel;
+}
+
+/** @throws MusterError for what the options ask and the factor does not do */
+export interface Factor<Options = Record<string, unknown>, Proof = Record<string, unknown>> {
+  traits: Traits;
+  /** Fields of the start of an enrollment, beside those that every factor has. */
+  options: z.ZodObject;
+  proof: z.ZodType<Proof>;
+  /** The first challenge of an enrollment. */
+  begin(options: Options, surroundings: Surroundings): Challenge;
+  /** Another challenge: a code sent again, or one to log in with. Absent where the device makes codes by itself. */
+  again?(kept: Kept, surroundings: Surroundings): Challenge;
+  /**
+   * Whether a proof is right. Also used to log in: `lastStep` and the like are in `kept`.
+   * @param use `bind` for the proof of an enrollment
+   */
+  verify(kept: Kept, proof: Proof, surroundings: Surroundings, use: 'bind' | 'log in'): Verdict;
+  /** What makes two factors the same thing: the number, the key. */
+  identity(kept: Kept): string;
+  /** What the QR code of an enrollment holds. */
+  uri?(kept: Kept, user: string): string;
+  /** What may be shown of an enrolled one, so that its owner knows it. */
+  describe?(kept: Kept): Record<string, unknown>;
+}

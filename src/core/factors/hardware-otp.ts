@@ -1,0 +1,37 @@
+/** Tokens that show codes, whose seeds the maker delivered: one person each, by its serial number. */
+import { z } from 'zod';
+import { MusterError } from '../../errors.ts';
+import { typed } from './code.ts';
+import type { Factor, Kept } from './factor.ts';
+import { type HotpKept, hotpProof, verifyHotp } from './hotp.ts';
+import { type TotpKept, verifyTotp } from './totp.ts';
+
+export const serial = z.string().regex(/^[A-Za-z0-9._-]{1,64}$/, 'expected the serial number of the token: A-Z a-z 0-9 . _ -');
+const options = z.object({ serial });
+
+/** A clock without a network runs away by some minutes in years; the first code tells by how much, and from then on it is followed. */
+const MAX_DRIFT_STEPS = 10;
+
+interface HardwareKept extends Kept {
+  serial: string;
+  token: ({ kind: 'totp' } & TotpKept) | ({ kind: 'hotp' } & HotpKept);
+}
+
+export const hardwareOtp: Factor<z.infer<typeof options>, z.infer<typeof hotpProof>> = {
+  traits: { assurance: 2, isRestricted: false },
+  options,
+  proof: hotpProof,
+  begin({ serial: number }, { hardware }) {
+    // Whether it is unknown or somebody else's is nobody's business.
+    if (!hardware) throw new MusterError('MUSTER_NOT_FOUND', 'no token with this serial number is free; ask whoever hands them out');
+    return { kept: { serial: number, token: hardware }, shown: { serial: number } };
+  },
+  verify(kept, proof, { nowMs }, use) {
+    const { token } = kept as HardwareKept;
+    const clock = { tolerance: use === 'bind' ? MAX_DRIFT_STEPS : 1, maxDrift: MAX_DRIFT_STEPS };
+    const verdict = token.kind === 'hotp' ? verifyHotp(token, proof) : verifyTotp(token, typed(proof.code), nowMs, clock);
+    return verdict.isRight ? { isRight: true, kept: { ...kept, token: verdict.kept } } : verdict;
+  },
+  identity: (kept) => (kept as HardwareKept).serial,
+  describe: (kept) => ({ serial: (kept as HardwareKept).serial }),
+};

@@ -1,0 +1,52 @@
+/** Seeds of one-time passwords: what HOTP, TOTP and hardware tokens have in common. */
+import { HOTP, Secret } from 'otpauth';
+import { z } from 'zod';
+
+export const ALGORITHMS = ['SHA1', 'SHA256', 'SHA512'] as const;
+export type Algorithm = (typeof ALGORITHMS)[number];
+
+/** RFC 4226 section 4, R6, recommends 160 bits; RFC 6238 section 1.2 and its erratum 2866: as long as the output of the hash. */
+export const SEED_BYTES: Record<Algorithm, number> = { SHA1: 20, SHA256: 32, SHA512: 64 };
+/** NIST SP 800-63B-4 section 3.1.4.1: 112 bits. */
+export const MIN_SEED_BYTES = 14;
+
+/** Options of HOTP and TOTP. SHA-1 and six digits are what every authenticator app reads; some pass over anything else. */
+export const otpOptions = z.object({
+  algorithm: z.enum(ALGORITHMS).optional(),
+  digits: z.union([z.literal(6), z.literal(8)], { error: 'expected 6 or 8' }).optional(),
+});
+
+export interface Seed {
+  /** Base64. */
+  secret: string;
+  algorithm: Algorithm;
+  digits: number;
+}
+
+export const seedOf = ({ secret }: Seed): Secret => new Secret({ buffer: Uint8Array.from(Buffer.from(secret, 'base64')).buffer });
+
+/** RFC 4226 section 5.3. */
+export const codeAt = (seed: Seed, counter: number): string =>
+  HOTP.generate({ secret: seedOf(seed), algorithm: seed.algorithm, digits: seed.digits, counter });
+
+/** Whether this could be a code of the seed at all. */
+export const looksLikeCode = (code: string, { digits }: Seed): boolean => code.length === digits && /^[0-9]+$/.test(code);
+
+const ISSUER = 'Muster';
+/** Longer labels make codes that a camera does not read. */
+const MAX_LABEL = 96;
+
+/**
+ * The URI that authenticator apps take over (Key Uri Format of Google Authenticator). A colon parts issuer and account, so neither has one.
+ * @param moving `period` or `counter`
+ */
+export function otpauthUri(type: 'totp' | 'hotp', seed: Seed, user: string, moving: Record<string, number>): string {
+  const account = user
+    .replace(/[\p{Cc}\p{Cf}]/gu, '')
+    .replaceAll(':', ' ')
+    .trim()
+    .slice(0, MAX_LABEL);
+  const parameters = { secret: seedOf(seed).base32, issuer: ISSUER, algorithm: seed.algorithm, digits: seed.digits, ...moving };
+  const query = Object.entries(parameters).map(([name, value]) => `${name}=${encodeURIComponent(value)}`);
+  return `otpauth://${type}/${encodeURIComponent(ISSUER)}:${encodeURIComponent((account || 'user').toWellFormed())}?${query.join('&')}`;
+}

@@ -1,0 +1,55 @@
+/** Import of the seeds of hardware tokens. */
+import { Secret } from 'otpauth';
+import { MusterError } from '../errors.ts';
+import { MIN_SEED_BYTES } from './factors/otp.ts';
+import type { HardwareTokens } from './requests.ts';
+import type { CoreStorage } from './storage/storage.ts';
+import type { Vault } from './vault/vault.ts';
+
+/** RFC 4648 section 6: without padding these remainders of eight cannot occur. */
+const IMPOSSIBLE_LENGTHS = new Set([1, 3, 6]);
+
+/** The bytes of a seed as its maker wrote it. @throws MUSTER_BAD_ARGUMENT */
+export function decodeSeed(secret: HardwareTokens[number]['secret'], serial: string): Buffer {
+  const fail = (why: string) => new MusterError('MUSTER_BAD_ARGUMENT', `tokens: ${serial}: ${why}`);
+  const bytes =
+    'base32' in secret ? fromBase32(secret.base32) : 'hex' in secret ? fromHex(secret.hex) : Buffer.from(secret.base64, 'base64');
+  if (!bytes) throw fail('its secret is not what it says it is');
+  if (bytes.length < MIN_SEED_BYTES) throw fail(`its secret has ${bytes.length} bytes; expected ${MIN_SEED_BYTES} or more`);
+  return bytes;
+}
+
+/** As people and makers write it: lower case, spaces and dashes too. Undefined when it cannot be base32. */
+export function fromBase32(text: string): Buffer | undefined {
+  const letters = text.toUpperCase().replace(/[\s-]/g, '').replace(/=+$/, '');
+  if (!/^[A-Z2-7]*$/.test(letters) || IMPOSSIBLE_LENGTHS.has(letters.length % 8)) return undefined;
+  return Buffer.from(Secret.fromBase32(letters).bytes);
+}
+
+const fromHex = (text: string): Buffer | undefined => {
+  const digits = text.replace(/[\s:-]/g, '');
+  return /^(?:[0-9a-f]{2})*$/i.test(digits) ? Buffer.from(digits, 'hex') : undefined;
+};
+
+/** Takes tokens in: all of them, or none. Returns how many are new; one that is there already stays as it is. */
+export async function importTokens(
+  tokens: HardwareTokens,
+  { storage, vault, now }: { storage: CoreStorage; vault: Vault; now: () => number },
+): Promise<number> {
+  const rows = tokens.map(({ serial, kind, secret, algorithm, digits, period, counter }) => {
+    const seed = { secret: decodeSeed(secret, serial).toString('base64'), algorithm, digits };
+    const kept = kind === 'totp' ? { kind, ...seed, period, lastStep: 0, drift: 0 } : { kind, ...seed, counter };
+    return { serial, sealed: vault.seal(kept, { kind: 'hardware_token', user: '', id: serial }) };
+  });
+  return storage.transaction(async (statements) => {
+    let taken = 0;
+    for (const { serial, sealed } of rows)
+      taken += await statements.run(
+        'INSERT INTO hardware_tokens (serial, sealed, imported_at) VALUES (?, ?, ?) ON CONFLICT (serial) DO NOTHING',
+        serial,
+        sealed,
+        now(),
+      );
+    return taken;
+  });
+}

@@ -1,0 +1,276 @@
+/** Factors that are there: used to log in, suspended, resumed, revoked, and gone with their account. */
+import { MusterError } from '../errors.ts';
+import { parsed } from '../parsed.ts';
+import { normalised } from '../privacy/identifier.ts';
+import type { Kept, Surroundings, Verdict } from './factors/factor.ts';
+import { FACTORS, type FactorType } from './factors/index.ts';
+
+import type { Inside, Ledger } from './ledger.ts';
+import { decide, type Subject } from './policy/policy.ts';
+import { aboutFactor, type FactorRow, type FactorView, subjectOf } from './records.ts';
+import type { Acted } from './requests.ts';
+import type { Sender } from './sending.ts';
+import type { Settings } from './settings.ts';
+import type { CoreStorage, Statements } from './storage/storage.ts';
+import { traced, traceparent } from './telemetry.ts';
+import type { Vault } from './vault/vault.ts';
+
+/** NIST SP 800-63B-4 section 3.2.2: at most a hundred failures in a row, and then the factor is of no use any more. */
+export const MAX_FAILURES = 100;
+const MAX_TRIES = 5;
+const nothing = async () => {};
+
+/** How many ended with an account. */
+export interface Ended {
+  enrollments: number;
+  factors: number;
+}
+
+export type UseResult =
+  | { isRight: true; fields: Record<string, unknown> }
+  | { isRight: false; failuresLeft: number; hint?: string; fields: Record<string, unknown> };
+
+export interface Options {
+  allowed: { factor_type: FactorType; assurance: number; is_restricted: boolean; warning?: string }[];
+  required: FactorType[];
+  /** Required ones that the person lacks, and can have. */
+  missing: FactorType[];
+  is_step_up_required: boolean;
+}
+
+/** NIST SP 800-63B-4 section 3.2.9: who takes a restricted factor is told so. */
+const RESTRICTED_WARNING = 'codes over the telephone network can be intercepted, or the number taken over: prefer an app or a security key';
+
+export interface HoldingDeps {
+  storage: CoreStorage;
+  vault: Vault;
+  ledger: Ledger;
+  sender: Sender;
+  settings: Settings;
+  isRolledOut: (type: FactorType, user: string, region: string | undefined) => Promise<boolean>;
+  now: () => number;
+  random: (bytes: number) => Buffer;
+}
+
+export function createHolding(deps: HoldingDeps) {
+  const { storage, vault, ledger, sender, settings, now } = deps;
+
+  const ownerOf = (row: FactorRow) => ({ kind: 'factor', user: row.user_id, id: row.id }) as const;
+  const around = ({ id, user_id: user }: FactorRow): Surroundings => ({
+    id,
+    user,
+    nowMs: now(),
+    random: deps.random,
+    vault,
+    hardware: undefined,
+  });
+  const assertUsable = ({ state }: FactorRow): void => {
+    if (state !== 'active') throw new MusterError('MUSTER_CONFLICT', `the factor is ${state}`);
+  };
+
+  const holding = {
+    async factorsOf(user: string): Promise<FactorView[]> {
+      const rows = await storage.all<FactorRow>('SELECT * FROM factors WHERE user_id = ? ORDER BY created_at, id', normalised(user));
+      return rows.map((row) => ({
+        id: row.id,
+        factor_type: row.factor_type,
+        state: row.state,
+        since: new Date(row.created_at).toISOString(),
+        ...(row.used_at !== null && { last_used: new Date(row.used_at).toISOString() }),
+        assurance: FACTORS[row.factor_type].traits.assurance,
+        is_restricted: FACTORS[row.factor_type].traits.isRestricted,
+      }));
+    },
+
+    /** What somebody may and should enroll now. What nobody can enroll is not asked for. */
+    async optionsFor(user: string, subject: Subject, region: string | undefined): Promise<Options> {
+      const decision = decide(settings.policy, subject);
+      const person = normalised(user);
+      const has = new Set((await ledger.liveFactorsOf(storage, person)).map((factor) => factor.factor_type));
+      const offered: FactorType[] = [];
+      for (const type of decision.allowed) {
+        const { channel } = FACTORS[type].traits;
+        if ((!channel || sender.offers(channel)) && (await deps.isRolledOut(type, person, region))) offered.push(type);
+      }
+      return {
+        allowed: offered.map((type) => {
+          const { assurance, isRestricted } = FACTORS[type].traits;
+          return { factor_type: type, assurance, is_restricted: isRestricted, ...(isRestricted && { warning: RESTRICTED_WARNING }) };
+        }),
+        required: [...decision.required],
+        missing: [...decision.required].filter((type) => offered.includes(type) && !has.has(type)),
+        is_step_up_required: decision.isStepUpRequired && has.size > 0,
+      };
+    },
+
+    /**
+     * Makes a challenge to log in with: a code is sent, or a number shown.
+     * @throws MUSTER_NOT_FOUND, MUSTER_CONFLICT, MUSTER_RATE_LIMITED, MUSTER_PROVIDER_FAILED
+     */
+    async challenge(id: string, inside: Inside<Record<string, unknown>> = nothing): Promise<Record<string, unknown>> {
+      const seen = await ledger.factor(storage, id);
+      const factor = FACTORS[seen.factor_type];
+      assertUsable(seen);
+      if (!factor.again)
+        throw new MusterError('MUSTER_CONFLICT', `${seen.factor_type} needs no challenge: the device makes its codes by itself`);
+      const begun = factor.again(await vault.open<Kept>(seen.sealed, ownerOf(seen)), around(seen));
+      const asked = begun.message && sender.asked(begun.message, seen);
+      const put = async (statements: Statements, row: FactorRow, shown: Record<string, unknown>) => {
+        await ledger.changeFactor(statements, row, { sealed: vault.seal(begun.kept, ownerOf(row)), trace: traceparent() });
+        await ledger.emit(statements, 'challenge.sent', aboutFactor(row));
+        await inside(statements, shown);
+        return shown;
+      };
+      const first = await ledger.withFactor(id, async (statements, row) => {
+        assertUsable(row);
+        if (row.version !== seen.version) throw new MusterError('MUSTER_IN_PROGRESS', 'this factor is being used by others; send it again');
+        // A push to a person who did not ask for it is how they are worn down: it waits like a code.
+        if (row.sends > 0) sender.assertMaySend(row, now());
+        if (asked) await sender.reserve(statements, asked);
+        await ledger.changeFactor(statements, row, { sends: row.sends + 1, may_send_at: sender.mayNextAt(row.sends + 1, now()) });
+        return asked ? undefined : put(statements, row, begun.shown);
+      });
+      if (first) return first;
+      if (!asked) throw new Error('a challenge without a message is answered at once');
+      const { allowed } = decide(settings.policy, subjectOf(seen));
+      const sent = await sender.send(asked, seen, allowed);
+      const result = await ledger.withFactor(id, async (statements, row) => {
+        await sender.settle(statements, asked, sent, aboutFactor(row));
+        if (!sent.accepted) return undefined;
+        assertUsable(row);
+        return put(statements, row, { ...begun.shown, ...sent.shown });
+      });
+      if (result) return result;
+      throw sender.failure(id);
+    },
+
+    /**
+     * Checks a proof of somebody who logs in.
+     * @throws MUSTER_NOT_FOUND, MUSTER_CONFLICT when the factor may not be used, MUSTER_BAD_ARGUMENT, MUSTER_VAULT_CLOSED
+     */
+    async use(id: string, body: unknown, inside: Inside<UseResult> = nothing): Promise<UseResult> {
+      return traced('factor.verify', { attributes: { 'muster.factor_id': id } }, async () => {
+        for (let tries = 1; ; tries++) {
+          const seen = await ledger.factor(storage, id);
+          assertUsable(seen);
+          const proof = parsed(FACTORS[seen.factor_type].proof, body);
+          const kept = await traced('vault.open', {}, () => vault.open<Kept>(seen.sealed, ownerOf(seen)));
+          const result = await ledger.withFactor(id, async (statements, row) => {
+            if (row.version !== seen.version) return undefined;
+            const verdict = FACTORS[row.factor_type].verify(kept, proof, around(row), 'log in');
+            const made = verdict.isRight ? await accept(statements, row, verdict.kept) : await refuse(statements, row, verdict);
+            await inside(statements, made);
+            return made;
+          });
+          if (result) return result;
+          if (tries === MAX_TRIES) throw new MusterError('MUSTER_IN_PROGRESS', 'this factor is being used by others; send it again');
+        }
+      });
+    },
+
+    /** For good; twice changes nothing. @throws MUSTER_NOT_FOUND, MUSTER_ILLEGAL_TRANSITION, MUSTER_POLICY_REFUSED */
+    revoke(id: string): Promise<void> {
+      return ledger.withFactor(id, async (statements, row) => {
+        if (row.state === 'revoked') return;
+        await assertNotLast(statements, row);
+        await ledger.factorStep(statements, row, 'revoke');
+        await ledger.emit(statements, 'factor.revoked', aboutFactor(row));
+      });
+    },
+
+    /** Until it is resumed; twice changes nothing. @throws MUSTER_NOT_FOUND, MUSTER_ILLEGAL_TRANSITION */
+    suspend(id: string, by: Acted, inside: Inside<void> = nothing): Promise<void> {
+      return ledger.withFactor(id, async (statements, row) => {
+        if (row.state !== 'suspended') {
+          await ledger.factorStep(statements, row, 'suspend');
+          await ledger.emit(statements, 'factor.suspended', { ...aboutFactor(row), ...by });
+        }
+        await inside(statements);
+      });
+    },
+
+    /** Takes a suspension back. @throws MUSTER_NOT_FOUND, MUSTER_ILLEGAL_TRANSITION */
+    resume(id: string, by: Acted, inside: Inside<void> = nothing): Promise<void> {
+      return ledger.withFactor(id, async (statements, row) => {
+        await ledger.factorStep(statements, row, 'resume');
+        await ledger.emit(statements, 'admin.action', { ...aboutFactor(row), ...by, action: 'factor.resume' });
+        await inside(statements);
+      });
+    },
+
+    /** An account has ended: what is open is cancelled, and every factor goes. Returns how many of each. */
+    deprovision: (user: string, by: Acted, inside: Inside<Ended> = nothing): Promise<Ended> =>
+      endAll(user, by, { step: 'deprovision', event: 'factor.deprovisioned', reason: 'deprovisioned' }, inside),
+
+    /** Somebody has to begin anew: what is open is cancelled, and every factor is revoked. Returns how many of each. */
+    reset: (user: string, by: Acted, inside: Inside<Ended> = nothing): Promise<Ended> =>
+      endAll(user, by, { step: 'revoke', event: 'factor.reset', reason: 'reset' }, inside),
+  };
+  return holding;
+
+  async function endAll(
+    named: string,
+    by: Acted,
+    { step, event, reason }: { step: 'deprovision' | 'revoke'; event: string; reason: string },
+    inside: Inside<Ended>,
+  ): Promise<Ended> {
+    const user = normalised(named);
+    return storage.transaction(async (statements) => {
+      await ledger.lock(statements, user);
+      await ledger.nextEpoch(statements, user);
+      const enrollments = await ledger.cancelOpen(statements, await ledger.openOf(statements, user), reason);
+      const factors = await ledger.liveFactorsOf(statements, user);
+      for (const row of factors) {
+        await ledger.factorStep(statements, row, step);
+        await ledger.emit(statements, event, { ...aboutFactor(row), ...by });
+      }
+      const ended = { enrollments, factors: factors.length };
+      await inside(statements, ended);
+      return ended;
+    });
+  }
+
+  /** What the policy demands cannot be given away: another one first. */
+  async function assertNotLast(statements: Statements, row: FactorRow): Promise<void> {
+    if (!decide(settings.policy, subjectOf(row)).required.has(row.factor_type)) return;
+    const others = (await ledger.liveFactorsOf(statements, row.user_id)).filter(
+      (each) => each.factor_type === row.factor_type && each.id !== row.id,
+    );
+    if (others.length === 0)
+      throw new MusterError(
+        'MUSTER_POLICY_REFUSED',
+        `the policy requires ${row.factor_type}, and this is the last: enroll another one first, or reset the person`,
+      );
+  }
+
+  async function accept(statements: Statements, row: FactorRow, kept: Kept): Promise<UseResult> {
+    await ledger.changeFactor(statements, row, {
+      sealed: vault.seal(kept, ownerOf(row)),
+      failures: 0,
+      sends: 0,
+      may_send_at: 0,
+      used_at: now(),
+    });
+    if (FACTORS[row.factor_type].again) await ledger.emit(statements, 'challenge.approved', aboutFactor(row));
+    return { isRight: true, fields: FACTORS[row.factor_type].describe?.(kept) ?? {} };
+  }
+
+  async function refuse(statements: Statements, row: FactorRow, verdict: Extract<Verdict, { isRight: false }>): Promise<UseResult> {
+    const { code, hint, fields = {}, kept, isDenied } = verdict;
+    const failures = row.failures + 1;
+    await ledger.changeFactor(statements, row, { failures, ...(kept && { sealed: vault.seal(kept, ownerOf(row)) }) });
+    const blocked = { ...aboutFactor(row), action: 'factor.verify', outcome: 'denied', error_code: code };
+    if (isDenied) {
+      // Whoever says that it was not them is asked nothing more until somebody has looked.
+      await ledger.emit(statements, 'challenge.denied', aboutFactor(row));
+      await ledger.factorStep(statements, row, 'suspend');
+      await ledger.emit(statements, 'factor.suspended', { ...aboutFactor(row), reason: 'denied' });
+      await ledger.emit(statements, 'access.blocked', blocked);
+    } else if (failures >= MAX_FAILURES) {
+      await ledger.factorStep(statements, row, 'revoke');
+      await ledger.emit(statements, 'factor.revoked', { ...aboutFactor(row), reason: 'too_many_failures' });
+      await ledger.emit(statements, 'access.blocked', { ...blocked, error_code: 'too_many_failures' });
+    }
+    return { isRight: false, failuresLeft: isDenied ? 0 : MAX_FAILURES - failures, ...(hint !== undefined && { hint }), fields };
+  }
+}

@@ -1,0 +1,54 @@
+/** How often something may be asked for: of one person, and of one route by everybody. Counted in memory; what is sent is counted in the store. */
+import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
+import { MusterError } from '../errors.ts';
+import type { Settings } from './settings.ts';
+
+const PERSON_SECONDS = 600;
+
+export type Limited = 'start' | 'proof';
+
+export interface Limits {
+  /**
+   * Counts a request of a person.
+   * @param onFirstRefusal called once in a window: a flood must not become a flood of events
+   * @throws MUSTER_RATE_LIMITED
+   */
+  person(what: Limited, user: string, onFirstRefusal: () => Promise<void>): Promise<void>;
+  /** Counts a request to a route. @throws MUSTER_RATE_LIMITED */
+  route(name: string): Promise<void>;
+}
+
+export function createLimits({
+  starts_per_user: starts,
+  proofs_per_user: proofs,
+  requests_per_route: requests,
+}: Settings['limits']): Limits {
+  const persons = {
+    start: new RateLimiterMemory({ points: starts, duration: PERSON_SECONDS }),
+    proof: new RateLimiterMemory({ points: proofs, duration: PERSON_SECONDS }),
+  };
+  const routes = new RateLimiterMemory({ points: requests, duration: 1 });
+  const refusal = ({ msBeforeNext }: RateLimiterRes) =>
+    new MusterError('MUSTER_RATE_LIMITED', 'too many requests for now; send this one again later', {
+      retryAfterSeconds: Math.max(1, Math.ceil(msBeforeNext / 1_000)),
+    });
+  return {
+    async person(what, user, onFirstRefusal) {
+      const limiter = persons[what];
+      try {
+        await limiter.consume(user);
+      } catch (error) {
+        if (!(error instanceof RateLimiterRes)) throw error;
+        if (error.consumedPoints === limiter.points + 1) await onFirstRefusal();
+        throw refusal(error);
+      }
+    },
+    async route(name) {
+      try {
+        await routes.consume(name);
+      } catch (error) {
+        throw error instanceof RateLimiterRes ? refusal(error) : error;
+      }
+    },
+  };
+}

@@ -1,0 +1,124 @@
+/** Sending codes: what may be sent now, what was, and what the events say of it. */
+import { MusterError } from '../errors.ts';
+import type { Channel, Message } from './factors/factor.ts';
+import { FACTORS, type FactorType } from './factors/index.ts';
+import { countryOf } from './factors/phone.ts';
+import type { Ledger } from './ledger.ts';
+import type { Delivery, Sent } from './providers/delivery.ts';
+import type { CoreEvent } from './records.ts';
+import { type Asked, reserve, settle } from './sends.ts';
+import type { Settings } from './settings.ts';
+import type { Statements } from './storage/storage.ts';
+import type { Vault } from './vault/vault.ts';
+import { wordsOf } from './words.ts';
+
+/** Messages for one challenge. */
+const MAX_SENDS = 5;
+/** The pause after the first; each later one is twice as long. */
+const FIRST_PAUSE_MS = 30_000;
+const DAY_MS = 86_400_000;
+
+interface About {
+  id: string;
+  user_id: string;
+  labels: string;
+}
+
+export type Sender = ReturnType<typeof createSender>;
+
+export interface SenderDeps {
+  delivery: Delivery;
+  settings: Settings;
+  ledger: Ledger;
+  vault: Vault;
+  newId: () => string;
+  now: () => number;
+}
+
+export function createSender({ delivery, settings, ledger, vault, newId, now }: SenderDeps) {
+  /** The channel itself, and what may stand in for it: of no less assurance, and allowed to the person. */
+  const channelsFor = (channel: Channel, allowed: ReadonlySet<FactorType>): Channel[] => {
+    const others = settings.fallback[channel] ?? [];
+    const keeps = (other: Channel) => allowed.has(other) && FACTORS[other].traits.assurance >= FACTORS[channel].traits.assurance;
+    return [channel, ...others.filter(keeps)].filter((each) => delivery.channels.has(each));
+  };
+
+  return {
+    offers: (channel: Channel): boolean => delivery.channels.has(channel),
+    mayNextAt: (sends: number, nowMs: number): number => nowMs + FIRST_PAUSE_MS * 2 ** (sends - 1),
+    /** @throws MUSTER_RATE_LIMITED before its time, or when there were enough */
+    assertMaySend({ sends, may_send_at: mayAt }: { sends: number; may_send_at: number }, nowMs: number): void {
+      if (sends >= MAX_SENDS)
+        throw new MusterError('MUSTER_RATE_LIMITED', `a code was sent ${MAX_SENDS} times already; start again, or take another factor`, {
+          retryAfterSeconds: DAY_MS / 1_000,
+        });
+      if (nowMs >= mayAt) return;
+      const seconds = Math.ceil((mayAt - nowMs) / 1_000);
+      throw new MusterError('MUSTER_RATE_LIMITED', `a code is on its way; another can be sent in ${seconds} s`, {
+        retryAfterSeconds: seconds,
+      });
+    },
+    /** @throws MUSTER_POLICY_REFUSED for a number of a country to which nothing is sent */
+    asked(message: Message, { id, user_id: user }: Pick<About, 'id' | 'user_id'>): Asked {
+      const country = message.channel === 'email' ? undefined : countryOf(message.to);
+      if (settings.countries && message.channel !== 'email' && !(country && settings.countries.includes(country)))
+        throw new MusterError('MUSTER_POLICY_REFUSED', 'codes are not sent to numbers of this country; take another factor');
+      const reserved = delivery.estimate([message.channel, ...(settings.fallback[message.channel] ?? [])]);
+      return { id: newId(), about: id, user, message, destination: vault.mark('destination', message.to), reserved };
+    },
+    /** @throws MUSTER_RATE_LIMITED */
+    reserve: (statements: Statements, asked: Asked) => reserve(statements, settings.limits.sends, asked, now()),
+
+    /** Hands the message to a provider; waits for no receipt. Never throws. */
+    async send({ id, message }: Asked, { labels }: About, allowed: ReadonlySet<FactorType>) {
+      const { region } = JSON.parse(labels) as { region?: string };
+      const { channel, to, code, number } = message;
+      const sent = await delivery.deliver({ id, channel, to, code, ...wordsOf(code, number) }, channelsFor(channel, allowed), region);
+      const failure = sent.tries.at(-1)?.failure;
+      return {
+        ...sent,
+        shown: sent.accepted && sent.accepted.channel !== channel ? { channel: sent.accepted.channel } : {},
+        cause: { error_class: failure?.errorClass ?? 'provider', error_code: failure?.code ?? 'no_provider' },
+      };
+    },
+
+    /** Writes down what became of a message: for the limits, and as events. */
+    async settle(statements: Statements, asked: Asked, { tries, accepted }: Sent, about: CoreEvent): Promise<void> {
+      await settle(statements, asked.id, accepted);
+      for (const [index, each] of tries.entries()) {
+        const where = { ...about, provider: each.provider, ...(each.region !== '' && { region: each.region }) };
+        if (index > 0)
+          await ledger.emit(
+            statements,
+            'provider.fallback',
+            { ...where, reason: `after ${tries[index - 1]?.provider}`, attributes: { channel: each.channel } },
+            each.atMs,
+          );
+        const outcome = each.failure
+          ? {
+              outcome: each.failure.code === 'timeout' ? 'timeout' : 'failure',
+              error_class: each.failure.errorClass,
+              error_code: each.failure.code,
+            }
+          : { outcome: 'success' };
+        const cost = { cost: each.cost, cost_currency: settings.currency };
+        await ledger.emit(
+          statements,
+          'provider.request',
+          {
+            ...where,
+            ...outcome,
+            ...cost,
+            duration_ms: Math.round(each.durationMs),
+            attributes: { send: asked.id, channel: each.channel },
+          },
+          each.atMs,
+        );
+      }
+    },
+    failure: (id: string) =>
+      new MusterError('MUSTER_PROVIDER_FAILED', 'the code could not be sent; try again, or take another factor', {
+        fields: { attempt_id: id },
+      }),
+  };
+}

@@ -1,0 +1,115 @@
+/** Messages that were asked for: each is written down before it is sent, so that no crash forgets what limits and spend caps count. */
+import { z } from 'zod';
+import { MusterError } from '../errors.ts';
+import type { Message } from './factors/factor.ts';
+import { prefixOf } from './factors/phone.ts';
+import type { Statements } from './storage/storage.ts';
+
+const count = (otherwise: number) => z.number().int().min(1).default(otherwise);
+const amount = (otherwise: number) => z.number().min(0).default(otherwise);
+
+/** Limits of what is sent; costs in the currency of the providers. */
+export const sendLimitsSchema = z.strictObject({
+  per_destination_in_10_minutes: count(5),
+  per_destination_per_day: count(10),
+  per_user_per_day: count(15),
+  /** Of numbers that begin alike: pumping shows there. */
+  per_prefix_per_hour: count(100),
+  spend_per_day: amount(100),
+  spend_per_prefix_per_day: amount(20),
+});
+export type SendLimits = z.infer<typeof sendLimitsSchema>;
+
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+const DAY_MS = 24 * HOUR_MS;
+/** What is older counts nowhere. */
+const KEPT_MS = 31 * DAY_MS;
+
+export interface Asked {
+  id: string;
+  about: string;
+  user: string;
+  message: Message;
+  /** Keyed hash of where it goes. */
+  destination: string;
+  /** What it may cost at most. */
+  reserved: number;
+}
+
+interface Limit {
+  column: 'destination' | 'user_id' | 'prefix' | undefined;
+  spanMs: number;
+  /** `messages`, or what they cost. */
+  max: number;
+  isSpend?: true;
+  told: string;
+}
+
+const limitsOf = (limits: SendLimits): Limit[] => [
+  { column: 'destination', spanMs: 10 * MINUTE_MS, max: limits.per_destination_in_10_minutes, told: 'to this number or address' },
+  { column: 'destination', spanMs: DAY_MS, max: limits.per_destination_per_day, told: 'to this number or address today' },
+  { column: 'user_id', spanMs: DAY_MS, max: limits.per_user_per_day, told: 'for this person today' },
+  { column: 'prefix', spanMs: HOUR_MS, max: limits.per_prefix_per_hour, told: 'to numbers like this one' },
+  { column: undefined, spanMs: DAY_MS, max: limits.spend_per_day, isSpend: true, told: 'today: what may be spent is spent' },
+  { column: 'prefix', spanMs: DAY_MS, max: limits.spend_per_prefix_per_day, isSpend: true, told: 'to numbers like this one today' },
+];
+
+/**
+ * Writes a message down that is about to be sent.
+ * @throws MUSTER_RATE_LIMITED with the time after which there is room again
+ */
+export async function reserve(statements: Statements, limits: SendLimits, asked: Asked, nowMs: number): Promise<void> {
+  const { message } = asked;
+  // An address of e-mail counts by its domain.
+  const prefix = message.channel === 'email' ? message.to.slice(message.to.lastIndexOf('@')) : prefixOf(message.to);
+  const values = { destination: asked.destination, user_id: asked.user, prefix };
+  for (const { column, spanMs, max, isSpend, told } of limitsOf(limits)) {
+    // Many people have one mail provider.
+    if (column === 'prefix' && message.channel === 'email') continue;
+    const what = isSpend ? 'COALESCE(SUM(cost), 0)' : 'COUNT(*)';
+    const where = column ? `${column} = ? AND at > ?` : 'at > ?';
+    const row = await statements.one<{ used: number; oldest: number | null }>(
+      `SELECT ${what} AS used, MIN(at) AS oldest FROM sends WHERE ${where} AND state <> 'refused'`,
+      ...(column ? [values[column]] : []),
+      nowMs - spanMs,
+    );
+    const next = Number(row?.used ?? 0) + (isSpend ? asked.reserved : 1);
+    if (next <= max) continue;
+    throw new MusterError('MUSTER_RATE_LIMITED', `too many codes were sent ${told}; take another factor, or try again later`, {
+      retryAfterSeconds: Math.max(1, Math.ceil(((row?.oldest ?? nowMs) + spanMs - nowMs) / 1_000)),
+    });
+  }
+  await statements.run('DELETE FROM sends WHERE at < ?', nowMs - KEPT_MS);
+  await statements.run(
+    `INSERT INTO sends (id, about, user_id, channel, destination, prefix, state, cost, at) VALUES (?, ?, ?, ?, ?, ?, 'asked', ?, ?)`,
+    asked.id,
+    asked.about,
+    asked.user,
+    message.channel,
+    asked.destination,
+    prefix,
+    asked.reserved,
+    nowMs,
+  );
+}
+
+/** How it ended: what a provider took is paid for, what none took is not. */
+export async function settle(
+  statements: Statements,
+  id: string,
+  sent: { provider: string; region: string; reference: string; cost: number } | undefined,
+): Promise<void> {
+  if (!sent) {
+    await statements.run(`UPDATE sends SET state = 'refused', cost = 0 WHERE id = ?`, id);
+    return;
+  }
+  await statements.run(
+    `UPDATE sends SET state = 'accepted', provider = ?, region = ?, reference = ?, cost = ? WHERE id = ?`,
+    sent.provider,
+    sent.region,
+    sent.reference,
+    sent.cost,
+    id,
+  );
+}

@@ -1,0 +1,119 @@
+/** Enrollment tokens: what the host application signs for a person who is logged in there, so that a browser may start one enrollment. */
+import { readFile } from 'node:fs/promises';
+import { createLocalJWKSet, errors, type JSONWebKeySet, jwtVerify } from 'jose';
+import { z } from 'zod';
+import { MusterError } from '../errors.ts';
+import { TIME_TO_LIVE_MS } from './lifecycle.ts';
+import type { Settings } from './settings.ts';
+import type { Statements } from './storage/storage.ts';
+
+const AUDIENCE = 'muster-core';
+/** Signatures alone: a key that could also make tokens has no place here. */
+const ALGORITHMS = ['ES256', 'ES384', 'EdDSA', 'Ed25519', 'PS256', 'RS256'];
+/** NIST SP 800-63B-4 section 4.1.2.2: ten minutes at most. */
+const MAX_LIFE_SECONDS = 600;
+/** Clocks of two machines. */
+const TOLERANCE_SECONDS = 5;
+/** RFC 8176: more than one factor was used to log in. */
+const STRONG_METHODS = ['mfa', 'hwk', 'swk'];
+
+const claims = z.object({
+  jti: z.string().min(16).max(128),
+  sub: z.string().min(1).max(320),
+  sid: z.string().min(1).max(256),
+  iat: z.number(),
+  exp: z.number(),
+  auth_time: z.number(),
+  amr: z.array(z.string()).default([]),
+});
+
+/** A token that is valid for this request. */
+export interface BoundToken {
+  id: string;
+  user: string;
+  /** Whether the person logged in with more than a password. */
+  isStrong: boolean;
+  /** Uses it up, for this enrollment. @throws MUSTER_TOKEN_USED */
+  use(statements: Statements, enrollmentId: string): Promise<void>;
+}
+
+export interface Tokens {
+  /**
+   * A token that starts an enrollment.
+   * @throws MUSTER_TOKEN_REFUSED
+   */
+  toStart(token: string): Promise<BoundToken>;
+  /** The id of a token that goes on with an enrollment: for as long as that may take. @throws MUSTER_TOKEN_REFUSED */
+  toGoOn(token: string): Promise<string>;
+}
+
+const refused = (why: string, cause?: unknown) => new MusterError('MUSTER_TOKEN_REFUSED', `the enrollment token ${why}`, { cause });
+
+/** Tokens of the issuer in the settings; without one, none is valid. @throws MUSTER_BAD_ARGUMENT when its keys cannot be read */
+export async function openTokens(settings: Settings['tokens'], now: () => number): Promise<Tokens> {
+  if (!settings) {
+    const none = async () => {
+      throw refused('cannot be checked: no issuer is configured (tokens in the settings of the core)');
+    };
+    return { toStart: none, toGoOn: none };
+  }
+  const keys = createLocalJWKSet(await readKeys(settings.jwks_file));
+  const check = async (token: string, toleranceSeconds: number) => {
+    const options = {
+      issuer: settings.issuer,
+      audience: AUDIENCE,
+      algorithms: ALGORITHMS,
+      currentDate: new Date(now()),
+      clockTolerance: toleranceSeconds,
+    };
+    try {
+      const { payload } = await jwtVerify(token, keys, options);
+      return claims.parse(payload);
+    } catch (error) {
+      if (error instanceof errors.JWTExpired) throw refused('has ended: go back to where you came from, and start again', error);
+      if (error instanceof z.ZodError) throw refused(`lacks ${error.issues[0]?.path.join('.')}, or it is not what it must be`, error);
+      throw refused('is not one of the configured issuer, or is damaged', error);
+    }
+  };
+  return {
+    async toStart(token) {
+      const { jti, sub, sid, iat, exp, auth_time: authTime, amr } = await check(token, TOLERANCE_SECONDS);
+      if (exp - iat > MAX_LIFE_SECONDS) throw refused(`is valid for more than ${MAX_LIFE_SECONDS} s`);
+      const age = now() / 1_000 - authTime;
+      if (age > settings.max_age_seconds + TOLERANCE_SECONDS) throw refused('is of a log-in that is too long ago: log in again');
+      if (age < -TOLERANCE_SECONDS) throw refused('is of a log-in that is yet to come: the clocks differ');
+      // Two tokens of one session are two; the same id in another session would be somebody's copy.
+      const id = `${sid}:${jti}`;
+      return {
+        id,
+        user: sub,
+        isStrong: amr.some((method) => STRONG_METHODS.includes(method)),
+        use: (statements, enrollmentId) => use(statements, id, enrollmentId, exp),
+      };
+    },
+    async toGoOn(token) {
+      const { sid, jti } = await check(token, TIME_TO_LIVE_MS / 1_000);
+      return `${sid}:${jti}`;
+    },
+  };
+}
+
+async function use(statements: Statements, id: string, enrollmentId: string, expiresAt: number): Promise<void> {
+  const used = await statements.run(
+    'INSERT INTO used_tokens (id, enrollment_id, expires_at) VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING',
+    id,
+    enrollmentId,
+    expiresAt * 1_000,
+  );
+  if (used !== 1) throw new MusterError('MUSTER_TOKEN_USED', 'this enrollment token has started an enrollment already: ask for a new one');
+}
+
+async function readKeys(path: string): Promise<JSONWebKeySet> {
+  try {
+    const keys = JSON.parse(await readFile(path, 'utf8')) as JSONWebKeySet;
+    if (keys.keys.length > 0 && keys.keys.every(({ kty, d }) => kty !== 'oct' && d === undefined)) return keys;
+  } catch (cause) {
+    throw new MusterError('MUSTER_BAD_ARGUMENT', `${path}: cannot be read as a JSON Web Key Set`, { cause });
+  }
+  throw new MusterError('MUSTER_BAD_ARGUMENT', `${path}: expected public keys, and no private or symmetric one`);
+}
