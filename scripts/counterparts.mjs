@@ -13,9 +13,11 @@ const PROGRAMS = {
   openssl: 'openssl',
   strace: 'strace',
   faketime: 'faketime',
+  postgres: 'postgresql',
 };
 
-const isMissing = (program) => spawnSync('sh', ['-c', `command -v ${program}`]).status !== 0;
+/** Debian keeps the server of PostgreSQL beside the path. */
+const isMissing = (program) => spawnSync('sh', ['-c', `command -v ${program} || ls /usr/lib/postgresql/*/bin/${program}`]).status !== 0;
 const missing = Object.keys(PROGRAMS).filter(isMissing);
 
 if (missing.length > 0) {

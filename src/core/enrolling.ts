@@ -19,7 +19,7 @@ import type { BoundToken } from './token.ts';
 import type { Vault } from './vault/vault.ts';
 
 /** Somebody else changed the same row so often while its secret was being opened: a client in a loop. */
-const MAX_TRIES = 5;
+const MAX_TRIES = 20;
 
 /** A new enrollment, or another challenge of one, with what is shown once. */
 export interface Started {

@@ -17,7 +17,7 @@ import type { Vault } from './vault/vault.ts';
 
 /** NIST SP 800-63B-4 section 3.2.2: at most a hundred failures in a row, and then the factor is of no use any more. */
 export const MAX_FAILURES = 100;
-const MAX_TRIES = 5;
+const MAX_TRIES = 20;
 const nothing = async () => {};
 
 /** How many ended with an account. */

@@ -11,6 +11,7 @@ const GROUPS = {
   openssl: 'TLS with certificates of servers and clients',
   strace: 'disks that are full or broken',
   faketime: 'clocks that jump',
+  postgres: 'the core on a real PostgreSQL',
   shared: 'real payloads of identity providers, and the second generator',
 } as const;
 

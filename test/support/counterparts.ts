@@ -2,6 +2,7 @@
 import { accessSync, constants, existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { postgresBin } from './postgres.ts';
 
 const isCi = process.env.CI === 'true';
 
@@ -28,6 +29,7 @@ const FOUND = {
   openssl: onPath('openssl'),
   strace: onPath('strace'),
   faketime: onPath('faketime'),
+  postgres: postgresBin(),
   /** Real payloads and other people's test data, beside the repository; none of it is committed. */
   shared: existsSync(join(shared, 'samples')) ? shared : undefined,
 };

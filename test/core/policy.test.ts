@@ -1,0 +1,310 @@
+/** Who may enroll what: rules, flags, step-up, tokens of the host application, limits. */
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { exportJWK, SignJWT } from 'jose';
+import { afterEach, describe, expect, test } from 'vitest';
+import { FACTOR_TYPES } from '../../src/core/factors/index.ts';
+import { bucketOf } from '../../src/core/policy/flags.ts';
+import { DEFAULT_RULES, decide, type Rule } from '../../src/core/policy/policy.ts';
+import { DEFAULT_SETTINGS, loadSettings, type Settings } from '../../src/core/settings.ts';
+import { beginTotp, type TestCore, testCore } from '../support/core.ts';
+
+const closing: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0)) await close();
+});
+async function core(settings: Partial<Settings> = {}): Promise<TestCore> {
+  const made = await testCore(settings);
+  closing.push(made.dispose);
+  return made;
+}
+const enroll = async (made: TestCore, user = 'ada@example.org') => {
+  const { id, code } = await beginTotp(made, user);
+  const result = await made.core.verify(id, undefined, { code: code() });
+  if (!result.isRight) throw new Error('refused');
+  return { factor: String(result.enrollment.factor_id), code };
+};
+const start = (made: TestCore, more: object = {}) =>
+  made.core.start({ user: 'ada@example.org', factor_type: 'totp', ...more } as never, undefined);
+
+describe('rules', () => {
+  const allowed = (rules: readonly Rule[], subject = {}) => [...decide(rules, subject).allowed].sort();
+
+  test('without any, everything is allowed to everybody but the telephone network and mail to the privileged', () => {
+    expect(allowed(DEFAULT_RULES)).toEqual([...FACTOR_TYPES].sort());
+    expect(allowed(DEFAULT_RULES, { tier: 'privileged' })).toEqual(['hardware_otp', 'hotp', 'push', 'recovery_code', 'totp']);
+  });
+
+  test('all that fit count, and the strictest word wins', () => {
+    const rules: Rule[] = [
+      { allowed: ['totp', 'push', 'sms'], max: { totp: 3 }, required: ['totp'] },
+      { when: { tier: ['vip'] }, forbidden: ['sms'], max: { totp: 1 }, step_up: true },
+      { when: { segment: ['retail'] }, max: { totp: 2 }, required: ['recovery_code'] },
+    ];
+    expect(allowed(rules)).toEqual(['push', 'sms', 'totp']);
+    expect(allowed(rules, { tier: 'vip' })).toEqual(['push', 'totp']);
+    const decision = decide(rules, { tier: 'vip', segment: 'retail' });
+    expect([decision.max('totp'), decision.max('push'), [...decision.required], decision.isStepUpRequired]).toEqual([
+      1,
+      5,
+      ['totp', 'recovery_code'],
+      true,
+    ]);
+    expect(decide(rules, {}).isStepUpRequired).toBe(false);
+  });
+
+  test('an assurance level leaves out what cannot reach it', () => {
+    expect(allowed([{ assurance: 2 }])).not.toContain('email');
+    expect(allowed([{ assurance: 3 }])).toEqual([]);
+  });
+});
+
+describe('a start', () => {
+  test('that the policy forbids is refused, told as blocked, and no attempt', async () => {
+    const made = await core();
+    await expect(start(made, { factor_type: 'sms', phone: '+31612345678', user_tier: 'privileged' })).rejects.toMatchObject({
+      code: 'MUSTER_POLICY_REFUSED',
+    });
+    expect(await made.events()).toEqual(['access.blocked']);
+  });
+
+  test('of one more than there may be is refused; to replace one is not', async () => {
+    const made = await core({ policy: [{ max: { totp: 1 } }] });
+    const { factor } = await enroll(made);
+    await expect(start(made)).rejects.toMatchObject({ code: 'MUSTER_POLICY_REFUSED' });
+    await expect(start(made, { replaces: 'another' })).rejects.toMatchObject({ code: 'MUSTER_NOT_FOUND' });
+    const { enrollment, challenge } = await start(made, { replaces: factor });
+    // Until the new one is proven, the old one is good.
+    expect(await made.core.holding.factorsOf('ada@example.org')).toMatchObject([{ id: factor, state: 'active' }]);
+    const { Secret, TOTP } = await import('otpauth');
+    const code = TOTP.generate({ secret: Secret.fromBase32(String(challenge.secret)), timestamp: made.nowMs });
+    expect(await made.core.verify(enrollment.id, undefined, { code })).toMatchObject({ isRight: true });
+    expect((await made.core.holding.factorsOf('ada@example.org')).map(({ state }) => state).sort()).toEqual(['active', 'revoked']);
+    expect(await made.eventsOf('factor.rotated')).toMatchObject([{ attributes: { replaced: factor } }]);
+  });
+
+  test('without a provider for its channel is refused, and is not offered', async () => {
+    const made = await core({ providers: [], policy: [{ required: ['sms', 'totp'] }] });
+    await expect(start(made, { factor_type: 'sms', phone: '+31612345678' })).rejects.toThrow(/no provider for sms/);
+    const options = await made.core.options({ user: 'ada@example.org' }, undefined);
+    expect(options.allowed.map(({ factor_type }) => factor_type)).not.toContain('sms');
+    // What nobody can enroll is not asked for.
+    expect(options).toMatchObject({ required: ['sms', 'totp'], missing: ['totp'] });
+  });
+
+  test('of a restricted factor comes with its warning', async () => {
+    const made = await core();
+    const { allowed } = await made.core.options({ user: 'ada' }, undefined);
+    for (const { factor_type, is_restricted, warning } of allowed)
+      expect([is_restricted, warning !== undefined], factor_type).toEqual(Array(2).fill(['sms', 'voice'].includes(factor_type)));
+  });
+
+  test('by somebody with a factor needs its proof, where the policy says so: right, theirs, and not used before', async () => {
+    const made = await core({ policy: [{ step_up: true }] });
+    const { factor, code } = await enroll(made);
+    const other = await enroll(made, 'eve@example.org');
+    await expect(start(made)).rejects.toMatchObject({ code: 'MUSTER_STEP_UP_REQUIRED' });
+    const setUpCode = { factor_id: factor, proof: { code: code() } };
+    made.nowMs += 60_000;
+    const wrong = [
+      { factor_id: factor, proof: { code: '000000' } },
+      setUpCode,
+      { factor_id: other.factor, proof: { code: other.code() } },
+      { factor_id: 'none', proof: { code: code() } },
+    ];
+    for (const step_up of wrong) await expect(start(made, { step_up })).rejects.toMatchObject({ code: 'MUSTER_STEP_UP_REQUIRED' });
+    await expect(start(made, { step_up: { factor_id: factor, proof: { code: code() } } })).resolves.toBeDefined();
+  });
+
+  test('of the last that is required is not undone by revoking it', async () => {
+    const made = await core({ policy: [{ required: ['totp'] }] });
+    const { factor } = await enroll(made);
+    await expect(made.core.holding.revoke(factor)).rejects.toMatchObject({ code: 'MUSTER_POLICY_REFUSED' });
+    await enroll(made);
+    await made.core.holding.revoke(factor);
+  });
+});
+
+describe('a roll-out', () => {
+  const people = Array.from({ length: 2_000 }, (_, index) => `person-${index}`);
+
+  test('reaches its share of people, and who is in stays in when it grows', () => {
+    const inside = (percent: number) => people.filter((user) => bucketOf('enroll-push', user) < percent);
+    for (const percent of [0, 5, 25, 100]) expect(Math.abs(inside(percent).length / people.length - percent / 100)).toBeLessThan(0.03);
+    expect(inside(5).every((user) => inside(25).includes(user))).toBe(true);
+    // Another flag draws anew: the same people are not the first each time.
+    expect(people.filter((user) => bucketOf('enroll-push', user) < 25 && bucketOf('enroll-totp', user) < 25).length).toBeLessThan(200);
+  });
+
+  test('keeps out those who are not in it yet, and says so', async () => {
+    const made = await core({ rollout: { totp: 0, hotp: 50 } });
+    await expect(start(made)).rejects.toThrow(/not offered to this person yet/);
+    const results = await Promise.all(
+      people
+        .slice(0, 40)
+        .map((user) =>
+          made.core.options({ user }, undefined).then(({ allowed }) => allowed.some(({ factor_type }) => factor_type === 'hotp')),
+        ),
+    );
+    expect(new Set(results)).toEqual(new Set([true, false]));
+  });
+});
+
+describe('an enrollment token', () => {
+  const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const stranger = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+
+  async function withTokens(more: Partial<Settings> = {}) {
+    const directory = await mkdtemp(join(tmpdir(), 'muster-jwks-'));
+    closing.push(() => rm(directory, { recursive: true, force: true }));
+    const jwks = join(directory, 'jwks.json');
+    await writeFile(jwks, JSON.stringify({ keys: [{ ...(await exportJWK(pair.publicKey)), alg: 'ES256', kid: 'a' }] }));
+    const made = await core({ tokens: { issuer: 'https://app.example.org', jwks_file: jwks, max_age_seconds: 300 }, ...more });
+    const now = () => Math.floor(made.nowMs / 1_000);
+    let ids = 0;
+    const token = (claims: object = {}, { key = pair.privateKey, alg = 'ES256' } = {}) =>
+      new SignJWT({
+        iss: 'https://app.example.org',
+        aud: 'muster-core',
+        sub: 'ada@example.org',
+        sid: 'session-1',
+        jti: `token-0000000000-${++ids}`,
+        iat: now(),
+        exp: now() + 120,
+        auth_time: now() - 10,
+        ...claims,
+      })
+        .setProtectedHeader({ alg, kid: 'a' })
+        .sign(key);
+    const begin = async (given: string) => made.core.start({ user: 'ada@example.org', factor_type: 'totp' }, given);
+    return { made, now, token, begin };
+  }
+  const REFUSED = { code: 'MUSTER_TOKEN_REFUSED' };
+
+  test('starts one enrollment, and goes on with that one alone', async () => {
+    const { token, begin, made } = await withTokens();
+    const [mine, other] = [await token(), await token()];
+    const { enrollment, challenge } = await begin(mine);
+    await expect(begin(mine)).rejects.toMatchObject({ code: 'MUSTER_TOKEN_USED' });
+    const foreign = await made.core.start({ user: 'ada@example.org', factor_type: 'hotp' }, other);
+    for (const refused of [
+      made.core.get(foreign.enrollment.id, mine),
+      made.core.verify(enrollment.id, other, { code: '000000' }),
+      made.core.cancel(enrollment.id, other),
+      made.core.otpauthUri(enrollment.id, other),
+    ])
+      await expect(refused).rejects.toMatchObject(REFUSED);
+    expect((await made.core.get(enrollment.id, mine)).state).toBe('pending');
+    // It may end while the person looks for the phone: what it began goes on.
+    made.nowMs += 300_000;
+    const { Secret, TOTP } = await import('otpauth');
+    const code = TOTP.generate({ secret: Secret.fromBase32(String(challenge.secret)), timestamp: made.nowMs });
+    expect(await made.core.verify(enrollment.id, mine, { code })).toMatchObject({ isRight: true });
+  });
+
+  test('is used up with the start or not at all', async () => {
+    const { token, made } = await withTokens({ policy: [{ max: { totp: 1 } }] });
+    await enroll(made);
+    const given = await token();
+    await expect(made.core.start({ user: 'ada@example.org', factor_type: 'totp' }, given)).rejects.toMatchObject({
+      code: 'MUSTER_POLICY_REFUSED',
+    });
+    await expect(made.core.start({ user: 'ada@example.org', factor_type: 'hotp' }, given)).resolves.toBeDefined();
+  });
+
+  test.each<[string, (now: number) => object]>([
+    ['of another person', () => ({ sub: 'eve@example.org' })],
+    ['that has ended', (now) => ({ iat: now - 200, exp: now - 60 })],
+    ['that lasts too long', (now) => ({ exp: now + 601 })],
+    ['of a log-in long ago', (now) => ({ auth_time: now - 400 })],
+    ['of a log-in to come', (now) => ({ auth_time: now + 60 })],
+    ['of another issuer', () => ({ iss: 'https://evil.example.org' })],
+    ['for somebody else', () => ({ aud: 'another' })],
+    ['without a session', () => ({ sid: undefined })],
+    ['with a guessable id', () => ({ jti: '1' })],
+  ])('%s is refused', async (_, claims) => {
+    const { token, begin, now, made } = await withTokens();
+    await expect(begin(await token(claims(now())))).rejects.toMatchObject(REFUSED);
+    expect(await made.events()).toEqual([]);
+  });
+
+  test('of another key, without a signature, or signed by the public key as a secret, is refused', async () => {
+    const { token, begin } = await withTokens();
+    const good = await token();
+    const none = `${Buffer.from('{"alg":"none"}').toString('base64url')}.${good.split('.')[1]}.`;
+    const confused = await new SignJWT({ sub: 'ada@example.org' })
+      .setProtectedHeader({ alg: 'HS256', kid: 'a' })
+      .sign(Buffer.from(JSON.stringify(await exportJWK(pair.publicKey))));
+    for (const bad of [await token({}, { key: stranger.privateKey }), none, confused, `${good}x`, 'a.b.c'])
+      await expect(begin(bad)).rejects.toMatchObject(REFUSED);
+  });
+
+  test('of a strong log-in is a step-up', async () => {
+    const { token, begin, made } = await withTokens({ policy: [{ step_up: true }] });
+    await enroll(made);
+    await expect(begin(await token({ amr: ['pwd'] }))).rejects.toMatchObject({ code: 'MUSTER_STEP_UP_REQUIRED' });
+    await expect(begin(await token({ amr: ['pwd', 'mfa'] }))).resolves.toBeDefined();
+  });
+});
+
+describe('limits', () => {
+  test('of starts and proofs of one person answer 429, and are told once', async () => {
+    const made = await core({ limits: { ...DEFAULT_SETTINGS.limits, starts_per_user: 3, proofs_per_user: 2 } });
+    const { id } = await beginTotp(made);
+    for (let i = 0; i < 2; i++) await made.core.verify(id, undefined, { code: '000000' });
+    for (let i = 0; i < 3; i++)
+      await expect(made.core.verify(id, undefined, { code: '000000' })).rejects.toMatchObject({
+        code: 'MUSTER_RATE_LIMITED',
+        retryAfterSeconds: expect.any(Number),
+      });
+    for (let i = 0; i < 2; i++) await beginTotp(made);
+    await expect(beginTotp(made)).rejects.toMatchObject({ code: 'MUSTER_RATE_LIMITED' });
+    await expect(beginTotp(made, 'ben')).resolves.toBeDefined();
+    expect((await made.eventsOf('access.rate_limited')).map(({ action }) => action)).toEqual(['enrollment.proof', 'enrollment.start']);
+  });
+});
+
+describe('the file of settings', () => {
+  const load = async (text: string) => {
+    const directory = await mkdtemp(join(tmpdir(), 'muster-settings-'));
+    closing.push(() => rm(directory, { recursive: true, force: true }));
+    const path = join(directory, 'core.yaml');
+    await writeFile(path, text);
+    return loadSettings(path);
+  };
+
+  test('has a default for everything', async () => {
+    expect(await load('')).toEqual(DEFAULT_SETTINGS);
+    expect(await load('rollout: { push: 25 }')).toEqual({ ...DEFAULT_SETTINGS, rollout: { push: 25 } });
+  });
+
+  test('that is wrong says in which line', async () => {
+    await expect(load('currency: EUR\nrollout:\n  pushh: 25\n')).rejects.toThrow(/core\.yaml:\d+: .*rollout/);
+    await expect(load('providers:\n  - kind: pigeon\n')).rejects.toThrow(/core\.yaml:2: providers\.0\.kind/);
+    await expect(load('policy: [')).rejects.toThrow(/core\.yaml:1/);
+    await expect(loadSettings('/nowhere.yaml')).rejects.toMatchObject({ code: 'MUSTER_NO_SUCH_FILE' });
+  });
+});
+
+describe('reconciliation', () => {
+  test('leaves one of what one person has twice: the active one that was used last', async () => {
+    const made = await core();
+    const first = await enroll(made);
+    const second = await enroll(made);
+    const third = await enroll(made, 'eve@example.org');
+    expect(await made.core.reconcile()).toBe(0);
+    // As merged stores leave it.
+    await made.storage.run(`UPDATE factors SET identity = 'same'`);
+    await made.storage.run('UPDATE factors SET used_at = 5 WHERE id = ?', second.factor);
+    expect(await made.core.reconcile()).toBe(1);
+    expect((await made.core.holding.factorsOf('ada@example.org')).map(({ id, state }) => [id, state])).toEqual([
+      [first.factor, 'revoked'],
+      [second.factor, 'active'],
+    ]);
+    expect(await made.core.holding.factorsOf('eve@example.org')).toMatchObject([{ id: third.factor, state: 'active' }]);
+    expect((await made.events()).slice(-2)).toEqual(['factor.duplicate_detected', 'factor.duplicate_resolved']);
+    expect(await made.core.reconcile()).toBe(0);
+  });
+});
