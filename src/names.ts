@@ -13,6 +13,8 @@ export const METRICS = {
   sliEvents: 'muster_sli_events_total',
   findingsOpen: 'muster_findings_open',
   pendingAttempts: 'muster_pending_attempts',
+  providerHealthy: 'muster_provider_healthy',
+  canarySuccess: 'muster_canary_success',
   apiRequestDuration: 'muster_api_request_duration_seconds',
   collectorEvents: 'muster_collector_events_total',
   collectorRequestDuration: 'muster_collector_request_duration_seconds',

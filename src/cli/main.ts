@@ -21,6 +21,7 @@ import { revealCommand } from './commands/reveal.ts';
 import { simulateCommand } from './commands/simulate.ts';
 import { sloCommand } from './commands/slo.ts';
 import { upCommand } from './commands/up.ts';
+import { vaultCommand } from './commands/vault.ts';
 import type { Context } from './context.ts';
 
 /** The registry of commands: one file each, one line here. */
@@ -37,6 +38,7 @@ const COMMANDS = [
   revealCommand,
   forgetCommand,
   pseudonymsCommand,
+  vaultCommand,
   keysCommand,
   auditCommand,
   backupCommand,

@@ -4,6 +4,7 @@ import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Intake } from '../collect/intake.ts';
 import type { Config } from '../config.ts';
+import { type Ask, type CanaryResult, canaryRound, createInbox, type Inbox } from '../core/canary.ts';
 import { type Core, createCore } from '../core/core.ts';
 import { flushOutbox } from '../core/outbox.ts';
 import { createFlags } from '../core/policy/flags.ts';
@@ -18,20 +19,25 @@ import { type FileKeys, openFileKeys } from '../core/vault/file-keys.ts';
 import { openVault, type Vault } from '../core/vault/vault.ts';
 import { MusterError } from '../errors.ts';
 import { FILES } from '../names.ts';
+import type { VaultControl } from '../serve/routes/vault.ts';
 import { repeat } from '../store/repeat.ts';
 import { coreStorageOf } from './core-storage.ts';
 
 const OUTBOX_EVERY_MS = 500;
 const EXPIRE_EVERY_MS = 5_000;
 const TIDY_EVERY_MS = 600_000;
+/** For one request of the canary. */
+const CANARY_MS = 15_000;
 /** An older key may still open kept answers, which last a day. */
 const KEY_KEPT_MS = 26 * 3_600_000;
 
 export interface RunningCore {
   core: Core;
   settings: Settings;
-  /** Makes a new key-encryption key, and seals everything under it. */
-  rotate(): Promise<{ key: string; done: number; left: number }>;
+  health: Core['health'];
+  /** What the canary found in its last round. */
+  canary: () => readonly CanaryResult[];
+  vault: VaultControl;
   /** Delivers what waits in the outbox, soon. */
   flush(): void;
   /** Delivers what still waits, and closes. */
@@ -47,6 +53,8 @@ export interface RunningCoreDeps {
   random: (bytes: number) => Buffer;
   deployment: string;
   qrSvg: (text: string) => Promise<string>;
+  /** The core's own API, and the secret of this process, for the canary. */
+  api: { url: string; token: string };
   /** A line for whoever looks at the terminal. */
   print: (line: string) => void;
   onProblem: (message: string) => void;
@@ -73,7 +81,9 @@ export async function openCore(deps: RunningCoreDeps): Promise<RunningCore> {
         core?.reportCircuit(state, provider, region).catch((error: unknown) => report(messageOf(error)));
       },
     });
+    const inbox = createInbox();
     core = createCore({
+      inbox,
       storage,
       vault,
       settings,
@@ -86,7 +96,7 @@ export async function openCore(deps: RunningCoreDeps): Promise<RunningCore> {
       qrSvg: deps.qrSvg,
       deployment: deps.deployment,
     });
-    return run({ core, storage, settings, keys, report, deliverTo: deps.intake, now });
+    return run({ core, storage, settings, keys, report, deliverTo: deps.intake, now, inbox, api: deps.api });
   } catch (error) {
     await storage.close();
     throw error;
@@ -101,10 +111,12 @@ interface Parts {
   report: (message: string) => void;
   deliverTo: Intake;
   now: () => number;
+  inbox: Inbox;
+  api: RunningCoreDeps['api'];
 }
 
 /** Starts what goes on behind a core. */
-function run({ core, storage, settings, keys, report, deliverTo, now }: Parts): RunningCore {
+function run({ core, storage, settings, keys, report, deliverTo, now, inbox, api }: Parts): RunningCore {
   const deliver = async () => {
     await flushOutbox(storage, async (events) => {
       const { rejected } = await deliverTo.accept(
@@ -125,17 +137,31 @@ function run({ core, storage, settings, keys, report, deliverTo, now }: Parts): 
     await core.reconcile();
     await retireKeys(core, keys, now());
   });
+  const canary = settings.canary && repeat(settings.canary.every_minutes * 60_000, report);
+  let sung: readonly CanaryResult[] = [];
+  canary?.start(async () => {
+    const deps = { ask: asking(api), inbox, newToken: core.canaryToken, now };
+    sung = await canaryRound(settings.canary?.factors, deps);
+    const failed = sung.filter(({ isGood }) => !isGood).map(({ factor, problem }) => `${factor}: ${problem}`);
+    if (failed.length > 0) throw new Error(`the canary failed: ${failed.join('; ')}`);
+  });
   return {
     core,
     settings,
-    async rotate() {
-      const key = await keys.rotate();
-      return { key, ...(await core.rewrap()) };
+    health: core.health,
+    canary: () => sung,
+    vault: {
+      status: () => ({ keys: keys.list() }),
+      async rotate() {
+        await keys.rotate();
+        return { ...(await core.rewrap()), keys: keys.list() };
+      },
     },
     flush: () => {
       delivering.once(deliver).catch((error: unknown) => report(messageOf(error)));
     },
     async close() {
+      await canary?.stop();
       await expiring.stop();
       await tidying.stop();
       await delivering.stop();
@@ -144,6 +170,19 @@ function run({ core, storage, settings, keys, report, deliverTo, now }: Parts): 
     },
   };
 }
+
+/** Asks the API as an application does. */
+const asking =
+  ({ url, token }: RunningCoreDeps['api']): Ask =>
+  async (method, path, body) => {
+    const response = await fetch(`${url}${path}`, {
+      method,
+      headers: { authorization: `Bearer ${token}`, ...(body && { 'content-type': 'application/json' }) },
+      ...(body && { body: JSON.stringify(body) }),
+      signal: AbortSignal.timeout(CANARY_MS),
+    });
+    return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+  };
 
 /** Forgets keys whose successor is old enough, once nothing is sealed under them. */
 async function retireKeys(core: Core, keys: FileKeys, nowMs: number): Promise<void> {

@@ -21,6 +21,7 @@ import { readOrCreateKey } from '../store/durable-files.ts';
 import { type Context, print } from './context.ts';
 import type { RunningCore } from './running-core.ts';
 import type { Services } from './services.ts';
+import type { Telemetry } from './telemetry.ts';
 
 /** Intake refuses while the loader is further behind than this. */
 const MAX_LAG_SECONDS = 10;
@@ -31,6 +32,7 @@ export interface Parts {
   evaluator?: Evaluator;
   coverage?: Coverage;
   core?: RunningCore;
+  telemetry?: Telemetry;
   ready?: Ready;
 }
 
@@ -110,6 +112,7 @@ export async function serve({ context, config, gate, parts, stream, metrics, ins
         version: context.version,
         traceUrl: config.traceUrl,
         now: context.now,
+        vault: () => parts.core?.vault,
         testAlerts: () => testAlerts(config, context, parts),
         backup: async (use) => {
           if (!parts.services) throw new MusterError('MUSTER_NOT_READY', 'the store is still starting; send this request again');

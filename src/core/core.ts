@@ -3,6 +3,7 @@ import { MusterError } from '../errors.ts';
 import { normalised } from '../privacy/identifier.ts';
 import { createAnswers } from './answers.ts';
 import type { VerifyResult } from './binding.ts';
+import type { Inbox } from './canary.ts';
 import { createEnrolling, type Started } from './enrolling.ts';
 import { importTokens } from './hardware.ts';
 import { createHolding, type Options, type UseResult } from './holding.ts';
@@ -11,7 +12,7 @@ import { createLimits, type Limited } from './limits.ts';
 import type { IsRolledOut } from './policy/flags.ts';
 import type { Delivery } from './providers/delivery.ts';
 import { reconcile } from './reconcile.ts';
-import { aboutEnrollment, type CoreEvent, type EnrollmentRow } from './records.ts';
+import { aboutEnrollment, aboutFactor, type CoreEvent, type EnrollmentRow, type FactorRow } from './records.ts';
 import type { HardwareTokens, StartRequest } from './requests.ts';
 import { rewrap } from './rewrap.ts';
 import { createSender } from './sending.ts';
@@ -23,6 +24,8 @@ import type { Vault } from './vault/vault.ts';
 /** Tokens are remembered for as long as one with the same id could still be valid. */
 const TOKENS_KEPT_MS = 86_400_000;
 
+const CANARY_SERIAL = 'canary-';
+
 export interface CoreDeps {
   storage: CoreStorage;
   vault: Vault;
@@ -30,6 +33,7 @@ export interface CoreDeps {
   delivery: Delivery;
   tokens: Tokens;
   isRolledOut: IsRolledOut;
+  inbox?: Inbox;
   now: () => number;
   random: (bytes: number) => Buffer;
   /** A new id, sortable by time. */
@@ -123,6 +127,15 @@ export function createCore(deps: CoreDeps) {
       return holding.use(id, body, inside);
     },
 
+    /** A hardware token for the canary. Returns its serial number. */
+    async canaryToken(secretHex: string): Promise<string> {
+      const serial = `${CANARY_SERIAL}${deps.newId()}`;
+      await importTokens(
+        [{ serial, kind: 'hotp', secret: { hex: secretHex }, algorithm: 'SHA1', digits: 6, period: 30, counter: 0 }],
+        deps,
+      );
+      return serial;
+    },
     importTokens: (rows: HardwareTokens) => importTokens(rows, deps),
     reconcile: () => reconcile({ storage, ledger }),
     rewrap: () => rewrap(deps),
@@ -130,13 +143,16 @@ export function createCore(deps: CoreDeps) {
     /** Takes away what is of no use any more. */
     async tidy(): Promise<void> {
       await answers.tidy();
+      await storage.run('DELETE FROM hardware_tokens WHERE serial LIKE ? AND imported_at < ?', `${CANARY_SERIAL}%`, now() - TOKENS_KEPT_MS);
       await storage.run('DELETE FROM used_tokens WHERE expires_at < ?', now() - TOKENS_KEPT_MS);
     },
 
-    /** What the events about an enrollment say, for whoever reports requests about it. */
+    /** What the events about an enrollment or a factor say, for whoever reports requests about it. */
     async labelsOf(id: string): Promise<CoreEvent | undefined> {
       const row = await storage.one<EnrollmentRow>('SELECT * FROM enrollments WHERE id = ?', id);
-      return row && aboutEnrollment(row);
+      if (row) return aboutEnrollment(row);
+      const factor = await storage.one<FactorRow>('SELECT * FROM factors WHERE id = ?', id);
+      return factor && aboutFactor(factor);
     },
     /** `traceparent` of the step that an answer about this belongs to. */
     async traceOf(id: string): Promise<string | null> {

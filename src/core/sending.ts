@@ -1,5 +1,6 @@
 /** Sending codes: what may be sent now, what was, and what the events say of it. */
 import { MusterError } from '../errors.ts';
+import type { Inbox } from './canary.ts';
 import type { Channel, Message } from './factors/factor.ts';
 import { FACTORS, type FactorType } from './factors/index.ts';
 import { countryOf } from './factors/phone.ts';
@@ -31,11 +32,15 @@ export interface SenderDeps {
   settings: Settings;
   ledger: Ledger;
   vault: Vault;
+  /** Of the canary, if there is one. */
+  inbox?: Inbox | undefined;
   newId: () => string;
   now: () => number;
 }
 
-export function createSender({ delivery, settings, ledger, vault, newId, now }: SenderDeps) {
+export function createSender({ delivery, settings, ledger, vault, inbox, newId, now }: SenderDeps) {
+  const isCaught = (message: Message, { labels }: Pick<About, 'labels'>): boolean =>
+    inbox?.takes(message, (JSON.parse(labels) as { traffic?: string }).traffic) === true;
   /** The channel itself, and what may stand in for it: of no less assurance, and allowed to the person. */
   const channelsFor = (channel: Channel, allowed: ReadonlySet<FactorType>): Channel[] => {
     const others = settings.fallback[channel] ?? [];
@@ -59,21 +64,28 @@ export function createSender({ delivery, settings, ledger, vault, newId, now }: 
       });
     },
     /** @throws MUSTER_POLICY_REFUSED for a number of a country to which nothing is sent */
-    asked(message: Message, { id, user_id: user }: Pick<About, 'id' | 'user_id'>): Asked {
+    asked(message: Message, about: About): Asked {
+      const { id, user_id: user } = about;
+      const isFree = isCaught(message, about);
       const country = message.channel === 'email' ? undefined : countryOf(message.to);
-      if (settings.countries && message.channel !== 'email' && !(country && settings.countries.includes(country)))
+      if (settings.countries && !isFree && message.channel !== 'email' && !(country && settings.countries.includes(country)))
         throw new MusterError('MUSTER_POLICY_REFUSED', 'codes are not sent to numbers of this country; take another factor');
       const reserved = delivery.estimate([message.channel, ...(settings.fallback[message.channel] ?? [])]);
-      return { id: newId(), about: id, user, message, destination: vault.mark('destination', message.to), reserved };
+      return { id: newId(), about: id, user, message, destination: vault.mark('destination', message.to), reserved, isFree };
     },
     /** @throws MUSTER_RATE_LIMITED */
-    reserve: (statements: Statements, asked: Asked) => reserve(statements, settings.limits.sends, asked, now()),
+    async reserve(statements: Statements, asked: Asked): Promise<void> {
+      if (!asked.isFree) await reserve(statements, settings.limits.sends, asked, now());
+    },
 
     /** Hands the message to a provider; waits for no receipt. Never throws. */
-    async send({ id, message }: Asked, { labels }: About, allowed: ReadonlySet<FactorType>) {
+    async send({ id, message, isFree }: Asked, { labels }: About, allowed: ReadonlySet<FactorType>) {
       const { region } = JSON.parse(labels) as { region?: string };
       const { channel, to, code, number } = message;
-      const sent = await delivery.deliver({ id, channel, to, code, ...wordsOf(code, number) }, channelsFor(channel, allowed), region);
+      if (isFree) inbox?.put(message);
+      const sent: Sent = isFree
+        ? { tries: [], accepted: { provider: 'canary', region: '', channel, reference: id, cost: 0 } }
+        : await delivery.deliver({ id, channel, to, code, ...wordsOf(code, number) }, channelsFor(channel, allowed), region);
       const failure = sent.tries.at(-1)?.failure;
       return {
         ...sent,

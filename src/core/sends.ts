@@ -35,6 +35,8 @@ export interface Asked {
   destination: string;
   /** What it may cost at most. */
   reserved: number;
+  /** The canary's own, which goes to nobody and counts nowhere. */
+  isFree: boolean;
 }
 
 interface Limit {

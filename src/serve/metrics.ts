@@ -11,6 +11,7 @@ import type { Evaluation } from '../slo/evaluator.ts';
 import { type Cause, causeName } from '../slo/explain.ts';
 import type { Slo } from '../slo/openslo.ts';
 import { type DiskUse, secondsUntilFull, type TableUse } from '../store/disk.ts';
+import { type CoreSource, showCore } from './core/metrics.ts';
 
 /** Gauges of the default set whose names break the naming rules of Prometheus; `promtool check metrics` refuses them. */
 const MISNAMED = ['nodejs_active_handles_total', 'nodejs_active_requests_total', 'nodejs_active_resources_total'];
@@ -52,6 +53,7 @@ export function createMetrics(deps: {
   /** Events of closed minutes since the process started. */
   lateEvents?: () => number;
   sizes?: SizeSources;
+  core?: () => CoreSource | undefined;
 }): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
@@ -167,6 +169,7 @@ export function createMetrics(deps: {
     },
   });
   if (deps.sizes) showSizes(registers, deps.sizes);
+  if (deps.core) showCore(registers, deps.core);
   const pending = new Gauge({
     name: METRICS.pendingAttempts,
     help: 'Attempts that have started and neither ended nor passed their deadline.',

@@ -86,6 +86,7 @@ async function up(context: Context, config: Config, isDemo: boolean): Promise<vo
   const metrics = createMetrics({
     lagSeconds: () => parts.services?.store.loader.lagSeconds() ?? 0,
     lateEvents: () => parts.services?.store.loader.stats().lateEvents ?? 0,
+    core: () => parts.core,
     openExposures: () => parts.services?.exposures.open() ?? 0,
     sizes: {
       disk: async () => (parts.services ? diskUse(dataDir) : undefined),
@@ -119,7 +120,7 @@ async function up(context: Context, config: Config, isDemo: boolean): Promise<vo
     endpoint = await clickHouseEndpoint(context, config, parts, onProblem);
     const start = async () => {
       try {
-        await open(parts, { context, config, keys, stream, metrics, onProblem, isDemo });
+        await open(parts, { context, config, keys, stream, metrics, onProblem, isDemo, instance, localUrl, token });
       } catch (error) {
         await close(parts);
         throw error;
@@ -141,8 +142,10 @@ async function up(context: Context, config: Config, isDemo: boolean): Promise<vo
     if (demoRun) background.push(demoRun.start({ services, url: localUrl, token, onFilled: () => evaluator.evaluate() }));
     await stopped;
   } finally {
-    delete parts.ready;
     stopping.abort();
+    // Before the server ends: the last spans may go there.
+    await parts.telemetry?.stop();
+    delete parts.ready;
     stream.close();
     for (const each of [...servers, endpoint?.server]) {
       each?.close();
@@ -196,9 +199,14 @@ async function untilReachable(
 /** Opens the parts in order; what is open when one fails is in `parts`, to be closed. */
 async function open(
   parts: Parts,
-  deps: Pick<Serving, 'context' | 'config' | 'stream' | 'metrics' | 'onProblem'> & { keys: KeyRegistry; isDemo: boolean },
+  deps: Pick<Serving, 'context' | 'config' | 'stream' | 'metrics' | 'onProblem' | 'instance'> & {
+    keys: KeyRegistry;
+    isDemo: boolean;
+    localUrl: string;
+    token: string;
+  },
 ): Promise<void> {
-  const { context, config, keys, stream, metrics, onProblem, isDemo } = deps;
+  const { context, config, keys, stream, metrics, onProblem, isDemo, instance, localUrl, token } = deps;
   const services = await openServices({
     config,
     keys,
@@ -247,7 +255,12 @@ async function open(
   });
   parts.evaluator = evaluator;
   // Only who starts the core waits for its code.
-  const { openCore } = await import('../running-core.ts');
+  const [{ openCore }, { startTelemetry }] = await Promise.all([import('../running-core.ts'), import('../telemetry.ts')]);
+  if (config.coreTraces !== 'none') {
+    const toOurselves = { collector: localUrl, headers: { authorization: `Bearer ${token}` } };
+    const where = config.coreTraces === undefined ? toOurselves : { collector: config.coreTraces, headers: {} };
+    parts.telemetry ??= startTelemetry({ ...where, version: context.version, instance, onProblem });
+  }
   parts.core = await openCore({
     config,
     ...(isDemo && { defaults: DEMO_CORE }),
@@ -257,6 +270,7 @@ async function open(
     deployment: context.version,
     qrSvg: (text) => qrToString(text, { type: 'svg', margin: 2 }),
     print: (line) => print(context, line),
+    api: { url: `${localUrl}/core/v1`, token },
     onProblem,
   });
   stream.seed(await storedEvents(store.read, context.now()));

@@ -22,6 +22,10 @@ const KEPT = [
   'messaging.destination.name',
   'peer.service',
   'error.type',
+  'muster.error_code',
+  'muster.provider',
+  'muster.region',
+  'muster.channel',
 ] as const;
 /** Attributes whose value must not stand in a name. */
 const PERSONAL = [

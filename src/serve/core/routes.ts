@@ -126,7 +126,7 @@ export function coreRoutes(deps: CoreRoutesDeps): Router {
     if (!core) return;
     try {
       const isRefused = route.operation === 'start' && (answer.status >= 500 || answer.status === 429);
-      const known = request.params.id ?? answer.body.attempt_id ?? answer.body.id;
+      const known = request.params.id ?? request.params.factor ?? answer.body.attempt_id ?? answer.body.id;
       const id =
         isRefused && answer.body.attempt_id === undefined ? await core.reportFailedStart(labelsOf(request), causeOf(answer)) : known;
       await core.reportRequest({

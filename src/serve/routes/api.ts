@@ -21,12 +21,14 @@ import { shownDashboard } from '../dashboards.ts';
 import { examine } from '../doctor.ts';
 import type { EventStream } from '../event-stream.ts';
 import { momentOf } from '../moments.ts';
+import { openApiDocument } from '../openapi/document.ts';
 import { type Fill, overviewOf } from '../overview.ts';
 import type { Ready } from '../ready.ts';
 import { listRunbooks, readRunbook } from '../runbooks.ts';
 import { keyRoutes } from './access.ts';
 import { peopleRoutes } from './people.ts';
 import { sloRoutes } from './slo.ts';
+import { type VaultControl, vaultRoutes } from './vault.ts';
 
 const MAX_IMPORT_BODY = '600mb';
 /** A panel's query ends after this. */
@@ -49,6 +51,8 @@ export interface ApiDeps {
   backup: (use: (stream: Readable) => Promise<void>) => Promise<void>;
   /** Sends a marked page and a marked ticket through every route. */
   testAlerts: () => Promise<TestedRoute[]>;
+  /** Of the core, once it is open. */
+  vault: () => VaultControl | undefined;
 }
 
 const MAX_QUERY_BODY = '1mb';
@@ -98,6 +102,10 @@ export function apiRoutes(deps: ApiDeps): Router {
 
   router.use(sloRoutes(ready, deps.now));
   router.use(peopleRoutes(ready));
+  router.use(vaultRoutes(ready, deps.vault));
+  router.get('/openapi.json', (_request, response) => {
+    response.json(openApiDocument(deps.version, deps.config.baseUrl));
+  });
   router.use(keyRoutes(ready));
 
   router.post('/query', express.json({ limit: MAX_QUERY_BODY }), async (request, response) => {

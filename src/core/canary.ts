@@ -1,0 +1,111 @@
+/** The synthetic canary: enrolls every factor on a schedule through the same API as everybody, and revokes it. Marked as synthetic, so no SLI counts it. */
+import { generateKeyPairSync, sign } from 'node:crypto';
+import { HOTP, Secret, TOTP } from 'otpauth';
+import type { Message } from './factors/factor.ts';
+import { FACTOR_TYPES, type FactorType } from './factors/index.ts';
+import { signedText } from './factors/push.ts';
+
+/** A number and an address that are the canary's: what goes there is caught, and sent to nobody. */
+const PHONE = '+31612345678';
+const domain = 'canary.muster.invalid';
+const SEED = Secret.fromHex('6d757374657263616e6172796d757374657263616e617279');
+
+/** What is on its way to the canary. */
+export interface Inbox {
+  /** Whether a message is for the canary, which alone reads it. */
+  takes(message: Message, traffic: string | undefined): boolean;
+  put(message: Message): void;
+  /** The last code for this address, once. */
+  code(to: string): string | undefined;
+}
+
+export function createInbox(): Inbox {
+  const codes = new Map<string, string>();
+  return {
+    takes: ({ to }, traffic) => traffic === 'synthetic' && (to === PHONE || to.endsWith(`@${domain}`)),
+    put: ({ channel, to, code }) => void codes.set(`${channel} ${to}`, code),
+    code(to) {
+      const code = codes.get(to);
+      codes.delete(to);
+      return code;
+    },
+  };
+}
+
+type Fields = Record<string, unknown>;
+/** Asks the API of the core. Returns status and body. */
+export type Ask = (method: 'GET' | 'POST' | 'DELETE', path: string, body?: Fields) => Promise<{ status: number; body: Fields }>;
+
+interface Device {
+  options: Fields;
+  prove: (challenge: Fields, about: { id: string; inbox: Inbox; nowMs: number }) => Fields;
+}
+
+const keys = generateKeyPairSync('ed25519');
+const address = `canary@${domain}`;
+
+/** What stands in for a person and a device, for each factor. */
+const DEVICES = {
+  totp: {
+    options: {},
+    prove: ({ secret }, { nowMs }) => ({ code: TOTP.generate({ secret: Secret.fromBase32(String(secret)), timestamp: nowMs }) }),
+  },
+  hotp: { options: {}, prove: ({ secret }) => ({ code: HOTP.generate({ secret: Secret.fromBase32(String(secret)), counter: 0 }) }) },
+  sms: { options: { phone: PHONE }, prove: (_, { inbox }) => ({ code: inbox.code(`sms ${PHONE}`) }) },
+  voice: { options: { phone: PHONE }, prove: (_, { inbox }) => ({ code: inbox.code(`voice ${PHONE}`) }) },
+  email: { options: { address }, prove: (_, { inbox }) => ({ code: inbox.code(`email ${address}`) }) },
+  push: {
+    options: { public_key: keys.publicKey.export({ format: 'der', type: 'spki' }).toString('base64url') },
+    prove: ({ number, nonce }, { id }) => ({
+      number,
+      signature: sign(null, signedText(id, String(number), String(nonce)), keys.privateKey).toString('base64url'),
+    }),
+  },
+  recovery_code: { options: {}, prove: ({ codes }) => ({ code: (codes as string[])[0] }) },
+  hardware_otp: { options: {}, prove: () => ({ code: HOTP.generate({ secret: SEED, counter: 0 }) }) },
+} as const satisfies Record<FactorType, Device>;
+
+export interface CanaryResult {
+  factor: FactorType;
+  isGood: boolean;
+  /** What went wrong, where. */
+  problem?: string;
+}
+
+export interface CanaryDeps {
+  ask: Ask;
+  inbox: Inbox;
+  /** Brings a hardware token in, which the canary then holds. Returns its serial number. */
+  newToken: (secretHex: string) => Promise<string>;
+  now: () => number;
+}
+
+/** One round: each of these factors that is offered at present, one after the other. */
+export async function canaryRound(factors: readonly FactorType[] = FACTOR_TYPES, deps: CanaryDeps): Promise<CanaryResult[]> {
+  const results: CanaryResult[] = [];
+  for (const factor of factors) {
+    const problem = await enrolls(factor, deps).catch((error: unknown) => (error instanceof Error ? error.message : String(error)));
+    if (problem !== NOT_OFFERED) results.push({ factor, isGood: problem === undefined, ...(problem !== undefined && { problem }) });
+  }
+  return results;
+}
+
+const NOT_OFFERED = 'not offered';
+
+/** What went wrong, or undefined. */
+async function enrolls(factor: FactorType, { ask, inbox, newToken, now }: CanaryDeps): Promise<string | undefined> {
+  const user = `canary-${factor.replaceAll('_', '-')}@${domain}`;
+  const offered = await ask('GET', `/enrollments/options?user=${encodeURIComponent(user)}`);
+  const allowed = (offered.body.allowed ?? []) as { factor_type: string }[];
+  if (offered.status === 200 && !allowed.some(({ factor_type: type }) => type === factor)) return NOT_OFFERED;
+  const device: Device = DEVICES[factor];
+  const options = factor === 'hardware_otp' ? { serial: await newToken(SEED.hex) } : device.options;
+  const started = await ask('POST', '/enrollments', { user, factor_type: factor, traffic: 'synthetic', channel: 'api', ...options });
+  if (started.status !== 201) return `start answered ${started.status} ${String(started.body.code ?? '')}`;
+  const id = String(started.body.id);
+  const proof = device.prove((started.body.challenge ?? {}) as Fields, { id, inbox, nowMs: now() });
+  const verified = await ask('POST', `/enrollments/${id}/verify`, proof);
+  if (verified.status !== 200) return `verify answered ${verified.status} ${String(verified.body.code ?? '')}`;
+  const revoked = await ask('DELETE', `/factors/${String(verified.body.factor_id)}`);
+  return revoked.status === 200 ? undefined : `revoke answered ${revoked.status} ${String(revoked.body.code ?? '')}`;
+}

@@ -1,0 +1,44 @@
+/** Routes of the core's key-encryption keys. */
+import express, { Router } from 'express';
+import { z } from 'zod';
+import { MusterError } from '../../errors.ts';
+import { parsed } from '../../parsed.ts';
+import { actorOf } from '../access/gate.ts';
+import type { Ready } from '../ready.ts';
+
+export interface VaultStatus {
+  /** Newest first: the first is in use. */
+  keys: { id: string; createdAt: string }[];
+}
+
+export interface VaultRotation extends VaultStatus {
+  /** Records that were sealed anew. */
+  done: number;
+  /** Those that changed meanwhile: they follow with the next change, or the next round. */
+  left: number;
+}
+
+export interface VaultControl {
+  status(): VaultStatus;
+  rotate(): Promise<VaultRotation>;
+}
+
+const body = z.strictObject({ actor: z.string().max(200).default('') });
+
+export function vaultRoutes(ready: () => Ready, vault: () => VaultControl | undefined): Router {
+  const router = Router();
+  const opened = (): VaultControl => {
+    const control = vault();
+    if (control) return control;
+    throw new MusterError('MUSTER_NOT_READY', 'the core is still starting; send this request again');
+  };
+  router.get('/vault', (_request, response) => {
+    response.json(opened().status());
+  });
+  router.post('/vault/rotate', express.json({ limit: '16kb' }), async (request, response) => {
+    const { actor } = parsed(body, request.body);
+    await ready().people.audited(actorOf(response, actor), 'vault.rotate', 'key-encryption key');
+    response.json(await opened().rotate());
+  });
+  return router;
+}
