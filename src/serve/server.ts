@@ -21,7 +21,18 @@ import { type HostCheck, hostCheck } from './same-host.ts';
 
 const WEB = fileURLToPath(new URL('../../web/dist/', import.meta.url));
 /** Pages of the web UI; each is the one document. */
-const PAGES = ['/', '/login', '/overview', '/slos', '/slos/:name', '/attempts/:id', '/dashboards/:name', '/runbooks', '/runbooks/:name'];
+const PAGES = [
+  '/',
+  '/login',
+  '/enroll',
+  '/overview',
+  '/slos',
+  '/slos/:name',
+  '/attempts/:id',
+  '/dashboards/:name',
+  '/runbooks',
+  '/runbooks/:name',
+];
 
 export interface ServerDeps {
   intake: Omit<AdmissionDeps, 'enter'> & Omit<OtlpDeps, 'admit'>;

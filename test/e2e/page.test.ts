@@ -1,41 +1,25 @@
 /** The pages in a real browser: figures, themes, widths, keyboard, live events, and no accessibility violation. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type BrowserContext, chromium, type Page } from 'playwright-core';
+import type { BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { have, pathOf } from '../support/counterparts.ts';
+import { openBrowser, violations } from '../support/browser.ts';
+import { have } from '../support/counterparts.ts';
 import { type Running, removeData, runMuster, startMuster, temporaryData } from '../support/process.ts';
-
-const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
-/** The browser asks nobody but us. */
-const FLAGS = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
 
 describe.runIf(have('chromium'))('the page', () => {
   let muster: Running;
-  let profile: string;
+  let opened: Awaited<ReturnType<typeof openBrowser>>;
   let browser: BrowserContext;
   beforeAll(async () => {
     muster = await startMuster(await temporaryData(), '--demo');
-    profile = await mkdtemp(join(tmpdir(), 'muster-browser-'));
-    browser = await chromium.launchPersistentContext(profile, { executablePath: pathOf('chromium'), args: FLAGS, headless: true });
-    await browser.addInitScript({ path: AXE });
+    opened = await openBrowser();
+    browser = opened.browser;
   });
   afterAll(async () => {
-    await browser?.close();
+    await opened?.close();
     await muster?.stop();
     await removeData(muster.dataDir);
-    await rm(profile, { recursive: true, force: true });
   });
 
   async function firstFailed(): Promise<string> {
@@ -228,9 +212,7 @@ describe.runIf(have('chromium'))('the page', () => {
       .waitFor();
     expect(await page.evaluate('document.documentElement.dataset.theme')).toBe(theme);
     expect(await page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth')).toBe(0);
-    const violations = await page.evaluate(`axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] })
-      .then(({ violations }) => violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html.slice(0, 120))]))`);
-    expect(violations).toEqual([]);
+    expect(await violations(page)).toEqual([]);
     expect(problems).toEqual([]);
     if (process.env.MUSTER_SCREENSHOT)
       await page.screenshot({

@@ -6,6 +6,7 @@ POST /login open
 POST /logout open
 GET / open
 GET /login open
+GET /enroll open
 GET /overview open
 GET /slos open
 GET /slos/:name open

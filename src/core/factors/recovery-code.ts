@@ -7,7 +7,8 @@ import type { Factor, Kept } from './factor.ts';
 const CODES = 10;
 /** NIST SP 800-63B-4 section 3.1.2.2 and ASVS 6.5.2: from 112 bits on a plain approved hash is enough. */
 const CODE_BYTES = 16;
-const GROUP = /.{1,5}/g;
+/** The last group takes what would be left over. */
+const GROUP = /.{5}(?=.{5})/g;
 
 export interface RecoveryKept extends Kept {
   pepper: number;
@@ -23,7 +24,7 @@ export const recoveryCode: Factor<Record<string, never>, z.infer<typeof codeProo
     const codes = Array.from({ length: CODES }, () => new Secret({ buffer: Uint8Array.from(random(CODE_BYTES)).buffer }).base32);
     const made = codes.map((code) => vault.pepper(code));
     const kept: RecoveryKept = { pepper: made[0]?.version ?? 0, digests: made.map(({ digest }) => digest) };
-    return { kept, shown: { codes: codes.map((code) => (code.match(GROUP) ?? []).join('-')) } };
+    return { kept, shown: { codes: codes.map((code) => code.replace(GROUP, '$&-')) } };
   },
   verify(kept, { code }, { vault }) {
     const { pepper, digests } = kept as RecoveryKept;

@@ -153,7 +153,7 @@ function verifiedAnswer(result: VerifyResult): Answer {
   const extra = { ...fields, attempts_left: attemptsLeft };
   if (reason === 'ended') return problemAnswer('MUSTER_CONFLICT', hint ?? 'the enrollment has ended; start a new one', extra);
   const said =
-    reason === 'failed' ? 'the proof is wrong, and the enrollment has failed: start a new one' : 'the proof is wrong, or was used before';
+    reason === 'failed' ? 'the code is wrong, and the enrollment has failed: start a new one' : 'the code is wrong, or was used before';
   return problemAnswer('MUSTER_WRONG_PROOF', hint === undefined ? said : `${said}; ${hint}`, extra);
 }
 

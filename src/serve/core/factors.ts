@@ -142,7 +142,7 @@ export const factorRoutes: readonly CoreRoute[] = [
 
 function usedAnswer(id: string, result: UseResult): Answer {
   if (result.isRight) return ok({ id, verified: true, ...result.fields });
-  const said = 'the proof is wrong, or was used before';
+  const said = 'the code is wrong, or was used before';
   const detail = result.hint === undefined ? said : `${said}; ${result.hint}`;
   return problemAnswer('MUSTER_WRONG_PROOF', detail, { ...result.fields, failures_left: result.failuresLeft });
 }

@@ -1,0 +1,144 @@
+/** The second step: what is shown once, and the proof. */
+import { type SubmitEvent, useRef, useState } from 'react';
+import { ask, type Enrollment, Refusal } from './core-api.ts';
+import type { Device } from './device.ts';
+import type { Words } from './words.ts';
+
+interface Props {
+  words: Words;
+  language: string;
+  token: string | undefined;
+  enrollment: Enrollment;
+  device: Device | undefined;
+  onDone: (codesLeft: number | undefined) => void;
+  onBack: () => void;
+}
+
+const SENT = new Set(['sms', 'voice', 'email', 'push']);
+const inFours = (secret: string) => secret.match(/.{1,4}/g)?.join(' ') ?? secret;
+
+export function Prove({ words, language, token, enrollment, device, onDone, onBack }: Props) {
+  const { id, factor_type: factor } = enrollment;
+  const [challenge, setChallenge] = useState(enrollment.challenge);
+  const [problem, setProblem] = useState<{ text: string; isFinal: boolean }>();
+  const [isSending, setSending] = useState(false);
+  const input = useRef<HTMLInputElement>(null);
+  const until = new Intl.DateTimeFormat(language, { timeStyle: 'short' }).format(new Date(enrollment.expires_at));
+
+  const attempt = async (work: () => Promise<void>) => {
+    setSending(true);
+    setProblem(undefined);
+    try {
+      await work();
+    } catch (error) {
+      const refusal = error instanceof Refusal ? error : undefined;
+      const left = refusal?.triesLeft ? ` ${words.triesLeft(refusal.triesLeft)}` : '';
+      setProblem({ text: `${error instanceof Error ? error.message : String(error)}${left}`, isFinal: refusal?.isFinal === true });
+      input.current?.select();
+    } finally {
+      setSending(false);
+    }
+  };
+  const submit = (event: SubmitEvent<HTMLFormElement>) => {
+    event.preventDefault();
+    const said = String(new FormData(event.currentTarget).get('proof') ?? '').trim();
+    return attempt(async () => {
+      const body = device ? { number: said, signature: await device.sign(id, said, challenge.nonce ?? '') } : { code: said };
+      const active = await ask<Enrollment>('POST', `/enrollments/${id}/verify`, { token, body, attempt: crypto.randomUUID() });
+      onDone(active.codes_left);
+    });
+  };
+  const resend = () =>
+    attempt(async () => {
+      const { challenge: next } = await ask<Enrollment>('POST', `/enrollments/${id}/resend`, {
+        token,
+        body: {},
+        attempt: crypto.randomUUID(),
+      });
+      setChallenge(next);
+      input.current?.focus();
+    });
+
+  return (
+    <form onSubmit={submit}>
+      {challenge.sent_to !== undefined && <p role="status">{words.sentTo(challenge.sent_to)}</p>}
+      {(challenge.code_number ?? 1) > 1 && <p className="quiet">{words.codeNumber(challenge.code_number ?? 1)}</p>}
+      {challenge.codes && (
+        <>
+          <p>{words.keepCodes}</p>
+          <ol className="codes">
+            {challenge.codes.map((code) => (
+              <li key={code}>
+                <code>{code}</code>
+              </li>
+            ))}
+          </ol>
+        </>
+      )}
+      <p>{words.factors[factor].how}</p>
+      {challenge.qr_svg !== undefined && (
+        <>
+          <img
+            className="qr"
+            src={`data:image/svg+xml;utf8,${encodeURIComponent(challenge.qr_svg)}`}
+            alt={words.qr}
+            width={232}
+            height={232}
+          />
+          <details>
+            <summary>{words.secret}</summary>
+            <code className="secret">{inFours(challenge.secret ?? '')}</code>
+          </details>
+        </>
+      )}
+      {challenge.number !== undefined && (
+        <>
+          <p className="quiet">{words.device}</p>
+          <dl>
+            <dt>{words.number}</dt>
+            <dd>{challenge.number}</dd>
+          </dl>
+        </>
+      )}
+      <label htmlFor="proof">{device ? words.typeNumber : words.code}</label>
+      <input
+        ref={input}
+        id="proof"
+        name="proof"
+        required
+        autoComplete="one-time-code"
+        inputMode={factor === 'recovery_code' ? 'text' : 'numeric'}
+        maxLength={64}
+        aria-invalid={problem !== undefined}
+        aria-describedby="problem until"
+      />
+      <p id="problem" role="alert" className="problem">
+        {problem?.text ?? ''}
+      </p>
+      <p id="until" className="quiet">
+        {words.untilTime(until)}
+      </p>
+      <div className="actions">
+        {problem?.isFinal ? (
+          <button type="button" className="button primary" onClick={onBack}>
+            {words.again}
+          </button>
+        ) : (
+          <button type="submit" className="button primary" disabled={isSending}>
+            {words.confirm}
+          </button>
+        )}
+        {SENT.has(factor) && !problem?.isFinal && (
+          <button type="button" className="button" onClick={resend} disabled={isSending}>
+            {device ? words.renew : words.resend}
+          </button>
+        )}
+        {!problem?.isFinal && (
+          <button type="button" className="button" onClick={onBack}>
+            {words.back}
+          </button>
+        )}
+      </div>
+    </form>
+  );
+}
