@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { eraseFromCore } from '../../src/cli/core-storage.ts';
 import { flushOutbox } from '../../src/core/outbox.ts';
 import type { StorageOptions } from '../../src/core/storage/open.ts';
 import { isTaken } from '../../src/core/storage/unique.ts';
@@ -138,6 +139,25 @@ describe.each(['sqlite', 'postgres'] as const)('%s', (kind) => {
     expect(await flushOutbox(made.storage, deliver)).toBe(4);
     expect(taken).toEqual(['enrollment.started', 'enrollment.challenge_issued', 'enrollment.started', 'enrollment.challenge_issued']);
     expect(await count('outbox')).toBe(0);
+  });
+
+  test.runIf(runs)('who is forgotten is gone from every table, and nobody else', async () => {
+    for (const user of ['ada@example.org', 'ben']) {
+      const { id, code } = await beginTotp(made, user);
+      await made.core.verify(id, undefined, { code: code() }, (statements, result) =>
+        made.core.answers.keep(statements, { principal: '', key: user, fingerprint: '' }, { status: 200, body: { ...result } }, id),
+      );
+      await made.core.start({ user, factor_type: 'sms', phone: '+31612345678' }, undefined);
+    }
+    const where = storage.kind === 'sqlite' ? {} : { coreDatabaseUrl: storage.url };
+    // As the command does it, beside the core that runs.
+    const { rows, spellings } = await eraseFromCore({ dataDir: directory, ...where }, ' ADA@Example.org ');
+    expect([rows > 5, spellings]).toEqual([true, ['ada@example.org']]);
+    for (const table of ['people', 'enrollments', 'factors', 'sends', 'kept_answers', 'outbox']) {
+      const left = JSON.stringify(await made.storage.all(`SELECT * FROM ${table}`));
+      expect([table, left.includes('ada@example.org'), left.length > 2]).toEqual([table, false, true]);
+    }
+    expect(await eraseFromCore({ dataDir: directory, ...where }, 'ada@example.org')).toEqual({ rows: 0, spellings: [] });
   });
 
   test.runIf(runs)(

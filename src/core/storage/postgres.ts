@@ -55,8 +55,9 @@ export async function openPostgres(url: string): Promise<CoreStorage> {
     types: parsers as typeof types,
     application_name: 'muster-core',
   });
-  // A connection that breaks while nobody uses it is replaced by the pool; without a listener it would end the process.
+  // A connection that breaks is replaced by the pool, and whoever used it is told by their statement; without listeners it would end the process.
   pool.on('error', () => {});
+  pool.on('connect', (client) => client.on('error', () => {}));
 
   const storage: CoreStorage = {
     ...reachable(of(pool)),
