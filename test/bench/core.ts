@@ -80,7 +80,15 @@ async function round({ url, pid }: Target, from: number, count: number) {
   );
   const seconds = (performance.now() - startMs) / 1_000;
   const after = await usage(pid);
-  return { perSecond: count / seconds, cpuMs: ((after.cpuSeconds - before.cpuSeconds) * 1_000) / count, peakMb: after.peakMb, times };
+  const metrics = await (await fetch(`${url}/metrics`)).text();
+  const heapMb = Number(/^nodejs_heap_size_used_bytes (\S+)/m.exec(metrics)?.[1] ?? Number.NaN) / 1e6;
+  return {
+    perSecond: count / seconds,
+    cpuMs: ((after.cpuSeconds - before.cpuSeconds) * 1_000) / count,
+    peakMb: after.peakMb,
+    heapMb,
+    times,
+  };
 }
 
 console.log(
@@ -95,7 +103,7 @@ await withMuster(async (target) => {
     bare.push(await bareCommits());
     rounds.push(await round(target, 1_000 + i * each, each));
     console.log(
-      `  round ${i + 1}: ${rounds[i]?.perSecond.toFixed(0)} enrollments/s, ${bare[i]?.toFixed(0)} bare commits/s, ${rounds[i]?.peakMb.toFixed(0)} MB, load average ${loadavg()[0]?.toFixed(1)}`,
+      `  round ${i + 1}: ${rounds[i]?.perSecond.toFixed(0)} enrollments/s, ${bare[i]?.toFixed(0)} bare commits/s, ${rounds[i]?.peakMb.toFixed(0)} MB (heap ${rounds[i]?.heapMb.toFixed(0)}), load average ${loadavg()[0]?.toFixed(1)}`,
     );
   }
   const of = (pick: (measured: (typeof rounds)[number]) => number) => rounds.map(pick);
