@@ -15,7 +15,7 @@ export interface Problem {
 
 /** Its body, for the OpenAPI document. */
 export const problemBody = z.looseObject({
-  type: z.literal('about:blank'),
+  type: z.string().describe('urn:muster:problem: and the code in small letters'),
   title: z.string(),
   status: z.number().int(),
   code: z.string().describe('MUSTER_…; docs/errors.md lists them'),
@@ -27,16 +27,26 @@ export function problemOf(error: unknown, onDefect: (message: string) => void): 
   const known = error instanceof MusterError ? error : fromExpress(error);
   const requestId = randomUUID();
   if (!known) onDefect(`request ${requestId} failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
-  const { code, message, kind, fields, retryAfterSeconds } =
+  const told =
     known ?? new MusterError('MUSTER_INTERNAL', `something went wrong inside Muster; its log has the details under request ${requestId}`);
+  const { kind, retryAfterSeconds } = told;
   return {
     status: kind.status,
     headers: {
       ...(kind.retryable && { 'retry-after': String(retryAfterSeconds ?? RETRY_AFTER_SECONDS) }),
       ...(kind.status === 401 && { 'www-authenticate': 'Bearer' }),
     },
-    body: { ...fields, type: 'about:blank', title: kind.meaning, status: kind.status, code, detail: message },
+    body: { ...bodyOf(told), ...(!known && { instance: `urn:uuid:${requestId}` }) },
   };
+}
+
+/** The members of RFC 9457 section 3.1, with our code; what is beside them never takes their place. */
+export function bodyOf({ code, message, kind, fields }: MusterError): Record<string, unknown> {
+  const type = `urn:muster:problem:${code
+    .replace(/^MUSTER_/, '')
+    .toLowerCase()
+    .replaceAll('_', '-')}`;
+  return { ...fields, type, title: kind.meaning, status: kind.status, code, detail: message };
 }
 
 /** Body parsers of Express raise errors of their own. */

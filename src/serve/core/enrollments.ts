@@ -7,7 +7,7 @@ import { FACTOR_TYPES } from '../../core/factors/index.ts';
 import { startSchema, userSchema } from '../../core/requests.ts';
 import { MusterError } from '../../errors.ts';
 import { parsed } from '../../parsed.ts';
-import { problemBody } from '../problem.ts';
+import { bodyOf, problemBody } from '../problem.ts';
 import { type CoreRoute, param } from './route.ts';
 
 const factorType = z.enum(FACTOR_TYPES);
@@ -159,6 +159,6 @@ function verifiedAnswer(result: VerifyResult): Answer {
 
 /** An answer that is a problem, and yet one that was decided: kept for its Idempotency-Key like any other. */
 export function problemAnswer(code: 'MUSTER_CONFLICT' | 'MUSTER_WRONG_PROOF', detail: string, extra: Record<string, unknown>): Answer {
-  const { kind } = new MusterError(code, detail);
-  return { status: kind.status, body: { ...extra, type: 'about:blank', title: kind.meaning, status: kind.status, code, detail } };
+  const error = new MusterError(code, detail, { fields: extra });
+  return { status: error.kind.status, body: bodyOf(error) };
 }

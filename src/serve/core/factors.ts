@@ -91,6 +91,8 @@ export const factorRoutes: readonly CoreRoute[] = [
     answers: { 200: ['revoked', factorState] },
     async work(asked) {
       const id = param(asked, 'factor');
+      // Whose key it was; without keys everybody is the application itself.
+      if (asked.actor !== undefined) await asked.audit('factor.revoke', id, {});
       await asked.core.holding.revoke(id);
       return ok({ id, state: 'revoked' });
     },
