@@ -26,8 +26,6 @@ export interface Proof {
   /** Of the enrollment; empty once it has ended. */
   kept: Kept;
   proof: Kept;
-  /** Of the person, now. */
-  epoch: number;
 }
 
 export const duplicate = (type: FactorType) =>
@@ -49,14 +47,9 @@ export function createBinding({ vault, ledger, now, random, newId }: BindingDeps
 
   return {
     /** To be called under the lock of the person, with the row as it is there. @throws MUSTER_CONFLICT */
-    async proven(statements: Statements, row: EnrollmentRow, { kept, proof, epoch }: Proof): Promise<VerifyResult> {
+    async proven(statements: Statements, row: EnrollmentRow, { kept, proof }: Proof): Promise<VerifyResult> {
       if (row.state === 'active' && row.factor_id !== null) return again(statements, row, row.factor_id, { kept, proof });
       if (row.state !== 'pending') return ENDED;
-      // A reset between start and proof: what was begun before it must not be bound after it.
-      if (epoch !== row.epoch) {
-        await ledger.cancelOpen(statements, [row], 'reset');
-        return ENDED;
-      }
       const verdict = FACTORS[row.factor_type].verify(kept, proof, around(row), 'bind');
       return verdict.isRight ? bind(statements, row, verdict.kept, proof) : refuse(statements, row, verdict);
     },
@@ -134,12 +127,7 @@ export function createBinding({ vault, ledger, now, random, newId }: BindingDeps
   }
 
   /** The same proof again only repeats the answer; it proves nothing new (RFC 6238 section 5.2: a code is accepted once). */
-  async function again(
-    statements: Statements,
-    row: EnrollmentRow,
-    factorId: string,
-    { kept, proof }: Omit<Proof, 'epoch'>,
-  ): Promise<VerifyResult> {
+  async function again(statements: Statements, row: EnrollmentRow, factorId: string, { kept, proof }: Proof): Promise<VerifyResult> {
     const { state } = await ledger.factor(statements, factorId);
     if (state !== 'active' || kept.mark !== markOf(factorId, proof))
       throw new MusterError('MUSTER_CONFLICT', 'the enrollment is already complete');

@@ -66,6 +66,7 @@ export function createEnrolling(deps: EnrollingDeps) {
      */
     async start(request: StartRequest, token: BoundToken | undefined, inside: Inside<Started> = nothing): Promise<Started> {
       const user = normalised(request.user);
+      const epoch = await ledger.epochOf(user);
       const decision = decide(settings.policy, { tier: request.user_tier, segment: request.segment });
       await assertOffered(request, user, decision);
       await assertSteppedUp(request, user, decision, token);
@@ -75,7 +76,9 @@ export function createEnrolling(deps: EnrollingDeps) {
       const started: Started = { enrollment: enrollmentView(row), challenge: await shownOf(begun) };
       const asked = begun.message && sender.asked(begun.message, row);
       await storage.transaction(async (statements) => {
-        row.epoch = await ledger.lock(statements, user);
+        // A reset while it was decided: what was allowed before is to be asked for anew.
+        if ((await ledger.lock(statements, user)) !== epoch)
+          throw new MusterError('MUSTER_CONFLICT', 'the factors of this person were reset at this moment; start again');
         if (token) await token.use(statements, id);
         const identity = identityOf(request.factor_type, begun.kept);
         assertRoom(await ledger.liveFactorsOf(statements, user), request, identity, decision);
@@ -110,10 +113,10 @@ export function createEnrolling(deps: EnrollingDeps) {
           const seen = await ledger.enrollment(storage, id);
           const proof = parsed(FACTORS[seen.factor_type].proof, body);
           const kept = seen.sealed.length === 0 ? {} : await traced('vault.open', {}, () => vault.open<Kept>(seen.sealed, ownerOf(seen)));
-          const result = await ledger.withEnrollment(id, async (statements, row, epoch) => {
+          const result = await ledger.withEnrollment(id, async (statements, row) => {
             // Somebody else was faster: what was opened is not what is there.
             if (row.version !== seen.version) return undefined;
-            const made = await proven(statements, row, { kept, proof, epoch });
+            const made = await proven(statements, row, { kept, proof });
             await inside(statements, made);
             return made;
           });
@@ -243,7 +246,6 @@ export function createEnrolling(deps: EnrollingDeps) {
       factor_type: request.factor_type,
       state: 'pending',
       version: 0,
-      epoch: 0,
       sealed: vault.seal(begun.kept, ownerOf({ id, user_id: user })),
       failures: 0,
       sends: 1,
@@ -345,14 +347,13 @@ const labelsOf = (request: StartRequest): Record<string, unknown> =>
 
 const insert = (statements: Statements, row: EnrollmentRow) =>
   statements.run(
-    `INSERT INTO enrollments (id, user_id, factor_type, state, version, epoch, sealed, failures, sends, may_send_at, created_at, expires_at, replaces,
-     token_id, trace, labels) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO enrollments (id, user_id, factor_type, state, version, sealed, failures, sends, may_send_at, created_at, expires_at, replaces,
+     token_id, trace, labels) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     row.id,
     row.user_id,
     row.factor_type,
     row.state,
     row.version,
-    row.epoch,
     row.sealed,
     row.failures,
     row.sends,

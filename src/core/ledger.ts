@@ -56,7 +56,11 @@ export function createLedger({ storage, now, newId, deployment }: LedgerDeps) {
       );
       return row?.epoch ?? 0;
     },
-    /** Whatever was begun before cannot be bound any more. */
+    /** Counts what ended all that was open. */
+    async epochOf(user: string): Promise<number> {
+      return (await storage.one<{ epoch: number }>('SELECT epoch FROM people WHERE user_id = ?', user))?.epoch ?? 0;
+    },
+    /** What was allowed before is not allowed any more. */
     async nextEpoch(statements: Statements, user: string): Promise<void> {
       await statements.run('UPDATE people SET epoch = epoch + 1 WHERE user_id = ?', user);
     },
@@ -73,13 +77,13 @@ export function createLedger({ storage, now, newId, deployment }: LedgerDeps) {
       throw new MusterError('MUSTER_NOT_FOUND', 'no factor has this id');
     },
     /** Work on a row under the lock of its person, as it is then. */
-    withEnrollment<T>(id: string, work: (statements: Statements, row: EnrollmentRow, epoch: number) => Promise<T>): Promise<T> {
+    withEnrollment<T>(id: string, work: (statements: Statements, row: EnrollmentRow) => Promise<T>): Promise<T> {
       return storage.transaction(async (statements) => {
         const { user_id: user } = await ledger.enrollment(statements, id);
-        const epoch = await ledger.lock(statements, user);
+        await ledger.lock(statements, user);
         const row = await ledger.enrollment(statements, id);
         await ledger.expireIfDue(statements, row);
-        return work(statements, row, epoch);
+        return work(statements, row);
       });
     },
     withFactor<T>(id: string, work: (statements: Statements, row: FactorRow) => Promise<T>): Promise<T> {

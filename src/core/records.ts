@@ -25,8 +25,6 @@ interface Challenged {
 
 export interface EnrollmentRow extends Challenged {
   state: EnrollmentState;
-  /** Of the person, when it started. */
-  epoch: number;
   expires_at: number;
   factor_id: string | null;
   /** The factor whose place the new one takes. */

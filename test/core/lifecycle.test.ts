@@ -120,6 +120,16 @@ test('the end of an account cancels what is open before the factors go', async (
   expect(await end()).toEqual({ enrollments: 0, factors: 0 });
 });
 
+test.each([
+  [-60, false],
+  [-30, true],
+  [30, true],
+  [60, false],
+])('a set-up takes the code of a clock that is %i s off: %s', async (seconds, isRight) => {
+  const { id, code } = await begin();
+  expect(await verify(id, code(made.nowMs + seconds * 1_000))).toMatchObject({ isRight });
+});
+
 test('an enrollment that has ended keeps nothing of its secret', async () => {
   const [cancelled, failed, active] = [await begin('a'), await begin('b'), await begin('c')];
   await made.core.cancel(cancelled.id, undefined);

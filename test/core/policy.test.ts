@@ -118,6 +118,19 @@ describe('a start', () => {
     await expect(start(made, { step_up: { factor_id: factor, proof: { code: code() } } })).resolves.toBeDefined();
   });
 
+  test('that was allowed before a reset does not outlive it', async () => {
+    let ending = async () => {};
+    const made = await testCore({}, { isRolledOut: () => ending().then(() => true) });
+    closing.push(made.dispose);
+    for (const end of ['reset', 'deprovision'] as const) {
+      ending = async () => void (await made.core.holding[end]('ada@example.org', {}));
+      await expect(start(made)).rejects.toMatchObject({ code: 'MUSTER_CONFLICT' });
+    }
+    ending = async () => void (await made.core.holding.reset('somebody-else', {}));
+    await expect(start(made)).resolves.toBeDefined();
+    expect((await made.events()).filter((type) => type === 'enrollment.started')).toHaveLength(1);
+  });
+
   test('of the last that is required is not undone by revoking it', async () => {
     const made = await core({ policy: [{ required: ['totp'] }] });
     const { factor } = await enroll(made);
@@ -190,12 +203,12 @@ describe('an enrollment token', () => {
     await expect(begin(mine)).rejects.toMatchObject({ code: 'MUSTER_TOKEN_USED' });
     const foreign = await made.core.start({ user: 'ada@example.org', factor_type: 'hotp' }, other);
     for (const refused of [
-      made.core.get(foreign.enrollment.id, mine),
-      made.core.verify(enrollment.id, other, { code: '000000' }),
-      made.core.cancel(enrollment.id, other),
-      made.core.otpauthUri(enrollment.id, other),
+      () => made.core.get(foreign.enrollment.id, mine),
+      () => made.core.verify(enrollment.id, other, { code: '000000' }),
+      () => made.core.cancel(enrollment.id, other),
+      () => made.core.otpauthUri(enrollment.id, other),
     ])
-      await expect(refused).rejects.toMatchObject(REFUSED);
+      await expect(refused()).rejects.toMatchObject(REFUSED);
     expect((await made.core.get(enrollment.id, mine)).state).toBe('pending');
     // It may end while the person looks for the phone: what it began goes on.
     made.nowMs += 300_000;

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Secret, TOTP } from 'otpauth';
 import { type Core, createCore } from '../../src/core/core.ts';
-import { createFlags } from '../../src/core/policy/flags.ts';
+import { createFlags, type IsRolledOut } from '../../src/core/policy/flags.ts';
 import { openDelivery } from '../../src/core/providers/delivery.ts';
 import { DEFAULT_SETTINGS, type Settings } from '../../src/core/settings.ts';
 import { openCoreStorage, type StorageOptions } from '../../src/core/storage/open.ts';
@@ -36,7 +36,7 @@ export const CONSOLE: Settings['providers'] = [
 
 export async function testCore(
   settings: Partial<Settings> = {},
-  options: { storage?: StorageOptions; now?: () => number; directory?: string } = {},
+  options: { storage?: StorageOptions; now?: () => number; directory?: string; isRolledOut?: IsRolledOut } = {},
 ): Promise<TestCore> {
   const directory = options.directory ?? (await mkdtemp(join(tmpdir(), 'muster-core-')));
   const storage = await openCoreStorage(options.storage ?? { kind: 'sqlite', path: join(directory, 'core.sqlite') });
@@ -61,7 +61,7 @@ export async function testCore(
     settings: all,
     delivery,
     tokens: await openTokens(all.tokens, now),
-    isRolledOut: await createFlags(all.rollout, `test-${randomUUID()}`),
+    isRolledOut: options.isRolledOut ?? (await createFlags(all.rollout, `test-${randomUUID()}`)),
     now,
     random: randomBytes,
     newId: () => `${run}-${String(++ids).padStart(6, '0')}`,

@@ -1,8 +1,8 @@
--- A row per person, locked by whatever changes something of theirs; the epoch counts what ends all that is open (reset, end of the account).
+-- A row per person, locked by whatever changes something of theirs; the epoch counts what ends all that was allowed before (reset, end of the account).
 CREATE TABLE people (user_id TEXT PRIMARY KEY, epoch BIGINT NOT NULL);
 
 CREATE TABLE enrollments (
-  id TEXT PRIMARY KEY, user_id TEXT NOT NULL, factor_type TEXT NOT NULL, state TEXT NOT NULL, version BIGINT NOT NULL, epoch BIGINT NOT NULL,
+  id TEXT PRIMARY KEY, user_id TEXT NOT NULL, factor_type TEXT NOT NULL, state TEXT NOT NULL, version BIGINT NOT NULL,
   sealed BYTEA NOT NULL, failures BIGINT NOT NULL, sends BIGINT NOT NULL, may_send_at BIGINT NOT NULL, created_at BIGINT NOT NULL,
   expires_at BIGINT NOT NULL, factor_id TEXT, replaces TEXT, token_id TEXT, trace TEXT, labels TEXT NOT NULL
 );
