@@ -20,6 +20,7 @@ import { openVault, type Vault } from '../core/vault/vault.ts';
 import { MusterError } from '../errors.ts';
 import { FILES } from '../names.ts';
 import type { VaultControl } from '../serve/routes/vault.ts';
+import { oneAtATime } from '../store/one-at-a-time.ts';
 import { repeat } from '../store/repeat.ts';
 import { coreStorageOf } from './core-storage.ts';
 
@@ -70,6 +71,7 @@ export async function openCore(deps: RunningCoreDeps): Promise<RunningCore> {
   const options = coreStorageOf(config);
   const storage = await openCoreStorage(options);
   try {
+    await assertKeys(storage, vault, config.dataDir);
     if (options.kind === 'sqlite') await takeOver(storage, vault, join(config.dataDir, FILES.vaultKey));
     let core: Core | undefined;
     const delivery = await openDelivery(settings.providers, {
@@ -96,7 +98,7 @@ export async function openCore(deps: RunningCoreDeps): Promise<RunningCore> {
       qrSvg: deps.qrSvg,
       deployment: deps.deployment,
     });
-    return run({ core, storage, settings, keys, report, deliverTo: deps.intake, now, inbox, api: deps.api });
+    return run({ core, storage, vault, settings, keys, report, deliverTo: deps.intake, now, inbox, api: deps.api });
   } catch (error) {
     await storage.close();
     throw error;
@@ -106,6 +108,7 @@ export async function openCore(deps: RunningCoreDeps): Promise<RunningCore> {
 interface Parts {
   core: Core;
   storage: CoreStorage;
+  vault: Vault;
   settings: Settings;
   keys: FileKeys;
   report: (message: string) => void;
@@ -116,9 +119,9 @@ interface Parts {
 }
 
 /** Starts what goes on behind a core. */
-function run({ core, storage, settings, keys, report, deliverTo, now, inbox, api }: Parts): RunningCore {
+function run({ core, storage, vault, settings, keys, report, deliverTo, now, inbox, api }: Parts): RunningCore {
   const deliver = async () => {
-    await flushOutbox(storage, async (events) => {
+    await flushOutbox({ storage, vault }, async (events) => {
       const { rejected } = await deliverTo.accept(
         events.map((value) => ({ value })),
         'live',
@@ -135,12 +138,13 @@ function run({ core, storage, settings, keys, report, deliverTo, now, inbox, api
   tidying.start(async () => {
     await core.tidy();
     await core.reconcile();
-    await retireKeys(core, keys, now());
+    await rotating(() => retireKeys(core, keys, now()));
   });
+  const rotating = oneAtATime();
   const canary = settings.canary && repeat(settings.canary.every_minutes * 60_000, report);
   let sung: readonly CanaryResult[] = [];
   canary?.start(async () => {
-    const deps = { ask: asking(api), inbox, newToken: core.canaryToken, now };
+    const deps = { ask: asking(api), inbox, newToken: core.canaryToken, clean: core.cleanCanary, now };
     sung = await canaryRound(settings.canary?.factors, deps);
     const failed = sung.filter(({ isGood }) => !isGood).map(({ factor, problem }) => `${factor}: ${problem}`);
     if (failed.length > 0) throw new Error(`the canary failed: ${failed.join('; ')}`);
@@ -152,10 +156,12 @@ function run({ core, storage, settings, keys, report, deliverTo, now, inbox, api
     canary: () => sung,
     vault: {
       status: () => ({ keys: keys.list() }),
-      async rotate() {
-        await keys.rotate();
-        return { ...(await core.rewrap()), keys: keys.list() };
-      },
+      // One after the other: two at once would each think that theirs is the key in use.
+      rotate: () =>
+        rotating(async () => {
+          await keys.rotate();
+          return { ...(await core.rewrap()), keys: keys.list() };
+        }),
     },
     flush: () => {
       delivering.once(deliver).catch((error: unknown) => report(messageOf(error)));
@@ -188,11 +194,25 @@ const asking =
 async function retireKeys(core: Core, keys: FileKeys, nowMs: number): Promise<void> {
   const [current, ...older] = keys.list();
   if (!current || older.length === 0 || nowMs - Date.parse(current.createdAt) < KEY_KEPT_MS) return;
-  const { left } = await core.rewrap();
-  if (left === 0) await keys.retire(older.map(({ id }) => id));
+  const { left, unreadable } = await core.rewrap();
+  if (left === 0 && unreadable.length === 0) await keys.retire(older.map(({ id }) => id));
 }
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/** Under other keys nothing would open, and no number would be known again. @throws MUSTER_CONFLICT */
+async function assertKeys(storage: CoreStorage, vault: Vault, dataDir: string): Promise<void> {
+  const mine = vault.mark('store', '');
+  const theirs = await storage.transaction(async (statements) => {
+    await statements.run('INSERT INTO keys_of_store (mark) SELECT ? WHERE NOT EXISTS (SELECT 1 FROM keys_of_store)', mine);
+    return statements.one<{ mark: string }>('SELECT mark FROM keys_of_store');
+  });
+  if (theirs?.mark !== mine)
+    throw new MusterError(
+      'MUSTER_CONFLICT',
+      `the core's database was made with other keys than those in ${join(dataDir, FILES.vaultKeys)}: every process on it needs the same file`,
+    );
+}
 
 /** What a version before left, with its key, which is of no use afterwards. */
 async function takeOver(storage: CoreStorage, vault: Vault, keyPath: string): Promise<void> {

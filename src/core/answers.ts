@@ -6,12 +6,18 @@ import type { Vault } from './vault/vault.ts';
 
 /** A key is remembered for a day; after that it is a new one. */
 const KEPT_MS = 86_400_000;
+/** Who took a key and never answered has crashed. */
+const CLAIM_MS = 120_000;
+/** In place of a status, while there is no answer yet. */
+const BEGUN = 0;
 
 export interface Answer {
   status: number;
   body: Record<string, unknown>;
   /** A PNG, sent in place of the body; never kept. */
   image?: Buffer;
+  /** Whether nobody knows who asked. */
+  isStranger?: true;
 }
 
 /** A request that carries a key. Keys of different principals have nothing to do with each other. */
@@ -30,41 +36,57 @@ export interface Answers {
   find(request: Keyed): Promise<Answer | undefined>;
   /** To be called inside the transaction of what is answered. @param enrollmentId it is about, or '' */
   keep(statements: Statements, request: Keyed, answer: Answer, enrollmentId: string): Promise<void>;
+  /** Takes the key for a request whose answer has to wait, inside of the transaction that begins it. @throws MUSTER_IN_PROGRESS */
+  begin(statements: Statements, request: Keyed, enrollmentId: string): Promise<void>;
+  /** Keyed, since what a person sends could be guessed from a plain hash. */
+  fingerprint(text: string): string;
   /** Takes away what was kept long enough. */
   tidy(): Promise<void>;
 }
+
+const inProgress = () => new MusterError('MUSTER_IN_PROGRESS', 'a request with this Idempotency-Key is being answered; send it again');
 
 interface Row {
   fingerprint: string;
   status: number;
   sealed: Uint8Array;
   at: number;
+  enrollment_id: string;
   state: EnrollmentRow['state'] | null;
 }
 
 export function createAnswers({ storage, vault, now }: { storage: CoreStorage; vault: Vault; now: () => number }): Answers {
   const ownerOf = ({ principal, key }: Keyed) => ({ kind: 'answer', user: principal, id: key }) as const;
+  const forgetOld = async (statements: Statements, { principal, key }: Keyed) => {
+    const old = `DELETE FROM kept_answers WHERE principal = ? AND key = ? AND (at < ? OR (status = ${BEGUN} AND at < ?))`;
+    await statements.run(old, principal, key, now() - KEPT_MS, now() - CLAIM_MS);
+  };
   return {
     async find(request) {
       const { principal, key, fingerprint } = request;
       const row = await storage.one<Row>(
-        `SELECT fingerprint, status, kept_answers.sealed AS sealed, at, enrollments.state AS state FROM kept_answers
+        `SELECT fingerprint, status, kept_answers.sealed AS sealed, at, enrollment_id, enrollments.state AS state FROM kept_answers
          LEFT JOIN enrollments ON enrollments.id = enrollment_id WHERE principal = ? AND key = ?`,
         principal,
         key,
       );
-      if (!row || row.at < now() - KEPT_MS) return undefined;
+      if (!row || row.at < now() - (row.status === BEGUN ? CLAIM_MS : KEPT_MS)) return undefined;
       if (row.fingerprint !== fingerprint)
         throw new MusterError('MUSTER_KEY_REUSED', 'this Idempotency-Key came with another request before');
+      if (row.status === BEGUN) throw inProgress();
       const body = await vault.open<Answer['body']>(row.sealed, ownerOf(request));
       const { challenge, ...rest } = body;
-      return { status: row.status, body: challenge !== undefined && row.state !== 'pending' ? rest : body };
+      const hasEnded = row.enrollment_id !== '' && row.state !== 'pending';
+      return { status: row.status, body: challenge !== undefined && hasEnded ? rest : body };
     },
     async keep(statements, request, { status, body }, enrollmentId) {
       const { principal, key, fingerprint } = request;
-      await statements.run('DELETE FROM kept_answers WHERE principal = ? AND key = ? AND at < ?', principal, key, now() - KEPT_MS);
-      await statements.run(
-        'INSERT INTO kept_answers (principal, key, fingerprint, status, sealed, enrollment_id, at) VALUES (?, ?, ?, ?, ?, ?, ?)',
+      await forgetOld(statements, request);
+      // Over what was begun by this request, never over an answer.
+      const kept = await statements.run(
+        `INSERT INTO kept_answers (principal, key, fingerprint, status, sealed, enrollment_id, at) VALUES (?, ?, ?, ?, ?, ?, ?)
+         ON CONFLICT (principal, key) DO UPDATE SET status = excluded.status, sealed = excluded.sealed, at = excluded.at
+         WHERE kept_answers.status = ${BEGUN} AND kept_answers.fingerprint = excluded.fingerprint AND kept_answers.enrollment_id = excluded.enrollment_id`,
         principal,
         key,
         fingerprint,
@@ -73,7 +95,25 @@ export function createAnswers({ storage, vault, now }: { storage: CoreStorage; v
         enrollmentId,
         now(),
       );
+      // Somebody was faster: all of this is undone.
+      if (kept !== 1) throw inProgress();
     },
+    async begin(statements, request, enrollmentId) {
+      await forgetOld(statements, request);
+      const { principal, key, fingerprint } = request;
+      const begun = await statements.run(
+        `INSERT INTO kept_answers (principal, key, fingerprint, status, sealed, enrollment_id, at) VALUES (?, ?, ?, ${BEGUN}, ?, ?, ?)
+         ON CONFLICT (principal, key) DO NOTHING`,
+        principal,
+        key,
+        fingerprint,
+        new Uint8Array(),
+        enrollmentId,
+        now(),
+      );
+      if (begun !== 1) throw inProgress();
+    },
+    fingerprint: (text) => vault.mark('fingerprint', text),
     async tidy() {
       await storage.run('DELETE FROM kept_answers WHERE at < ?', now() - KEPT_MS);
     },

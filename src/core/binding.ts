@@ -2,6 +2,7 @@
 import { MusterError } from '../errors.ts';
 import type { Kept, Surroundings, Verdict } from './factors/factor.ts';
 import { FACTORS, type FactorType } from './factors/index.ts';
+import { freeTokens } from './hardware.ts';
 import type { Ledger } from './ledger.ts';
 import { aboutEnrollment, type EnrollmentRow, type EnrollmentView, enrollmentView, type FactorRow } from './records.ts';
 import type { Statements } from './storage/storage.ts';
@@ -123,6 +124,7 @@ export function createBinding({ vault, ledger, now, random, newId }: BindingDeps
 
   async function replaceOld(statements: Statements, old: FactorRow, about: Record<string, unknown>): Promise<void> {
     await ledger.factorStep(statements, old, 'revoke');
+    await freeTokens(statements, [old], vault);
     await ledger.emit(statements, 'factor.rotated', { ...about, attributes: { replaced: old.id } });
   }
 

@@ -3,13 +3,16 @@ import { MusterError } from '../errors.ts';
 import { normalised } from '../privacy/identifier.ts';
 import { createAnswers } from './answers.ts';
 import type { VerifyResult } from './binding.ts';
-import type { Inbox } from './canary.ts';
-import { createEnrolling, type Started } from './enrolling.ts';
+import { CANARY_DOMAIN, type Inbox } from './canary.ts';
+import { createEnrolling, type Started, type StartHooks } from './enrolling.ts';
+import { FACTORS, type FactorType } from './factors/index.ts';
 import { importTokens } from './hardware.ts';
 import { createHolding, type Options, type UseResult } from './holding.ts';
 import { createLedger, type Inside } from './ledger.ts';
 import { createLimits, type Limited } from './limits.ts';
+import { createOpened } from './opened.ts';
 import type { IsRolledOut } from './policy/flags.ts';
+import type { Tier } from './policy/policy.ts';
 import type { Delivery } from './providers/delivery.ts';
 import { reconcile } from './reconcile.ts';
 import { aboutEnrollment, aboutFactor, type CoreEvent, type EnrollmentRow, type FactorRow } from './records.ts';
@@ -23,6 +26,8 @@ import type { Vault } from './vault/vault.ts';
 
 /** Tokens are remembered for as long as one with the same id could still be valid. */
 const TOKENS_KEPT_MS = 86_400_000;
+/** Ended enrollments are of use for as long as somebody may ask what became of one. */
+const ENDED_KEPT_MS = 30 * 86_400_000;
 
 const CANARY_SERIAL = 'canary-';
 
@@ -44,6 +49,24 @@ export interface CoreDeps {
   deployment: string;
 }
 
+/** Whom the options are asked for. */
+interface Who {
+  user: string;
+  user_tier?: Tier | undefined;
+  segment?: string | undefined;
+  region?: string | undefined;
+}
+
+/** What a token says goes; what the browser says of its own kind does not. @throws MUSTER_TOKEN_REFUSED */
+function theirs(request: StartRequest, { user, about }: BoundToken): Partial<StartRequest> {
+  if (normalised(user) !== normalised(request.user))
+    throw new MusterError('MUSTER_TOKEN_REFUSED', 'the enrollment token is of another person');
+  const said = (['user_tier', 'segment', 'tenant', 'traffic'] as const).find((name) => request[name] !== undefined);
+  if (said !== undefined)
+    throw new MusterError('MUSTER_TOKEN_REFUSED', `the enrollment token does not go with ${said}: it says by itself who it is of`);
+  return about;
+}
+
 export type Core = ReturnType<typeof createCore>;
 
 export function createCore(deps: CoreDeps) {
@@ -52,15 +75,20 @@ export function createCore(deps: CoreDeps) {
   const answers = createAnswers(deps);
   const limits = createLimits(settings.limits);
   const sender = createSender({ ...deps, ledger });
-  const holding = createHolding({ ...deps, ledger, sender });
-  const stepUp = async (user: string, { factor_id: id, proof }: NonNullable<StartRequest['step_up']>) => {
-    const owner = await storage.one<{ user_id: string }>('SELECT user_id FROM factors WHERE id = ?', id);
-    const refusal = new MusterError('MUSTER_STEP_UP_REQUIRED', 'step_up: this does not prove a factor of this person');
-    if (owner?.user_id !== user) throw refusal;
+  const opened = createOpened({ ...deps, ledger });
+  const holding = createHolding({ ...deps, ledger, opened, sender });
+  /** NIST SP 800-63B-4 section 4.1.2.1: by a factor worth as much as the new one, or as the best that is there. */
+  const stepUp = async (user: string, type: FactorType, { factor_id: id, proof }: NonNullable<StartRequest['step_up']>) => {
+    const refusal = new MusterError('MUSTER_STEP_UP_REQUIRED', 'step_up: this does not prove a factor of this person that is worth enough');
+    const live = await ledger.liveFactorsOf(storage, user);
+    const worth = ({ factor_type: each }: Pick<FactorRow, 'factor_type'>) => FACTORS[each].traits.assurance;
+    const factor = live.find((each) => each.id === id);
+    if (!factor || worth(factor) < Math.min(worth({ factor_type: type }), Math.max(...live.map(worth)))) throw refusal;
+    await admit('proof', user);
     const result = await holding.use(id, proof);
     if (!result.isRight) throw refusal;
   };
-  const enrolling = createEnrolling({ ...deps, ledger, sender, stepUp });
+  const enrolling = createEnrolling({ ...deps, ledger, opened, sender, stepUp });
 
   const admit = (what: Limited, user: string) =>
     limits.person(what, user, () =>
@@ -71,7 +99,7 @@ export function createCore(deps: CoreDeps) {
   /** A token speaks for its own person and its own enrollment alone. */
   const assertTheirs = async (id: string, token: string | undefined): Promise<void> => {
     if (token === undefined) return;
-    const tokenId = await tokens.toGoOn(token);
+    const { id: tokenId } = await tokens.toGoOn(token);
     const row = await storage.one<Pick<EnrollmentRow, 'token_id'>>('SELECT token_id FROM enrollments WHERE id = ?', id);
     if (row?.token_id !== tokenId) throw new MusterError('MUSTER_TOKEN_REFUSED', 'the enrollment token is not that of this enrollment');
   };
@@ -83,13 +111,19 @@ export function createCore(deps: CoreDeps) {
     health: delivery.health,
     channels: delivery.channels,
 
-    /** @param token of the host application, when the browser sends the request itself */
-    async start(request: StartRequest, token: string | undefined, inside?: Inside<Started>): Promise<Started> {
-      const bound: BoundToken | undefined = token === undefined ? undefined : await tokens.toStart(token);
-      if (bound && normalised(bound.user) !== normalised(request.user))
-        throw new MusterError('MUSTER_TOKEN_REFUSED', 'the enrollment token is of another person');
+    /**
+     * @param token of the host application, when the browser sends the request itself: it says who the person is, and of what kind
+     * @throws MUSTER_TOKEN_REFUSED, and what {@link createEnrolling} says
+     */
+    async start(request: StartRequest, token: string | undefined, hooks?: StartHooks): Promise<Started> {
+      const bound = token === undefined ? undefined : await tokens.toStart(token);
+      const asked = bound ? { ...request, ...theirs(request, bound) } : request;
       await admit('start', normalised(request.user));
-      return enrolling.start(request, bound, inside);
+      return enrolling.start(asked, bound, hooks);
+    },
+    /** Whether a token is one of the issuer's at all. @throws MUSTER_TOKEN_REFUSED */
+    async assertToken(token: string): Promise<void> {
+      await tokens.toGoOn(token);
     },
     async verify(id: string, token: string | undefined, body: unknown, inside?: Inside<VerifyResult>): Promise<VerifyResult> {
       await assertTheirs(id, token);
@@ -114,12 +148,10 @@ export function createCore(deps: CoreDeps) {
       return enrolling.cancel(id);
     },
     /** What somebody may and should enroll; a token says who it is. */
-    async options(
-      who: { user: string; tier?: string; segment?: string; region?: string },
-      token: string | undefined,
-    ): Promise<Options & { user: string }> {
-      const user = token === undefined ? who.user : (await tokens.toStart(token)).user;
-      return { user, ...(await holding.optionsFor(user, who, who.region)) };
+    async options(who: Who, token: string | undefined): Promise<Options & { user: string }> {
+      const bound = token === undefined ? undefined : await tokens.toGoOn(token);
+      const { user, user_tier: tier, segment, region } = bound ? { ...bound.about, user: bound.user } : who;
+      return { user, ...(await holding.optionsFor(user, { tier, segment }, region)) };
     },
     async use(id: string, body: unknown, inside?: Inside<UseResult>): Promise<UseResult> {
       const { user_id: user } = await ledger.factor(storage, id);
@@ -127,6 +159,12 @@ export function createCore(deps: CoreDeps) {
       return holding.use(id, body, inside);
     },
 
+    /** Takes away what the canary left the last time. */
+    async cleanCanary(): Promise<void> {
+      for (const table of ['factors', 'enrollments', 'sends'])
+        await storage.run(`DELETE FROM ${table} WHERE user_id LIKE ?`, `%@${CANARY_DOMAIN}`);
+      await storage.run('DELETE FROM hardware_tokens WHERE serial LIKE ?', `${CANARY_SERIAL}%`);
+    },
     /** A hardware token for the canary. Returns its serial number. */
     async canaryToken(secretHex: string): Promise<string> {
       const serial = `${CANARY_SERIAL}${deps.newId()}`;
@@ -136,14 +174,14 @@ export function createCore(deps: CoreDeps) {
       );
       return serial;
     },
-    importTokens: (rows: HardwareTokens) => importTokens(rows, deps),
+    importTokens: (rows: HardwareTokens, inside?: Inside<number>) => importTokens(rows, deps, inside),
     reconcile: () => reconcile({ storage, ledger }),
-    rewrap: () => rewrap(deps),
+    rewrap: () => rewrap({ ...deps, ledger }),
     expireDue: enrolling.expireDue,
     /** Takes away what is of no use any more. */
     async tidy(): Promise<void> {
       await answers.tidy();
-      await storage.run('DELETE FROM hardware_tokens WHERE serial LIKE ? AND imported_at < ?', `${CANARY_SERIAL}%`, now() - TOKENS_KEPT_MS);
+      await storage.run("DELETE FROM enrollments WHERE state <> 'pending' AND created_at < ?", now() - ENDED_KEPT_MS);
       await storage.run('DELETE FROM used_tokens WHERE expires_at < ?', now() - TOKENS_KEPT_MS);
     },
 

@@ -3,10 +3,11 @@ import { MusterError } from '../errors.ts';
 import { parsed } from '../parsed.ts';
 import { normalised } from '../privacy/identifier.ts';
 import { createBinding, duplicate, type VerifyResult } from './binding.ts';
-import type { Challenge, Kept, Surroundings } from './factors/factor.ts';
+import type { Challenge, Kept, Renewal, Surroundings } from './factors/factor.ts';
 import { FACTORS, type FactorType } from './factors/index.ts';
 import type { Inside, Ledger } from './ledger.ts';
 import { TIME_TO_LIVE_MS } from './lifecycle.ts';
+import { type Opened, ownerOfEnrollment } from './opened.ts';
 import { type Decision, decide } from './policy/policy.ts';
 import { aboutEnrollment, type EnrollmentRow, type EnrollmentView, enrollmentView, type FactorRow, subjectOf } from './records.ts';
 import { LABELS, type StartRequest } from './requests.ts';
@@ -18,13 +19,19 @@ import { traced, traceparent } from './telemetry.ts';
 import type { BoundToken } from './token.ts';
 import type { Vault } from './vault/vault.ts';
 
-/** Somebody else changed the same row so often while its secret was being opened: a client in a loop. */
-const MAX_TRIES = 20;
-
 /** A new enrollment, or another challenge of one, with what is shown once. */
 export interface Started {
   enrollment: EnrollmentView;
   challenge: Record<string, unknown>;
+}
+
+/** What is done with the answer of a start, each in the transaction that it is about. */
+export interface StartHooks {
+  /** The enrollment is there, and its answer has to wait for a provider. */
+  begun?(statements: Statements, id: string): Promise<void>;
+  answered?: Inside<Started>;
+  /** Nobody took the message. */
+  failed?: Inside<MusterError>;
 }
 
 const nothing = async () => {};
@@ -33,6 +40,7 @@ export interface EnrollingDeps {
   storage: CoreStorage;
   vault: Vault;
   ledger: Ledger;
+  opened: Opened;
   sender: Sender;
   settings: Settings;
   isRolledOut: (type: FactorType, user: string, region: string | undefined) => Promise<boolean>;
@@ -41,12 +49,12 @@ export interface EnrollingDeps {
   newId: () => string;
   /** SVG of a QR code; fails when the text is too long for one. */
   qrSvg: (text: string) => Promise<string>;
-  /** Proves a factor of the person, as a log-in does. @throws MUSTER_STEP_UP_REQUIRED */
-  stepUp: (user: string, stepUp: NonNullable<StartRequest['step_up']>) => Promise<void>;
+  /** Proves a factor of the person, as a log-in does, that is worth enough for a new one. @throws MUSTER_STEP_UP_REQUIRED */
+  stepUp: (user: string, type: FactorType, stepUp: NonNullable<StartRequest['step_up']>) => Promise<void>;
 }
 
 export function createEnrolling(deps: EnrollingDeps) {
-  const { storage, vault, ledger, sender, settings, now } = deps;
+  const { storage, vault, ledger, opened, sender, settings, now } = deps;
   const { proven } = createBinding(deps);
 
   const around = (id: string, user: string, hardware?: Kept): Surroundings => ({
@@ -64,28 +72,31 @@ export function createEnrolling(deps: EnrollingDeps) {
      * @throws MUSTER_POLICY_REFUSED, MUSTER_STEP_UP_REQUIRED, MUSTER_DUPLICATE_FACTOR, MUSTER_RATE_LIMITED, MUSTER_TOKEN_USED,
      * MUSTER_PROVIDER_FAILED with `attempt_id` when nobody took the message
      */
-    async start(request: StartRequest, token: BoundToken | undefined, inside: Inside<Started> = nothing): Promise<Started> {
+    async start(request: StartRequest, token: BoundToken | undefined, hooks: StartHooks = {}): Promise<Started> {
       const user = normalised(request.user);
       const epoch = await ledger.epochOf(user);
       const decision = decide(settings.policy, { tier: request.user_tier, segment: request.segment });
       await assertOffered(request, user, decision);
-      await assertSteppedUp(request, user, decision, token);
       const id = deps.newId();
       const begun = FACTORS[request.factor_type].begin(request, around(id, request.user, await hardwareOf(request)));
+      const identity = identityOf(request.factor_type, begun.kept);
+      // What would be refused in any case uses no proof up.
+      assertRoom(await ledger.liveFactorsOf(storage, user), request, identity, decision);
+      await assertSteppedUp(request, user, decision, token);
       const row = newRow({ id, request, user, begun, token });
-      const started: Started = { enrollment: enrollmentView(row), challenge: await shownOf(begun) };
+      const started: Started = { enrollment: enrollmentView(row), challenge: await shownOf(begun.shown) };
       const asked = begun.message && sender.asked(begun.message, row);
       await storage.transaction(async (statements) => {
         // A reset while it was decided: what was allowed before is to be asked for anew.
         if ((await ledger.lock(statements, user)) !== epoch)
           throw new MusterError('MUSTER_CONFLICT', 'the factors of this person were reset at this moment; start again');
         if (token) await token.use(statements, id);
-        const identity = identityOf(request.factor_type, begun.kept);
         assertRoom(await ledger.liveFactorsOf(statements, user), request, identity, decision);
         await open(statements, row, asked);
-        if (!asked) await inside(statements, started);
+        if (asked) await hooks.begun?.(statements, id);
+        else await hooks.answered?.(statements, started);
       });
-      return asked ? deliverFirst(row, asked, started, decision, inside) : started;
+      return asked ? deliverFirst({ row, asked, started, decision, hooks }) : started;
     },
 
     async get(id: string): Promise<EnrollmentView> {
@@ -99,7 +110,7 @@ export function createEnrolling(deps: EnrollingDeps) {
       const row = await ledger.enrollment(storage, id);
       const { uri } = FACTORS[row.factor_type];
       if (uri && row.state === 'pending' && now() < row.expires_at)
-        return uri(await vault.open<Kept>(row.sealed, ownerOf(row)), row.user_id);
+        return uri(await vault.open<Kept>(row.sealed, ownerOfEnrollment(row)), row.user_id);
       throw new MusterError('MUSTER_NOT_FOUND', 'this enrollment has no QR code, or has ended');
     },
 
@@ -108,49 +119,40 @@ export function createEnrolling(deps: EnrollingDeps) {
      * @throws MUSTER_CONFLICT when it is active and the proof is another, MUSTER_BAD_ARGUMENT, MUSTER_VAULT_CLOSED
      */
     verify: (id: string, body: unknown, inside: Inside<VerifyResult> = nothing): Promise<VerifyResult> =>
-      traced('enrollment.verify', { attributes: { 'muster.attempt_id': id } }, async () => {
-        for (let tries = 1; tries <= MAX_TRIES; tries++) {
-          const seen = await ledger.enrollment(storage, id);
-          const proof = parsed(FACTORS[seen.factor_type].proof, body);
-          const kept = seen.sealed.length === 0 ? {} : await traced('vault.open', {}, () => vault.open<Kept>(seen.sealed, ownerOf(seen)));
-          const result = await ledger.withEnrollment(id, async (statements, row) => {
-            // Somebody else was faster: what was opened is not what is there.
-            if (row.version !== seen.version) return undefined;
-            const made = await proven(statements, row, { kept, proof });
-            await inside(statements, made);
-            return made;
-          });
-          if (result) return result;
-        }
-        throw busy();
-      }),
+      traced('enrollment.verify', { attributes: { 'muster.attempt_id': id } }, () =>
+        opened.enrollment(id, async (statements, row, kept) => {
+          const result = await proven(statements, row, { kept, proof: parsed(FACTORS[row.factor_type].proof, body) });
+          await inside(statements, result);
+          return result;
+        }),
+      ),
 
     /**
      * Makes another challenge: the code is sent again, or the device gets a new number.
      * @throws MUSTER_CONFLICT when it has ended or needs none, MUSTER_RATE_LIMITED before its time, MUSTER_PROVIDER_FAILED
      */
     async resend(id: string, inside: Inside<Started> = nothing): Promise<Started> {
-      const seen = await ledger.enrollment(storage, id);
-      assertPending(seen);
-      const { again } = FACTORS[seen.factor_type];
-      if (!again) throw new MusterError('MUSTER_CONFLICT', `nothing is sent for ${seen.factor_type}: the device makes its codes by itself`);
-      const begun = again(await vault.open<Kept>(seen.sealed, ownerOf(seen)), around(id, seen.user_id));
-      const asked = begun.message && sender.asked(begun.message, seen);
-      const first = await ledger.withEnrollment(id, async (statements, row) => {
+      const first = await opened.enrollment(id, async (statements, row, kept) => {
         assertPending(row);
-        if (row.version !== seen.version) throw busy();
+        const { again } = FACTORS[row.factor_type];
+        if (!again)
+          throw new MusterError('MUSTER_CONFLICT', `nothing is sent for ${row.factor_type}: the device makes its codes by itself`);
         sender.assertMaySend(row, now());
+        const next = again(kept, around(id, row.user_id));
+        const asked = next.message && sender.asked(next.message, row);
         if (asked) await sender.reserve(statements, asked);
-        await ledger.changeEnrollment(statements, row, { sends: row.sends + 1, may_send_at: sender.mayNextAt(row.sends + 1, now()) });
-        return asked ? undefined : replaceChallenge(statements, row, begun, {}, inside);
+        await ledger.changeEnrollment(statements, row, sender.another(row, now()));
+        const made = asked ? undefined : await renew(statements, row, { kept, next, inside });
+        return { row, next, asked, made };
       });
-      if (first || !asked) return first as Started;
+      if (!first.asked) return first.made as Started;
+      const { row: seen, next, asked } = first;
       const sent = await sender.send(asked, seen, decide(settings.policy, subjectOf(seen)).allowed);
-      const result = await ledger.withEnrollment(id, async (statements, row) => {
+      const result = await opened.enrollment(id, async (statements, row, kept) => {
         await sender.settle(statements, asked, sent, aboutEnrollment(row));
         // A code takes the place of the one before once somebody has taken it: until then the one before is right.
         if (!sent.accepted || row.state !== 'pending') return undefined;
-        return replaceChallenge(statements, row, begun, { shown: sent.shown, destination: asked.message.to }, inside);
+        return renew(statements, row, { kept, next, inside, shown: sent.shown, destination: asked.message.to });
       });
       if (result) return result;
       assertPending(await ledger.enrollment(storage, id));
@@ -202,8 +204,8 @@ export function createEnrolling(deps: EnrollingDeps) {
 
   /** NIST SP 800-63B-4 section 4.1.2.1: whoever has a factor proves it before another is bound. @throws MUSTER_STEP_UP_REQUIRED */
   async function assertSteppedUp(request: StartRequest, user: string, decision: Decision, token: BoundToken | undefined): Promise<void> {
-    if (request.step_up) return deps.stepUp(user, request.step_up);
-    if (!decision.isStepUpRequired || token?.isStrong || (await ledger.liveFactorsOf(storage, user)).length === 0) return;
+    if (request.step_up) return deps.stepUp(user, request.factor_type, request.step_up);
+    if (!decision.isStepUpRequired || token?.isStrong || !(await ledger.mustStepUp(storage, user))) return;
     throw new MusterError('MUSTER_STEP_UP_REQUIRED', 'this person has a factor: send its proof in step_up, or a token of a log-in with it');
   }
 
@@ -246,7 +248,7 @@ export function createEnrolling(deps: EnrollingDeps) {
       factor_type: request.factor_type,
       state: 'pending',
       version: 0,
-      sealed: vault.seal(begun.kept, ownerOf({ id, user_id: user })),
+      sealed: vault.seal(begun.kept, ownerOfEnrollment({ id, user_id: user })),
       failures: 0,
       sends: 1,
       may_send_at: sender.mayNextAt(1, nowMs),
@@ -272,50 +274,59 @@ export function createEnrolling(deps: EnrollingDeps) {
   }
 
   /** The first code is kept before it is sent: there is none before it that could be lost. */
-  async function deliverFirst(
-    row: EnrollmentRow,
-    asked: Asked,
-    started: Started,
-    decision: Decision,
-    inside: Inside<Started>,
-  ): Promise<Started> {
+  async function deliverFirst({ row, asked, started, decision, hooks }: FirstDelivery): Promise<Started> {
+    const { id } = row;
     const sent = await sender.send(asked, row, decision.allowed);
-    const result = await ledger.withEnrollment(row.id, async (statements, current) => {
-      await sender.settle(statements, asked, sent, aboutEnrollment(current));
-      if (sent.accepted) {
-        const made = { ...started, challenge: { ...started.challenge, ...sent.shown } };
-        await ledger.emit(statements, 'enrollment.challenge_issued', { ...aboutEnrollment(current), destination: asked.message.to });
-        await inside(statements, made);
-        return made;
-      }
-      if (current.state === 'pending') {
-        await ledger.step(statements, current, 'fail');
-        await ledger.emit(statements, 'enrollment.failed', { ...aboutEnrollment(current), outcome: 'failure', ...sent.cause });
-      }
-      return undefined;
+    const failure = sender.failure(id);
+    const ended = new MusterError('MUSTER_CONFLICT', 'the enrollment has ended meanwhile; start a new one', { fields: { attempt_id: id } });
+    const finish = (statements: Statements, current: EnrollmentRow) =>
+      finishFirst(statements, current, { asked, sent, started, hooks, failure });
+    const result = await ledger.withEnrollment(id, finish).catch((cause: unknown) => {
+      // The enrollment is there: whoever reports the failure must not count another attempt.
+      if (cause instanceof MusterError)
+        throw new MusterError(cause.code, cause.message, { cause, fields: { ...cause.fields, attempt_id: id } });
+      throw cause instanceof Error ? Object.assign(cause, { attemptId: id }) : cause;
     });
     if (result) return result;
-    throw sender.failure(row.id);
+    throw sent.accepted ? ended : failure;
   }
 
-  async function replaceChallenge(
+  async function finishFirst(
+    statements: Statements,
+    current: EnrollmentRow,
+    { asked, sent, started, hooks, failure }: FirstSent,
+  ): Promise<Started | undefined> {
+    const about = aboutEnrollment(current);
+    await sender.settle(statements, asked, sent, about);
+    if (current.state !== 'pending') return undefined;
+    if (!sent.accepted) {
+      await ledger.step(statements, current, 'fail');
+      await ledger.emit(statements, 'enrollment.failed', { ...about, outcome: 'failure', ...sent.cause });
+      await hooks.failed?.(statements, failure);
+      return undefined;
+    }
+    const made = { ...started, challenge: { ...started.challenge, ...sent.shown } };
+    await ledger.emit(statements, 'enrollment.challenge_issued', { ...about, destination: asked.message.to });
+    await hooks.answered?.(statements, made);
+    return made;
+  }
+
+  async function renew(
     statements: Statements,
     row: EnrollmentRow,
-    begun: Challenge,
-    { shown = {}, destination }: { shown?: Record<string, unknown>; destination?: string },
-    inside: Inside<Started>,
+    { kept, next, inside, shown = {}, destination }: Renewed,
   ): Promise<Started> {
-    await ledger.changeEnrollment(statements, row, { sealed: vault.seal(begun.kept, ownerOf(row)), trace: traceparent() });
+    await ledger.changeEnrollment(statements, row, { sealed: vault.seal(next.apply(kept), ownerOfEnrollment(row)), trace: traceparent() });
     await ledger.emit(statements, 'enrollment.challenge_issued', {
       ...aboutEnrollment(row),
       ...(destination !== undefined && { destination }),
     });
-    const made = { enrollment: enrollmentView(row), challenge: { ...begun.shown, ...shown } };
+    const made = { enrollment: enrollmentView(row), challenge: { ...next.shown, ...shown } };
     await inside(statements, made);
     return made;
   }
 
-  async function shownOf({ shown }: Challenge): Promise<Record<string, unknown>> {
+  async function shownOf(shown: Challenge['shown']): Promise<Record<string, unknown>> {
     if (typeof shown.otpauth_uri !== 'string') return shown;
     const qr = await deps.qrSvg(shown.otpauth_uri).catch((cause: unknown) => {
       throw new MusterError('MUSTER_BAD_ARGUMENT', 'user: too long for a QR code', { cause });
@@ -334,13 +345,30 @@ export function createEnrolling(deps: EnrollingDeps) {
   }
 }
 
-const ownerOf = (row: Pick<EnrollmentRow, 'id' | 'user_id'>) => ({ kind: 'enrollment', user: row.user_id, id: row.id }) as const;
+interface FirstDelivery {
+  row: EnrollmentRow;
+  asked: Asked;
+  started: Started;
+  decision: Decision;
+  hooks: StartHooks;
+}
+
+interface FirstSent extends Pick<FirstDelivery, 'asked' | 'started' | 'hooks'> {
+  sent: Awaited<ReturnType<Sender['send']>>;
+  failure: MusterError;
+}
+
+interface Renewed {
+  kept: Kept;
+  next: Renewal;
+  inside: Inside<Started>;
+  shown?: Record<string, unknown>;
+  destination?: string;
+}
 
 function assertPending({ state }: EnrollmentRow): void {
   if (state !== 'pending') throw new MusterError('MUSTER_CONFLICT', 'the enrollment has ended; start a new one');
 }
-
-const busy = () => new MusterError('MUSTER_IN_PROGRESS', 'this enrollment is being answered by others; send it again');
 
 const labelsOf = (request: StartRequest): Record<string, unknown> =>
   Object.fromEntries(LABELS.filter((name) => request[name] !== undefined).map((name) => [name, request[name]]));

@@ -2,9 +2,23 @@
 import { Secret } from 'otpauth';
 import { MusterError } from '../errors.ts';
 import { MIN_SEED_BYTES } from './factors/otp.ts';
+import { ownerOfFactor } from './opened.ts';
+import type { FactorRow } from './records.ts';
 import type { HardwareTokens } from './requests.ts';
-import type { CoreStorage } from './storage/storage.ts';
+import type { CoreStorage, Statements } from './storage/storage.ts';
 import type { Vault } from './vault/vault.ts';
+
+/**
+ * Tokens of factors that have ended may be handed out again, with their counter and clock as they were used last: no code of before comes
+ * back. Their data key was at hand a moment ago, when their factor was looked at.
+ */
+export async function freeTokens(statements: Statements, ended: readonly FactorRow[], vault: Vault): Promise<void> {
+  for (const row of ended.filter(({ factor_type: type }) => type === 'hardware_otp')) {
+    const { serial, token } = await vault.open<{ serial: string; token: object }>(row.sealed, ownerOfFactor(row));
+    const sealed = vault.seal(token, { kind: 'hardware_token', user: '', id: serial });
+    await statements.run('UPDATE hardware_tokens SET factor_id = NULL, sealed = ? WHERE serial = ?', sealed, serial);
+  }
+}
 
 /** RFC 4648 section 6: without padding these remainders of eight cannot occur. */
 const IMPOSSIBLE_LENGTHS = new Set([1, 3, 6]);
@@ -12,8 +26,7 @@ const IMPOSSIBLE_LENGTHS = new Set([1, 3, 6]);
 /** The bytes of a seed as its maker wrote it. @throws MUSTER_BAD_ARGUMENT */
 export function decodeSeed(secret: HardwareTokens[number]['secret'], serial: string): Buffer {
   const fail = (why: string) => new MusterError('MUSTER_BAD_ARGUMENT', `tokens: ${serial}: ${why}`);
-  const bytes =
-    'base32' in secret ? fromBase32(secret.base32) : 'hex' in secret ? fromHex(secret.hex) : Buffer.from(secret.base64, 'base64');
+  const bytes = 'base32' in secret ? fromBase32(secret.base32) : 'hex' in secret ? fromHex(secret.hex) : fromBase64(secret.base64);
   if (!bytes) throw fail('its secret is not what it says it is');
   if (bytes.length < MIN_SEED_BYTES) throw fail(`its secret has ${bytes.length} bytes; expected ${MIN_SEED_BYTES} or more`);
   return bytes;
@@ -26,6 +39,12 @@ export function fromBase32(text: string): Buffer | undefined {
   return Buffer.from(Secret.fromBase32(letters).bytes);
 }
 
+/** With or without padding; a seed in hex would decode to something as well, and is refused for its length or its digits. */
+const fromBase64 = (text: string): Buffer | undefined => {
+  const bytes = Buffer.from(text, 'base64');
+  return bytes.toString('base64').replace(/=+$/, '') === text.replace(/=+$/, '') && !/^[0-9a-f]+$/i.test(text) ? bytes : undefined;
+};
+
 const fromHex = (text: string): Buffer | undefined => {
   const digits = text.replace(/[\s:-]/g, '');
   return /^(?:[0-9a-f]{2})*$/i.test(digits) ? Buffer.from(digits, 'hex') : undefined;
@@ -35,6 +54,7 @@ const fromHex = (text: string): Buffer | undefined => {
 export async function importTokens(
   tokens: HardwareTokens,
   { storage, vault, now }: { storage: CoreStorage; vault: Vault; now: () => number },
+  inside: (statements: Statements, taken: number) => Promise<void> = async () => {},
 ): Promise<number> {
   const rows = tokens.map(({ serial, kind, secret, algorithm, digits, period, counter }) => {
     const seed = { secret: decodeSeed(secret, serial).toString('base64'), algorithm, digits };
@@ -50,6 +70,7 @@ export async function importTokens(
         sealed,
         now(),
       );
+    await inside(statements, taken);
     return taken;
   });
 }

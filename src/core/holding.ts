@@ -2,10 +2,13 @@
 import { MusterError } from '../errors.ts';
 import { parsed } from '../parsed.ts';
 import { normalised } from '../privacy/identifier.ts';
-import type { Kept, Surroundings, Verdict } from './factors/factor.ts';
+import type { Kept, Renewal, Surroundings, Verdict } from './factors/factor.ts';
 import { FACTORS, type FactorType } from './factors/index.ts';
 
+import { freeTokens } from './hardware.ts';
 import type { Inside, Ledger } from './ledger.ts';
+import { MAX_FAILURES } from './lifecycle.ts';
+import { type Opened, ownerOfFactor } from './opened.ts';
 import { decide, type Subject } from './policy/policy.ts';
 import { aboutFactor, type FactorRow, type FactorView, subjectOf } from './records.ts';
 import type { Acted } from './requests.ts';
@@ -15,9 +18,6 @@ import type { CoreStorage, Statements } from './storage/storage.ts';
 import { traced, traceparent } from './telemetry.ts';
 import type { Vault } from './vault/vault.ts';
 
-/** NIST SP 800-63B-4 section 3.2.2: at most a hundred failures in a row, and then the factor is of no use any more. */
-export const MAX_FAILURES = 100;
-const MAX_TRIES = 20;
 const nothing = async () => {};
 
 /** How many ended with an account. */
@@ -41,10 +41,18 @@ export interface Options {
 /** NIST SP 800-63B-4 section 3.2.9: who takes a restricted factor is told so. */
 const RESTRICTED_WARNING = 'codes over the telephone network can be intercepted, or the number taken over: prefer an app or a security key';
 
+interface Renewed {
+  kept: Kept;
+  next: Renewal;
+  shown: Record<string, unknown>;
+  inside: Inside<Record<string, unknown>>;
+}
+
 export interface HoldingDeps {
   storage: CoreStorage;
   vault: Vault;
   ledger: Ledger;
+  opened: Opened;
   sender: Sender;
   settings: Settings;
   isRolledOut: (type: FactorType, user: string, region: string | undefined) => Promise<boolean>;
@@ -53,9 +61,8 @@ export interface HoldingDeps {
 }
 
 export function createHolding(deps: HoldingDeps) {
-  const { storage, vault, ledger, sender, settings, now } = deps;
+  const { storage, vault, ledger, opened, sender, settings, now } = deps;
 
-  const ownerOf = (row: FactorRow) => ({ kind: 'factor', user: row.user_id, id: row.id }) as const;
   const around = ({ id, user_id: user }: FactorRow): Surroundings => ({
     id,
     user,
@@ -64,7 +71,7 @@ export function createHolding(deps: HoldingDeps) {
     vault,
     hardware: undefined,
   });
-  const assertUsable = ({ state }: FactorRow): void => {
+  const assertUsable = ({ state }: Pick<FactorRow, 'state'>): void => {
     if (state !== 'active') throw new MusterError('MUSTER_CONFLICT', `the factor is ${state}`);
   };
 
@@ -99,7 +106,7 @@ export function createHolding(deps: HoldingDeps) {
         }),
         required: [...decision.required],
         missing: [...decision.required].filter((type) => offered.includes(type) && !has.has(type)),
-        is_step_up_required: decision.isStepUpRequired && has.size > 0,
+        is_step_up_required: decision.isStepUpRequired && (await ledger.mustStepUp(storage, person)),
       };
     },
 
@@ -108,65 +115,50 @@ export function createHolding(deps: HoldingDeps) {
      * @throws MUSTER_NOT_FOUND, MUSTER_CONFLICT, MUSTER_RATE_LIMITED, MUSTER_PROVIDER_FAILED
      */
     async challenge(id: string, inside: Inside<Record<string, unknown>> = nothing): Promise<Record<string, unknown>> {
-      const seen = await ledger.factor(storage, id);
-      const factor = FACTORS[seen.factor_type];
-      assertUsable(seen);
-      if (!factor.again)
-        throw new MusterError('MUSTER_CONFLICT', `${seen.factor_type} needs no challenge: the device makes its codes by itself`);
-      const begun = factor.again(await vault.open<Kept>(seen.sealed, ownerOf(seen)), around(seen));
-      const asked = begun.message && sender.asked(begun.message, seen);
-      const put = async (statements: Statements, row: FactorRow, shown: Record<string, unknown>) => {
-        await ledger.changeFactor(statements, row, { sealed: vault.seal(begun.kept, ownerOf(row)), trace: traceparent() });
-        await ledger.emit(statements, 'challenge.sent', aboutFactor(row));
-        await inside(statements, shown);
-        return shown;
-      };
-      const first = await ledger.withFactor(id, async (statements, row) => {
+      const first = await opened.factor(id, async (statements, row, kept) => {
         assertUsable(row);
-        if (row.version !== seen.version) throw new MusterError('MUSTER_IN_PROGRESS', 'this factor is being used by others; send it again');
+        const { again } = FACTORS[row.factor_type];
+        if (!again) throw new MusterError('MUSTER_CONFLICT', `${row.factor_type} needs no challenge: the device makes its codes by itself`);
         // A push to a person who did not ask for it is how they are worn down: it waits like a code.
-        if (row.sends > 0) sender.assertMaySend(row, now());
+        sender.assertMaySend(row, now());
+        const next = again(kept, around(row));
+        const asked = next.message && sender.asked(next.message, row);
         if (asked) await sender.reserve(statements, asked);
-        await ledger.changeFactor(statements, row, { sends: row.sends + 1, may_send_at: sender.mayNextAt(row.sends + 1, now()) });
-        return asked ? undefined : put(statements, row, begun.shown);
+        await ledger.changeFactor(statements, row, sender.another(row, now()));
+        if (!asked) await renew(statements, row, { kept, next, shown: next.shown, inside });
+        return { row, next, asked };
       });
-      if (first) return first;
-      if (!asked) throw new Error('a challenge without a message is answered at once');
-      const { allowed } = decide(settings.policy, subjectOf(seen));
-      const sent = await sender.send(asked, seen, allowed);
-      const result = await ledger.withFactor(id, async (statements, row) => {
+      const { row: seen, next, asked } = first;
+      if (!asked) return next.shown;
+      const sent = await sender.send(asked, seen, decide(settings.policy, subjectOf(seen)).allowed);
+      const shown = { ...next.shown, ...sent.shown };
+      const state = await opened.factor(id, async (statements, row, kept) => {
         await sender.settle(statements, asked, sent, aboutFactor(row));
-        if (!sent.accepted) return undefined;
-        assertUsable(row);
-        return put(statements, row, { ...begun.shown, ...sent.shown });
+        if (sent.accepted && row.state === 'active') await renew(statements, row, { kept, next, shown, inside });
+        // What nobody took is not counted; the pause before the next stays.
+        if (!sent.accepted) await ledger.changeFactor(statements, row, { sends: Math.max(0, row.sends - 1) });
+        return row.state;
       });
-      if (result) return result;
-      throw sender.failure(id);
+      if (!sent.accepted) throw sender.failure(id);
+      assertUsable({ state });
+      return shown;
     },
 
     /**
      * Checks a proof of somebody who logs in.
      * @throws MUSTER_NOT_FOUND, MUSTER_CONFLICT when the factor may not be used, MUSTER_BAD_ARGUMENT, MUSTER_VAULT_CLOSED
      */
-    async use(id: string, body: unknown, inside: Inside<UseResult> = nothing): Promise<UseResult> {
-      return traced('factor.verify', { attributes: { 'muster.factor_id': id } }, async () => {
-        for (let tries = 1; ; tries++) {
-          const seen = await ledger.factor(storage, id);
-          assertUsable(seen);
-          const proof = parsed(FACTORS[seen.factor_type].proof, body);
-          const kept = await traced('vault.open', {}, () => vault.open<Kept>(seen.sealed, ownerOf(seen)));
-          const result = await ledger.withFactor(id, async (statements, row) => {
-            if (row.version !== seen.version) return undefined;
-            const verdict = FACTORS[row.factor_type].verify(kept, proof, around(row), 'log in');
-            const made = verdict.isRight ? await accept(statements, row, verdict.kept) : await refuse(statements, row, verdict);
-            await inside(statements, made);
-            return made;
-          });
-          if (result) return result;
-          if (tries === MAX_TRIES) throw new MusterError('MUSTER_IN_PROGRESS', 'this factor is being used by others; send it again');
-        }
-      });
-    },
+    use: (id: string, body: unknown, inside: Inside<UseResult> = nothing): Promise<UseResult> =>
+      traced('factor.verify', { attributes: { 'muster.factor_id': id } }, () =>
+        opened.factor(id, async (statements, row, kept) => {
+          assertUsable(row);
+          const factor = FACTORS[row.factor_type];
+          const verdict = factor.verify(kept, parsed(factor.proof, body), around(row), 'log in');
+          const made = verdict.isRight ? await accept(statements, row, verdict.kept) : await refuse(statements, row, verdict);
+          await inside(statements, made);
+          return made;
+        }),
+      ),
 
     /** For good; twice changes nothing. @throws MUSTER_NOT_FOUND, MUSTER_ILLEGAL_TRANSITION, MUSTER_POLICY_REFUSED */
     revoke(id: string): Promise<void> {
@@ -174,6 +166,7 @@ export function createHolding(deps: HoldingDeps) {
         if (row.state === 'revoked') return;
         await assertNotLast(statements, row);
         await ledger.factorStep(statements, row, 'revoke');
+        await freeTokens(statements, [row], vault);
         await ledger.emit(statements, 'factor.revoked', aboutFactor(row));
       });
     },
@@ -224,6 +217,9 @@ export function createHolding(deps: HoldingDeps) {
         await ledger.factorStep(statements, row, step);
         await ledger.emit(statements, event, { ...aboutFactor(row), ...by });
       }
+      await freeTokens(statements, factors, vault);
+      // Somebody has looked: what was lost to guessing is no reason any more.
+      await statements.run('UPDATE factors SET failures = 0 WHERE user_id = ?', user);
       const ended = { enrollments, factors: factors.length };
       await inside(statements, ended);
       return ended;
@@ -243,9 +239,15 @@ export function createHolding(deps: HoldingDeps) {
       );
   }
 
+  async function renew(statements: Statements, row: FactorRow, { kept, next, shown, inside }: Renewed): Promise<void> {
+    await ledger.changeFactor(statements, row, { sealed: vault.seal(next.apply(kept), ownerOfFactor(row)), trace: traceparent() });
+    await ledger.emit(statements, 'challenge.sent', aboutFactor(row));
+    await inside(statements, shown);
+  }
+
   async function accept(statements: Statements, row: FactorRow, kept: Kept): Promise<UseResult> {
     await ledger.changeFactor(statements, row, {
-      sealed: vault.seal(kept, ownerOf(row)),
+      sealed: vault.seal(kept, ownerOfFactor(row)),
       failures: 0,
       sends: 0,
       may_send_at: 0,
@@ -258,7 +260,7 @@ export function createHolding(deps: HoldingDeps) {
   async function refuse(statements: Statements, row: FactorRow, verdict: Extract<Verdict, { isRight: false }>): Promise<UseResult> {
     const { code, hint, fields = {}, kept, isDenied } = verdict;
     const failures = row.failures + 1;
-    await ledger.changeFactor(statements, row, { failures, ...(kept && { sealed: vault.seal(kept, ownerOf(row)) }) });
+    await ledger.changeFactor(statements, row, { failures, ...(kept && { sealed: vault.seal(kept, ownerOfFactor(row)) }) });
     const blocked = { ...aboutFactor(row), action: 'factor.verify', outcome: 'denied', error_code: code };
     if (isDenied) {
       // Whoever says that it was not them is asked nothing more until somebody has looked.
@@ -268,6 +270,7 @@ export function createHolding(deps: HoldingDeps) {
       await ledger.emit(statements, 'access.blocked', blocked);
     } else if (failures >= MAX_FAILURES) {
       await ledger.factorStep(statements, row, 'revoke');
+      await freeTokens(statements, [row], vault);
       await ledger.emit(statements, 'factor.revoked', { ...aboutFactor(row), reason: 'too_many_failures' });
       await ledger.emit(statements, 'access.blocked', { ...blocked, error_code: 'too_many_failures' });
     }

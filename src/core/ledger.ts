@@ -1,15 +1,18 @@
 /** The ledger: rows change by the steps of the lifecycle alone, each in one transaction with the event that tells of it. */
 import { MusterError } from '../errors.ts';
-import { after, ENROLLMENT, FACTOR } from './lifecycle.ts';
+import { after, ENROLLMENT, FACTOR, MAX_FAILURES } from './lifecycle.ts';
+import { asKept } from './outbox.ts';
 import { aboutEnrollment, type CoreEvent, type EnrollmentRow, type FactorRow } from './records.ts';
 import type { CoreStorage, Statements, Value } from './storage/storage.ts';
 import { traceFields } from './telemetry.ts';
+import type { Vault } from './vault/vault.ts';
 
 const NOTHING = new Uint8Array();
 const SOURCE = 'muster-core';
 
 export interface LedgerDeps {
   storage: CoreStorage;
+  vault: Pick<Vault, 'seal'>;
   now: () => number;
   /** A new id, sortable by time. */
   newId: () => string;
@@ -22,10 +25,10 @@ export type Inside<T> = (statements: Statements, result: T) => Promise<void>;
 
 export type Ledger = ReturnType<typeof createLedger>;
 
-export function createLedger({ storage, now, newId, deployment }: LedgerDeps) {
+export function createLedger({ storage, vault, now, newId, deployment }: LedgerDeps) {
   const emit = async (statements: Statements, type: string, fields: CoreEvent, timeMs = now()): Promise<void> => {
     const event = { id: newId(), type, time: new Date(timeMs).toISOString(), source: SOURCE, deployment, ...traceFields(), ...fields };
-    await statements.run('INSERT INTO outbox (event) VALUES (?)', JSON.stringify(event));
+    await statements.run('INSERT INTO outbox (event) VALUES (?)', JSON.stringify(asKept(event, vault)));
   };
 
   /** A change of a row that is as it was looked at. */
@@ -123,6 +126,14 @@ export function createLedger({ storage, now, newId, deployment }: LedgerDeps) {
     },
     openOf: (statements: Statements, user: string) =>
       statements.all<EnrollmentRow>(`SELECT * FROM enrollments WHERE user_id = ? AND state = 'pending'`, user),
+    /**
+     * Whether somebody has to prove a factor before another comes: while there is one, and after one was lost to guessing, until a reset. Else
+     * guessing would be the way around it.
+     */
+    async mustStepUp(statements: Statements, user: string): Promise<boolean> {
+      const sql = `SELECT 1 AS found FROM factors WHERE user_id = ? AND (state IN ('active', 'suspended') OR failures >= ?) LIMIT 1`;
+      return (await statements.one(sql, user, MAX_FAILURES)) !== undefined;
+    },
     liveFactorsOf: (statements: Statements, user: string) =>
       statements.all<FactorRow>(
         `SELECT * FROM factors WHERE user_id = ? AND state IN ('active', 'suspended') ORDER BY created_at, id`,

@@ -4,6 +4,9 @@ import { MusterError } from '../errors.ts';
 import type { Settings } from './settings.ts';
 
 const PERSON_SECONDS = 600;
+/** Requests of one address in a minute that carry no token of the issuer's. */
+const STRANGERS = 60;
+const STRANGER_SECONDS = 60;
 
 export type Limited = 'start' | 'proof';
 
@@ -14,6 +17,11 @@ export interface Limits {
    * @throws MUSTER_RATE_LIMITED
    */
   person(what: Limited, user: string, onFirstRefusal: () => Promise<void>): Promise<void>;
+  /**
+   * Checks who asks, and counts those of an address who are nobody.
+   * @throws what the check throws; MUSTER_RATE_LIMITED with `is_stranger` after too many
+   */
+  stranger(address: string, check: () => Promise<void>): Promise<void>;
   /** Counts a request to a route. @throws MUSTER_RATE_LIMITED */
   route(name: string): Promise<void>;
 }
@@ -28,6 +36,7 @@ export function createLimits({
     proof: new RateLimiterMemory({ points: proofs, duration: PERSON_SECONDS }),
   };
   const routes = new RateLimiterMemory({ points: requests, duration: 1 });
+  const strangers = new RateLimiterMemory({ points: STRANGERS, duration: STRANGER_SECONDS });
   const refusal = ({ msBeforeNext }: RateLimiterRes) =>
     new MusterError('MUSTER_RATE_LIMITED', 'too many requests for now; send this one again later', {
       retryAfterSeconds: Math.max(1, Math.ceil(msBeforeNext / 1_000)),
@@ -41,6 +50,20 @@ export function createLimits({
         if (!(error instanceof RateLimiterRes)) throw error;
         if (error.consumedPoints === limiter.points + 1) await onFirstRefusal();
         throw refusal(error);
+      }
+    },
+    async stranger(address, check) {
+      const known = await strangers.get(address);
+      if (known && known.remainingPoints <= 0)
+        throw new MusterError('MUSTER_RATE_LIMITED', 'too many requests from here were refused; send this one again later', {
+          retryAfterSeconds: Math.max(1, Math.ceil(known.msBeforeNext / 1_000)),
+          fields: { is_stranger: true },
+        });
+      try {
+        await check();
+      } catch (error) {
+        await strangers.consume(address).catch(() => {});
+        throw error;
       }
     },
     async route(name) {

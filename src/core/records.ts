@@ -1,6 +1,7 @@
 /** Rows of the core's store as the code sees them. */
 import type { FactorType } from './factors/index.ts';
 import type { EnrollmentState, FactorState } from './lifecycle.ts';
+import type { Subject, Tier } from './policy/policy.ts';
 
 interface Challenged {
   id: string;
@@ -71,8 +72,8 @@ export const enrollmentView = (row: EnrollmentRow): EnrollmentView => ({
 });
 
 /** Whom the policy sees in the labels of an enrollment or a factor. */
-export function subjectOf({ labels }: Pick<Challenged, 'labels'>): { tier?: string; segment?: string } {
-  const { user_tier: tier, segment } = JSON.parse(labels) as { user_tier?: string; segment?: string };
+export function subjectOf({ labels }: Pick<Challenged, 'labels'>): Subject {
+  const { user_tier: tier, segment } = JSON.parse(labels) as { user_tier?: Tier; segment?: string };
   return { ...(tier !== undefined && { tier }), ...(segment !== undefined && { segment }) };
 }
 

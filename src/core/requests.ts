@@ -1,9 +1,9 @@
 /** What the core is asked for, as schemas: of bodies, of the OpenAPI document, of the errors that name a field. */
 import { z } from 'zod';
 import { serial } from './factors/hardware-otp.ts';
-import { hotpProof } from './factors/hotp.ts';
 import { FACTOR_TYPES, FACTORS, type FactorType } from './factors/index.ts';
-import { ALGORITHMS, MIN_SEED_BYTES } from './factors/otp.ts';
+import { ALGORITHMS } from './factors/otp.ts';
+import { TIERS, type Tier } from './policy/policy.ts';
 
 const wellFormed = (text: string) => text.isWellFormed();
 const label = z.string().min(1).max(64).refine(wellFormed, 'contains half of a surrogate pair, which is no text').optional();
@@ -13,7 +13,7 @@ export const userSchema = z.string().trim().min(1).max(320).refine(wellFormed, '
 const labels = {
   traffic: z.enum(['user', 'synthetic', 'internal', 'bot']).optional(),
   channel: z.enum(['self_service', 'sso', 'admin', 'api', 'ci', 'recovery']).optional(),
-  user_tier: z.enum(['standard', 'vip', 'privileged', 'service', 'node']).optional(),
+  user_tier: z.enum(TIERS).optional(),
   region: label,
   segment: label,
   tenant: label,
@@ -43,7 +43,7 @@ export const startSchema = z.discriminatedUnion('factor_type', startSchemas as n
 export interface StartRequest {
   factor_type: FactorType;
   user: string;
-  user_tier?: string;
+  user_tier?: Tier;
   segment?: string;
   region?: string;
   replaces?: string;
@@ -79,7 +79,3 @@ export const tokensSchema = z.strictObject({
     .max(1_000),
 });
 export type HardwareTokens = z.infer<typeof tokensSchema>['tokens'];
-export { MIN_SEED_BYTES };
-
-/** Body of proofs by code, for the documentation; each factor checks its own. */
-export const codeBody = hotpProof;

@@ -1,4 +1,5 @@
 /** After a rotation: what is sealed under an older key-encryption key is sealed anew, while everything goes on. */
+import type { Ledger } from './ledger.ts';
 import type { CoreStorage } from './storage/storage.ts';
 import type { Owner, Vault } from './vault/vault.ts';
 
@@ -30,26 +31,42 @@ const TABLES: readonly { kind: Owner['kind']; read: string; write: string }[] = 
   },
 ];
 
-/**
- * Seals everything under the key in use; kept answers end by themselves within a day.
- * @returns how many were sealed anew, and how many are still under an older key because they changed meanwhile
- */
-export async function rewrap({ storage, vault }: { storage: CoreStorage; vault: Vault }): Promise<{ done: number; left: number }> {
+export interface Rewrapped {
+  /** Records that were sealed anew. */
+  done: number;
+  /** Those that changed meanwhile, and are still under an older key. */
+  left: number;
+  /** Those that cannot be opened, by table and id; the others go on. */
+  unreadable: string[];
+}
+
+/** Seals everything under the key in use; kept answers end by themselves within a day. */
+export async function rewrap({ storage, vault, ledger }: { storage: CoreStorage; vault: Vault; ledger: Ledger }): Promise<Rewrapped> {
   await vault.renew();
-  let done = 0;
-  let left = 0;
+  const result: Rewrapped = { done: 0, left: 0, unreadable: [] };
   for (const { kind, read, write } of TABLES)
     for (let after = ''; ; ) {
       const rows = await storage.all<Row>(read, after);
       const last = rows.at(-1);
       if (!last) break;
       after = last.id;
-      for (const { id, person, sealed, version } of rows.filter((row) => row.sealed.length > 0 && !vault.isCurrent(row.sealed))) {
-        const owner = { kind, user: person, id };
-        const anew = vault.seal(await vault.open(sealed, owner), owner);
-        if ((await storage.run(write, anew, id, version)) === 1) done += 1;
-        else left += 1;
+      for (const row of rows.filter(({ sealed }) => sealed.length > 0 && !vault.isCurrent(sealed))) {
+        const owner = { kind, user: row.person, id: row.id };
+        const value = await vault.open(row.sealed, owner).catch(() => UNREADABLE);
+        if (value === UNREADABLE) result.unreadable.push(`${kind} ${row.id}`);
+        else if (await resealed(row, write, vault.seal(value, owner))) result.done += 1;
+        else result.left += 1;
       }
     }
-  return { done, left };
+  return result;
+
+  /** Under the lock of its person, like every change of a row. */
+  async function resealed({ id, person, version }: Row, write: string, anew: Buffer): Promise<boolean> {
+    return storage.transaction(async (statements) => {
+      if (person !== '') await ledger.lock(statements, person);
+      return (await statements.run(write, anew, id, version)) === 1;
+    });
+  }
 }
+
+const UNREADABLE = Symbol('unreadable');

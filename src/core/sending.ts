@@ -2,7 +2,7 @@
 import { MusterError } from '../errors.ts';
 import type { Inbox } from './canary.ts';
 import type { Channel, Message } from './factors/factor.ts';
-import { FACTORS, type FactorType } from './factors/index.ts';
+import { FACTOR_TYPES, FACTORS, type FactorType } from './factors/index.ts';
 import { countryOf } from './factors/phone.ts';
 import type { Ledger } from './ledger.ts';
 import type { Delivery, Sent } from './providers/delivery.ts';
@@ -18,6 +18,15 @@ const MAX_SENDS = 5;
 /** The pause after the first; each later one is twice as long. */
 const FIRST_PAUSE_MS = 30_000;
 const DAY_MS = 86_400_000;
+
+/** How often something was sent, and when it may be again. */
+interface Paced {
+  sends: number;
+  may_send_at: number;
+}
+
+/** After a day without any, the count begins anew. */
+const sentOf = ({ sends, may_send_at: mayAt }: Paced, nowMs: number): number => (nowMs >= mayAt + DAY_MS ? 0 : sends);
 
 interface About {
   id: string;
@@ -39,11 +48,11 @@ export interface SenderDeps {
 }
 
 export function createSender({ delivery, settings, ledger, vault, inbox, newId, now }: SenderDeps) {
-  const isCaught = (message: Message, { labels }: Pick<About, 'labels'>): boolean =>
-    inbox?.takes(message, (JSON.parse(labels) as { traffic?: string }).traffic) === true;
+  const isCaught = ({ user_id: user, labels }: About): boolean =>
+    inbox?.takes(user, (JSON.parse(labels) as { traffic?: string }).traffic) === true;
   /** The channel itself, and what may stand in for it: of no less assurance, and allowed to the person. */
   const channelsFor = (channel: Channel, allowed: ReadonlySet<FactorType>): Channel[] => {
-    const others = settings.fallback[channel] ?? [];
+    const others: readonly Channel[] = channel === 'email' ? [] : (settings.fallback[channel] ?? []);
     const keeps = (other: Channel) => allowed.has(other) && FACTORS[other].traits.assurance >= FACTORS[channel].traits.assurance;
     return [channel, ...others.filter(keeps)].filter((each) => delivery.channels.has(each));
   };
@@ -51,11 +60,18 @@ export function createSender({ delivery, settings, ledger, vault, inbox, newId, 
   return {
     offers: (channel: Channel): boolean => delivery.channels.has(channel),
     mayNextAt: (sends: number, nowMs: number): number => nowMs + FIRST_PAUSE_MS * 2 ** (sends - 1),
+    /** One more was asked for: how many there are now, and when the next may follow. */
+    another(row: Paced, nowMs: number): Paced {
+      const sends = sentOf(row, nowMs) + 1;
+      return { sends, may_send_at: nowMs + FIRST_PAUSE_MS * 2 ** (sends - 1) };
+    },
     /** @throws MUSTER_RATE_LIMITED before its time, or when there were enough */
-    assertMaySend({ sends, may_send_at: mayAt }: { sends: number; may_send_at: number }, nowMs: number): void {
+    assertMaySend(row: Paced, nowMs: number): void {
+      const { may_send_at: mayAt } = row;
+      const sends = sentOf(row, nowMs);
       if (sends >= MAX_SENDS)
         throw new MusterError('MUSTER_RATE_LIMITED', `a code was sent ${MAX_SENDS} times already; start again, or take another factor`, {
-          retryAfterSeconds: DAY_MS / 1_000,
+          retryAfterSeconds: Math.ceil((mayAt + DAY_MS - nowMs) / 1_000),
         });
       if (nowMs >= mayAt) return;
       const seconds = Math.ceil((mayAt - nowMs) / 1_000);
@@ -66,11 +82,11 @@ export function createSender({ delivery, settings, ledger, vault, inbox, newId, 
     /** @throws MUSTER_POLICY_REFUSED for a number of a country to which nothing is sent */
     asked(message: Message, about: About): Asked {
       const { id, user_id: user } = about;
-      const isFree = isCaught(message, about);
+      const isFree = isCaught(about);
       const country = message.channel === 'email' ? undefined : countryOf(message.to);
       if (settings.countries && !isFree && message.channel !== 'email' && !(country && settings.countries.includes(country)))
         throw new MusterError('MUSTER_POLICY_REFUSED', 'codes are not sent to numbers of this country; take another factor');
-      const reserved = delivery.estimate([message.channel, ...(settings.fallback[message.channel] ?? [])]);
+      const reserved = delivery.estimate(channelsFor(message.channel, new Set(FACTOR_TYPES)));
       return { id: newId(), about: id, user, message, destination: vault.mark('destination', message.to), reserved, isFree };
     },
     /** @throws MUSTER_RATE_LIMITED */
@@ -79,10 +95,10 @@ export function createSender({ delivery, settings, ledger, vault, inbox, newId, 
     },
 
     /** Hands the message to a provider; waits for no receipt. Never throws. */
-    async send({ id, message, isFree }: Asked, { labels }: About, allowed: ReadonlySet<FactorType>) {
+    async send({ id, about, message, isFree }: Asked, { labels }: About, allowed: ReadonlySet<FactorType>) {
       const { region } = JSON.parse(labels) as { region?: string };
       const { channel, to, code, number } = message;
-      if (isFree) inbox?.put(message);
+      if (isFree) inbox?.put(about, message);
       const sent: Sent = isFree
         ? { tries: [], accepted: { provider: 'canary', region: '', channel, reference: id, cost: 0 } }
         : await delivery.deliver({ id, channel, to, code, ...wordsOf(code, number) }, channelsFor(channel, allowed), region);
@@ -95,8 +111,9 @@ export function createSender({ delivery, settings, ledger, vault, inbox, newId, 
     },
 
     /** Writes down what became of a message: for the limits, and as events. */
-    async settle(statements: Statements, asked: Asked, { tries, accepted }: Sent, about: CoreEvent): Promise<void> {
-      await settle(statements, asked.id, accepted);
+    async settle(statements: Statements, asked: Asked, sent: Sent, about: CoreEvent): Promise<void> {
+      const { tries } = sent;
+      await settle(statements, asked.id, sent);
       for (const [index, each] of tries.entries()) {
         const where = { ...about, provider: each.provider, ...(each.region !== '' && { region: each.region }) };
         if (index > 0)
@@ -128,6 +145,7 @@ export function createSender({ delivery, settings, ledger, vault, inbox, newId, 
         );
       }
     },
+    /** Nobody took it. */
     failure: (id: string) =>
       new MusterError('MUSTER_PROVIDER_FAILED', 'the code could not be sent; try again, or take another factor', {
         fields: { attempt_id: id },

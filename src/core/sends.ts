@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { MusterError } from '../errors.ts';
 import type { Message } from './factors/factor.ts';
 import { prefixOf } from './factors/phone.ts';
+import type { Sent } from './providers/delivery.ts';
 import type { Statements } from './storage/storage.ts';
 
 const count = (otherwise: number) => z.number().int().min(1).default(otherwise);
@@ -66,6 +67,8 @@ export async function reserve(statements: Statements, limits: SendLimits, asked:
   // An address of e-mail counts by its domain.
   const prefix = message.channel === 'email' ? message.to.slice(message.to.lastIndexOf('@')) : prefixOf(message.to);
   const values = { destination: asked.destination, user_id: asked.user, prefix };
+  // Other people's messages count too: one after the other, in this order.
+  for (const name of ['spend', `destination ${asked.destination}`, `prefix ${prefix}`]) await statements.alone(name);
   for (const { column, spanMs, max, isSpend, told } of limitsOf(limits)) {
     // Many people have one mail provider.
     if (column === 'prefix' && message.channel === 'email') continue;
@@ -96,22 +99,20 @@ export async function reserve(statements: Statements, limits: SendLimits, asked:
   );
 }
 
-/** How it ended: what a provider took is paid for, what none took is not. */
-export async function settle(
-  statements: Statements,
-  id: string,
-  sent: { provider: string; region: string; reference: string; cost: number } | undefined,
-): Promise<void> {
-  if (!sent) {
-    await statements.run(`UPDATE sends SET state = 'refused', cost = 0 WHERE id = ?`, id);
-    return;
-  }
+/**
+ * How it ended. What a provider took is paid for, and so may be what none answered to: a provider that is too slow may have sent it all the
+ * same. What all refused counts nowhere.
+ */
+export async function settle(statements: Statements, id: string, { accepted, tries }: Sent): Promise<void> {
+  const cost = tries.reduce((sum, each) => sum + each.cost, 0);
+  const state = accepted ? 'accepted' : tries.some(({ failure }) => failure?.isUnsure) ? 'unknown' : 'refused';
   await statements.run(
-    `UPDATE sends SET state = 'accepted', provider = ?, region = ?, reference = ?, cost = ? WHERE id = ?`,
-    sent.provider,
-    sent.region,
-    sent.reference,
-    sent.cost,
+    'UPDATE sends SET state = ?, provider = ?, region = ?, reference = ?, cost = ? WHERE id = ?',
+    state,
+    accepted?.provider ?? null,
+    accepted?.region ?? null,
+    accepted?.reference ?? null,
+    cost,
     id,
   );
 }

@@ -3,12 +3,12 @@ import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { MusterError } from '../errors.ts';
 import { yamlDocuments } from '../yaml-file.ts';
-import { CHANNELS } from './factors/factor.ts';
 import { FACTOR_TYPES } from './factors/index.ts';
 import { DEFAULT_RULES, ruleSchema } from './policy/policy.ts';
 import { providerSchema } from './providers/index.ts';
 import { sendLimitsSchema } from './sends.ts';
 
+const PHONE_CHANNELS = ['sms', 'voice'] as const;
 const perTenMinutes = (otherwise: number) => z.number().int().min(1).default(otherwise);
 
 const schema = z.strictObject({
@@ -18,8 +18,8 @@ const schema = z.strictObject({
   rollout: z.partialRecord(z.enum(FACTOR_TYPES), z.number().min(0).max(100)).default({}),
   /** In the order in which they are asked. @default none; the console in the demo */
   providers: z.array(providerSchema).default([]),
-  /** Channels that stand in for one whose providers all fail, where policy and assurance allow. */
-  fallback: z.partialRecord(z.enum(CHANNELS), z.array(z.enum(CHANNELS))).default({}),
+  /** Channels that stand in for one whose providers all fail, where policy and assurance allow: to the same number. */
+  fallback: z.partialRecord(z.enum(PHONE_CHANNELS), z.array(z.enum(PHONE_CHANNELS))).default({}),
   /** ISO 3166-1 alpha-2 of the countries to whose numbers codes go. @default all */
   countries: z.array(z.string().regex(/^[A-Z]{2}$/, 'expected two capital letters, such as NL')).optional(),
   /** ISO 4217, of the costs of providers and of the spend caps. @default USD */
@@ -39,7 +39,7 @@ const schema = z.strictObject({
     .prefault({}),
   /** Enrollments that Muster makes itself, marked as synthetic. @default off; all factors in the demo */
   canary: z
-    .strictObject({ every_minutes: z.number().min(0.1).default(5), factors: z.array(z.enum(FACTOR_TYPES)).min(1).optional() })
+    .strictObject({ every_minutes: z.number().min(0.5).default(5), factors: z.array(z.enum(FACTOR_TYPES)).min(1).optional() })
     .optional(),
   /** Who signs enrollment tokens. */
   tokens: z

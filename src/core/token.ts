@@ -4,6 +4,7 @@ import { createLocalJWKSet, errors, type JSONWebKeySet, jwtVerify } from 'jose';
 import { z } from 'zod';
 import { MusterError } from '../errors.ts';
 import { TIME_TO_LIVE_MS } from './lifecycle.ts';
+import { TIERS, type Tier } from './policy/policy.ts';
 import type { Settings } from './settings.ts';
 import type { Statements } from './storage/storage.ts';
 
@@ -14,8 +15,8 @@ const ALGORITHMS = ['ES256', 'ES384', 'EdDSA', 'Ed25519', 'PS256', 'RS256'];
 const MAX_LIFE_SECONDS = 600;
 /** Clocks of two machines. */
 const TOLERANCE_SECONDS = 5;
-/** RFC 8176: more than one factor was used to log in. */
-const STRONG_METHODS = ['mfa', 'hwk', 'swk'];
+/** RFC 8176: more than one factor was used to log in; a key alone may have been the only one. */
+const STRONG_METHOD = 'mfa';
 
 const claims = z.object({
   jti: z.string().min(16).max(128),
@@ -25,7 +26,14 @@ const claims = z.object({
   exp: z.number(),
   auth_time: z.number(),
   amr: z.array(z.string()).default([]),
+  user_tier: z.enum(TIERS).optional(),
+  segment: z.string().min(1).max(64).optional(),
+  region: z.string().min(1).max(64).optional(),
+  tenant: z.string().min(1).max(64).optional(),
 });
+const ABOUT = ['user_tier', 'segment', 'region', 'tenant'] as const;
+
+type Claims = z.infer<typeof claims>;
 
 /** A token that is valid for this request. */
 export interface BoundToken {
@@ -33,7 +41,9 @@ export interface BoundToken {
   user: string;
   /** Whether the person logged in with more than a password. */
   isStrong: boolean;
-  /** Uses it up, for this enrollment. @throws MUSTER_TOKEN_USED */
+  /** What the host application says of the person, for the policy and the events. */
+  about: { user_tier?: Tier; segment?: string; region?: string; tenant?: string };
+  /** Takes it for this enrollment: another one, as long as none of before was proven. @throws MUSTER_TOKEN_USED */
   use(statements: Statements, enrollmentId: string): Promise<void>;
 }
 
@@ -43,8 +53,8 @@ export interface Tokens {
    * @throws MUSTER_TOKEN_REFUSED
    */
   toStart(token: string): Promise<BoundToken>;
-  /** The id of a token that goes on with an enrollment: for as long as that may take. @throws MUSTER_TOKEN_REFUSED */
-  toGoOn(token: string): Promise<string>;
+  /** What goes on with an enrollment, for as long as that may take: id and person. @throws MUSTER_TOKEN_REFUSED */
+  toGoOn(token: string): Promise<Omit<BoundToken, 'use' | 'isStrong'>>;
 }
 
 const refused = (why: string, cause?: unknown) => new MusterError('MUSTER_TOKEN_REFUSED', `the enrollment token ${why}`, { cause });
@@ -77,35 +87,41 @@ export async function openTokens(settings: Settings['tokens'], now: () => number
   };
   return {
     async toStart(token) {
-      const { jti, sub, sid, iat, exp, auth_time: authTime, amr } = await check(token, TOLERANCE_SECONDS);
+      const claimed = await check(token, TOLERANCE_SECONDS);
+      const { iat, exp, auth_time: authTime, amr } = claimed;
       if (exp - iat > MAX_LIFE_SECONDS) throw refused(`is valid for more than ${MAX_LIFE_SECONDS} s`);
       const age = now() / 1_000 - authTime;
       if (age > settings.max_age_seconds + TOLERANCE_SECONDS) throw refused('is of a log-in that is too long ago: log in again');
       if (age < -TOLERANCE_SECONDS) throw refused('is of a log-in that is yet to come: the clocks differ');
-      // Two tokens of one session are two; the same id in another session would be somebody's copy.
-      const id = `${sid}:${jti}`;
+      const bound = boundOf(claimed);
       return {
-        id,
-        user: sub,
-        isStrong: amr.some((method) => STRONG_METHODS.includes(method)),
-        use: (statements, enrollmentId) => use(statements, id, enrollmentId, exp),
+        ...bound,
+        isStrong: amr.includes(STRONG_METHOD),
+        use: (statements, enrollmentId) => use(statements, bound.id, enrollmentId, exp),
       };
     },
-    async toGoOn(token) {
-      const { sid, jti } = await check(token, TIME_TO_LIVE_MS / 1_000);
-      return `${sid}:${jti}`;
-    },
+    toGoOn: async (token) => boundOf(await check(token, TIME_TO_LIVE_MS / 1_000)),
   };
 }
 
+/** Two tokens of one session are two; the same id in another session would be somebody's copy. */
+function boundOf(claimed: Claims): Omit<BoundToken, 'use' | 'isStrong'> {
+  const { sid, jti, sub } = claimed;
+  const about = Object.fromEntries(ABOUT.filter((name) => claimed[name] !== undefined).map((name) => [name, claimed[name]]));
+  return { id: JSON.stringify([sid, jti]), user: sub, about };
+}
+
 async function use(statements: Statements, id: string, enrollmentId: string, expiresAt: number): Promise<void> {
-  const used = await statements.run(
-    'INSERT INTO used_tokens (id, enrollment_id, expires_at) VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING',
+  const sql = 'INSERT INTO used_tokens (id, enrollment_id, expires_at) VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING';
+  if ((await statements.run(sql, id, enrollmentId, expiresAt * 1_000)) === 1) return;
+  const before = await statements.one<{ state: string }>(
+    'SELECT state FROM enrollments WHERE id = (SELECT enrollment_id FROM used_tokens WHERE id = ?)',
     id,
-    enrollmentId,
-    expiresAt * 1_000,
   );
-  if (used !== 1) throw new MusterError('MUSTER_TOKEN_USED', 'this enrollment token has started an enrollment already: ask for a new one');
+  // Somebody who chose another way, or began again, has bound nothing yet.
+  if (!before || before.state === 'active')
+    throw new MusterError('MUSTER_TOKEN_USED', 'this enrollment token has enrolled a factor already: ask for a new one');
+  await statements.run('UPDATE used_tokens SET enrollment_id = ? WHERE id = ?', enrollmentId, id);
 }
 
 async function readKeys(path: string): Promise<JSONWebKeySet> {

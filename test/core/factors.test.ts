@@ -172,19 +172,24 @@ describe('HOTP', () => {
   });
 
   test('forgives presses that nobody typed in, and no code comes twice', () => {
-    expect(verifyHotp(kept(2), { code: code(11) })).toMatchObject({ isRight: true, kept: { counter: 12 } });
-    for (const counter of [0, 1, 11]) expect(verifyHotp(kept(12), { code: code(counter) })).toMatchObject({ isRight: false });
+    expect(verifyHotp(kept(2), { code: code(11) }, true)).toMatchObject({ isRight: true, kept: { counter: 12 } });
+    for (const counter of [0, 1, 11]) expect(verifyHotp(kept(12), { code: code(counter) }, true)).toMatchObject({ isRight: false });
+  });
+
+  test('tells nobody who logs in that a guess was a code to come', () => {
+    expect(verifyHotp(kept(0), { code: code(60) }, false)).toEqual({ isRight: false, code: 'wrong_code' });
+    expect(verifyHotp(kept(0), { code: code(60), next_code: code(61) }, false)).toMatchObject({ isRight: true });
   });
 
   test('is found again by two codes in a row, not by one, and not by two apart', () => {
-    expect(verifyHotp(kept(0), { code: code(60) })).toMatchObject({
+    expect(verifyHotp(kept(0), { code: code(60) }, true)).toMatchObject({
       isRight: false,
       code: 'counter_off',
-      hint: expect.stringContaining('next_code'),
+      fields: { needs_next_code: true },
     });
-    expect(verifyHotp(kept(0), { code: code(60), next_code: code(62) })).toMatchObject({ isRight: false });
-    expect(verifyHotp(kept(0), { code: code(60), next_code: code(61) })).toMatchObject({ isRight: true, kept: { counter: 62 } });
-    expect(verifyHotp(kept(0), { code: code(101), next_code: code(102) })).toMatchObject({ isRight: false });
+    expect(verifyHotp(kept(0), { code: code(60), next_code: code(62) }, true)).toMatchObject({ isRight: false });
+    expect(verifyHotp(kept(0), { code: code(60), next_code: code(61) }, true)).toMatchObject({ isRight: true, kept: { counter: 62 } });
+    expect(verifyHotp(kept(0), { code: code(101), next_code: code(102) }, true)).toMatchObject({ isRight: false });
   });
 });
 
@@ -249,6 +254,33 @@ describe('codes that are sent', () => {
     await expect(made.core.resend(id, undefined)).rejects.toMatchObject({ code: 'MUSTER_RATE_LIMITED' });
     expect(await made.core.verify(id, undefined, { code: 'wrong' })).toMatchObject({ attemptsLeft: 1 });
     expect(made.messages).toHaveLength(5);
+  });
+
+  test('that were used to log in do not come back with one that was on its way', async () => {
+    const { factor } = await enroll('sms');
+    await made.core.holding.challenge(factor);
+    const used = sentCode(made);
+    made.nowMs += 30_000;
+    // The next is on its way while the one before is used.
+    const [, first] = await Promise.all([made.core.holding.challenge(factor), made.core.use(factor, { code: used })]);
+    expect(first).toMatchObject({ isRight: true });
+    expect(await made.core.use(factor, { code: used })).toMatchObject({ isRight: false });
+    expect(await made.core.use(factor, { code: sentCode(made) })).toMatchObject({ isRight: true });
+  });
+
+  test('are counted anew after a day without any, to log in', async () => {
+    const { factor } = await enroll('sms');
+    const challenge = () => made.core.holding.challenge(factor);
+    made.nowMs += 600_000;
+    for (const pause of [0, 30, 60, 120, 240]) {
+      made.nowMs += pause * 1_000;
+      await challenge();
+    }
+    made.nowMs += 600_000;
+    await expect(challenge()).rejects.toMatchObject({ code: 'MUSTER_RATE_LIMITED' });
+    made.nowMs += 86_400_000;
+    await challenge();
+    expect(await made.core.use(factor, { code: sentCode(made) })).toMatchObject({ isRight: true });
   });
 
   test('are one SMS, in letters that make it no longer', () => {
@@ -383,8 +415,37 @@ describe('hardware tokens', () => {
     await expect(begin('hardware_otp', 'cem', { serial: 'T-2' })).rejects.toMatchObject({ code: 'MUSTER_NOT_FOUND' });
   });
 
+  test('of a factor that has ended can be handed out again, and no code of before comes back', async () => {
+    await importHotp('T-3');
+    const code = (counter: number) => ({ code: HOTP.generate({ secret: SEED, counter }) });
+    const bind = async (user: string, counter: number) => {
+      const { id } = await begin('hardware_otp', user, { serial: 'T-3' });
+      const result = await made.core.verify(id, undefined, code(counter));
+      return result.isRight ? String(result.enrollment.factor_id) : undefined;
+    };
+    const ends: ((factor: string) => Promise<unknown>)[] = [
+      (factor) => made.core.holding.revoke(factor),
+      () => made.core.holding.reset('ada', {}),
+      () => made.core.holding.deprovision('ada', {}),
+    ];
+    for (const [index, end] of ends.entries()) {
+      const factor = await bind('ada', 2 * index);
+      expect(factor, String(index)).toBeDefined();
+      await end(String(factor));
+      expect(await bind('eve', 2 * index)).toBeUndefined();
+    }
+  });
+
   test('with seeds that cannot be what they say are refused, all of them', async () => {
-    for (const secret of [{ base32: 'MZXW6YTB0I' }, { base32: 'MZX' }, { hex: 'abc' }, { hex: '00'.repeat(13) }, { base64: 'AAAA' }])
+    for (const secret of [
+      { base32: 'MZXW6YTB0I' },
+      { base32: 'MZX' },
+      { hex: 'abc' },
+      { hex: '00'.repeat(13) },
+      { base64: 'AAAA' },
+      { base64: SEED.hex },
+      { base64: '!!!!AAAAAAAAAAAAAAAAAAAAAAAAAAAA' },
+    ])
       await expect(made.core.importTokens([seed({ serial: 'T-8' }) as never, seed({ secret }) as never])).rejects.toMatchObject({
         code: 'MUSTER_BAD_ARGUMENT',
       });

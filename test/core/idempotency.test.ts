@@ -57,9 +57,10 @@ describe('kept answers', () => {
   const request = { user: 'ada@example.org', factor_type: 'totp' } as const;
   const keyed = { principal: 'key:1', key: 'k', fingerprint: 'f' };
   const start = (as = keyed) =>
-    made.core.start(request, undefined, (statements, { enrollment, challenge }) =>
-      made.core.answers.keep(statements, as, { status: 201, body: { ...enrollment, challenge } }, enrollment.id),
-    );
+    made.core.start(request, undefined, {
+      answered: (statements, { enrollment, challenge }) =>
+        made.core.answers.keep(statements, as, { status: 201, body: { ...enrollment, challenge } }, enrollment.id),
+    });
   const rows = async (table: string) => (await made.storage.all(`SELECT * FROM ${table}`)).length;
 
   beforeEach(async () => {
@@ -70,7 +71,7 @@ describe('kept answers', () => {
   test('an answer that cannot be kept leaves nothing of what it answers', async () => {
     await start();
     // The same key again, past the look-up, as of a request that was faster.
-    await expect(start()).rejects.toThrow(/UNIQUE/);
+    await expect(start()).rejects.toMatchObject({ code: 'MUSTER_IN_PROGRESS' });
     expect([await rows('enrollments'), await rows('outbox')]).toEqual([1, 2]);
   });
 
@@ -98,6 +99,32 @@ describe('kept answers', () => {
     expect(again?.body).not.toHaveProperty('challenge');
     await eraseUser(made.storage, 'Ada@Example.org');
     expect(await rows('kept_answers')).toBe(0);
+  });
+
+  test('a key that was taken by a request that waits is taken, for as long as one may wait', async () => {
+    const { answers } = made.core;
+    const take = (id: string) => made.storage.transaction((statements) => answers.begin(statements, keyed, id));
+    await take('one');
+    await expect(answers.find(keyed)).rejects.toMatchObject({ code: 'MUSTER_IN_PROGRESS' });
+    await expect(take('two')).rejects.toMatchObject({ code: 'MUSTER_IN_PROGRESS' });
+    const keep = (id: string) =>
+      made.storage.transaction((statements) => answers.keep(statements, keyed, { status: 201, body: { id } }, id));
+    // Another's answer does not take the place of this one's.
+    await expect(keep('two')).rejects.toMatchObject({ code: 'MUSTER_IN_PROGRESS' });
+    await keep('one');
+    expect(await answers.find(keyed)).toEqual({ status: 201, body: { id: 'one' } });
+    await expect(keep('one')).rejects.toMatchObject({ code: 'MUSTER_IN_PROGRESS' });
+    const crashed = { ...keyed, key: 'crashed' };
+    await made.storage.transaction((statements) => answers.begin(statements, crashed, 'x'));
+    made.nowMs += 120_001;
+    expect(await answers.find(crashed)).toBeUndefined();
+    await made.storage.transaction((statements) => answers.begin(statements, crashed, 'y'));
+  });
+
+  test('a challenge to log in with is repeated: it belongs to no enrollment', async () => {
+    const answer = { status: 200, body: { id: 'f', challenge: { number: '123456' } } };
+    await made.storage.transaction((statements) => made.core.answers.keep(statements, keyed, answer, ''));
+    expect(await made.core.answers.find(keyed)).toEqual(answer);
   });
 
   test('lie there encrypted', async () => {

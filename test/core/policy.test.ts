@@ -9,7 +9,7 @@ import { FACTOR_TYPES } from '../../src/core/factors/index.ts';
 import { bucketOf } from '../../src/core/policy/flags.ts';
 import { DEFAULT_RULES, decide, type Rule } from '../../src/core/policy/policy.ts';
 import { DEFAULT_SETTINGS, loadSettings, type Settings } from '../../src/core/settings.ts';
-import { beginTotp, type TestCore, testCore } from '../support/core.ts';
+import { beginTotp, sentCode, type TestCore, testCore } from '../support/core.ts';
 
 const closing: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -131,6 +131,39 @@ describe('a start', () => {
     expect((await made.events()).filter((type) => type === 'enrollment.started')).toHaveLength(1);
   });
 
+  test('after a factor was lost to guessing still needs a step-up, until somebody has reset the person', async () => {
+    const made = await core({ policy: [{ step_up: true }] });
+    const { factor } = await enroll(made);
+    for (let i = 0; i < 100; i++) await made.core.holding.use(factor, { code: '000000' });
+    expect(await made.core.holding.factorsOf('ada@example.org')).toMatchObject([{ state: 'revoked' }]);
+    await expect(start(made)).rejects.toMatchObject({ code: 'MUSTER_STEP_UP_REQUIRED' });
+    expect(await made.core.options({ user: 'ada@example.org' }, undefined)).toMatchObject({ is_step_up_required: true });
+    await made.core.holding.reset('ada@example.org', {});
+    await expect(start(made)).resolves.toBeDefined();
+  });
+
+  test('is not stepped up to by a factor that is worth less, and one that is refused anyhow uses no proof up', async () => {
+    const made = await core({ policy: [{ step_up: true, max: { recovery_code: 1 } }] });
+    const mail = await start(made, { factor_type: 'email', address: 'ada@example.org' });
+    await made.core.verify(mail.enrollment.id, undefined, { code: sentCode(made) });
+    const [{ id: email } = { id: '' }] = await made.core.holding.factorsOf('ada@example.org');
+    const stepUpBy = async (factor_id: string) => {
+      made.nowMs += 86_400_000;
+      await made.core.holding.challenge(factor_id);
+      return { step_up: { factor_id, proof: { code: sentCode(made) } } };
+    };
+    // It is the only one there is: then it will do.
+    const { enrollment, challenge } = await start(made, { factor_type: 'recovery_code', ...(await stepUpBy(email)) });
+    const codes = challenge.codes as string[];
+    await made.core.verify(enrollment.id, undefined, { code: codes[0] });
+    await expect(start(made, await stepUpBy(email))).rejects.toThrow(/worth enough/);
+    const recovery =
+      (await made.core.holding.factorsOf('ada@example.org')).find(({ factor_type }) => factor_type === 'recovery_code')?.id ?? '';
+    const step_up = { factor_id: recovery, proof: { code: codes[1] } };
+    await expect(start(made, { factor_type: 'recovery_code', step_up })).rejects.toMatchObject({ code: 'MUSTER_POLICY_REFUSED' });
+    await expect(start(made, { step_up })).resolves.toBeDefined();
+  });
+
   test('of the last that is required is not undone by revoking it', async () => {
     const made = await core({ policy: [{ required: ['totp'] }] });
     const { factor } = await enroll(made);
@@ -196,11 +229,12 @@ describe('an enrollment token', () => {
   }
   const REFUSED = { code: 'MUSTER_TOKEN_REFUSED' };
 
-  test('starts one enrollment, and goes on with that one alone', async () => {
+  test('enrolls one factor, and goes on with its own enrollment alone', async () => {
     const { token, begin, made } = await withTokens();
     const [mine, other] = [await token(), await token()];
+    // Who chooses another way, or begins again, has bound nothing yet.
+    await made.core.start({ user: 'ada@example.org', factor_type: 'recovery_code' }, mine);
     const { enrollment, challenge } = await begin(mine);
-    await expect(begin(mine)).rejects.toMatchObject({ code: 'MUSTER_TOKEN_USED' });
     const foreign = await made.core.start({ user: 'ada@example.org', factor_type: 'hotp' }, other);
     for (const refused of [
       () => made.core.get(foreign.enrollment.id, mine),
@@ -215,6 +249,21 @@ describe('an enrollment token', () => {
     const { Secret, TOTP } = await import('otpauth');
     const code = TOTP.generate({ secret: Secret.fromBase32(String(challenge.secret)), timestamp: made.nowMs });
     expect(await made.core.verify(enrollment.id, mine, { code })).toMatchObject({ isRight: true });
+    made.nowMs -= 300_000;
+    await expect(begin(mine)).rejects.toMatchObject({ code: 'MUSTER_TOKEN_USED' });
+  });
+
+  test('says who the person is: what the browser says of that is not taken', async () => {
+    const { token, made } = await withTokens({ policy: [{ when: { tier: ['privileged'] }, forbidden: ['sms'] }] });
+    const start = async (claims: object, more: object) =>
+      made.core.start({ user: 'ada@example.org', factor_type: 'sms', phone: '+31612345678', ...more } as never, await token(claims));
+    for (const said of [{ user_tier: 'standard' }, { segment: 'x' }, { tenant: 'x' }, { traffic: 'synthetic' }])
+      await expect(start({}, said)).rejects.toMatchObject(REFUSED);
+    await expect(start({ user_tier: 'privileged' }, {})).rejects.toMatchObject({ code: 'MUSTER_POLICY_REFUSED' });
+    await expect(start({ user_tier: 'vip', region: 'eu' }, {})).resolves.toBeDefined();
+    expect(await made.eventsOf('enrollment.started')).toMatchObject([{ user_tier: 'vip', region: 'eu' }]);
+    const { allowed } = await made.core.options({ user: 'somebody else' }, await token({ user_tier: 'privileged' }));
+    expect(allowed.map(({ factor_type }) => factor_type)).not.toContain('sms');
   });
 
   test('is used up with the start or not at all', async () => {
@@ -257,7 +306,8 @@ describe('an enrollment token', () => {
   test('of a strong log-in is a step-up', async () => {
     const { token, begin, made } = await withTokens({ policy: [{ step_up: true }] });
     await enroll(made);
-    await expect(begin(await token({ amr: ['pwd'] }))).rejects.toMatchObject({ code: 'MUSTER_STEP_UP_REQUIRED' });
+    for (const amr of [['pwd'], ['hwk'], ['swk']])
+      await expect(begin(await token({ amr }))).rejects.toMatchObject({ code: 'MUSTER_STEP_UP_REQUIRED' });
     await expect(begin(await token({ amr: ['pwd', 'mfa'] }))).resolves.toBeDefined();
   });
 });

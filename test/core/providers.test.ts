@@ -7,6 +7,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { type Delivery, openDelivery } from '../../src/core/providers/delivery.ts';
 import { type ProviderSettings, providerSchema } from '../../src/core/providers/index.ts';
 import type { Outgoing } from '../../src/core/providers/provider.ts';
+import { DEFAULT_SETTINGS } from '../../src/core/settings.ts';
 import { sentCode, testCore } from '../support/core.ts';
 import { have, pathOf } from '../support/counterparts.ts';
 import { type ProviderAnswer, type ProviderCall, providerServer } from '../support/provider-server.ts';
@@ -246,7 +247,7 @@ describe('when providers fail', () => {
     const delivery = await open(twilioAt(hanging.url, { timeout: 0.1 }));
     for (let i = 0; i < 3; i++) {
       const { tries } = await delivery.deliver(MESSAGE, ['sms'], undefined);
-      expect(tries[0]?.failure).toEqual({
+      expect(tries[0]?.failure).toMatchObject({
         errorClass: 'provider',
         code: i < 2 ? 'timeout' : expect.stringMatching(/timeout|circuit_open/),
       });
@@ -268,6 +269,39 @@ describe('when providers fail', () => {
   });
 });
 
+test('a kind of provider takes the channels that it can bring, and no others', () => {
+  for (const given of [
+    { kind: 'sns', channels: ['voice'], aws_region: 'x', access_key_id: 'x', secret_access_key_file: 'x' },
+    { kind: 'twilio', channels: ['email'], account: ACCOUNT, token_file: 'x', from: 'x' },
+    { kind: 'smtp', channels: ['sms'], host: 'x', from: 'x' },
+    { kind: 'smtp', channels: ['email'], host: 'x', from: 'x', user: 'without a password' },
+  ])
+    expect(providerSchema.safeParse(given).success, JSON.stringify(given)).toBe(false);
+});
+
+test('vonage: a code that runs there already is ended, and ours goes out', async () => {
+  const answers = [
+    { status: 409, body: '{"request_id":"before"}' },
+    { status: 204, body: '' },
+    { status: 202, body: '{"request_id":"after"}' },
+  ];
+  const { url, calls } = await server(() => answers.shift() as ProviderAnswer);
+  const delivery = await open(settingsOf({ kind: 'vonage', url, key: 'k', secret_file: 'x' }));
+  expect((await delivery.deliver(MESSAGE, ['sms'], undefined)).accepted).toMatchObject({ reference: 'after' });
+  expect(calls.map(({ method, path }) => `${method} ${path}`)).toEqual([
+    'POST /v2/verify/',
+    'DELETE /v2/verify/before',
+    'POST /v2/verify/',
+  ]);
+});
+
+test('what is refused for one number opens no circuit', async () => {
+  const { url } = await server(twilioError(60_203, 429));
+  const delivery = await open(twilioAt(url));
+  for (let i = 0; i < 8; i++) await delivery.deliver(MESSAGE, ['sms'], undefined);
+  expect(delivery.health()).toMatchObject([{ isHealthy: true }]);
+});
+
 describe('in the core', () => {
   const request = { user: 'ada', factor_type: 'sms', phone: '+31612345678' } as const;
 
@@ -282,13 +316,13 @@ describe('in the core', () => {
     expect(await made.storage.one('SELECT SUM(cost) AS cost FROM sends')).toEqual({ cost: 0 });
   });
 
-  test('a fallback is told, with what it cost; voice stands in for SMS, e-mail does not', async () => {
+  test('a fallback is told, with what it cost: voice stands in for SMS', async () => {
     const { url, calls } = await server(({ path }) =>
       path.endsWith('Calls.json') ? { status: 201, body: '{"sid":"CA1"}' } : { status: 500, body: '' },
     );
     const made = await testCore({
-      providers: [twilioAt(url, { cost: { voice: 0.02 } }), { ...settingsOf({ kind: 'console', channels: ['email'] }) }],
-      fallback: { sms: ['email', 'voice'] },
+      providers: [twilioAt(url, { cost: { voice: 0.02 } })],
+      fallback: { sms: ['voice'] },
     });
     closing.push(made.dispose);
     const { challenge } = await made.core.start(request, undefined);
@@ -323,10 +357,14 @@ describe('in the core', () => {
     const made = await testCore({ providers: [twilioAt(url, { timeout: 5, cost: { sms: 0.1 } })] });
     closing.push(made.dispose);
     const starting = made.core.start(request, undefined);
+    starting.catch(() => {});
     while (calls.length === 0) await sleep(5);
     await made.core.holding.reset('ada', {});
-    const { enrollment } = await starting;
-    expect((await made.core.get(enrollment.id, undefined)).state).toBe('cancelled');
+    const error = await starting.catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: 'MUSTER_CONFLICT', fields: { attempt_id: expect.any(String) } });
+    const { attempt_id } = (error as { fields: { attempt_id: string } }).fields;
+    expect((await made.core.get(attempt_id, undefined)).state).toBe('cancelled');
+    expect((await made.events()).slice(-2)).toEqual(['enrollment.cancelled', 'provider.request']);
     expect(await made.storage.one('SELECT state, cost FROM sends')).toEqual({ state: 'accepted', cost: 0.1 });
   });
 
@@ -360,6 +398,33 @@ describe('in the core', () => {
     closing.push(capped.dispose);
     const spend = (user: string, phone: string) => capped.core.start({ user, factor_type: 'sms', phone }, undefined);
     await expect(spend('a', '+31612345670')).rejects.toThrow(/numbers like this one today/);
+  });
+
+  test('a message that nobody answered to counts, and so does what it may cost: it may have gone out', async () => {
+    const { url } = await server(() => ({ ...OK, after: 'never' }));
+    const made = await testCore({ providers: [twilioAt(url, { timeout: 0.1, cost: { sms: 0.5 } })] });
+    closing.push(made.dispose);
+    await expect(made.core.start(request, undefined)).rejects.toMatchObject({ code: 'MUSTER_PROVIDER_FAILED' });
+    expect(await made.storage.one('SELECT state, cost FROM sends')).toEqual({ state: 'unknown', cost: 0.5 });
+  });
+
+  test('the canary gets its codes, whoever else writes to its number, and nobody else gets away with it', async () => {
+    const made = await testCore({
+      limits: { ...DEFAULT_SETTINGS.limits, sends: { ...DEFAULT_SETTINGS.limits.sends, per_destination_in_10_minutes: 2 } },
+    });
+    closing.push(made.dispose);
+    const phone = '+31612345678';
+    const start = (user: string) => made.core.start({ user, factor_type: 'sms', phone, traffic: 'synthetic' } as never, undefined);
+    // Another person's is sent, and counts.
+    for (const user of ['eve', 'mallory']) await start(user);
+    await expect(start('oscar')).rejects.toMatchObject({ code: 'MUSTER_RATE_LIMITED' });
+    expect(made.messages).toHaveLength(2);
+    const canary = await start('canary-sms@canary.muster.invalid');
+    expect(made.messages).toHaveLength(2);
+    const code = made.inbox.code(canary.enrollment.id);
+    expect(await made.core.verify(canary.enrollment.id, undefined, { code })).toMatchObject({ isRight: true });
+    await made.core.cleanCanary();
+    expect(await made.core.holding.factorsOf('canary-sms@canary.muster.invalid')).toEqual([]);
   });
 
   test('codes go to the countries that are named, if any are', async () => {

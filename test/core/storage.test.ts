@@ -129,16 +129,26 @@ describe.each(['sqlite', 'postgres'] as const)('%s', (kind) => {
 
   test.runIf(runs)('the outbox hands over each event, in order, and keeps what was not taken', async () => {
     await beginTotp(made);
-    await expect(flushOutbox(made.storage, () => Promise.reject(new Error('away')))).rejects.toThrow('away');
+    await expect(flushOutbox(made, () => Promise.reject(new Error('away')))).rejects.toThrow('away');
     const taken: unknown[] = [];
     const deliver = async (events: object[]) => {
       // One that comes in while the others are on their way is not lost.
       if (taken.length === 0) await beginTotp(made, 'ben');
       taken.push(...events.map((event) => (event as { type: string }).type));
     };
-    expect(await flushOutbox(made.storage, deliver)).toBe(4);
+    expect(await flushOutbox(made, deliver)).toBe(4);
     expect(taken).toEqual(['enrollment.started', 'enrollment.challenge_issued', 'enrollment.started', 'enrollment.challenge_issued']);
     expect(await count('outbox')).toBe(0);
+  });
+
+  test.runIf(runs)('a number lies sealed in the outbox, and is handed over as it was', async () => {
+    await made.core.start({ user: 'ada', factor_type: 'sms', phone: '+31612345678' }, undefined);
+    const rows = JSON.stringify(await made.storage.all('SELECT event FROM outbox'));
+    expect(rows).not.toMatch(/31612345678/);
+    const taken: Record<string, unknown>[] = [];
+    await flushOutbox(made, async (events) => void taken.push(...events));
+    expect(taken.find(({ type }) => type === 'enrollment.challenge_issued')).toMatchObject({ destination: '+31612345678' });
+    expect(JSON.stringify(taken)).not.toContain('sealed');
   });
 
   test.runIf(runs)('who is forgotten is gone from every table, and nobody else', async () => {

@@ -20,7 +20,7 @@ const kept = (algorithm: Algorithm, digits = 8, more: Partial<TotpKept> = {}): T
   drift: 0,
   ...more,
 });
-const LOG_IN = { tolerance: 1, maxDrift: 3 };
+const LOG_IN = { tolerance: 1, maxDrift: 3, isExplained: true };
 const at = (seconds: number) => seconds * 1_000;
 
 test.each([
@@ -84,6 +84,11 @@ describe('the drift of a clock', () => {
       expect(state.drift).toBe(index + 1);
     }
     expect(verifyTotp(state, codeOf(NOW + 900 + 120), at(NOW + 900), LOG_IN)).toMatchObject({ isRight: false, code: 'clock_off' });
+  });
+
+  test('that is too much is told at the set-up, not to whoever logs in: a guess would be known to be right later', () => {
+    const verdict = verifyTotp(kept('SHA1'), codeOf(NOW + 120), at(NOW), { ...LOG_IN, isExplained: false });
+    expect(verdict).toEqual({ isRight: false, code: 'wrong_code' });
   });
 
   test('that is gone, since somebody set the clock, locks nobody out', () => {

@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Secret, TOTP } from 'otpauth';
+import { createInbox, type Inbox } from '../../src/core/canary.ts';
 import { type Core, createCore } from '../../src/core/core.ts';
 import { createFlags, type IsRolledOut } from '../../src/core/policy/flags.ts';
 import { openDelivery } from '../../src/core/providers/delivery.ts';
@@ -23,6 +24,7 @@ export interface TestCore {
   nowMs: number;
   /** What was printed: `sms to +31…: 123456 is your code …`. */
   messages: string[];
+  inbox: Inbox;
   /** Types of the events that wait in the outbox. */
   events(): Promise<string[]>;
   /** Those of one type. */
@@ -55,7 +57,9 @@ export async function testCore(
   });
   let ids = 0;
   const run = randomUUID().slice(0, 8);
+  const inbox = createInbox();
   core = createCore({
+    inbox,
     storage,
     vault,
     settings: all,
@@ -79,6 +83,7 @@ export async function testCore(
     keys,
     directory,
     messages,
+    inbox,
     events: async () => (await parsedEvents()).map(({ type }) => String(type)),
     eventsOf: async (type: string) => (await parsedEvents()).filter((event) => event.type === type),
     async dispose() {

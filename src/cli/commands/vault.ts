@@ -38,12 +38,14 @@ export function vaultCommand(program: Command, context: Context): void {
       const by = { actor: options.actor ?? userInfo().username };
       const rotation = await post<VaultRotation>(`${await running(options)}/api/vault/rotate`, by);
       if (options.json) printJson(context, rotation);
-      else
-        print(
-          context,
-          `${statusText(rotation)}\n${rotation.done} records sealed anew${rotation.left > 0 ? `, ${rotation.left} follow` : ''}`,
-        );
+      else print(context, rotationText(rotation));
     });
+}
+
+function rotationText(rotation: VaultRotation): string {
+  const { done, left, unreadable } = rotation;
+  const lost = unreadable.map((each) => `  ${each} cannot be opened, and stays as it is`);
+  return [statusText(rotation), `${done} records sealed anew${left > 0 ? `, ${left} follow` : ''}`, ...lost].join('\n');
 }
 
 const statusText = ({ keys }: VaultStatus): string =>

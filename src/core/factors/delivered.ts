@@ -1,7 +1,7 @@
 /** Codes that are sent: SMS, voice and e-mail. Ten minutes each, the last two of them accepted, each once. */
 import { z } from 'zod';
 import { codeProof, isSame, randomCode, typed } from './code.ts';
-import type { Challenge, Channel, Factor, Kept, Surroundings, Traits, Verdict } from './factor.ts';
+import type { Channel, Factor, Kept, Traits, Verdict } from './factor.ts';
 
 /** NIST SP 800-63B-4 section 3.1.3.2. */
 const CODE_LIFE_MS = 600_000;
@@ -26,17 +26,33 @@ interface Delivered {
 
 /** The factor of a channel. */
 export function delivered({ channel, field, destination, traits }: Delivered): Factor<Record<string, string>, z.infer<typeof codeProof>> {
-  const challenge = ({ to, codes, made }: DeliveredKept, { nowMs }: Surroundings): Challenge => {
+  const made = (to: string, number: number, nowMs: number) => {
     const code = randomCode();
-    const kept: DeliveredKept = { to, codes: [{ code, atMs: nowMs }, ...codes].slice(0, CODES_ACCEPTED), made: made + 1 };
-    return { kept, shown: { channel, sent_to: hidden(to), code_number: made + 1 }, message: { channel, to, code, number: made + 1 } };
+    return {
+      sent: { code, atMs: nowMs },
+      shown: { channel, sent_to: hidden(to), code_number: number },
+      message: { channel, to, code, number },
+    };
   };
   return {
     traits: { ...traits, channel },
     options: z.object({ [field]: destination }),
     proof: codeProof,
-    begin: (options, surroundings) => challenge({ to: options[field] ?? '', codes: [], made: 0 }, surroundings),
-    again: (kept, surroundings) => challenge(kept as DeliveredKept, surroundings),
+    begin(options, { nowMs }) {
+      const to = options[field] ?? '';
+      const { sent, ...first } = made(to, 1, nowMs);
+      const kept: DeliveredKept = { to, codes: [sent], made: 1 };
+      return { kept, ...first };
+    },
+    again(kept, { nowMs }) {
+      const { to, made: before } = kept as DeliveredKept;
+      const { sent, ...next } = made(to, before + 1, nowMs);
+      const apply = (now: Kept): DeliveredKept => {
+        const { codes, ...rest } = now as DeliveredKept;
+        return { ...rest, codes: [sent, ...codes].slice(0, CODES_ACCEPTED), made: Math.max(rest.made, before + 1) };
+      };
+      return { ...next, apply };
+    },
     verify: (kept, { code }, { nowMs }) => verdict(kept as DeliveredKept, typed(code), nowMs),
     identity: (kept) => (kept as DeliveredKept).to,
     describe: (kept) => ({ sent_to: hidden((kept as DeliveredKept).to) }),

@@ -37,6 +37,11 @@ export interface Challenge {
   message?: Message;
 }
 
+/** Another challenge: what it does to what is kept is applied to what is kept by then, which may have moved on. */
+export interface Renewal extends Omit<Challenge, 'kept'> {
+  apply(kept: Kept): Kept;
+}
+
 export type Verdict =
   | { isRight: true; kept: Kept }
   | {
@@ -74,7 +79,7 @@ export interface Factor<Options = Record<string, unknown>, Proof = Record<string
   /** The first challenge of an enrollment. */
   begin(options: Options, surroundings: Surroundings): Challenge;
   /** Another challenge: a code sent again, or one to log in with. Absent where the device makes codes by itself. */
-  again?(kept: Kept, surroundings: Surroundings): Challenge;
+  again?(kept: Kept, surroundings: Surroundings): Renewal;
   /**
    * Whether a proof is right. Also used to log in: `lastStep` and the like are in `kept`.
    * @param use `bind` for the proof of an enrollment

@@ -28,8 +28,8 @@ export const hardwareOtp: Factor<z.infer<typeof options>, z.infer<typeof hotpPro
   },
   verify(kept, proof, { nowMs }, use) {
     const { token } = kept as HardwareKept;
-    const clock = { tolerance: use === 'bind' ? MAX_DRIFT_STEPS : 1, maxDrift: MAX_DRIFT_STEPS };
-    const verdict = token.kind === 'hotp' ? verifyHotp(token, proof) : verifyTotp(token, typed(proof.code), nowMs, clock);
+    const clock = { tolerance: use === 'bind' ? MAX_DRIFT_STEPS : 1, maxDrift: MAX_DRIFT_STEPS, isExplained: use === 'bind' };
+    const verdict = token.kind === 'hotp' ? verifyHotp(token, proof, use === 'bind') : verifyTotp(token, typed(proof.code), nowMs, clock);
     return verdict.isRight ? { isRight: true, kept: { ...kept, token: verdict.kept } } : verdict;
   },
   identity: (kept) => (kept as HardwareKept).serial,

@@ -27,21 +27,30 @@ export const hotp: Factor<z.infer<typeof otpOptions>, z.infer<typeof hotpProof>>
     const kept: HotpKept = { secret: random(SEED_BYTES[algorithm]).toString('base64'), algorithm, digits, counter: 0 };
     return { kept, shown: { secret: seedOf(kept).base32, otpauth_uri: uri(kept, user) } };
   },
-  verify: (kept, proof) => verifyHotp(kept as HotpKept, proof),
+  verify: (kept, proof, _, use) => verifyHotp(kept as HotpKept, proof, use === 'bind'),
   identity: (kept) => (kept as HotpKept).secret,
   uri,
 };
 
-/** The verdict on a code, or on two that follow each other. */
-export function verifyHotp(kept: HotpKept, proof: z.infer<typeof hotpProof>): Verdict {
+/**
+ * The verdict on a code, or on two that follow each other.
+ * @param isExplained whether a counter that ran ahead is told from a wrong code: not to whoever logs in, for it would say which guess will be right
+ */
+export function verifyHotp(kept: HotpKept, proof: z.infer<typeof hotpProof>, isExplained: boolean): Verdict {
   const [code, next] = [typed(proof.code), proof.next_code === undefined ? undefined : typed(proof.next_code)];
   if (![code, next ?? code].every((each) => looksLikeCode(each, kept))) return { isRight: false, code: 'wrong_code' };
   const used = counterOf(kept, code, next);
   if (used !== undefined) return { isRight: true, kept: { ...kept, counter: used + (next === undefined ? 1 : 2) } };
   // A single code far ahead is one of a million that fit, so it is no proof; two in a row are.
-  const isAhead = next === undefined && range(kept.counter, RESYNC_AHEAD).some((counter) => isSame(codeAt(kept, counter), code));
+  const isAhead =
+    isExplained && next === undefined && range(kept.counter, RESYNC_AHEAD).some((counter) => isSame(codeAt(kept, counter), code));
   if (!isAhead) return { isRight: false, code: 'wrong_code' };
-  return { isRight: false, code: 'counter_off', hint: 'the device has run ahead: type this code again, and the one after it as next_code' };
+  return {
+    isRight: false,
+    code: 'counter_off',
+    hint: 'the device has run ahead: type this code, and the next one that it shows',
+    fields: { needs_next_code: true },
+  };
 }
 
 function counterOf(seed: HotpKept, code: string, next: string | undefined): number | undefined {

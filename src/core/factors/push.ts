@@ -3,7 +3,7 @@ import { createPublicKey, verify as isSigned, type KeyObject, randomInt } from '
 import { z } from 'zod';
 import { MusterError } from '../../errors.ts';
 import { isSame, typed } from './code.ts';
-import type { Challenge, Factor, Kept, Surroundings, Verdict } from './factor.ts';
+import type { Factor, Kept, Renewal, Surroundings, Verdict } from './factor.ts';
 
 /** NIST SP 800-63B-4 section 3.1.3.2: six digits; sections 3.1.6.2 and 3.1.7.2: a nonce of at least 64 bits. */
 const NONCE_BYTES = 16;
@@ -33,9 +33,10 @@ export const push: Factor<z.infer<typeof options>, z.infer<typeof proof>> = {
   proof,
   begin({ public_key: publicKey }, surroundings) {
     keyOf(publicKey);
-    return challenge(publicKey, surroundings);
+    const { apply, ...first } = challenge(surroundings);
+    return { kept: apply({ publicKey }), ...first };
   },
-  again: (kept, surroundings) => challenge((kept as PushKept).publicKey, surroundings),
+  again: (_, surroundings) => challenge(surroundings),
   verify(kept, answer, { id }): Verdict {
     const { publicKey, open } = kept as PushKept;
     const used = { publicKey };
@@ -51,10 +52,9 @@ export const push: Factor<z.infer<typeof options>, z.infer<typeof proof>> = {
   identity: (kept) => (kept as PushKept).publicKey,
 };
 
-function challenge(publicKey: string, { id, random }: Surroundings): Challenge {
+function challenge({ id, random }: Surroundings): Renewal {
   const open = { number: String(randomInt(1_000_000)).padStart(6, '0'), nonce: random(NONCE_BYTES).toString('base64url') };
-  const kept: PushKept = { publicKey, open };
-  return { kept, shown: { number: open.number, nonce: open.nonce, about: id } };
+  return { shown: { number: open.number, nonce: open.nonce, about: id }, apply: (kept) => ({ ...kept, open }) };
 }
 
 function keyOf(publicKey: string): KeyObject {

@@ -35,6 +35,7 @@ export const totp: Factor<z.infer<typeof otpOptions>, z.infer<typeof codeProof>>
     verifyTotp(kept as TotpKept, typed(code), nowMs, {
       tolerance: TOLERANCE_STEPS,
       maxDrift: use === 'bind' ? TOLERANCE_STEPS : MAX_DRIFT_STEPS,
+      isExplained: use === 'bind',
     }),
   identity: (kept) => (kept as TotpKept).secret,
   uri,
@@ -45,10 +46,12 @@ export interface Clock {
   tolerance: number;
   /** Steps beyond which a clock is refused, however slowly it got there. */
   maxDrift: number;
+  /** Whether a clock that is off is told from a wrong code: not to whoever logs in, for it would say which guess will be right later. */
+  isExplained: boolean;
 }
 
 /** The verdict on a code. */
-export function verifyTotp(kept: TotpKept, code: string, nowMs: number, { tolerance, maxDrift }: Clock): Verdict {
+export function verifyTotp(kept: TotpKept, code: string, nowMs: number, { tolerance, maxDrift, isExplained }: Clock): Verdict {
   const period = kept.period ?? PERIOD_SECONDS;
   const now = Math.floor(nowMs / 1_000 / period);
   if (!looksLikeCode(code, kept)) return { isRight: false, code: 'wrong_code' };
@@ -56,7 +59,7 @@ export function verifyTotp(kept: TotpKept, code: string, nowMs: number, { tolera
   const near = [...around(kept.drift, tolerance), ...around(0, tolerance)].filter((delta) => Math.abs(delta) <= maxDrift);
   const delta = near.find((each) => isCodeOf(kept, code, now + each));
   if (delta === undefined) {
-    const off = around(0, EXPLAINED_STEPS).find((each) => isCodeOf(kept, code, now + each));
+    const off = isExplained ? around(0, EXPLAINED_STEPS).find((each) => isCodeOf(kept, code, now + each)) : undefined;
     return off === undefined ? { isRight: false, code: 'wrong_code' } : clockOff(off * period);
   }
   if (now + delta <= kept.lastStep) return { isRight: false, code: 'code_used', hint: 'this code was used before: wait for the next' };

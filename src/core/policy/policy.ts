@@ -2,12 +2,16 @@
 import { z } from 'zod';
 import { FACTOR_TYPES, FACTORS, type FactorType } from '../factors/index.ts';
 
+/** As the catalogue of events has them. */
+export const TIERS = ['standard', 'vip', 'privileged', 'service', 'node'] as const;
+export type Tier = (typeof TIERS)[number];
+
 const factorType = z.enum(FACTOR_TYPES);
 const factorTypes = z.array(factorType);
 
 export const ruleSchema = z.strictObject({
   /** Whom it is about. @default everybody */
-  when: z.strictObject({ tier: z.array(z.string()).optional(), segment: z.array(z.string()).optional() }).optional(),
+  when: z.strictObject({ tier: z.array(z.enum(TIERS)).optional(), segment: z.array(z.string()).optional() }).optional(),
   /** These alone. @default all */
   allowed: factorTypes.optional(),
   forbidden: factorTypes.optional(),
@@ -28,7 +32,7 @@ const DEFAULT_MAX = 5;
 export const DEFAULT_RULES: readonly Rule[] = [{ when: { tier: ['privileged'] }, forbidden: ['sms', 'voice', 'email'] }];
 
 export interface Subject {
-  tier?: string | undefined;
+  tier?: Tier | undefined;
   segment?: string | undefined;
 }
 

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { type ProviderKind, providerFields } from './provider.ts';
 
-const settings = z.strictObject({ kind: z.literal('console'), ...providerFields });
+const settings = z.strictObject({ kind: z.literal('console'), ...providerFields('sms', 'voice', 'email') });
 
 export const consoleProvider: ProviderKind<typeof settings> = {
   settings,

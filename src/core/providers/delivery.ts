@@ -26,6 +26,15 @@ const MAX_PAUSE_MS = 1_000;
 const BREAK_AFTER = 5;
 const HALF_OPEN_AFTER_MS = 30_000;
 
+const costOf = (cost: Partial<Record<Channel, number>>, channel: Channel): number => cost[channel] ?? 0;
+
+interface Failure {
+  errorClass: ProviderErrorClass;
+  code: string;
+  /** Nobody knows whether the message goes out. */
+  isUnsure: boolean;
+}
+
 /** One provider that was asked, with what came of it. */
 export interface Try {
   provider: string;
@@ -33,8 +42,9 @@ export interface Try {
   channel: Channel;
   atMs: number;
   durationMs: number;
+  /** What it cost, or may have. */
   cost: number;
-  failure?: { errorClass: ProviderErrorClass; code: string };
+  failure?: Failure;
 }
 
 export interface Sent {
@@ -57,6 +67,9 @@ export interface Delivery {
   health(): Health[];
 }
 
+/** Classes of errors that are no failure of the provider. */
+const OURS = new Set<ProviderErrorClass>(['validation', 'policy', 'rate_limit']);
+
 interface Route {
   name: string;
   settings: ProviderSettings;
@@ -77,13 +90,13 @@ export async function openDelivery(providers: readonly ProviderSettings[], deps:
   );
   /** The order of the settings, those of the same region first. */
   const routesFor = (channel: Channel, region: string | undefined) => {
-    const able = routes.filter(({ settings }) => settings.channels.includes(channel));
+    const able = routes.filter(({ settings }) => (settings.channels as readonly Channel[]).includes(channel));
     const isNear = ({ settings }: Route) => region !== undefined && settings.region === region;
     return [...able.filter(isNear), ...able.filter((route) => !isNear(route))];
   };
   return {
     channels: new Set(providers.flatMap(({ channels }) => channels)),
-    estimate: (channels) => Math.max(0, ...providers.flatMap(({ cost }) => channels.map((channel) => cost[channel] ?? 0))),
+    estimate: (channels) => Math.max(0, ...providers.flatMap(({ cost }) => channels.map((channel) => costOf(cost, channel)))),
     async deliver(message, channels, region) {
       const tries: Try[] = [];
       for (const channel of channels)
@@ -110,20 +123,20 @@ async function tried(route: Route, message: Outgoing, now: () => number): Promis
   return traced('provider.send', { kind: 'client', attributes }, async (span) => {
     try {
       const accepted = await route.send(message);
-      return { made: made(settings.cost[message.channel] ?? 0), accepted };
+      return { made: made(costOf(settings.cost, message.channel)), accepted };
     } catch (error) {
       const failure = failureOf(error);
       failed(span, failure.errorClass);
-      return { made: { ...made(0), failure } };
+      return { made: { ...made(failure.isUnsure ? costOf(settings.cost, message.channel) : 0), failure } };
     }
   });
 }
 
 function routeOf(settings: ProviderSettings, provider: Provider, { onCircuit }: DeliveryDeps): Route {
   const name = settings.name ?? settings.kind;
-  const isOurs = (error: unknown) => error instanceof ProviderError && (error.errorClass === 'validation' || error.errorClass === 'policy');
+  const isOurs = (error: unknown) => error instanceof ProviderError && OURS.has(error.errorClass);
   const breaker = circuitBreaker(
-    // A wrong number says nothing about the provider.
+    // What is wrong with one number, or was asked for too often, says nothing about the provider.
     handleWhen((error) => !isOurs(error)),
     { halfOpenAfter: HALF_OPEN_AFTER_MS, breaker: new ConsecutiveBreaker(BREAK_AFTER) },
   );
@@ -148,8 +161,9 @@ function routeOf(settings: ProviderSettings, provider: Provider, { onCircuit }: 
   };
 }
 
-function failureOf(error: unknown): NonNullable<Try['failure']> {
-  if (error instanceof ProviderError) return { errorClass: error.errorClass, code: error.code };
+function failureOf(error: unknown): Failure {
+  if (error instanceof ProviderError) return { errorClass: error.errorClass, code: error.code, isUnsure: UNSURE.has(error.code) };
   const code = isBrokenCircuitError(error) ? 'circuit_open' : isTaskCancelledError(error) ? 'timeout' : 'failed';
-  return { errorClass: 'provider', code };
+  return { errorClass: 'provider', code, isUnsure: code !== 'circuit_open' };
 }
+const UNSURE = new Set(['timeout', 'unreachable']);

@@ -1,6 +1,6 @@
 /** What a provider of messages is: a file beside this one, and a line in index.ts. */
 import { z } from 'zod';
-import { CHANNELS, type Channel } from '../factors/factor.ts';
+import type { Channel } from '../factors/factor.ts';
 
 /** A message on its way. */
 export interface Outgoing {
@@ -40,18 +40,18 @@ export interface Provider {
   send(message: Outgoing, signal: AbortSignal): Promise<Accepted>;
 }
 
-/** Fields of every provider in the settings. */
-export const providerFields = {
+/** Fields of a provider in the settings that can bring these channels. */
+export const providerFields = <C extends Channel>(...able: [C, ...C[]]) => ({
   /** Name in events, metrics and alerts. @default the kind */
   name: z.string().min(1).max(64).optional(),
-  channels: z.array(z.enum(CHANNELS)).min(1),
+  channels: z.array(z.enum(able)).min(1),
   /** Where it is: the first choice for people of the same region. @default '' */
   region: z.string().max(64).default(''),
   /** What a message costs, by channel. @default 0 */
-  cost: z.partialRecord(z.enum(CHANNELS), z.number().min(0)).default({}),
+  cost: z.partialRecord(z.enum(able), z.number().min(0)).default({}),
   /** Seconds for one try. @default 5 */
   timeout: z.number().min(0.1).max(60).default(5),
-};
+});
 
 /** A secret in the settings: the file that holds it, as mounted by whoever keeps secrets. */
 export const secretFile = z.string().min(1).describe('path of a file that holds the secret');
@@ -65,7 +65,7 @@ export interface ProviderDeps {
 }
 
 /** A kind of provider: its settings, and how one is made. */
-export interface ProviderKind<Settings extends z.ZodObject = z.ZodObject> {
+export interface ProviderKind<Settings extends z.ZodType = z.ZodType> {
   settings: Settings;
   open(settings: z.infer<Settings>, deps: ProviderDeps): Promise<Provider>;
 }

@@ -3,17 +3,22 @@ import { createTransport } from 'nodemailer';
 import { z } from 'zod';
 import { ProviderError, type ProviderErrorClass, type ProviderKind, providerFields, secretFile } from './provider.ts';
 
-const settings = z.strictObject({
-  kind: z.literal('smtp'),
-  ...providerFields,
-  host: z.string().min(1),
-  port: z.number().int().min(1).max(65_535).default(587),
-  /** `starttls` is asked for, and without it nothing is sent. */
-  security: z.enum(['starttls', 'tls', 'none']).default('starttls'),
-  user: z.string().min(1).optional(),
-  password_file: secretFile.optional(),
-  from: z.string().min(1),
-});
+const settings = z
+  .strictObject({
+    kind: z.literal('smtp'),
+    ...providerFields('email'),
+    host: z.string().min(1),
+    port: z.number().int().min(1).max(65_535).default(587),
+    /** `starttls` is asked for, and without it nothing is sent. */
+    security: z.enum(['starttls', 'tls', 'none']).default('starttls'),
+    user: z.string().min(1).optional(),
+    password_file: secretFile.optional(),
+    from: z.string().min(1),
+  })
+  .refine(({ user, password_file }) => (user === undefined) === (password_file === undefined), {
+    message: 'user and password_file go together',
+    path: ['user'],
+  });
 
 interface SmtpError {
   responseCode?: number;

@@ -4,7 +4,7 @@ import { ProviderError, type ProviderErrorClass, type ProviderKind, providerFiel
 
 const settings = z.strictObject({
   kind: z.literal('sns'),
-  ...providerFields,
+  ...providerFields('sms'),
   aws_region: z.string().regex(/^[a-z0-9-]+$/),
   access_key_id: z.string().min(1),
   secret_access_key_file: secretFile,

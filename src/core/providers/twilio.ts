@@ -5,7 +5,7 @@ import { type Outgoing, ProviderError, type ProviderErrorClass, type ProviderKin
 
 const settings = z.strictObject({
   kind: z.literal('twilio'),
-  ...providerFields,
+  ...providerFields('sms', 'voice'),
   url: z.url().default('https://api.twilio.com'),
   account: z.string().regex(/^AC[0-9a-f]{32}$/, 'expected the SID of the account: AC and 32 hexadecimal digits'),
   token_file: secretFile,

@@ -5,7 +5,7 @@ import { ProviderError, type ProviderErrorClass, type ProviderKind, providerFiel
 
 const settings = z.strictObject({
   kind: z.literal('vonage'),
-  ...providerFields,
+  ...providerFields('sms', 'voice'),
   url: z.url().default('https://api.nexmo.com'),
   key: z.string().min(1).max(64),
   secret_file: secretFile,
@@ -28,15 +28,18 @@ export const vonage: ProviderKind<typeof settings> = {
   settings,
   async open({ url, key, secret_file: secretPath, brand }, { secret }) {
     const authorization = basic(key, await secret(secretPath));
+    // Numbers go without their plus there.
+    const headers = { authorization, 'content-type': 'application/json' };
     return {
       async send({ channel, to, code }, signal) {
-        const { status, body } = await call(`${url}/v2/verify/`, {
-          method: 'POST',
-          headers: { authorization, 'content-type': 'application/json' },
-          // Numbers go without their plus there.
-          body: JSON.stringify({ brand, code, channel_timeout: CHANNEL_TIMEOUT, workflow: [{ channel, to: to.replace(/^\+/, '') }] }),
-          signal,
-        });
+        const request = { brand, code, channel_timeout: CHANNEL_TIMEOUT, workflow: [{ channel, to: to.replace(/^\+/, '') }] };
+        const ask = () => call(`${url}/v2/verify/`, { method: 'POST', headers, body: JSON.stringify(request), signal });
+        let { status, body } = await ask();
+        if (status === 409 && typeof body?.request_id === 'string') {
+          // A code that was sent before still runs there: ours keeps count of codes, so that one ends.
+          await call(`${url}/v2/verify/${encodeURIComponent(body.request_id)}`, { method: 'DELETE', headers: { authorization }, signal });
+          ({ status, body } = await ask());
+        }
         if (status === 202 && typeof body?.request_id === 'string') return { reference: body.request_id };
         throw new ProviderError(CLASSES[status] ?? 'provider', String(status));
       },

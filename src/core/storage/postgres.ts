@@ -36,11 +36,15 @@ const of = (queryable: Queryable): Statements => {
     one: async <Row>(sql: string, ...values: Value[]) => (await query(sql, values)).rows[0] as Row | undefined,
     all: async <Row>(sql: string, ...values: Value[]) => (await query(sql, values)).rows as Row[],
     run: async (sql, ...values) => (await query(sql, values)).rowCount ?? 0,
+    alone: async (name) => void (await query('SELECT pg_advisory_xact_lock(hashtextextended(?, 0))', [name])),
   };
 };
 
-/** The driver takes bytes as a Buffer. */
-const bound = (value: Value) => (value instanceof Uint8Array ? Buffer.from(value) : value);
+/** The driver takes bytes as a Buffer. @throws MUSTER_BAD_ARGUMENT for a text that PostgreSQL cannot keep */
+function bound(value: Value) {
+  if (typeof value === 'string' && value.includes('\0')) throw new MusterError('MUSTER_BAD_ARGUMENT', 'a text holds a zero character');
+  return value instanceof Uint8Array ? Buffer.from(value) : value;
+}
 
 /**
  * Opens a database, such as postgres://user:password@host/muster.
@@ -88,7 +92,9 @@ export async function openPostgres(url: string): Promise<CoreStorage> {
 }
 
 async function once<T>(pool: Pool, work: (statements: Statements) => Promise<T>): Promise<T> {
-  const client = await pool.connect();
+  const client = await pool.connect().catch((cause: unknown) => {
+    throw new MusterError('MUSTER_CORE_UNREACHABLE', UNREACHABLE, { cause });
+  });
   let broken: Error | undefined;
   try {
     await client.query('BEGIN');
@@ -118,6 +124,7 @@ function reachable(statements: Statements): Statements {
     one: (sql, ...values) => told(statements.one(sql, ...values)),
     all: (sql, ...values) => told(statements.all(sql, ...values)),
     run: (sql, ...values) => told(statements.run(sql, ...values)),
+    alone: (name) => told(statements.alone(name)),
   };
 }
 
@@ -125,8 +132,11 @@ function reachable(statements: Statements): Statements {
 function unreachable(error: unknown): unknown {
   if (error instanceof MusterError || !(error instanceof Error)) return error;
   const code = systemCode(error) ?? '';
-  // Class 08: connection exceptions; 57P0x: the server stops or starts; 53300: too many connections. Without a code: the pool waited in vain.
-  const isConnection = code === '' || /^(?:E[A-Z]+|08...|57P0.|53300|28...|3D000)$/.test(code);
-  return isConnection && !(error instanceof TypeError) ? new MusterError('MUSTER_CORE_UNREACHABLE', UNREACHABLE, { cause: error }) : error;
+  // Class 08: connection exceptions; 57P0x: the server stops or starts; 53300: too many connections; 28 and 3D000: who and where. The driver's
+  // own errors have no code.
+  const isConnection = code === '' ? LOST.test(error.message) : /^(?:E[A-Z]+|08...|57P0.|53300|28...|3D000)$/.test(code);
+  return isConnection ? new MusterError('MUSTER_CORE_UNREACHABLE', UNREACHABLE, { cause: error }) : error;
 }
+const LOST =
+  /^(?:Connection terminated|Client (?:has encountered a connection error|was closed)|timeout e(?:xceeded|xpired)|Query read timeout)/;
 const UNREACHABLE = 'the database of the core does not answer; see MUSTER_CORE_DATABASE_URL, and send this request again';

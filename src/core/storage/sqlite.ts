@@ -25,6 +25,8 @@ export async function openSqliteStorage(path: string): Promise<CoreStorage> {
   // Statements outside of a transaction must not see what is not committed yet.
   const reader = openSqlite(path, pragmas);
   const of = (database: typeof writer): Statements => ({
+    // There is one writer at a time.
+    alone: async () => {},
     one: async (sql, ...values) => database.one(sql, ...values),
     all: async (sql, ...values) => database.all(sql, ...values),
     run: async (sql, ...values) => database.run(sql, ...values),
@@ -70,7 +72,12 @@ export async function openSqliteStorage(path: string): Promise<CoreStorage> {
   };
 
   const checkpoints = setInterval(() => {
-    if (!working) writer.exec('PRAGMA wal_checkpoint(PASSIVE)');
+    if (working) return;
+    try {
+      writer.exec('PRAGMA wal_checkpoint(PASSIVE)');
+    } catch {
+      // A disk that is full, a file that is busy: it is tried again, and a commit that fails says so to its caller.
+    }
   }, CHECKPOINT_EVERY_MS).unref();
 
   const storage: CoreStorage = {

@@ -7,6 +7,8 @@ export interface Statements {
   all<Row>(sql: string, ...values: Value[]): Promise<Row[]>;
   /** Rows changed. */
   run(sql: string, ...values: Value[]): Promise<number>;
+  /** Until the transaction ends, nobody else is inside of one with this name. Always asked for in the same order. */
+  alone(name: string): Promise<void>;
 }
 
 /** Statements outside of a transaction see what was committed. */

@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { MusterError, systemCode } from '../../errors.ts';
 import { writeDurably } from '../../store/durable-files.ts';
+import { oneAtATime } from '../../store/one-at-a-time.ts';
 import { decrypt, encrypt } from './gcm.ts';
 import type { KeyEncryption } from './key-encryption.ts';
 import type { VaultSecrets } from './vault.ts';
@@ -36,6 +37,11 @@ const associated = (keyId: string) => Buffer.from(JSON.stringify(['muster', 'dat
 /** Reads the file, or makes it at the first start. @throws MUSTER_INTERNAL when it holds no keys */
 export async function openFileKeys(path: string, now: () => number): Promise<FileKeys> {
   let content = (await read(path)) ?? (await write(path, first(now())));
+  const once = oneAtATime();
+  /** Another process may have changed the file since. */
+  const reread = async () => {
+    content = (await read(path)) ?? content;
+  };
   const keyOf = (id: string) => {
     const found = content.keys.find((each) => each.id === id);
     if (found) return createSecretKey(found.secret);
@@ -44,27 +50,38 @@ export async function openFileKeys(path: string, now: () => number): Promise<Fil
   const current = () => (content.keys[0] as Content['keys'][number]).id;
   return {
     current,
-    wrap: async (dataKey) => ({ keyId: current(), wrapped: encrypt(keyOf(current()), dataKey, associated(current())) }),
+    async wrap(dataKey) {
+      await reread();
+      return { keyId: current(), wrapped: encrypt(keyOf(current()), dataKey, associated(current())) };
+    },
     async unwrap(keyId, wrapped) {
-      // Another process may have made it since.
-      if (!content.keys.some(({ id }) => id === keyId)) content = (await read(path)) ?? content;
+      if (!content.keys.some(({ id }) => id === keyId)) await reread();
       return decrypt(keyOf(keyId), wrapped, associated(keyId));
     },
     secrets: content,
     list: () => content.keys.map(({ id, createdAt }) => ({ id, createdAt })),
-    async rotate() {
-      const key = made(Math.max(...content.keys.map(({ id }) => Number(id.slice(1)))) + 1, now());
-      content = await write(path, { ...content, keys: [key, ...content.keys] });
-      return key.id;
-    },
-    async retire(ids) {
-      const keys = content.keys.filter(({ id }) => id === current() || !ids.includes(id));
-      if (keys.length < content.keys.length) content = await write(path, { ...content, keys });
-    },
+    rotate: () =>
+      once(async () => {
+        await reread();
+        const key = made(content.keys.length + 1, now());
+        content = await write(path, { ...content, keys: [key, ...content.keys] });
+        return key.id;
+      }),
+    retire: (ids) =>
+      once(async () => {
+        await reread();
+        const keys = content.keys.filter(({ id }) => id === current() || !ids.includes(id));
+        if (keys.length < content.keys.length) content = await write(path, { ...content, keys });
+      }),
   };
 }
 
-const made = (n: number, nowMs: number) => ({ id: `k${n}`, createdAt: new Date(nowMs).toISOString(), secret: randomBytes(KEY_BYTES) });
+/** Two keys never share an id, whoever makes them: under the wrong one of two nothing would open. */
+const made = (n: number, nowMs: number) => ({
+  id: `k${n}-${randomBytes(4).toString('hex')}`,
+  createdAt: new Date(nowMs).toISOString(),
+  secret: randomBytes(KEY_BYTES),
+});
 
 const first = (nowMs: number): Content => ({
   keys: [made(1, nowMs)],

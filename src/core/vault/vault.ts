@@ -17,7 +17,7 @@ const MAX_OPENED_KEYS = 1_000;
 
 /** Whose a sealed record is: it opens for no other. */
 export interface Owner {
-  kind: 'enrollment' | 'factor' | 'answer' | 'hardware_token';
+  kind: 'enrollment' | 'factor' | 'answer' | 'event' | 'hardware_token';
   /** Empty where it is nobody's yet. */
   user: string;
   id: string;
@@ -106,7 +106,14 @@ export async function openVault(keys: KeyEncryption, secrets: VaultSecrets, now:
       if (!pepper) throw new MusterError('MUSTER_VAULT_CLOSED', `the pepper ${version} is not held any more`);
       return { version: pepper.version, digest: createHmac('sha256', pepper.secret).update(text).digest('base64url') };
     },
-    isCurrent: (sealed) => taken(Buffer.from(sealed)).keyId === keys.current(),
+    isCurrent(sealed) {
+      try {
+        return taken(Buffer.from(sealed)).keyId === keys.current();
+      } catch {
+        // Damaged: whoever opens it is told.
+        return false;
+      }
+    },
     renew,
   };
 }

@@ -4,6 +4,7 @@ import type { Answer } from '../../core/answers.ts';
 import type { VerifyResult } from '../../core/binding.ts';
 import type { Started } from '../../core/enrolling.ts';
 import { FACTOR_TYPES } from '../../core/factors/index.ts';
+import { TIERS } from '../../core/policy/policy.ts';
 import { startSchema, userSchema } from '../../core/requests.ts';
 import { MusterError } from '../../errors.ts';
 import { parsed } from '../../parsed.ts';
@@ -23,7 +24,7 @@ const started = enrollment.extend({
 });
 const optionsQuery = z.object({
   user: userSchema.optional(),
-  user_tier: z.string().max(64).optional(),
+  user_tier: z.enum(TIERS).optional(),
   segment: z.string().max(64).optional(),
   region: z.string().max(64).optional(),
 });
@@ -47,11 +48,13 @@ export const enrollmentRoutes: readonly CoreRoute[] = [
     takesToken: true,
     body: startSchema,
     answers: { 201: ['pending, with the challenge', started] },
-    async work(asked) {
-      const { core, request, token, keep } = asked;
-      const made = await core.start(parsed(startSchema, request.body), token, (statements, result) =>
-        keep(statements, startedAnswer(result), result.enrollment.id),
-      );
+    async work({ core, request, token, keep, begin }) {
+      const made = await core.start(parsed(startSchema, request.body), token, {
+        begun: begin,
+        answered: (statements, result) => keep(statements, startedAnswer(result), result.enrollment.id),
+        failed: (statements, error) =>
+          keep(statements, { status: error.kind.status, body: bodyOf(error) }, String(error.fields.attempt_id)),
+      });
       return startedAnswer(made);
     },
   },
@@ -65,15 +68,9 @@ export const enrollmentRoutes: readonly CoreRoute[] = [
     query: optionsQuery,
     answers: { 200: ['by the policy, the flags and the providers of this moment', options] },
     async work({ core, request, token }) {
-      const { user, user_tier: tier, segment, region } = parsed(optionsQuery, request.query);
+      const { user, ...kind } = parsed(optionsQuery, request.query);
       if (user === undefined && token === undefined) throw new MusterError('MUSTER_BAD_ARGUMENT', 'user: expected who it is about');
-      const who = {
-        user: user ?? '',
-        ...(tier !== undefined && { tier }),
-        ...(segment !== undefined && { segment }),
-        ...(region !== undefined && { region }),
-      };
-      return { status: 200, body: { ...(await core.options(who, token)) } };
+      return { status: 200, body: { ...(await core.options({ user: user ?? '', ...kind }, token)) } };
     },
   },
   {
@@ -114,6 +111,7 @@ export const enrollmentRoutes: readonly CoreRoute[] = [
     path: '/enrollments/:id/verify',
     operation: 'verify',
     id: 'verifyEnrollment',
+    isAnswer: true,
     summary: 'Proves the factor: a code, or what the device signed',
     takesToken: true,
     body: z.union([

@@ -115,6 +115,7 @@ export const factorRoutes: readonly CoreRoute[] = [
     path: '/factors/:factor/verify',
     operation: 'other',
     id: 'verifyFactor',
+    isAnswer: true,
     summary: 'Proves a factor of somebody who logs in',
     body: z.looseObject({}),
     answers: { 200: ['the proof is right, and used up', used], 422: ['a wrong proof', problemBody] },
@@ -137,7 +138,8 @@ export const factorRoutes: readonly CoreRoute[] = [
     async work(asked) {
       const { tokens } = parsed(tokensSchema, asked.request.body);
       await asked.audit('hardware_tokens.import', `${tokens.length} tokens`, {});
-      return ok({ imported: await asked.core.importTokens(tokens) });
+      const answer = (imported: number) => ok({ imported });
+      return answer(await asked.core.importTokens(tokens, (statements, imported) => asked.keep(statements, answer(imported), '')));
     },
   },
 ];

@@ -18,6 +18,8 @@ export interface Asked {
   token: string | undefined;
   /** To be called in the transaction of what is answered. @param enrollmentId it is about, or '' */
   keep: (statements: Statements, answer: Answer, enrollmentId: string) => Promise<void>;
+  /** To be called in the transaction that begins what is answered later. */
+  begin: (statements: Statements, enrollmentId: string) => Promise<void>;
   /** Writes a privileged action down, before it is done. */
   audit: (action: string, target: string, named: { actor?: string | undefined; reason?: string | undefined }) => Promise<void>;
   /** The reference of a user, as the audit log names people. */
@@ -39,6 +41,8 @@ export interface CoreRoute {
   answers: Record<number, readonly [description: string, body: z.ZodType | 'image/png']>;
   /** Whether a browser with an enrollment token may ask. */
   takesToken?: true;
+  /** Whether it answers a challenge of before. */
+  isAnswer?: true;
   work: (asked: Asked) => Promise<Answer>;
 }
 

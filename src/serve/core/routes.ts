@@ -4,7 +4,6 @@ import express, { type NextFunction, type Request, type Response, Router } from 
 import type { Answer, Keyed } from '../../core/answers.ts';
 import type { Core } from '../../core/core.ts';
 import { LABELS, startSchema } from '../../core/requests.ts';
-import { isTaken } from '../../core/storage/unique.ts';
 import { failed, linkTo, traced } from '../../core/telemetry.ts';
 import { MusterError } from '../../errors.ts';
 import { type Caller, callerOf } from '../access/gate.ts';
@@ -59,7 +58,7 @@ export function coreRoutes(deps: CoreRoutesDeps): Router {
     return async (request: Request, response: Response): Promise<void> => {
       const startMs = performance.now();
       const atMs = deps.now();
-      const links = route.operation === 'verify' ? linkTo(await traceOf(request)) : [];
+      const links = route.isAnswer ? linkTo(await traceOf(request)) : [];
       const attributes = { 'http.request.method': request.method, 'http.route': `/core/v1${route.path}`, 'url.scheme': request.protocol };
       await traced(name, { kind: 'server', attributes, links }, async (span) => {
         const { answer, headers } = await answerOf(route, request, callerOf(response));
@@ -95,8 +94,11 @@ export function coreRoutes(deps: CoreRoutesDeps): Router {
       if (!core) throw new MusterError('MUSTER_NOT_READY', 'the core is still starting; send this request again');
       if (caller.token !== undefined && !route.takesToken)
         throw new MusterError('MUSTER_FORBIDDEN', 'an enrollment token does not go this far');
+      // Who has no token of the issuer's spends nothing of what is there for others.
+      if (caller.token !== undefined)
+        await core.limits.stranger(request.socket.remoteAddress ?? '', () => core.assertToken(caller.token ?? ''));
       await core.limits.route(route.id);
-      const asked: Omit<Asked, 'keep'> = {
+      const asked: Omit<Asked, 'keep' | 'begin'> = {
         core,
         request,
         actor: caller.name,
@@ -106,12 +108,14 @@ export function coreRoutes(deps: CoreRoutesDeps): Router {
         qrPng: deps.qrPng,
       };
       const key = request.method === 'POST' ? idempotencyKey(request.get('idempotency-key')) : undefined;
-      if (key === undefined) return { answer: await route.work({ ...asked, keep: async () => {} }), headers: {} };
-      const keyed = { principal: principalOf(caller), key, fingerprint: fingerprintOf(request) };
-      return await onceFor(keyed, (keep) => route.work({ ...asked, keep }), core);
+      if (key === undefined) return { answer: await route.work({ ...asked, keep: async () => {}, begin: async () => {} }), headers: {} };
+      const keyed = { principal: principalOf(caller), key, fingerprint: core.answers.fingerprint(fingerprintOf(request)) };
+      return await onceFor(keyed, (keeping) => route.work({ ...asked, ...keeping }), core);
     } catch (error) {
       const { status, headers, body } = problemOf(error, deps.onDefect);
-      return { answer: { status, body }, headers };
+      const attemptId = error instanceof Error && 'attemptId' in error ? { attempt_id: error.attemptId } : {};
+      const isStranger = error instanceof MusterError && error.fields.is_stranger === true;
+      return { answer: { status, body: { ...body, ...attemptId }, ...(isStranger && { isStranger }) }, headers };
     }
   }
 
@@ -123,7 +127,8 @@ export function coreRoutes(deps: CoreRoutesDeps): Router {
     { atMs, durationMs }: { atMs: number; durationMs: number },
   ) {
     const core = deps.core();
-    if (!core) return;
+    // Nobody knows who sent it: it is no request of the enrollment's users.
+    if (!core || answer.body.code === 'MUSTER_TOKEN_REFUSED' || answer.isStranger) return;
     try {
       const isRefused = route.operation === 'start' && (answer.status >= 500 || answer.status === 429);
       const known = request.params.id ?? request.params.factor ?? answer.body.attempt_id ?? answer.body.id;
@@ -152,7 +157,7 @@ const principalOf = ({ name, token }: Caller): string =>
 const working = new Set<string>();
 
 /** The answer that a key had before, or a new one, which is kept with what it does; what is refused before it does anything is not. */
-async function onceFor(keyed: Keyed, work: (keep: Asked['keep']) => Promise<Answer>, core: Core): Promise<Served> {
+async function onceFor(keyed: Keyed, work: (keeping: Pick<Asked, 'keep' | 'begin'>) => Promise<Answer>, core: Core): Promise<Served> {
   const name = JSON.stringify([keyed.principal, keyed.key]);
   const inProgress = () => new MusterError('MUSTER_IN_PROGRESS', 'a request with this Idempotency-Key is being answered; send it again');
   if (working.has(name)) throw inProgress();
@@ -160,11 +165,11 @@ async function onceFor(keyed: Keyed, work: (keep: Asked['keep']) => Promise<Answ
   try {
     const kept = await core.answers.find(keyed);
     if (kept) return { answer: kept, headers: { 'idempotency-replayed': 'true' } };
-    const keep: Asked['keep'] = (statements, answer, enrollmentId) => core.answers.keep(statements, keyed, answer, enrollmentId);
-    return { answer: await work(keep), headers: {} };
-  } catch (error) {
-    // Another process was faster: what this one did is undone, and the answer is there for the next try.
-    throw isTaken(error) ? inProgress() : error;
+    const keeping: Pick<Asked, 'keep' | 'begin'> = {
+      keep: (statements, answer, enrollmentId) => core.answers.keep(statements, keyed, answer, enrollmentId),
+      begin: (statements, enrollmentId) => core.answers.begin(statements, keyed, enrollmentId),
+    };
+    return { answer: await work(keeping), headers: {} };
   } finally {
     working.delete(name);
   }

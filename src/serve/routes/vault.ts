@@ -16,6 +16,8 @@ export interface VaultRotation extends VaultStatus {
   done: number;
   /** Those that changed meanwhile: they follow with the next change, or the next round. */
   left: number;
+  /** Those that cannot be opened, by kind and id. */
+  unreadable: string[];
 }
 
 export interface VaultControl {

@@ -11,6 +11,8 @@ interface Props {
   asksForUser: boolean;
   user: string;
   onStart: (factor: FactorType, detail: string, user: string) => Promise<void>;
+  /** Somebody has said who they are. */
+  onUser: (user: string) => void;
 }
 
 /** Kinds of input that bring the right keyboard, and what the browser may fill in. */
@@ -21,7 +23,7 @@ const INPUTS: Partial<Record<FactorType, { type: string; autoComplete: string }>
   hardware_otp: { type: 'text', autoComplete: 'off' },
 };
 
-export function Choose({ words, options, problem, asksForUser, user, onStart }: Props) {
+export function Choose({ words, options, problem, asksForUser, user, onStart, onUser }: Props) {
   const [chosen, setChosen] = useState<FactorType>();
   const [isSending, setSending] = useState(false);
   const factor = chosen ?? options?.missing[0] ?? options?.allowed[0]?.factor_type;
@@ -44,19 +46,27 @@ export function Choose({ words, options, problem, asksForUser, user, onStart }: 
       {asksForUser && (
         <>
           <label htmlFor="user">{words.person}</label>
-          <input id="user" name="user" required autoComplete="username" defaultValue={user} maxLength={320} />
+          <input
+            id="user"
+            name="user"
+            required
+            autoComplete="username"
+            defaultValue={user}
+            maxLength={320}
+            onBlur={({ currentTarget }) => currentTarget.value.trim() !== '' && onUser(currentTarget.value.trim())}
+          />
         </>
       )}
       <fieldset>
         <legend>{words.choose}</legend>
-        {options.allowed.map(({ factor_type: type, warning }) => (
+        {options.allowed.map(({ factor_type: type, is_restricted: isRestricted }) => (
           <label key={type} className="choice">
             <input type="radio" name="factor" value={type} checked={factor === type} onChange={() => setChosen(type)} />
             <span>
               <strong>{words.factors[type].name}</strong>
               {options.missing.includes(type) && <em>{words.required}</em>}
               <small>{words.factors[type].about}</small>
-              {warning !== undefined && <small className="warning">{`${warning.charAt(0).toUpperCase()}${warning.slice(1)}.`}</small>}
+              {isRestricted && <small className="warning">{words.restricted}</small>}
             </span>
           </label>
         ))}

@@ -23,18 +23,35 @@ export interface Enrollment {
   codes_left?: number;
 }
 
-/** What the core refused, in words that can be shown. */
+/** What the core refused. */
 export class Refusal extends Error {
   readonly status: number;
+  /** `MUSTER_…` */
+  readonly code: string;
   /** Whether there is no way on but to start again. */
   readonly isFinal: boolean;
   readonly triesLeft: number | undefined;
-  constructor(status: number, detail: string, triesLeft: number | undefined) {
-    super(detail);
+  /** Seconds by which the clock of the device is ahead, when that is what is wrong. */
+  readonly clockOffset: number | undefined;
+  /** Whether the next code of the device is needed too. */
+  readonly needsNextCode: boolean;
+  constructor(status: number, problem: Problem) {
+    super(problem.detail ?? `The server answered ${status}`);
     this.status = status;
-    this.isFinal = status === 409 || triesLeft === 0;
-    this.triesLeft = triesLeft;
+    this.code = problem.code ?? '';
+    this.triesLeft = problem.attempts_left;
+    this.clockOffset = problem.clock_offset_seconds;
+    this.needsNextCode = problem.needs_next_code === true;
+    this.isFinal = problem.code === 'MUSTER_CONFLICT' || problem.attempts_left === 0;
   }
+}
+
+interface Problem {
+  code?: string;
+  detail?: string;
+  attempts_left?: number;
+  clock_offset_seconds?: number;
+  needs_next_code?: boolean;
 }
 
 /** A token in the fragment of the address goes to no server and into no log. It is taken out of the address at once. */
@@ -44,23 +61,29 @@ export function takeToken(): string | undefined {
   return token;
 }
 
-/** @param attempt the same for a request that is sent again because no answer came */
+/** Idempotency-Keys of requests that have no answer yet: sent again, they are the same. */
+const unanswered = new Map<string, string>();
+
 export async function ask<T>(
   method: 'GET' | 'POST',
   path: string,
-  { token, body, attempt }: { token: string | undefined; body?: unknown; attempt?: string },
+  { token, body }: { token: string | undefined; body?: unknown },
 ): Promise<T> {
+  const text = body === undefined ? undefined : JSON.stringify(body);
+  const name = `${method} ${path} ${text ?? ''}`;
+  const key = unanswered.get(name) ?? crypto.randomUUID();
+  if (method === 'POST') unanswered.set(name, key);
   const response = await fetch(`/core/v1${path}`, {
     method,
     headers: {
-      ...(body !== undefined && { 'content-type': 'application/json' }),
+      ...(text !== undefined && { 'content-type': 'application/json' }),
       ...(token !== undefined && { authorization: `Bearer ${token}` }),
-      ...(attempt !== undefined && { 'idempotency-key': attempt }),
+      ...(method === 'POST' && { 'idempotency-key': key }),
     },
-    ...(body !== undefined && { body: JSON.stringify(body) }),
+    ...(text !== undefined && { body: text }),
   });
-  const answer = (await response.json().catch(() => ({}))) as T & { detail?: string; attempts_left?: number };
+  const answer = (await response.json().catch(() => ({}))) as T & Problem;
+  if (answer.code !== 'MUSTER_IN_PROGRESS') unanswered.delete(name);
   if (response.ok) return answer;
-  const detail = answer.detail ?? `The server answered ${response.status}`;
-  throw new Refusal(response.status, `${detail.charAt(0).toUpperCase()}${detail.slice(1)}.`, answer.attempts_left);
+  throw new Refusal(response.status, answer);
 }

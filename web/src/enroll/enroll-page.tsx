@@ -5,7 +5,7 @@ import { Choose } from './choose.tsx';
 import { ask, type Enrollment, type Options, Refusal, takeToken } from './core-api.ts';
 import { type Device, makeDevice } from './device.ts';
 import { Prove } from './prove.tsx';
-import { wordsFor } from './words.ts';
+import { told, wordsFor } from './words.ts';
 
 type Step =
   | { kind: 'choose' }
@@ -31,13 +31,11 @@ export function EnrollPage() {
   const [user, setUser] = useState('');
   const heading = useRef<HTMLHeadingElement>(null);
 
-  const told = (error: unknown) => setProblem(error instanceof Error ? error.message : String(error));
-
   useEffect(() => {
     document.documentElement.lang = language;
     document.title = words.title;
     optionsFor('somebody').then(setOptions, (error: unknown) =>
-      setProblem(error instanceof Refusal && error.status === 401 ? words.needsLink : String(error)),
+      setProblem(error instanceof Refusal && error.code === 'MUSTER_UNAUTHORIZED' ? words.needsLink : told(error, words)),
     );
   }, []);
   // Whoever cannot see the page hears what the new step is.
@@ -62,10 +60,10 @@ export function EnrollPage() {
         ...(field !== undefined && { [field]: detail }),
         ...(device && { public_key: device.publicKey }),
       };
-      const enrollment = await ask<Enrollment>('POST', '/enrollments', { token, body, attempt: crypto.randomUUID() });
+      const enrollment = await ask<Enrollment>('POST', '/enrollments', { token, body });
       go({ kind: 'prove', enrollment, device });
     } catch (error) {
-      told(error);
+      setProblem(told(error, words));
     }
   };
   const finish = async (factor: FactorType, codesLeft: number | undefined) => {
@@ -87,7 +85,15 @@ export function EnrollPage() {
               : words.title}
         </h1>
         {step.kind === 'choose' && (
-          <Choose words={words} options={options} problem={problem} asksForUser={token === undefined} user={user} onStart={start} />
+          <Choose
+            words={words}
+            options={options}
+            problem={problem}
+            asksForUser={token === undefined}
+            user={user}
+            onStart={start}
+            onUser={(person) => optionsFor(person).then(setOptions, () => {})}
+          />
         )}
         {step.kind === 'prove' && (
           <Prove

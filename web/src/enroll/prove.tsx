@@ -2,7 +2,7 @@
 import { type SubmitEvent, useRef, useState } from 'react';
 import { ask, type Enrollment, Refusal } from './core-api.ts';
 import type { Device } from './device.ts';
-import type { Words } from './words.ts';
+import { told, type Words } from './words.ts';
 
 interface Props {
   words: Words;
@@ -21,6 +21,7 @@ export function Prove({ words, language, token, enrollment, device, onDone, onBa
   const { id, factor_type: factor } = enrollment;
   const [challenge, setChallenge] = useState(enrollment.challenge);
   const [problem, setProblem] = useState<{ text: string; isFinal: boolean }>();
+  const [needsNext, setNeedsNext] = useState(false);
   const [isSending, setSending] = useState(false);
   const input = useRef<HTMLInputElement>(null);
   const until = new Intl.DateTimeFormat(language, { timeStyle: 'short' }).format(new Date(enrollment.expires_at));
@@ -32,8 +33,8 @@ export function Prove({ words, language, token, enrollment, device, onDone, onBa
       await work();
     } catch (error) {
       const refusal = error instanceof Refusal ? error : undefined;
-      const left = refusal?.triesLeft ? ` ${words.triesLeft(refusal.triesLeft)}` : '';
-      setProblem({ text: `${error instanceof Error ? error.message : String(error)}${left}`, isFinal: refusal?.isFinal === true });
+      setNeedsNext(refusal?.needsNextCode === true);
+      setProblem({ text: told(error, words), isFinal: refusal?.isFinal === true });
       input.current?.select();
     } finally {
       setSending(false);
@@ -41,10 +42,13 @@ export function Prove({ words, language, token, enrollment, device, onDone, onBa
   };
   const submit = (event: SubmitEvent<HTMLFormElement>) => {
     event.preventDefault();
-    const said = String(new FormData(event.currentTarget).get('proof') ?? '').trim();
+    const form = new FormData(event.currentTarget);
+    const [said = '', next = ''] = ['proof', 'next'].map((name) => String(form.get(name) ?? '').trim());
     return attempt(async () => {
-      const body = device ? { number: said, signature: await device.sign(id, said, challenge.nonce ?? '') } : { code: said };
-      const active = await ask<Enrollment>('POST', `/enrollments/${id}/verify`, { token, body, attempt: crypto.randomUUID() });
+      const body = device
+        ? { number: said, signature: await device.sign(id, said, challenge.nonce ?? '') }
+        : { code: said, ...(next !== '' && { next_code: next }) };
+      const active = await ask<Enrollment>('POST', `/enrollments/${id}/verify`, { token, body });
       onDone(active.codes_left);
     });
   };
@@ -53,7 +57,6 @@ export function Prove({ words, language, token, enrollment, device, onDone, onBa
       const { challenge: next } = await ask<Enrollment>('POST', `/enrollments/${id}/resend`, {
         token,
         body: {},
-        attempt: crypto.randomUUID(),
       });
       setChallenge(next);
       input.current?.focus();
@@ -112,6 +115,12 @@ export function Prove({ words, language, token, enrollment, device, onDone, onBa
         aria-invalid={problem !== undefined}
         aria-describedby="problem until"
       />
+      {needsNext && (
+        <>
+          <label htmlFor="next">{words.nextCode}</label>
+          <input id="next" name="next" required autoComplete="off" inputMode="numeric" maxLength={64} />
+        </>
+      )}
       <p id="problem" role="alert" className="problem">
         {problem?.text ?? ''}
       </p>

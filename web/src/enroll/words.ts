@@ -1,5 +1,6 @@
 /** The words of the enrollment page, by language. A language is one more entry: the compiler says what is missing in it. */
 import type { FactorType } from '../../../src/core/factors/index.ts';
+import { Refusal } from './core-api.ts';
 
 export interface Words {
   title: string;
@@ -30,6 +31,12 @@ export interface Words {
   typeNumber: string;
   keepCodes: string;
   codesLeft: (count: number) => string;
+  nextCode: string;
+  /** Above the telephone network. */
+  restricted: string;
+  clock: (seconds: number) => string;
+  /** By code; what is not here is told in the words of the server. */
+  problems: Partial<Record<string, string>>;
   needsLink: string;
   nothing: string;
   factors: Record<FactorType, { name: string; about: string; detail?: string; how: string }>;
@@ -64,6 +71,11 @@ const en: Words = {
   typeNumber: 'Type the number on your device',
   keepCodes: 'Keep these codes where you find them without your phone. They are shown only now, and each works once.',
   codesLeft: (count) => `${count} codes are left.`,
+  nextCode: 'The next code that it shows',
+  restricted: 'Codes over the telephone network can be intercepted, or the number taken over: prefer an app.',
+  clock: (seconds) =>
+    `The clock of the device is about ${Math.abs(seconds)} s ${seconds > 0 ? 'ahead' : 'behind'}: set it to automatic time, and type the next code.`,
+  problems: {},
   needsLink: 'Open this page from the application in which you are signed in: it gives you the link.',
   nothing: 'There is nothing for you to set up at present.',
   factors: {
@@ -138,6 +150,23 @@ const de: Words = {
   typeNumber: 'Zahl auf Ihrem Gerät eingeben',
   keepCodes: 'Bewahren Sie diese Codes dort auf, wo Sie sie ohne Telefon finden. Sie werden nur jetzt gezeigt, und jeder gilt einmal.',
   codesLeft: (count) => `${count} Codes sind übrig.`,
+  nextCode: 'Der nächste Code, den es zeigt',
+  restricted: 'Codes über das Telefonnetz können abgefangen oder die Nummer übernommen werden: Besser ist eine App.',
+  clock: (seconds) =>
+    `Die Uhr des Geräts geht etwa ${Math.abs(seconds)} s ${seconds > 0 ? 'vor' : 'nach'}: Stellen Sie sie auf automatische Zeit, und geben Sie den nächsten Code ein.`,
+  problems: {
+    MUSTER_WRONG_PROOF: 'Der Code ist falsch oder wurde schon verwendet.',
+    MUSTER_RATE_LIMITED: 'Das war zu oft. Versuchen Sie es später noch einmal.',
+    MUSTER_POLICY_REFUSED: 'Ihre Organisation erlaubt das nicht. Wählen Sie etwas anderes.',
+    MUSTER_DUPLICATE_FACTOR: 'Das haben Sie schon eingerichtet.',
+    MUSTER_STEP_UP_REQUIRED: 'Melden Sie sich in der Anwendung zuerst mit dem an, was Sie schon eingerichtet haben.',
+    MUSTER_PROVIDER_FAILED: 'Der Code konnte nicht gesendet werden. Versuchen Sie es noch einmal, oder wählen Sie etwas anderes.',
+    MUSTER_NOT_FOUND: 'Das gibt es nicht, oder es gehört schon jemandem.',
+    MUSTER_BAD_ARGUMENT: 'Diese Angabe stimmt nicht. Sehen Sie sie noch einmal durch.',
+    MUSTER_CONFLICT: 'Das ist vorbei. Beginnen Sie neu.',
+    MUSTER_TOKEN_USED: 'Dieser Link ist verbraucht. Holen Sie sich in der Anwendung einen neuen.',
+    MUSTER_TOKEN_REFUSED: 'Dieser Link gilt nicht mehr. Holen Sie sich in der Anwendung einen neuen.',
+  },
   needsLink: 'Öffnen Sie diese Seite aus der Anwendung, in der Sie angemeldet sind: Sie gibt Ihnen den Link.',
   nothing: 'Zurzeit gibt es für Sie nichts einzurichten.',
   factors: {
@@ -190,4 +219,12 @@ export function wordsFor(search: string, languages: readonly string[]): { langua
   const asked = [new URLSearchParams(search).get('lang'), ...languages].map((each) => each?.slice(0, 2).toLowerCase() ?? '');
   const language = asked.find((each) => Object.hasOwn(LANGUAGES, each)) ?? 'en';
   return { language, words: LANGUAGES[language] ?? en };
+}
+
+/** A failure as people read it. */
+export function told(error: unknown, words: Words): string {
+  const sentence = (text: string) => `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}`;
+  if (!(error instanceof Refusal)) return sentence(error instanceof Error ? error.message : String(error));
+  const said = error.clockOffset === undefined ? (words.problems[error.code] ?? sentence(error.message)) : words.clock(error.clockOffset);
+  return error.triesLeft ? `${said} ${words.triesLeft(error.triesLeft)}` : said;
 }
