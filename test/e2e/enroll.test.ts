@@ -206,7 +206,7 @@ tokens: { issuer: ${ISSUER}, jwks_file: ${jwks} }
     await page.getByLabel('Ihr Benutzername').fill('gil@example.org');
     await page.locator('label.choice').filter({ hasText: 'jede halbe Minute' }).click();
     await page.getByRole('button', { name: 'Weiter' }).click();
-    await page.getByLabel('Code').fill('000000');
+    await page.getByLabel('Code', { exact: true }).fill('000000');
     await page.getByRole('button', { name: 'Bestätigen' }).click();
     await page.getByRole('alert').getByText('Der Code ist falsch oder wurde schon verwendet. 4 Versuche bleiben.').waitFor();
     await page.close();
