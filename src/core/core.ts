@@ -4,7 +4,7 @@ import { normalised } from '../privacy/identifier.ts';
 import { createAnswers } from './answers.ts';
 import type { VerifyResult } from './binding.ts';
 import { CANARY_DOMAIN, type Inbox } from './canary.ts';
-import { createEnrolling, type Started, type StartHooks } from './enrolling.ts';
+import { createEnrolling } from './enrolling.ts';
 import { FACTORS, type FactorType } from './factors/index.ts';
 import { importTokens } from './hardware.ts';
 import { createHolding, type Options, type UseResult } from './holding.ts';
@@ -20,6 +20,7 @@ import type { HardwareTokens, StartRequest } from './requests.ts';
 import { rewrap } from './rewrap.ts';
 import { createSender } from './sending.ts';
 import type { Settings } from './settings.ts';
+import { createStarting, type Started, type StartHooks } from './starting.ts';
 import type { CoreStorage } from './storage/storage.ts';
 import type { BoundToken, Tokens } from './token.ts';
 import type { Vault } from './vault/vault.ts';
@@ -88,7 +89,8 @@ export function createCore(deps: CoreDeps) {
     const result = await holding.use(id, proof);
     if (!result.isRight) throw refusal;
   };
-  const enrolling = createEnrolling({ ...deps, ledger, opened, sender, stepUp });
+  const starting = createStarting({ ...deps, ledger, sender, stepUp });
+  const enrolling = createEnrolling({ ...deps, ledger, opened, sender });
 
   const admit = (what: Limited, user: string) =>
     limits.person(what, user, () =>
@@ -113,13 +115,13 @@ export function createCore(deps: CoreDeps) {
 
     /**
      * @param token of the host application, when the browser sends the request itself: it says who the person is, and of what kind
-     * @throws MUSTER_TOKEN_REFUSED, and what {@link createEnrolling} says
+     * @throws MUSTER_TOKEN_REFUSED, and what {@link createStarting} says
      */
     async start(request: StartRequest, token: string | undefined, hooks?: StartHooks): Promise<Started> {
       const bound = token === undefined ? undefined : await tokens.toStart(token);
       const asked = bound ? { ...request, ...theirs(request, bound) } : request;
       await admit('start', normalised(request.user));
-      return enrolling.start(asked, bound, hooks);
+      return starting.start(asked, bound, hooks);
     },
     /** Whether a token is one of the issuer's at all. @throws MUSTER_TOKEN_REFUSED */
     async assertToken(token: string): Promise<void> {

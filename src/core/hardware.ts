@@ -24,7 +24,7 @@ export async function freeTokens(statements: Statements, ended: readonly FactorR
 const IMPOSSIBLE_LENGTHS = new Set([1, 3, 6]);
 
 /** The bytes of a seed as its maker wrote it. @throws MUSTER_BAD_ARGUMENT */
-export function decodeSeed(secret: HardwareTokens[number]['secret'], serial: string): Buffer {
+function decodeSeed(secret: HardwareTokens[number]['secret'], serial: string): Buffer {
   const fail = (why: string) => new MusterError('MUSTER_BAD_ARGUMENT', `tokens: ${serial}: ${why}`);
   const bytes = 'base32' in secret ? fromBase32(secret.base32) : 'hex' in secret ? fromHex(secret.hex) : fromBase64(secret.base64);
   if (!bytes) throw fail('its secret is not what it says it is');

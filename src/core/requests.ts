@@ -20,7 +20,7 @@ const labels = {
   environment: label,
   client_version: label,
 };
-export const LABELS = Object.keys(labels) as (keyof typeof labels)[];
+const LABELS = Object.keys(labels) as (keyof typeof labels)[];
 
 const common = {
   user: userSchema,
@@ -33,7 +33,7 @@ const common = {
 
 const oneOf = `expected one of ${FACTOR_TYPES.join(', ')}`;
 /** Body of `POST /core/v1/enrollments`, by factor. */
-export const startSchemas = FACTOR_TYPES.map((type) =>
+const startSchemas = FACTOR_TYPES.map((type) =>
   z.strictObject({ factor_type: z.literal(type), ...common, ...FACTORS[type].options.shape }),
 );
 export const startSchema = z.discriminatedUnion('factor_type', startSchemas as never, {
@@ -79,3 +79,7 @@ export const tokensSchema = z.strictObject({
     .max(1_000),
 });
 export type HardwareTokens = z.infer<typeof tokensSchema>['tokens'];
+
+/** Labels of a start that every event of its enrollment carries. */
+export const labelsOf = (request: StartRequest): Record<string, unknown> =>
+  Object.fromEntries(LABELS.filter((name) => request[name] !== undefined).map((name) => [name, request[name]]));

@@ -107,6 +107,9 @@ export function PlainTable({ title, rows }: { title: string; rows: readonly Pane
 /** Lists and maps as they are written in JSON. */
 const plain = (value: unknown) => (typeof value === 'object' && value !== null ? JSON.stringify(value) : (value as string | number));
 
+/** A panel that had no answer is asked for again after this: the next evaluation may be a minute away. */
+const RETRY_MS = 3_000;
+
 export type Loaded = { data: PanelData | undefined; problem: string | undefined };
 
 /**
@@ -123,14 +126,21 @@ export function usePanel(name: string, hours: number, { overview, evaluation }: 
     const leaving = new AbortController();
     const to = new Date(at);
     const from = new Date(to.getTime() - hours * 3_600_000);
-    get<PanelData>(`/api/panels/${name}?from=${from.toISOString()}&to=${to.toISOString()}`, leaving.signal).then(
-      (data) => setLoaded({ range, data, problem: undefined }),
-      (error: Error) => {
-        if (leaving.signal.aborted) return;
-        setLoaded((known) => ({ range, data: known.range === range ? known.data : undefined, problem: error.message }));
-      },
-    );
-    return () => leaving.abort();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const load = () =>
+      get<PanelData>(`/api/panels/${name}?from=${from.toISOString()}&to=${to.toISOString()}`, leaving.signal).then(
+        (data) => setLoaded({ range, data, problem: undefined }),
+        (error: Error) => {
+          if (leaving.signal.aborted) return;
+          setLoaded((known) => ({ range, data: known.range === range ? known.data : undefined, problem: error.message }));
+          timer = setTimeout(load, RETRY_MS);
+        },
+      );
+    void load();
+    return () => {
+      clearTimeout(timer);
+      leaving.abort();
+    };
   }, [name, hours, range, at, renewal]);
   return loaded.range === range ? loaded : { data: undefined, problem: undefined };
 }

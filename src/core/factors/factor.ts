@@ -26,8 +26,7 @@ export interface Message {
   /** Which code of this enrollment it is, from 1. */
   number: number;
 }
-export const CHANNELS = ['sms', 'voice', 'email'] as const;
-export type Channel = (typeof CHANNELS)[number];
+export type Channel = 'sms' | 'voice' | 'email';
 
 /** A challenge: what is kept, what is shown, once, and what is sent. */
 export interface Challenge {

@@ -2,10 +2,10 @@
 import { z } from 'zod';
 import type { Answer } from '../../core/answers.ts';
 import type { VerifyResult } from '../../core/binding.ts';
-import type { Started } from '../../core/enrolling.ts';
 import { FACTOR_TYPES } from '../../core/factors/index.ts';
 import { TIERS } from '../../core/policy/policy.ts';
 import { startSchema, userSchema } from '../../core/requests.ts';
+import type { Started } from '../../core/starting.ts';
 import { MusterError } from '../../errors.ts';
 import { parsed } from '../../parsed.ts';
 import { bodyOf, problemBody } from '../problem.ts';

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import express, { type NextFunction, type Request, type Response, Router } from 'express';
 import type { Answer, Keyed } from '../../core/answers.ts';
 import type { Core } from '../../core/core.ts';
-import { LABELS, startSchema } from '../../core/requests.ts';
+import { labelsOf, startSchema } from '../../core/requests.ts';
 import { failed, linkTo, traced } from '../../core/telemetry.ts';
 import { MusterError } from '../../errors.ts';
 import { type Caller, callerOf } from '../access/gate.ts';
@@ -133,7 +133,7 @@ export function coreRoutes(deps: CoreRoutesDeps): Router {
       const isRefused = route.operation === 'start' && (answer.status >= 500 || answer.status === 429);
       const known = request.params.id ?? request.params.factor ?? answer.body.attempt_id ?? answer.body.id;
       const id =
-        isRefused && answer.body.attempt_id === undefined ? await core.reportFailedStart(labelsOf(request), causeOf(answer)) : known;
+        isRefused && answer.body.attempt_id === undefined ? await core.reportFailedStart(refusedLabels(request), causeOf(answer)) : known;
       await core.reportRequest({
         ...(typeof id === 'string' && (await core.labelsOf(id))),
         ...(isRefused && { attempt_id: id }),
@@ -176,11 +176,11 @@ async function onceFor(keyed: Keyed, work: (keeping: Pick<Asked, 'keep' | 'begin
 }
 
 /** What the attempt of a refused start says of itself: nothing, when the request could not be read. */
-function labelsOf(request: Request): Record<string, unknown> {
+function refusedLabels(request: Request): Record<string, unknown> {
   const asked = startSchema.safeParse(request.body ?? {});
   if (!asked.success) return {};
-  const names = ['user', 'factor_type', ...LABELS] as const;
-  return Object.fromEntries(names.filter((name) => asked.data[name] !== undefined).map((name) => [name, asked.data[name]]));
+  const { user, factor_type } = asked.data;
+  return { user, factor_type, ...labelsOf(asked.data) };
 }
 
 const CLASSES: Readonly<Record<string, string>> = {
