@@ -111,6 +111,8 @@ const schema = z.strictObject({
     .string()
     .refine((text) => /^postgres(?:ql)?:\/\//.test(text) && URL.canParse(text), 'expected such as postgres://user:password@host/database')
     .optional(),
+  /** File with the key-encryption keys of the core: the same for every process on one database. @default vault-keys.json in the data directory */
+  coreKeys: z.string().min(1).optional(),
   /** Where spans of the core go by OTLP/HTTP, or `none`. @default Muster itself */
   coreTraces: z.union([z.literal('none'), url]).optional(),
   /** Largest accepted request body in bytes, after decompression too. @default 16 MiB */
@@ -154,6 +156,7 @@ const VARIABLES = {
   heartbeatUrl: 'MUSTER_HEARTBEAT_URL',
   core: 'MUSTER_CORE',
   coreDatabaseUrl: 'MUSTER_CORE_DATABASE_URL',
+  coreKeys: 'MUSTER_CORE_KEYS',
   coreTraces: 'MUSTER_CORE_TRACES',
   maxBodyBytes: 'MUSTER_MAX_BODY_BYTES',
   maxLogBytes: 'MUSTER_MAX_LOG_BYTES',

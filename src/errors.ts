@@ -64,7 +64,7 @@ export const ERRORS = {
   },
   MUSTER_DUPLICATE_FACTOR: { status: 409, exit: 1, retryable: false, meaning: 'The person has this very factor already.' },
   MUSTER_TOKEN_REFUSED: { status: 401, exit: 1, retryable: false, meaning: 'The enrollment token is not valid for this, or not any more.' },
-  MUSTER_TOKEN_USED: { status: 409, exit: 1, retryable: false, meaning: 'The enrollment token has started an enrollment before.' },
+  MUSTER_TOKEN_USED: { status: 409, exit: 1, retryable: false, meaning: 'The enrollment token has enrolled a factor before.' },
   MUSTER_PROVIDER_FAILED: { status: 502, exit: 1, retryable: true, meaning: 'No provider took the message with the code.' },
   MUSTER_VAULT_CLOSED: { status: 503, exit: 1, retryable: true, meaning: 'A secret of the core cannot be opened.' },
   MUSTER_CORE_UNREACHABLE: { status: 503, exit: 1, retryable: true, meaning: 'The PostgreSQL database of the core does not answer.' },

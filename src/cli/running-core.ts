@@ -46,7 +46,7 @@ export interface RunningCore {
 }
 
 export interface RunningCoreDeps {
-  config: Pick<Config, 'dataDir' | 'coreDatabaseUrl' | 'core'>;
+  config: Pick<Config, 'dataDir' | 'coreDatabaseUrl' | 'core' | 'coreKeys'>;
   /** What stands where the file says nothing. */
   defaults?: Partial<Settings>;
   intake: Intake;
@@ -66,12 +66,13 @@ export async function openCore(deps: RunningCoreDeps): Promise<RunningCore> {
   const { config, now, random } = deps;
   const settings = { ...(await loadSettings(config.core)), ...(config.core === undefined && deps.defaults) };
   const report = (message: string) => deps.onProblem(`core: ${message}`);
-  const keys = await openFileKeys(join(config.dataDir, FILES.vaultKeys), now);
+  const keysPath = config.coreKeys ?? join(config.dataDir, FILES.vaultKeys);
+  const keys = await openFileKeys(keysPath, now);
   const vault = await openVault(keys, keys.secrets, now);
   const options = coreStorageOf(config);
   const storage = await openCoreStorage(options);
   try {
-    await assertKeys(storage, vault, config.dataDir);
+    await assertKeys(storage, vault, keysPath);
     if (options.kind === 'sqlite') await takeOver(storage, vault, join(config.dataDir, FILES.vaultKey));
     let core: Core | undefined;
     const delivery = await openDelivery(settings.providers, {
@@ -119,9 +120,37 @@ interface Parts {
 }
 
 /** Starts what goes on behind a core. */
-function run({ core, storage, vault, settings, keys, report, deliverTo, now, inbox, api }: Parts): RunningCore {
+function run(parts: Parts): RunningCore {
+  const { core, storage, settings, report } = parts;
+  const outbox = startOutbox(parts);
+  const canary = startCanary(parts);
+  const keeping = keepVault(parts);
+  const expiring = repeat(EXPIRE_EVERY_MS, report);
+  expiring.start(core.expireDue);
+  const tidying = repeat(TIDY_EVERY_MS, report);
+  tidying.start(async () => {
+    await core.tidy();
+    await core.reconcile();
+    await keeping.tidy();
+  });
+  return {
+    core,
+    settings,
+    health: core.health,
+    canary: canary.results,
+    vault: keeping.control,
+    flush: outbox.flush,
+    async close() {
+      for (const each of [canary, expiring, tidying, keeping, outbox]) await each.stop();
+      await storage.close();
+    },
+  };
+}
+
+/** Hands events over as they come. */
+function startOutbox({ storage, vault, deliverTo, report }: Parts) {
   const deliver = async () => {
-    await flushOutbox({ storage, vault }, async (events) => {
+    await flushOutbox({ storage, vault, onProblem: report }, async (events) => {
       const { rejected } = await deliverTo.accept(
         events.map((value) => ({ value })),
         'live',
@@ -131,49 +160,64 @@ function run({ core, storage, vault, settings, keys, report, deliverTo, now, inb
     });
   };
   const delivering = repeat(OUTBOX_EVERY_MS, report);
-  const expiring = repeat(EXPIRE_EVERY_MS, report);
-  const tidying = repeat(TIDY_EVERY_MS, report);
   delivering.start(deliver);
-  expiring.start(core.expireDue);
-  tidying.start(async () => {
-    await core.tidy();
-    await core.reconcile();
-    await rotating(() => retireKeys(core, keys, now()));
-  });
-  const rotating = oneAtATime();
-  const canary = settings.canary && repeat(settings.canary.every_minutes * 60_000, report);
-  let sung: readonly CanaryResult[] = [];
-  canary?.start(async () => {
-    const deps = { ask: asking(api), inbox, newToken: core.canaryToken, clean: core.cleanCanary, now };
-    sung = await canaryRound(settings.canary?.factors, deps);
-    const failed = sung.filter(({ isGood }) => !isGood).map(({ factor, problem }) => `${factor}: ${problem}`);
-    if (failed.length > 0) throw new Error(`the canary failed: ${failed.join('; ')}`);
-  });
   return {
-    core,
-    settings,
-    health: core.health,
-    canary: () => sung,
-    vault: {
-      status: () => ({ keys: keys.list() }),
-      // One after the other: two at once would each think that theirs is the key in use.
-      rotate: () =>
-        rotating(async () => {
-          await keys.rotate();
-          return { ...(await core.rewrap()), keys: keys.list() };
-        }),
-    },
-    flush: () => {
-      delivering.once(deliver).catch((error: unknown) => report(messageOf(error)));
-    },
-    async close() {
-      await canary?.stop();
-      await expiring.stop();
-      await tidying.stop();
+    flush: () => void delivering.once(deliver).catch((error: unknown) => report(messageOf(error))),
+    /** After what still waits is handed over. */
+    async stop() {
       await delivering.stop();
       await deliver().catch((error: unknown) => report(`its events wait in the outbox: ${messageOf(error)}`));
-      await storage.close();
     },
+  };
+}
+
+/** Lets the canary enroll, where the settings ask for it. */
+function startCanary({ core, settings, report, inbox, api, now }: Parts) {
+  let results: readonly CanaryResult[] = [];
+  const singing = settings.canary && repeat(settings.canary.every_minutes * 60_000, report);
+  singing?.start(async () => {
+    const deps = { ask: asking(api), inbox, newToken: core.canaryToken, clean: core.cleanCanary, now };
+    results = await canaryRound(settings.canary?.factors, deps);
+    const failed = results.filter(({ isGood }) => !isGood).map(({ factor, problem }) => `${factor}: ${problem}`);
+    if (failed.length > 0) throw new Error(`the canary failed: ${failed.join('; ')}`);
+  });
+  return { results: () => results, stop: async () => singing?.stop() };
+}
+
+/** Names the lock under which keys are made and forgotten, by one process at a time. */
+const KEYS = 'keys of the core';
+
+/** Makes key-encryption keys, and forgets those under which nothing is sealed any more. */
+function keepVault({ core, storage, vault, keys, report, now }: Parts) {
+  // Two rotations at once would each think that theirs is the key in use.
+  const once = oneAtATime();
+  const alone = <T>(work: () => Promise<T>): Promise<T> =>
+    once(() =>
+      storage.transaction(async (statements) => {
+        await statements.alone(KEYS);
+        return work();
+      }),
+    );
+  const control: VaultControl = {
+    status: () => ({ keys: keys.list() }),
+    async rotate() {
+      await alone(keys.rotate);
+      return { ...(await once(core.rewrap)), keys: keys.list() };
+    },
+  };
+  return {
+    control,
+    async tidy() {
+      // A key that another process has made is taken up, before the one of before is forgotten.
+      await vault.renew();
+      const [current, ...older] = keys.list();
+      if (!current || older.length === 0 || now() - Date.parse(current.createdAt) < KEY_KEPT_MS) return;
+      const { left, unreadable } = await once(core.rewrap);
+      if (unreadable.length > 0) report(`older keys are kept, since these cannot be opened: ${unreadable.slice(0, 5).join(', ')}`);
+      else if (left === 0) await alone(() => keys.retire(older.map(({ id }) => id)));
+    },
+    /** After the rotation that may be going on. */
+    stop: () => once(async () => {}),
   };
 }
 
@@ -190,27 +234,20 @@ const asking =
     return { status: response.status, body: (await response.json()) as Record<string, unknown> };
   };
 
-/** Forgets keys whose successor is old enough, once nothing is sealed under them. */
-async function retireKeys(core: Core, keys: FileKeys, nowMs: number): Promise<void> {
-  const [current, ...older] = keys.list();
-  if (!current || older.length === 0 || nowMs - Date.parse(current.createdAt) < KEY_KEPT_MS) return;
-  const { left, unreadable } = await core.rewrap();
-  if (left === 0 && unreadable.length === 0) await keys.retire(older.map(({ id }) => id));
-}
-
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /** Under other keys nothing would open, and no number would be known again. @throws MUSTER_CONFLICT */
-async function assertKeys(storage: CoreStorage, vault: Vault, dataDir: string): Promise<void> {
+async function assertKeys(storage: CoreStorage, vault: Vault, keysPath: string): Promise<void> {
   const mine = vault.mark('store', '');
   const theirs = await storage.transaction(async (statements) => {
+    await statements.alone(KEYS);
     await statements.run('INSERT INTO keys_of_store (mark) SELECT ? WHERE NOT EXISTS (SELECT 1 FROM keys_of_store)', mine);
     return statements.one<{ mark: string }>('SELECT mark FROM keys_of_store');
   });
   if (theirs?.mark !== mine)
     throw new MusterError(
       'MUSTER_CONFLICT',
-      `the core's database was made with other keys than those in ${join(dataDir, FILES.vaultKeys)}: every process on it needs the same file`,
+      `the core's database was made with other keys than those in ${keysPath}: every process on it needs the same file (MUSTER_CORE_KEYS)`,
     );
 }
 

@@ -6,8 +6,8 @@ import type { Vault } from './vault/vault.ts';
 
 /** A key is remembered for a day; after that it is a new one. */
 const KEPT_MS = 86_400_000;
-/** Who took a key and never answered has crashed. */
-const CLAIM_MS = 120_000;
+/** Who took a key and has not answered by then has crashed: the enrollment that it began has expired. */
+const CLAIM_MS = 600_000;
 /** In place of a status, while there is no answer yet. */
 const BEGUN = 0;
 
@@ -38,6 +38,8 @@ export interface Answers {
   keep(statements: Statements, request: Keyed, answer: Answer, enrollmentId: string): Promise<void>;
   /** Takes the key for a request whose answer has to wait, inside of the transaction that begins it. @throws MUSTER_IN_PROGRESS */
   begin(statements: Statements, request: Keyed, enrollmentId: string): Promise<void>;
+  /** Gives a key back that was taken: what was begun came to nothing, and may be asked for again. */
+  release(statements: Statements, request: Keyed): Promise<void>;
   /** Keyed, since what a person sends could be guessed from a plain hash. */
   fingerprint(text: string): string;
   /** Takes away what was kept long enough. */
@@ -112,6 +114,9 @@ export function createAnswers({ storage, vault, now }: { storage: CoreStorage; v
         now(),
       );
       if (begun !== 1) throw inProgress();
+    },
+    async release(statements, { principal, key }) {
+      await statements.run(`DELETE FROM kept_answers WHERE principal = ? AND key = ? AND status = ${BEGUN}`, principal, key);
     },
     fingerprint: (text) => vault.mark('fingerprint', text),
     async tidy() {

@@ -2,9 +2,11 @@
 import { MusterError } from '../errors.ts';
 import type { Kept, Surroundings, Verdict } from './factors/factor.ts';
 import { FACTORS, type FactorType } from './factors/index.ts';
-import { freeTokens } from './hardware.ts';
+import { freeHardwareTokens, takeHardwareToken } from './hardware.ts';
 import type { Ledger } from './ledger.ts';
-import { aboutEnrollment, type EnrollmentRow, type EnrollmentView, enrollmentView, type FactorRow } from './records.ts';
+import { decide } from './policy/policy.ts';
+import { aboutEnrollment, type EnrollmentRow, type EnrollmentView, enrollmentView, type FactorRow, subjectOf } from './records.ts';
+import type { Settings } from './settings.ts';
 import type { Statements } from './storage/storage.ts';
 import { traceparent } from './telemetry.ts';
 import type { Vault } from './vault/vault.ts';
@@ -35,12 +37,13 @@ export const duplicate = (type: FactorType) =>
 export interface BindingDeps {
   vault: Vault;
   ledger: Ledger;
+  settings: Settings;
   now: () => number;
   random: (bytes: number) => Buffer;
   newId: () => string;
 }
 
-export function createBinding({ vault, ledger, now, random, newId }: BindingDeps) {
+export function createBinding({ vault, ledger, settings, now, random, newId }: BindingDeps) {
   const ENDED = { isRight: false, attemptsLeft: 0, reason: 'ended', fields: {} } as const;
 
   const around = ({ id, user_id: user }: EnrollmentRow): Surroundings => ({ id, user, nowMs: now(), random, vault, hardware: undefined });
@@ -81,9 +84,9 @@ export function createBinding({ vault, ledger, now, random, newId }: BindingDeps
     const live = await ledger.liveFactorsOf(statements, user);
     const old = live.find(({ id }) => id === row.replaces);
     const isTwice = live.some((each) => each.factor_type === type && each.identity === identity && each !== old);
-    if (isTwice || !(await takeToken(statements, type, kept))) return refuseTwice(statements, row);
-    const nowMs = now();
     const factorId = newId();
+    if (isTwice || (type === 'hardware_otp' && !(await takeHardwareToken(statements, kept, factorId)))) return refuseTwice(statements, row);
+    const nowMs = now();
     await statements.run(
       `INSERT INTO factors (id, user_id, factor_type, state, version, sealed, failures, sends, may_send_at, identity, trace, created_at, labels)
        VALUES (?, ?, ?, 'active', 0, ?, 0, 0, 0, ?, ?, ?, ?)`,
@@ -96,8 +99,6 @@ export function createBinding({ vault, ledger, now, random, newId }: BindingDeps
       nowMs,
       row.labels,
     );
-    if (type === 'hardware_otp')
-      await statements.run('UPDATE hardware_tokens SET factor_id = ? WHERE serial = ?', factorId, factor.identity(kept));
     // Of the secret of the set-up nothing is left but how to know its proof again.
     const sealed = vault.seal({ mark: markOf(factorId, proof) }, { kind: 'enrollment', user, id: row.id });
     await ledger.step(statements, row, 'activate', { factor_id: factorId, sealed });
@@ -105,26 +106,23 @@ export function createBinding({ vault, ledger, now, random, newId }: BindingDeps
     await ledger.emit(statements, 'enrollment.completed', { ...about, outcome: 'success', duration_ms: nowMs - row.created_at }, nowMs);
     if (type === 'recovery_code') await ledger.emit(statements, 'recovery.codes_issued', about, nowMs);
     if (old) await replaceOld(statements, old, about);
+    // What was begun while there was no factor to prove must not be bound without that proof now.
+    if (decide(settings.policy, subjectOf(row)).isStepUpRequired)
+      await ledger.cancelOpen(statements, await ledger.openOf(statements, user), 'step_up_required');
     return { isRight: true, enrollment: enrollmentView(row), fields: factor.describe?.(kept) ?? {} };
-  }
-
-  /** A token of hardware is one person's. Whether it still was free. */
-  async function takeToken(statements: Statements, type: FactorType, kept: Kept): Promise<boolean> {
-    if (type !== 'hardware_otp') return true;
-    const serial = FACTORS[type].identity(kept);
-    return (await statements.run(`UPDATE hardware_tokens SET factor_id = '' WHERE serial = ? AND factor_id IS NULL`, serial)) === 1;
   }
 
   async function refuseTwice(statements: Statements, row: EnrollmentRow): Promise<VerifyResult> {
     await ledger.step(statements, row, 'fail');
     const cause = { outcome: 'failure', error_class: 'duplicate', error_code: 'same_factor' };
     await ledger.emit(statements, 'enrollment.failed', { ...aboutEnrollment(row), ...cause });
-    return { ...ENDED, hint: duplicate(row.factor_type).message };
+    const taken = 'this token is somebody else’s by now; ask whoever hands them out';
+    return { ...ENDED, hint: row.factor_type === 'hardware_otp' ? taken : duplicate(row.factor_type).message };
   }
 
   async function replaceOld(statements: Statements, old: FactorRow, about: Record<string, unknown>): Promise<void> {
     await ledger.factorStep(statements, old, 'revoke');
-    await freeTokens(statements, [old], vault);
+    await freeHardwareTokens(statements, [old]);
     await ledger.emit(statements, 'factor.rotated', { ...about, attributes: { replaced: old.id } });
   }
 

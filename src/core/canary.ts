@@ -8,7 +8,9 @@ import { signedText } from './factors/push.ts';
 
 /** A number and an address that are the canary's: what goes there is caught, and sent to nobody. */
 const PHONE = '+31612345678';
-export const CANARY_DOMAIN = 'canary.muster.invalid';
+const CANARY_DOMAIN = 'canary.muster.invalid';
+const userOf = (factor: FactorType) => `canary-${factor.replaceAll('_', '-')}@${CANARY_DOMAIN}`;
+export const CANARY_USERS = FACTOR_TYPES.map(userOf);
 const SEED = Secret.fromHex('6d757374657263616e6172796d757374657263616e617279');
 
 /** What is on its way to the canary: it alone reads it, and nobody else gets it. */
@@ -98,7 +100,7 @@ const NOT_OFFERED = 'not offered';
 
 /** What went wrong, or undefined. */
 async function enrolls(factor: FactorType, { ask, inbox, newToken, now }: CanaryDeps): Promise<string | undefined> {
-  const user = `canary-${factor.replaceAll('_', '-')}@${CANARY_DOMAIN}`;
+  const user = userOf(factor);
   const offered = await ask('GET', `/enrollments/options?user=${encodeURIComponent(user)}`);
   const allowed = (offered.body.allowed ?? []) as { factor_type: string }[];
   if (offered.status === 200 && !allowed.some(({ factor_type: type }) => type === factor)) return NOT_OFFERED;

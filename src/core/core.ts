@@ -3,8 +3,9 @@ import { MusterError } from '../errors.ts';
 import { normalised } from '../privacy/identifier.ts';
 import { createAnswers } from './answers.ts';
 import type { VerifyResult } from './binding.ts';
-import { CANARY_DOMAIN, type Inbox } from './canary.ts';
+import { CANARY_USERS, type Inbox } from './canary.ts';
 import { createEnrolling } from './enrolling.ts';
+import { CANARY_SERIAL } from './factors/hardware-otp.ts';
 import { FACTORS, type FactorType } from './factors/index.ts';
 import { importTokens } from './hardware.ts';
 import { createHolding, type Options, type UseResult } from './holding.ts';
@@ -25,12 +26,8 @@ import type { CoreStorage } from './storage/storage.ts';
 import type { BoundToken, Tokens } from './token.ts';
 import type { Vault } from './vault/vault.ts';
 
-/** Tokens are remembered for as long as one with the same id could still be valid. */
-const TOKENS_KEPT_MS = 86_400_000;
 /** Ended enrollments are of use for as long as somebody may ask what became of one. */
 const ENDED_KEPT_MS = 30 * 86_400_000;
-
-const CANARY_SERIAL = 'canary-';
 
 export interface CoreDeps {
   storage: CoreStorage;
@@ -58,11 +55,16 @@ interface Who {
   region?: string | undefined;
 }
 
+/** What a browser cannot say of the person: the host application does, in the token. */
+const NOT_THEIRS = ['user_tier', 'segment', 'region', 'tenant', 'environment', 'traffic'] as const;
+
 /** What a token says goes; what the browser says of its own kind does not. @throws MUSTER_TOKEN_REFUSED */
 function theirs(request: StartRequest, { user, about }: BoundToken): Partial<StartRequest> {
   if (normalised(user) !== normalised(request.user))
     throw new MusterError('MUSTER_TOKEN_REFUSED', 'the enrollment token is of another person');
-  const said = (['user_tier', 'segment', 'tenant', 'traffic'] as const).find((name) => request[name] !== undefined);
+  if (request.channel !== undefined && request.channel !== 'self_service')
+    throw new MusterError('MUSTER_TOKEN_REFUSED', 'the enrollment token goes with the channel self_service alone');
+  const said = NOT_THEIRS.find((name) => request[name] !== undefined);
   if (said !== undefined)
     throw new MusterError('MUSTER_TOKEN_REFUSED', `the enrollment token does not go with ${said}: it says by itself who it is of`);
   return about;
@@ -111,7 +113,6 @@ export function createCore(deps: CoreDeps) {
     holding,
     limits,
     health: delivery.health,
-    channels: delivery.channels,
 
     /**
      * @param token of the host application, when the browser sends the request itself: it says who the person is, and of what kind
@@ -163,8 +164,9 @@ export function createCore(deps: CoreDeps) {
 
     /** Takes away what the canary left the last time. */
     async cleanCanary(): Promise<void> {
-      for (const table of ['factors', 'enrollments', 'sends'])
-        await storage.run(`DELETE FROM ${table} WHERE user_id LIKE ?`, `%@${CANARY_DOMAIN}`);
+      const places = CANARY_USERS.map(() => '?').join(', ');
+      for (const table of ['factors', 'enrollments'])
+        await storage.run(`DELETE FROM ${table} WHERE user_id IN (${places})`, ...CANARY_USERS);
       await storage.run('DELETE FROM hardware_tokens WHERE serial LIKE ?', `${CANARY_SERIAL}%`);
     },
     /** A hardware token for the canary. Returns its serial number. */
@@ -184,7 +186,6 @@ export function createCore(deps: CoreDeps) {
     async tidy(): Promise<void> {
       await answers.tidy();
       await storage.run("DELETE FROM enrollments WHERE state <> 'pending' AND created_at < ?", now() - ENDED_KEPT_MS);
-      await storage.run('DELETE FROM used_tokens WHERE expires_at < ?', now() - TOKENS_KEPT_MS);
     },
 
     /** What the events about an enrollment or a factor say, for whoever reports requests about it. */

@@ -83,15 +83,18 @@ export function createEnrolling(deps: EnrollingDeps) {
       if (!first.asked) return first.made as Started;
       const { row: seen, next, asked } = first;
       const sent = await sender.send(asked, seen, decide(settings.policy, subjectOf(seen)).allowed);
-      const result = await opened.enrollment(id, async (statements, row, kept) => {
+      await ledger.withEnrollment(id, async (statements, row) => {
         await sender.settle(statements, asked, sent, aboutEnrollment(row));
-        // A code takes the place of the one before once somebody has taken it: until then the one before is right.
-        if (!sent.accepted || row.state !== 'pending') return undefined;
+        // What nobody took is not counted; the pause before the next stays.
+        if (!sent.accepted && row.state === 'pending')
+          await ledger.changeEnrollment(statements, row, { sends: Math.max(1, row.sends - 1) });
+      });
+      if (!sent.accepted) throw sender.failure(id);
+      // A code takes the place of the one before once somebody has taken it: until then the one before is right.
+      return opened.enrollment(id, async (statements, row, kept) => {
+        assertPending(row);
         return renew(statements, row, { kept, next, inside, shown: sent.shown, destination: asked.message.to });
       });
-      if (result) return result;
-      assertPending(await ledger.enrollment(storage, id));
-      throw sender.failure(id);
     },
 
     /** Cancelled twice is cancelled. @throws MUSTER_NOT_FOUND, MUSTER_ILLEGAL_TRANSITION */

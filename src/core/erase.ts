@@ -24,7 +24,6 @@ export async function eraseUser(storage: CoreStorage, user: string): Promise<{ r
     for (const { n, event } of waiting)
       if (isTheirs((JSON.parse(event) as { user?: string }).user)) count += await statements.run('DELETE FROM outbox WHERE n = ?', n);
     count += await statements.run('DELETE FROM kept_answers WHERE enrollment_id IN (SELECT id FROM enrollments WHERE user_id = ?)', wanted);
-    await statements.run('DELETE FROM used_tokens WHERE enrollment_id IN (SELECT id FROM enrollments WHERE user_id = ?)', wanted);
     for (const table of TABLES) {
       const gone = await statements.run(`DELETE FROM ${table} WHERE user_id = ?`, wanted);
       if (gone > 0) spellings.add(wanted);

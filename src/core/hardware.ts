@@ -1,6 +1,7 @@
 /** Import of the seeds of hardware tokens. */
 import { Secret } from 'otpauth';
 import { MusterError } from '../errors.ts';
+import type { Kept } from './factors/factor.ts';
 import { MIN_SEED_BYTES } from './factors/otp.ts';
 import { ownerOfFactor } from './opened.ts';
 import type { FactorRow } from './records.ts';
@@ -8,16 +9,39 @@ import type { HardwareTokens } from './requests.ts';
 import type { CoreStorage, Statements } from './storage/storage.ts';
 import type { Vault } from './vault/vault.ts';
 
-/**
- * Tokens of factors that have ended may be handed out again, with their counter and clock as they were used last: no code of before comes
- * back. Their data key was at hand a moment ago, when their factor was looked at.
- */
-export async function freeTokens(statements: Statements, ended: readonly FactorRow[], vault: Vault): Promise<void> {
-  for (const row of ended.filter(({ factor_type: type }) => type === 'hardware_otp')) {
-    const { serial, token } = await vault.open<{ serial: string; token: object }>(row.sealed, ownerOfFactor(row));
-    const sealed = vault.seal(token, { kind: 'hardware_token', user: '', id: serial });
-    await statements.run('UPDATE hardware_tokens SET factor_id = NULL, sealed = ? WHERE serial = ?', sealed, serial);
-  }
+interface TokenRow {
+  serial: string;
+  sealed: Uint8Array;
+  last_factor: string | null;
+  version: number;
+}
+
+/** What a token that is nobody's keeps: as it was imported, or as whoever held it last left it. Undefined when there is none. */
+export async function freeHardwareToken(
+  serial: string,
+  { storage, vault }: { storage: CoreStorage; vault: Vault },
+): Promise<Kept | undefined> {
+  const sql = 'SELECT serial, sealed, last_factor, version FROM hardware_tokens WHERE serial = ? AND factor_id IS NULL';
+  const row = await storage.one<TokenRow>(sql, serial);
+  if (!row) return undefined;
+  const { version, last_factor: last } = row;
+  if (last === null) return { ...(await vault.open<Kept>(row.sealed, { kind: 'hardware_token', user: '', id: serial })), version };
+  const factor = await storage.one<FactorRow>('SELECT * FROM factors WHERE id = ?', last);
+  const kept = factor && (await vault.open<{ token: Kept }>(factor.sealed, ownerOfFactor(factor)));
+  return kept && { ...kept.token, version };
+}
+
+/** Binds a token to a factor. Whether it still was free, and as it was when it was asked for. */
+export async function takeHardwareToken(statements: Statements, kept: Kept, factorId: string): Promise<boolean> {
+  const { serial, token } = kept as { serial: string; token: { version: number } };
+  const sql = 'UPDATE hardware_tokens SET factor_id = ?, version = version + 1 WHERE serial = ? AND factor_id IS NULL AND version = ?';
+  return (await statements.run(sql, factorId, serial, token.version)) === 1;
+}
+
+/** Tokens of factors that have ended may be handed out again; their factors know how far counter and clock have come, so no code of before comes back. */
+export async function freeHardwareTokens(statements: Statements, ended: readonly FactorRow[]): Promise<void> {
+  const sql = 'UPDATE hardware_tokens SET factor_id = NULL, last_factor = ?, version = version + 1 WHERE factor_id = ?';
+  for (const { id } of ended.filter(({ factor_type: type }) => type === 'hardware_otp')) await statements.run(sql, id, id);
 }
 
 /** RFC 4648 section 6: without padding these remainders of eight cannot occur. */
@@ -50,7 +74,10 @@ const fromHex = (text: string): Buffer | undefined => {
   return /^(?:[0-9a-f]{2})*$/i.test(digits) ? Buffer.from(digits, 'hex') : undefined;
 };
 
-/** Takes tokens in: all of them, or none. Returns how many are new; one that is there already stays as it is. */
+/**
+ * Takes tokens in: all of them, or none. Returns how many are new; one that is there stays as it is, unless whoever held it was forgotten: then
+ * nobody knows how far it has come, and it begins anew.
+ */
 export async function importTokens(
   tokens: HardwareTokens,
   { storage, vault, now }: { storage: CoreStorage; vault: Vault; now: () => number },
@@ -65,7 +92,10 @@ export async function importTokens(
     let taken = 0;
     for (const { serial, sealed } of rows)
       taken += await statements.run(
-        'INSERT INTO hardware_tokens (serial, sealed, imported_at) VALUES (?, ?, ?) ON CONFLICT (serial) DO NOTHING',
+        `INSERT INTO hardware_tokens (serial, sealed, version, imported_at) VALUES (?, ?, 0, ?)
+         ON CONFLICT (serial) DO UPDATE SET sealed = excluded.sealed, factor_id = NULL, last_factor = NULL, version = hardware_tokens.version + 1
+         WHERE NOT EXISTS (SELECT 1 FROM factors WHERE id = COALESCE(hardware_tokens.factor_id, hardware_tokens.last_factor))
+           AND COALESCE(hardware_tokens.factor_id, hardware_tokens.last_factor) IS NOT NULL`,
         serial,
         sealed,
         now(),

@@ -5,7 +5,7 @@ import { normalised } from '../privacy/identifier.ts';
 import type { Kept, Renewal, Surroundings, Verdict } from './factors/factor.ts';
 import { FACTORS, type FactorType } from './factors/index.ts';
 
-import { freeTokens } from './hardware.ts';
+import { freeHardwareTokens } from './hardware.ts';
 import type { Inside, Ledger } from './ledger.ts';
 import { MAX_FAILURES } from './lifecycle.ts';
 import { type Opened, ownerOfFactor } from './opened.ts';
@@ -131,16 +131,17 @@ export function createHolding(deps: HoldingDeps) {
       const { row: seen, next, asked } = first;
       if (!asked) return next.shown;
       const sent = await sender.send(asked, seen, decide(settings.policy, subjectOf(seen)).allowed);
-      const shown = { ...next.shown, ...sent.shown };
-      const state = await opened.factor(id, async (statements, row, kept) => {
+      await ledger.withFactor(id, async (statements, row) => {
         await sender.settle(statements, asked, sent, aboutFactor(row));
-        if (sent.accepted && row.state === 'active') await renew(statements, row, { kept, next, shown, inside });
         // What nobody took is not counted; the pause before the next stays.
         if (!sent.accepted) await ledger.changeFactor(statements, row, { sends: Math.max(0, row.sends - 1) });
-        return row.state;
       });
       if (!sent.accepted) throw sender.failure(id);
-      assertUsable({ state });
+      const shown = { ...next.shown, ...sent.shown };
+      await opened.factor(id, async (statements, row, kept) => {
+        assertUsable(row);
+        await renew(statements, row, { kept, next, shown, inside });
+      });
       return shown;
     },
 
@@ -166,7 +167,7 @@ export function createHolding(deps: HoldingDeps) {
         if (row.state === 'revoked') return;
         await assertNotLast(statements, row);
         await ledger.factorStep(statements, row, 'revoke');
-        await freeTokens(statements, [row], vault);
+        await freeHardwareTokens(statements, [row]);
         await ledger.emit(statements, 'factor.revoked', aboutFactor(row));
       });
     },
@@ -217,7 +218,7 @@ export function createHolding(deps: HoldingDeps) {
         await ledger.factorStep(statements, row, step);
         await ledger.emit(statements, event, { ...aboutFactor(row), ...by });
       }
-      await freeTokens(statements, factors, vault);
+      await freeHardwareTokens(statements, factors);
       // Somebody has looked: what was lost to guessing is no reason any more.
       await statements.run('UPDATE factors SET failures = 0 WHERE user_id = ?', user);
       const ended = { enrollments, factors: factors.length };
@@ -270,7 +271,7 @@ export function createHolding(deps: HoldingDeps) {
       await ledger.emit(statements, 'access.blocked', blocked);
     } else if (failures >= MAX_FAILURES) {
       await ledger.factorStep(statements, row, 'revoke');
-      await freeTokens(statements, [row], vault);
+      await freeHardwareTokens(statements, [row]);
       await ledger.emit(statements, 'factor.revoked', { ...aboutFactor(row), reason: 'too_many_failures' });
       await ledger.emit(statements, 'access.blocked', { ...blocked, error_code: 'too_many_failures' });
     }

@@ -23,6 +23,10 @@ export interface LedgerDeps {
 /** To be called with what is answered, in the transaction that makes it so. */
 export type Inside<T> = (statements: Statements, result: T) => Promise<void>;
 
+/** Of a factor that has ended, its record stays, and nothing that opens; a hardware token still knows how far it has come. */
+const leftOf = ({ factor_type: type }: FactorRow, step: keyof typeof FACTOR): { sealed?: Uint8Array } =>
+  (step === 'revoke' || step === 'deprovision') && type !== 'hardware_otp' ? { sealed: NOTHING } : {};
+
 export type Ledger = ReturnType<typeof createLedger>;
 
 export function createLedger({ storage, vault, now, newId, deployment }: LedgerDeps) {
@@ -104,7 +108,7 @@ export function createLedger({ storage, vault, now, newId, deployment }: LedgerD
       change(statements, 'enrollments', row, { sealed: NOTHING, ...values, state: after(ENROLLMENT, name, row.state, 'the enrollment') }),
     /** @throws MUSTER_ILLEGAL_TRANSITION */
     factorStep: (statements: Statements, row: FactorRow, name: keyof typeof FACTOR, values: Partial<FactorRow> = {}) =>
-      change(statements, 'factors', row, { ...values, state: after(FACTOR, name, row.state, 'the factor') }),
+      change(statements, 'factors', row, { ...leftOf(row, name), ...values, state: after(FACTOR, name, row.state, 'the factor') }),
     /** A pending enrollment past its time is expired by whoever looks first. */
     async expireIfDue(statements: Statements, row: EnrollmentRow): Promise<void> {
       if (row.state !== 'pending' || now() < row.expires_at) return;

@@ -8,6 +8,9 @@ const PERSON_SECONDS = 600;
 const STRANGERS = 60;
 const STRANGER_SECONDS = 60;
 
+/** Too many requests of somebody nobody knows: they count nowhere. */
+export class StrangerError extends MusterError {}
+
 export type Limited = 'start' | 'proof';
 
 export interface Limits {
@@ -19,7 +22,7 @@ export interface Limits {
   person(what: Limited, user: string, onFirstRefusal: () => Promise<void>): Promise<void>;
   /**
    * Checks who asks, and counts those of an address who are nobody.
-   * @throws what the check throws; MUSTER_RATE_LIMITED with `is_stranger` after too many
+   * @throws what the check throws; after too many of those, StrangerError
    */
   stranger(address: string, check: () => Promise<void>): Promise<void>;
   /** Counts a request to a route. @throws MUSTER_RATE_LIMITED */
@@ -53,16 +56,16 @@ export function createLimits({
       }
     },
     async stranger(address, check) {
-      const known = await strangers.get(address);
-      if (known && known.remainingPoints <= 0)
-        throw new MusterError('MUSTER_RATE_LIMITED', 'too many requests from here were refused; send this one again later', {
-          retryAfterSeconds: Math.max(1, Math.ceil(known.msBeforeNext / 1_000)),
-          fields: { is_stranger: true },
-        });
       try {
         await check();
       } catch (error) {
-        await strangers.consume(address).catch(() => {});
+        await strangers.consume(address).catch((rejected: unknown) => {
+          if (!(rejected instanceof RateLimiterRes)) throw rejected;
+          const retryAfterSeconds = Math.max(1, Math.ceil(rejected.msBeforeNext / 1_000));
+          throw new StrangerError('MUSTER_RATE_LIMITED', 'too many requests from here were refused; send this one again later', {
+            retryAfterSeconds,
+          });
+        });
         throw error;
       }
     },

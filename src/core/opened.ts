@@ -32,7 +32,7 @@ export function createOpened({ storage, vault, ledger }: { storage: CoreStorage;
   ): Promise<T> => {
     for (let tries = 1; tries <= MAX_TRIES; tries++) {
       const seen = await read();
-      // What has ended keeps nothing.
+      // What has ended keeps nothing that opens.
       const kept = seen.sealed.length === 0 ? {} : await traced('vault.open', {}, () => vault.open<Kept>(seen.sealed, ownerOf(seen)));
       const result = await inside(async (statements, row) => (row.version === seen.version ? work(statements, row, kept) : AGAIN));
       if (result !== AGAIN) return result;

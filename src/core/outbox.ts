@@ -18,25 +18,35 @@ export function asKept(event: CoreEvent, vault: Pick<Vault, 'seal'>): CoreEvent 
   return destination === undefined ? event : { ...rest, [SEALED]: vault.seal(destination, ownerOf(event)).toString('base64') };
 }
 
-async function asMade(event: CoreEvent, vault: Pick<Vault, 'open'>): Promise<CoreEvent> {
+async function asMade(event: CoreEvent, { vault, onProblem }: Pick<OutboxDeps, 'vault' | 'onProblem'>): Promise<CoreEvent> {
   const { [SEALED]: sealed, ...rest } = event;
   if (typeof sealed !== 'string') return event;
-  return { ...rest, destination: await vault.open<string>(Buffer.from(sealed, 'base64'), ownerOf(event)) };
+  try {
+    return { ...rest, destination: await vault.open<string>(Buffer.from(sealed, 'base64'), ownerOf(event)) };
+  } catch {
+    // It counts all the same, and must not keep the others waiting.
+    onProblem(`event ${String(event.id)} is handed over without its destination, which cannot be opened`);
+    return rest;
+  }
+}
+
+export interface OutboxDeps {
+  storage: CoreStorage;
+  vault: Pick<Vault, 'open'>;
+  onProblem: (message: string) => void;
 }
 
 /**
  * Sends everything that waits in the outbox. What could not be delivered stays, and what is delivered twice counts once. Returns how many
  * were sent.
  */
-export async function flushOutbox(
-  { storage, vault }: { storage: CoreStorage; vault: Pick<Vault, 'open'> },
-  deliver: Deliver,
-): Promise<number> {
+export async function flushOutbox(deps: OutboxDeps, deliver: Deliver): Promise<number> {
+  const { storage } = deps;
   let sent = 0;
   for (;;) {
     const rows = await storage.all<{ n: number; event: string }>('SELECT n, event FROM outbox ORDER BY n LIMIT ?', BATCH);
     if (rows.length === 0) return sent;
-    await deliver(await Promise.all(rows.map(({ event }) => asMade(JSON.parse(event) as CoreEvent, vault))));
+    await deliver(await Promise.all(rows.map(({ event }) => asMade(JSON.parse(event) as CoreEvent, deps))));
     // These alone: in PostgreSQL one with a smaller number may have been committed meanwhile.
     await storage.run(`DELETE FROM outbox WHERE n IN (${rows.map(() => '?').join(', ')})`, ...rows.map(({ n }) => n));
     sent += rows.length;

@@ -1,6 +1,6 @@
 /** What the core is asked for, as schemas: of bodies, of the OpenAPI document, of the errors that name a field. */
 import { z } from 'zod';
-import { serial } from './factors/hardware-otp.ts';
+import { CANARY_SERIAL, serial } from './factors/hardware-otp.ts';
 import { FACTOR_TYPES, FACTORS, type FactorType } from './factors/index.ts';
 import { ALGORITHMS } from './factors/otp.ts';
 import { TIERS, type Tier } from './policy/policy.ts';
@@ -63,7 +63,10 @@ export const tokensSchema = z.strictObject({
   tokens: z
     .array(
       z.strictObject({
-        serial,
+        serial: serial.refine(
+          (text) => !text.startsWith(CANARY_SERIAL),
+          `expected another beginning than ${CANARY_SERIAL}, which is the canary's`,
+        ),
         kind: z.enum(['totp', 'hotp']),
         secret: z.union([z.strictObject({ base32: seed }), z.strictObject({ hex: seed }), z.strictObject({ base64: seed })], {
           error: 'expected one of base32, hex and base64',

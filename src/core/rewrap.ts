@@ -26,8 +26,8 @@ const TABLES: readonly { kind: Owner['kind']; read: string; write: string }[] = 
   },
   {
     kind: 'hardware_token',
-    read: `SELECT serial AS id, '' AS person, sealed, 0 AS version FROM hardware_tokens WHERE serial > ? ORDER BY serial LIMIT ${BATCH}`,
-    write: 'UPDATE hardware_tokens SET sealed = ? WHERE serial = ? AND 0 = ?',
+    read: `SELECT serial AS id, '' AS person, sealed, version FROM hardware_tokens WHERE serial > ? ORDER BY serial LIMIT ${BATCH}`,
+    write: 'UPDATE hardware_tokens SET sealed = ? WHERE serial = ? AND version = ?',
   },
 ];
 

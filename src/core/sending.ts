@@ -59,7 +59,6 @@ export function createSender({ delivery, settings, ledger, vault, inbox, newId, 
 
   return {
     offers: (channel: Channel): boolean => delivery.channels.has(channel),
-    mayNextAt: (sends: number, nowMs: number): number => nowMs + FIRST_PAUSE_MS * 2 ** (sends - 1),
     /** One more was asked for: how many there are now, and when the next may follow. */
     another(row: Paced, nowMs: number): Paced {
       const sends = sentOf(row, nowMs) + 1;

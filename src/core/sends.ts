@@ -34,7 +34,7 @@ export interface Asked {
   message: Message;
   /** Keyed hash of where it goes. */
   destination: string;
-  /** What it may cost at most. */
+  /** What is set aside for it. */
   reserved: number;
   /** The canary's own, which goes to nobody and counts nowhere. */
   isFree: boolean;
@@ -43,7 +43,7 @@ export interface Asked {
 interface Limit {
   column: 'destination' | 'user_id' | 'prefix' | undefined;
   spanMs: number;
-  /** `messages`, or what they cost. */
+  /** Of messages, or of what they cost. */
   max: number;
   isSpend?: true;
   told: string;

@@ -4,6 +4,7 @@ import { normalised } from '../privacy/identifier.ts';
 import { type AdmissionDeps, createAdmission } from './admission.ts';
 import type { Challenge, Kept } from './factors/factor.ts';
 import { FACTORS } from './factors/index.ts';
+import { freeHardwareToken } from './hardware.ts';
 import type { Inside } from './ledger.ts';
 import { TIME_TO_LIVE_MS } from './lifecycle.ts';
 import { ownerOfEnrollment } from './opened.ts';
@@ -29,8 +30,10 @@ export interface StartHooks {
   /** The enrollment is there, and its answer has to wait for a provider. */
   begun?(statements: Statements, id: string): Promise<void>;
   answered?: Inside<Started>;
-  /** Nobody took the message. */
-  failed?: Inside<MusterError>;
+  /** It ended while the message was on its way. */
+  ended?: Inside<MusterError>;
+  /** Nobody took the message: it may be asked for again. */
+  failed?(statements: Statements): Promise<void>;
 }
 
 export interface StartingDeps extends AdmissionDeps {
@@ -68,17 +71,18 @@ export function createStarting(deps: StartingDeps) {
         hardware: await hardwareOf(request),
       });
       const identity = vault.mark(request.factor_type, FACTORS[request.factor_type].identity(begun.kept));
-      // What would be refused in any case uses no proof up.
-      assertRoom(await ledger.liveFactorsOf(storage, user), request, identity, decision);
-      await assertSteppedUp(request, user, decision, token);
       const row = newRow({ id, request, user, begun, token });
       const started: Started = { enrollment: enrollmentView(row), challenge: await shownOf(begun.shown) };
       const asked = begun.message && sender.asked(begun.message, row);
+      // What can be known to be refused uses no proof up.
+      assertRoom(await ledger.liveFactorsOf(storage, user), request, identity, decision);
+      await token?.assertUnused(storage);
+      await assertSteppedUp(request, user, decision, token);
       await storage.transaction(async (statements) => {
         // A reset while it was decided: what was allowed before is to be asked for anew.
         if ((await ledger.lock(statements, user)) !== epoch)
           throw new MusterError('MUSTER_CONFLICT', 'the factors of this person were reset at this moment; start again');
-        if (token) await token.use(statements, id);
+        await token?.assertUnused(statements);
         assertRoom(await ledger.liveFactorsOf(statements, user), request, identity, decision);
         await open(statements, row, asked);
         if (asked) await hooks.begun?.(statements, id);
@@ -99,7 +103,7 @@ export function createStarting(deps: StartingDeps) {
       sealed: vault.seal(begun.kept, ownerOfEnrollment({ id, user_id: user })),
       failures: 0,
       sends: 1,
-      may_send_at: sender.mayNextAt(1, nowMs),
+      may_send_at: sender.another({ sends: 0, may_send_at: 0 }, nowMs).may_send_at,
       created_at: nowMs,
       expires_at: nowMs + TIME_TO_LIVE_MS,
       factor_id: null,
@@ -111,8 +115,10 @@ export function createStarting(deps: StartingDeps) {
   }
 
   async function open(statements: Statements, row: EnrollmentRow, asked: Asked | undefined): Promise<void> {
-    // Whoever starts again has not kept what was shown: one waits at a time.
-    const waiting = (await ledger.openOf(statements, row.user_id)).filter((each) => each.factor_type === row.factor_type);
+    // Whoever starts again has not kept what was shown: one waits at a time, of each factor and of each token.
+    const isReplaced = (each: EnrollmentRow) =>
+      each.factor_type === row.factor_type || (row.token_id !== null && each.token_id === row.token_id);
+    const waiting = (await ledger.openOf(statements, row.user_id)).filter(isReplaced);
     await ledger.cancelOpen(statements, waiting, 'superseded');
     if (asked) await sender.reserve(statements, asked);
     await insert(statements, row);
@@ -128,7 +134,7 @@ export function createStarting(deps: StartingDeps) {
     const failure = sender.failure(id);
     const ended = new MusterError('MUSTER_CONFLICT', 'the enrollment has ended meanwhile; start a new one', { fields: { attempt_id: id } });
     const finish = (statements: Statements, current: EnrollmentRow) =>
-      finishFirst(statements, current, { asked, sent, started, hooks, failure });
+      finishFirst(statements, current, { asked, sent, started, hooks, ended });
     const result = await ledger.withEnrollment(id, finish).catch((cause: unknown) => {
       // The enrollment is there: whoever reports the failure must not count another attempt.
       if (cause instanceof MusterError)
@@ -142,15 +148,18 @@ export function createStarting(deps: StartingDeps) {
   async function finishFirst(
     statements: Statements,
     current: EnrollmentRow,
-    { asked, sent, started, hooks, failure }: FirstSent,
+    { asked, sent, started, hooks, ended }: FirstSent,
   ): Promise<Started | undefined> {
     const about = aboutEnrollment(current);
     await sender.settle(statements, asked, sent, about);
-    if (current.state !== 'pending') return undefined;
+    if (current.state !== 'pending') {
+      await hooks.ended?.(statements, ended);
+      return undefined;
+    }
     if (!sent.accepted) {
       await ledger.step(statements, current, 'fail');
       await ledger.emit(statements, 'enrollment.failed', { ...about, outcome: 'failure', ...sent.cause });
-      await hooks.failed?.(statements, failure);
+      await hooks.failed?.(statements);
       return undefined;
     }
     const made = { ...started, challenge: { ...started.challenge, ...sent.shown } };
@@ -168,13 +177,7 @@ export function createStarting(deps: StartingDeps) {
   }
 
   async function hardwareOf({ factor_type: type, serial }: StartRequest): Promise<Kept | undefined> {
-    if (type !== 'hardware_otp') return undefined;
-    const number = String(serial);
-    const found = await storage.one<{ sealed: Uint8Array }>(
-      'SELECT sealed FROM hardware_tokens WHERE serial = ? AND factor_id IS NULL',
-      number,
-    );
-    return found && vault.open<Kept>(found.sealed, { kind: 'hardware_token', user: '', id: number });
+    return type === 'hardware_otp' ? freeHardwareToken(String(serial), { storage, vault }) : undefined;
   }
 }
 
@@ -196,7 +199,7 @@ interface FirstDelivery {
 
 interface FirstSent extends Pick<FirstDelivery, 'asked' | 'started' | 'hooks'> {
   sent: Awaited<ReturnType<Sender['send']>>;
-  failure: MusterError;
+  ended: MusterError;
 }
 
 const insert = (statements: Statements, row: EnrollmentRow) =>

@@ -1,4 +1,4 @@
-/** Enrollment tokens: what the host application signs for a person who is logged in there, so that a browser may start one enrollment. */
+/** Enrollment tokens: what the host application signs for a person who is logged in there, so that a browser may enroll one factor. */
 import { readFile } from 'node:fs/promises';
 import { createLocalJWKSet, errors, type JSONWebKeySet, jwtVerify } from 'jose';
 import { z } from 'zod';
@@ -43,8 +43,8 @@ export interface BoundToken {
   isStrong: boolean;
   /** What the host application says of the person, for the policy and the events. */
   about: { user_tier?: Tier; segment?: string; region?: string; tenant?: string };
-  /** Takes it for this enrollment: another one, as long as none of before was proven. @throws MUSTER_TOKEN_USED */
-  use(statements: Statements, enrollmentId: string): Promise<void>;
+  /** Under the lock of its person. @throws MUSTER_TOKEN_USED when a factor was enrolled with it */
+  assertUnused(statements: Statements): Promise<void>;
 }
 
 export interface Tokens {
@@ -53,8 +53,8 @@ export interface Tokens {
    * @throws MUSTER_TOKEN_REFUSED
    */
   toStart(token: string): Promise<BoundToken>;
-  /** What goes on with an enrollment, for as long as that may take: id and person. @throws MUSTER_TOKEN_REFUSED */
-  toGoOn(token: string): Promise<Omit<BoundToken, 'use' | 'isStrong'>>;
+  /** What goes on with an enrollment, for as long as that may take. @throws MUSTER_TOKEN_REFUSED */
+  toGoOn(token: string): Promise<Omit<BoundToken, 'assertUnused' | 'isStrong'>>;
 }
 
 const refused = (why: string, cause?: unknown) => new MusterError('MUSTER_TOKEN_REFUSED', `the enrollment token ${why}`, { cause });
@@ -94,34 +94,23 @@ export async function openTokens(settings: Settings['tokens'], now: () => number
       if (age > settings.max_age_seconds + TOLERANCE_SECONDS) throw refused('is of a log-in that is too long ago: log in again');
       if (age < -TOLERANCE_SECONDS) throw refused('is of a log-in that is yet to come: the clocks differ');
       const bound = boundOf(claimed);
-      return {
-        ...bound,
-        isStrong: amr.includes(STRONG_METHOD),
-        use: (statements, enrollmentId) => use(statements, bound.id, enrollmentId, exp),
-      };
+      return { ...bound, isStrong: amr.includes(STRONG_METHOD), assertUnused: (statements) => assertUnused(statements, bound.id) };
     },
     toGoOn: async (token) => boundOf(await check(token, TIME_TO_LIVE_MS / 1_000)),
   };
 }
 
 /** Two tokens of one session are two; the same id in another session would be somebody's copy. */
-function boundOf(claimed: Claims): Omit<BoundToken, 'use' | 'isStrong'> {
+function boundOf(claimed: Claims): Omit<BoundToken, 'assertUnused' | 'isStrong'> {
   const { sid, jti, sub } = claimed;
   const about = Object.fromEntries(ABOUT.filter((name) => claimed[name] !== undefined).map((name) => [name, claimed[name]]));
   return { id: JSON.stringify([sid, jti]), user: sub, about };
 }
 
-async function use(statements: Statements, id: string, enrollmentId: string, expiresAt: number): Promise<void> {
-  const sql = 'INSERT INTO used_tokens (id, enrollment_id, expires_at) VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING';
-  if ((await statements.run(sql, id, enrollmentId, expiresAt * 1_000)) === 1) return;
-  const before = await statements.one<{ state: string }>(
-    'SELECT state FROM enrollments WHERE id = (SELECT enrollment_id FROM used_tokens WHERE id = ?)',
-    id,
-  );
-  // Somebody who chose another way, or began again, has bound nothing yet.
-  if (!before || before.state === 'active')
-    throw new MusterError('MUSTER_TOKEN_USED', 'this enrollment token has enrolled a factor already: ask for a new one');
-  await statements.run('UPDATE used_tokens SET enrollment_id = ? WHERE id = ?', enrollmentId, id);
+/** A token enrolls one factor; whoever chooses another way, or begins again, has bound nothing yet. */
+async function assertUnused(statements: Statements, id: string): Promise<void> {
+  const bound = await statements.one(`SELECT 1 AS found FROM enrollments WHERE token_id = ? AND state = 'active' LIMIT 1`, id);
+  if (bound) throw new MusterError('MUSTER_TOKEN_USED', 'this enrollment token has enrolled a factor already: ask for a new one');
 }
 
 async function readKeys(path: string): Promise<JSONWebKeySet> {

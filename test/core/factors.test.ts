@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HOTP, Secret, TOTP } from 'otpauth';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { eraseUser } from '../../src/core/erase.ts';
 import { typed } from '../../src/core/factors/code.ts';
 import type { HotpKept } from '../../src/core/factors/hotp.ts';
 import { verifyHotp } from '../../src/core/factors/hotp.ts';
@@ -428,12 +429,24 @@ describe('hardware tokens', () => {
       () => made.core.holding.reset('ada', {}),
       () => made.core.holding.deprovision('ada', {}),
     ];
+    const imported = () => importHotp('T-3');
     for (const [index, end] of ends.entries()) {
       const factor = await bind('ada', 2 * index);
       expect(factor, String(index)).toBeDefined();
       await end(String(factor));
       expect(await bind('eve', 2 * index)).toBeUndefined();
+      expect(await imported()).toBe(0);
     }
+    // Who was asked for it while another had it, and gave it back, has what it was then: not what it is now.
+    const stale = await begin('hardware_otp', 'ben', { serial: 'T-3' });
+    await made.core.holding.revoke(String(await bind('cem', 12)));
+    expect(await made.core.verify(stale.id, undefined, code(13))).toMatchObject({ isRight: false, reason: 'ended' });
+    // Of whoever is forgotten nobody knows how far the token had come: it comes in anew.
+    await bind('dee', 20);
+    await eraseUser(made.storage, 'dee');
+    await expect(bind('fay', 21)).rejects.toMatchObject({ code: 'MUSTER_NOT_FOUND' });
+    expect(await imported()).toBe(1);
+    expect(await bind('fay', 1)).toBeDefined();
   });
 
   test('with seeds that cannot be what they say are refused, all of them', async () => {

@@ -116,7 +116,7 @@ describe('kept answers', () => {
     await expect(keep('one')).rejects.toMatchObject({ code: 'MUSTER_IN_PROGRESS' });
     const crashed = { ...keyed, key: 'crashed' };
     await made.storage.transaction((statements) => answers.begin(statements, crashed, 'x'));
-    made.nowMs += 120_001;
+    made.nowMs += 600_001;
     expect(await answers.find(crashed)).toBeUndefined();
     await made.storage.transaction((statements) => answers.begin(statements, crashed, 'y'));
   });

@@ -130,6 +130,24 @@ test.each([
   expect(await verify(id, code(made.nowMs + seconds * 1_000))).toMatchObject({ isRight });
 });
 
+test('a factor that has ended keeps its record, and nothing that opens', async () => {
+  for (const [user, end] of [
+    ['a', (id: string) => made.core.holding.revoke(id)],
+    ['b', () => made.core.holding.reset('b', {})],
+    ['c', () => made.core.holding.deprovision('c', {})],
+  ] as const)
+    await end(await enrolled(user));
+  const suspended = await enrolled('d');
+  await made.core.holding.suspend(suspended, {});
+  const rows = await made.storage.all<{ sealed: Uint8Array; identity: string }>('SELECT sealed, identity FROM factors ORDER BY user_id');
+  expect(rows.map(({ sealed, identity }) => [sealed.length === 0, identity !== ''])).toEqual([
+    [true, true],
+    [true, true],
+    [true, true],
+    [false, true],
+  ]);
+});
+
 test('an enrollment that has ended keeps nothing of its secret', async () => {
   const [cancelled, failed, active] = [await begin('a'), await begin('b'), await begin('c')];
   await made.core.cancel(cancelled.id, undefined);

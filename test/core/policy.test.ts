@@ -131,6 +131,15 @@ describe('a start', () => {
     expect((await made.events()).filter((type) => type === 'enrollment.started')).toHaveLength(1);
   });
 
+  test('that was begun while there was no factor to prove is not bound once there is one', async () => {
+    const made = await core({ policy: [{ step_up: true }] });
+    const theirs = await start(made, { factor_type: 'recovery_code' });
+    await enroll(made);
+    const code = (theirs.challenge.codes as string[])[0];
+    expect(await made.core.verify(theirs.enrollment.id, undefined, { code })).toMatchObject({ isRight: false, reason: 'ended' });
+    expect(await made.core.holding.factorsOf('ada@example.org')).toHaveLength(1);
+  });
+
   test('after a factor was lost to guessing still needs a step-up, until somebody has reset the person', async () => {
     const made = await core({ policy: [{ step_up: true }] });
     const { factor } = await enroll(made);
@@ -233,8 +242,10 @@ describe('an enrollment token', () => {
     const { token, begin, made } = await withTokens();
     const [mine, other] = [await token(), await token()];
     // Who chooses another way, or begins again, has bound nothing yet.
-    await made.core.start({ user: 'ada@example.org', factor_type: 'recovery_code' }, mine);
+    const before = await made.core.start({ user: 'ada@example.org', factor_type: 'recovery_code' }, mine);
     const { enrollment, challenge } = await begin(mine);
+    const codes = { code: (before.challenge.codes as string[])[0] };
+    expect(await made.core.verify(before.enrollment.id, mine, codes)).toMatchObject({ isRight: false, reason: 'ended' });
     const foreign = await made.core.start({ user: 'ada@example.org', factor_type: 'hotp' }, other);
     for (const refused of [
       () => made.core.get(foreign.enrollment.id, mine),
@@ -257,7 +268,14 @@ describe('an enrollment token', () => {
     const { token, made } = await withTokens({ policy: [{ when: { tier: ['privileged'] }, forbidden: ['sms'] }] });
     const start = async (claims: object, more: object) =>
       made.core.start({ user: 'ada@example.org', factor_type: 'sms', phone: '+31612345678', ...more } as never, await token(claims));
-    for (const said of [{ user_tier: 'standard' }, { segment: 'x' }, { tenant: 'x' }, { traffic: 'synthetic' }])
+    for (const said of [
+      { user_tier: 'standard' },
+      { segment: 'x' },
+      { tenant: 'x' },
+      { region: 'x' },
+      { traffic: 'synthetic' },
+      { channel: 'admin' },
+    ])
       await expect(start({}, said)).rejects.toMatchObject(REFUSED);
     await expect(start({ user_tier: 'privileged' }, {})).rejects.toMatchObject({ code: 'MUSTER_POLICY_REFUSED' });
     await expect(start({ user_tier: 'vip', region: 'eu' }, {})).resolves.toBeDefined();
@@ -326,6 +344,20 @@ describe('limits', () => {
     await expect(beginTotp(made)).rejects.toMatchObject({ code: 'MUSTER_RATE_LIMITED' });
     await expect(beginTotp(made, 'ben')).resolves.toBeDefined();
     expect((await made.eventsOf('access.rate_limited')).map(({ action }) => action)).toEqual(['enrollment.proof', 'enrollment.start']);
+  });
+});
+
+describe('somebody without a token of the issuer', () => {
+  test('is refused, then has to wait, and is in nobody else’s way', async () => {
+    const made = await core();
+    const refused = () => Promise.reject(new Error('no token'));
+    for (let i = 0; i < 60; i++) await expect(made.core.limits.stranger('192.0.2.1', refused)).rejects.toThrow('no token');
+    await expect(made.core.limits.stranger('192.0.2.1', refused)).rejects.toMatchObject({
+      code: 'MUSTER_RATE_LIMITED',
+      retryAfterSeconds: expect.any(Number),
+    });
+    await made.core.limits.stranger('192.0.2.1', async () => {});
+    await expect(made.core.limits.stranger('192.0.2.2', refused)).rejects.toThrow('no token');
   });
 });
 

@@ -8,7 +8,6 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { eraseFromCore } from '../../src/cli/core-storage.ts';
 import { flushOutbox } from '../../src/core/outbox.ts';
 import type { StorageOptions } from '../../src/core/storage/open.ts';
-import { isTaken } from '../../src/core/storage/unique.ts';
 import { beginTotp, type TestCore, testCore } from '../support/core.ts';
 import { have } from '../support/counterparts.ts';
 import { type Postgres, startPostgres } from '../support/postgres.ts';
@@ -58,9 +57,7 @@ describe.each(['sqlite', 'postgres'] as const)('%s', (kind) => {
       'b',
       'c',
     ]);
-    const twice = await person('a').catch((error: unknown) => error);
-    expect(isTaken(twice)).toBe(true);
-    expect(isTaken(new Error('another'))).toBe(false);
+    await expect(person('a')).rejects.toThrow(/unique|UNIQUE|duplicate/);
   });
 
   test.runIf(runs)('nobody sees what is not committed', async () => {
@@ -75,12 +72,17 @@ describe.each(['sqlite', 'postgres'] as const)('%s', (kind) => {
   test.runIf(runs)('values come back as they went: bytes, large numbers, texts of any kind, nothing', async () => {
     const bytes = Uint8Array.from([0, 255, 39, 92]);
     const text = `'; DROP TABLE people; -- ? $1 \\ \u{1F511}`;
-    await made.storage.run('INSERT INTO hardware_tokens (serial, sealed, imported_at) VALUES (?, ?, ?)', text, bytes, 2 ** 48 + 1);
+    await made.storage.run(
+      'INSERT INTO hardware_tokens (serial, sealed, version, imported_at) VALUES (?, ?, 0, ?)',
+      text,
+      bytes,
+      2 ** 48 + 1,
+    );
     const row = await made.storage.one<{ serial: string; sealed: Uint8Array; factor_id: null; imported_at: number }>(
       'SELECT * FROM hardware_tokens WHERE serial = ?',
       text,
     );
-    expect({ ...row, sealed: [...(row?.sealed ?? [])] }).toEqual({
+    expect({ ...row, sealed: [...(row?.sealed ?? [])] }).toMatchObject({
       serial: text,
       sealed: [...bytes],
       factor_id: null,
@@ -129,14 +131,14 @@ describe.each(['sqlite', 'postgres'] as const)('%s', (kind) => {
 
   test.runIf(runs)('the outbox hands over each event, in order, and keeps what was not taken', async () => {
     await beginTotp(made);
-    await expect(flushOutbox(made, () => Promise.reject(new Error('away')))).rejects.toThrow('away');
+    await expect(flushOutbox({ ...made, onProblem: () => {} }, () => Promise.reject(new Error('away')))).rejects.toThrow('away');
     const taken: unknown[] = [];
     const deliver = async (events: object[]) => {
       // One that comes in while the others are on their way is not lost.
       if (taken.length === 0) await beginTotp(made, 'ben');
       taken.push(...events.map((event) => (event as { type: string }).type));
     };
-    expect(await flushOutbox(made, deliver)).toBe(4);
+    expect(await flushOutbox({ ...made, onProblem: () => {} }, deliver)).toBe(4);
     expect(taken).toEqual(['enrollment.started', 'enrollment.challenge_issued', 'enrollment.started', 'enrollment.challenge_issued']);
     expect(await count('outbox')).toBe(0);
   });
@@ -146,7 +148,7 @@ describe.each(['sqlite', 'postgres'] as const)('%s', (kind) => {
     const rows = JSON.stringify(await made.storage.all('SELECT event FROM outbox'));
     expect(rows).not.toMatch(/31612345678/);
     const taken: Record<string, unknown>[] = [];
-    await flushOutbox(made, async (events) => void taken.push(...events));
+    await flushOutbox({ ...made, onProblem: () => {} }, async (events) => void taken.push(...events));
     expect(taken.find(({ type }) => type === 'enrollment.challenge_issued')).toMatchObject({ destination: '+31612345678' });
     expect(JSON.stringify(taken)).not.toContain('sealed');
   });

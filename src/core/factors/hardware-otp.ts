@@ -7,6 +7,8 @@ import { type HotpKept, hotpProof, verifyHotp } from './hotp.ts';
 import { type TotpKept, verifyTotp } from './totp.ts';
 
 export const serial = z.string().regex(/^[A-Za-z0-9._-]{1,64}$/, 'expected the serial number of the token: A-Z a-z 0-9 . _ -');
+/** Tokens of the canary begin so; nobody imports one. */
+export const CANARY_SERIAL = 'canary-';
 const options = z.object({ serial });
 
 /** A clock without a network runs away by some minutes in years; the first code tells by how much, and from then on it is followed. */

@@ -65,14 +65,17 @@ export async function openVault(keys: KeyEncryption, secrets: VaultSecrets, now:
   let renewing: Promise<void> | undefined;
   const opened = new LRUCache<string, KeyObject>({ max: MAX_OPENED_KEYS });
   const renew = async () => {
-    renewing ??= make()
-      .then((made) => {
-        current = made;
-      })
-      .finally(() => {
-        renewing = undefined;
-      });
-    await renewing;
+    // One that was begun before a rotation is under the key of before.
+    do {
+      renewing ??= make()
+        .then((made) => {
+          current = made;
+        })
+        .finally(() => {
+          renewing = undefined;
+        });
+      await renewing;
+    } while (current.keyId !== keys.current());
   };
   const keyOf = async ({ keyId, wrapped }: Parts): Promise<KeyObject> => {
     const name = `${keyId}:${wrapped.toString('base64')}`;

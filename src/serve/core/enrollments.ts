@@ -48,12 +48,12 @@ export const enrollmentRoutes: readonly CoreRoute[] = [
     takesToken: true,
     body: startSchema,
     answers: { 201: ['pending, with the challenge', started] },
-    async work({ core, request, token, keep, begin }) {
+    async work({ core, request, token, keep, begin, release }) {
       const made = await core.start(parsed(startSchema, request.body), token, {
         begun: begin,
         answered: (statements, result) => keep(statements, startedAnswer(result), result.enrollment.id),
-        failed: (statements, error) =>
-          keep(statements, { status: error.kind.status, body: bodyOf(error) }, String(error.fields.attempt_id)),
+        ended: (statements, error) => keep(statements, { status: error.kind.status, body: bodyOf(error) }, String(error.fields.attempt_id)),
+        failed: release,
       });
       return startedAnswer(made);
     },

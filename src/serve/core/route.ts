@@ -20,6 +20,8 @@ export interface Asked {
   keep: (statements: Statements, answer: Answer, enrollmentId: string) => Promise<void>;
   /** To be called in the transaction that begins what is answered later. */
   begin: (statements: Statements, enrollmentId: string) => Promise<void>;
+  /** To be called in the transaction in which it came to nothing. */
+  release: (statements: Statements) => Promise<void>;
   /** Writes a privileged action down, before it is done. */
   audit: (action: string, target: string, named: { actor?: string | undefined; reason?: string | undefined }) => Promise<void>;
   /** The reference of a user, as the audit log names people. */

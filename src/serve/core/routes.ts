@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import express, { type NextFunction, type Request, type Response, Router } from 'express';
 import type { Answer, Keyed } from '../../core/answers.ts';
 import type { Core } from '../../core/core.ts';
+import { StrangerError } from '../../core/limits.ts';
 import { labelsOf, startSchema } from '../../core/requests.ts';
 import { failed, linkTo, traced } from '../../core/telemetry.ts';
 import { MusterError } from '../../errors.ts';
@@ -83,7 +84,7 @@ export function coreRoutes(deps: CoreRoutesDeps): Router {
     return (
       (await deps
         .core()
-        ?.traceOf(String(request.params.id))
+        ?.traceOf(String(request.params.id ?? request.params.factor))
         .catch(() => null)) ?? null
     );
   }
@@ -98,7 +99,7 @@ export function coreRoutes(deps: CoreRoutesDeps): Router {
       if (caller.token !== undefined)
         await core.limits.stranger(request.socket.remoteAddress ?? '', () => core.assertToken(caller.token ?? ''));
       await core.limits.route(route.id);
-      const asked: Omit<Asked, 'keep' | 'begin'> = {
+      const asked: Omit<Asked, keyof Keeping> = {
         core,
         request,
         actor: caller.name,
@@ -108,14 +109,13 @@ export function coreRoutes(deps: CoreRoutesDeps): Router {
         qrPng: deps.qrPng,
       };
       const key = request.method === 'POST' ? idempotencyKey(request.get('idempotency-key')) : undefined;
-      if (key === undefined) return { answer: await route.work({ ...asked, keep: async () => {}, begin: async () => {} }), headers: {} };
+      if (key === undefined) return { answer: await route.work({ ...asked, ...NOTHING_KEPT }), headers: {} };
       const keyed = { principal: principalOf(caller), key, fingerprint: core.answers.fingerprint(fingerprintOf(request)) };
       return await onceFor(keyed, (keeping) => route.work({ ...asked, ...keeping }), core);
     } catch (error) {
       const { status, headers, body } = problemOf(error, deps.onDefect);
       const attemptId = error instanceof Error && 'attemptId' in error ? { attempt_id: error.attemptId } : {};
-      const isStranger = error instanceof MusterError && error.fields.is_stranger === true;
-      return { answer: { status, body: { ...body, ...attemptId }, ...(isStranger && { isStranger }) }, headers };
+      return { answer: { status, body: { ...body, ...attemptId }, ...(error instanceof StrangerError && { isStranger: true }) }, headers };
     }
   }
 
@@ -153,11 +153,15 @@ export function coreRoutes(deps: CoreRoutesDeps): Router {
 const principalOf = ({ name, token }: Caller): string =>
   name ?? (token === undefined ? '' : `token:${createHash('sha256').update(token).digest('base64url')}`);
 
+type Keeping = Pick<Asked, 'keep' | 'begin' | 'release'>;
+const nothing = async () => {};
+const NOTHING_KEPT: Keeping = { keep: nothing, begin: nothing, release: nothing };
+
 /** Keys of requests that are being answered by this process. */
 const working = new Set<string>();
 
 /** The answer that a key had before, or a new one, which is kept with what it does; what is refused before it does anything is not. */
-async function onceFor(keyed: Keyed, work: (keeping: Pick<Asked, 'keep' | 'begin'>) => Promise<Answer>, core: Core): Promise<Served> {
+async function onceFor(keyed: Keyed, work: (keeping: Keeping) => Promise<Answer>, core: Core): Promise<Served> {
   const name = JSON.stringify([keyed.principal, keyed.key]);
   const inProgress = () => new MusterError('MUSTER_IN_PROGRESS', 'a request with this Idempotency-Key is being answered; send it again');
   if (working.has(name)) throw inProgress();
@@ -165,9 +169,10 @@ async function onceFor(keyed: Keyed, work: (keeping: Pick<Asked, 'keep' | 'begin
   try {
     const kept = await core.answers.find(keyed);
     if (kept) return { answer: kept, headers: { 'idempotency-replayed': 'true' } };
-    const keeping: Pick<Asked, 'keep' | 'begin'> = {
+    const keeping: Keeping = {
       keep: (statements, answer, enrollmentId) => core.answers.keep(statements, keyed, answer, enrollmentId),
       begin: (statements, enrollmentId) => core.answers.begin(statements, keyed, enrollmentId),
+      release: (statements) => core.answers.release(statements, keyed),
     };
     return { answer: await work(keeping), headers: {} };
   } finally {

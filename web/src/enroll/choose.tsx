@@ -26,7 +26,8 @@ const INPUTS: Partial<Record<FactorType, { type: string; autoComplete: string }>
 export function Choose({ words, options, problem, asksForUser, user, onStart, onUser }: Props) {
   const [chosen, setChosen] = useState<FactorType>();
   const [isSending, setSending] = useState(false);
-  const factor = chosen ?? options?.missing[0] ?? options?.allowed[0]?.factor_type;
+  const isAllowed = options?.allowed.some(({ factor_type: type }) => type === chosen);
+  const factor = (isAllowed ? chosen : undefined) ?? options?.missing[0] ?? options?.allowed[0]?.factor_type;
   const detail = factor && words.factors[factor].detail;
 
   const submit = async (event: SubmitEvent<HTMLFormElement>) => {

@@ -11,7 +11,7 @@ export interface Enrollment {
   id: string;
   factor_type: FactorType;
   expires_at: string;
-  challenge: {
+  challenge?: {
     secret?: string;
     qr_svg?: string;
     sent_to?: string;

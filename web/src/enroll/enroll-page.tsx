@@ -60,7 +60,10 @@ export function EnrollPage() {
         ...(field !== undefined && { [field]: detail }),
         ...(device && { public_key: device.publicKey }),
       };
-      const enrollment = await ask<Enrollment>('POST', '/enrollments', { token, body });
+      const begin = () => ask<Enrollment>('POST', '/enrollments', { token, body });
+      const first = await begin();
+      // An answer of before, whose enrollment has ended meanwhile, shows nothing any more.
+      const enrollment = first.challenge === undefined ? await begin() : first;
       go({ kind: 'prove', enrollment, device });
     } catch (error) {
       setProblem(told(error, words));

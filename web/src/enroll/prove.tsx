@@ -19,7 +19,7 @@ const inFours = (secret: string) => secret.match(/.{1,4}/g)?.join(' ') ?? secret
 
 export function Prove({ words, language, token, enrollment, device, onDone, onBack }: Props) {
   const { id, factor_type: factor } = enrollment;
-  const [challenge, setChallenge] = useState(enrollment.challenge);
+  const [challenge, setChallenge] = useState(enrollment.challenge ?? {});
   const [problem, setProblem] = useState<{ text: string; isFinal: boolean }>();
   const [needsNext, setNeedsNext] = useState(false);
   const [isSending, setSending] = useState(false);
@@ -58,7 +58,7 @@ export function Prove({ words, language, token, enrollment, device, onDone, onBa
         token,
         body: {},
       });
-      setChallenge(next);
+      setChallenge(next ?? {});
       input.current?.focus();
     });
 

@@ -7,6 +7,8 @@ CREATE TABLE enrollments (
   expires_at BIGINT NOT NULL, factor_id TEXT, replaces TEXT, token_id TEXT, trace TEXT, labels TEXT NOT NULL
 );
 CREATE UNIQUE INDEX enrollments_open ON enrollments (user_id, factor_type) WHERE state = 'pending';
+CREATE INDEX enrollments_by_time ON enrollments (created_at);
+CREATE INDEX enrollments_of_token ON enrollments (token_id) WHERE token_id IS NOT NULL;
 CREATE INDEX enrollments_waiting ON enrollments (expires_at) WHERE state = 'pending';
 
 CREATE TABLE factors (
@@ -26,11 +28,11 @@ CREATE INDEX sends_by_destination ON sends (destination, at);
 CREATE INDEX sends_by_user ON sends (user_id, at);
 CREATE INDEX sends_by_prefix ON sends (prefix, at);
 CREATE INDEX sends_by_time ON sends (at);
-CREATE INDEX sends_by_reference ON sends (provider, reference);
 
-CREATE TABLE hardware_tokens (serial TEXT PRIMARY KEY, sealed BYTEA NOT NULL, factor_id TEXT, imported_at BIGINT NOT NULL);
-
-CREATE TABLE used_tokens (id TEXT PRIMARY KEY, enrollment_id TEXT NOT NULL, expires_at BIGINT NOT NULL);
+-- Whose a token is now, and whose it was last: that factor knows how far counter and clock have come. The version changes with its holder.
+CREATE TABLE hardware_tokens (
+  serial TEXT PRIMARY KEY, sealed BYTEA NOT NULL, factor_id TEXT, last_factor TEXT, version BIGINT NOT NULL, imported_at BIGINT NOT NULL
+);
 
 CREATE TABLE kept_answers (
   principal TEXT NOT NULL, key TEXT NOT NULL, fingerprint TEXT NOT NULL, status BIGINT NOT NULL, sealed BYTEA NOT NULL, enrollment_id TEXT NOT NULL,
