@@ -38,9 +38,6 @@ export interface Options {
   is_step_up_required: boolean;
 }
 
-/** NIST SP 800-63B-4 section 3.2.9: who takes a restricted factor is told so. */
-const RESTRICTED_WARNING = 'codes over the telephone network can be intercepted, or the number taken over: prefer an app or a security key';
-
 interface Renewed {
   kept: Kept;
   next: Renewal;
@@ -85,7 +82,7 @@ export function createHolding(deps: HoldingDeps) {
         since: new Date(row.created_at).toISOString(),
         ...(row.used_at !== null && { last_used: new Date(row.used_at).toISOString() }),
         assurance: FACTORS[row.factor_type].traits.assurance,
-        is_restricted: FACTORS[row.factor_type].traits.isRestricted,
+        is_restricted: FACTORS[row.factor_type].traits.restriction !== undefined,
       }));
     },
 
@@ -101,8 +98,9 @@ export function createHolding(deps: HoldingDeps) {
       }
       return {
         allowed: offered.map((type) => {
-          const { assurance, isRestricted } = FACTORS[type].traits;
-          return { factor_type: type, assurance, is_restricted: isRestricted, ...(isRestricted && { warning: RESTRICTED_WARNING }) };
+          const { assurance, restriction } = FACTORS[type].traits;
+          const warning = restriction === undefined ? {} : { warning: restriction };
+          return { factor_type: type, assurance, is_restricted: restriction !== undefined, ...warning };
         }),
         required: [...decision.required],
         missing: [...decision.required].filter((type) => offered.includes(type) && !has.has(type)),

@@ -1,6 +1,7 @@
 /**
  * What users of other systems complained of, each as the test that it cannot happen here: the project and issue in which it was told, and the
- * symptom. Those about security keys and certificates come with them.
+ * symptom. Those about security keys and certificates come with them; 24 (misp#10116, keeperhub PR 1518, mastodon PR 11877: secrets in logs) is
+ * e2e/core-secrets.
  */
 import { generateKeyPairSync, sign } from 'node:crypto';
 import { HOTP, Secret, TOTP } from 'otpauth';
@@ -9,6 +10,7 @@ import { otpauthUri } from '../../src/core/factors/otp.ts';
 import { signedText } from '../../src/core/factors/push.ts';
 import { startSchema } from '../../src/core/requests.ts';
 import { DEFAULT_SETTINGS, type Settings } from '../../src/core/settings.ts';
+import { CORE_ROUTES } from '../../src/serve/core/routes.ts';
 import { beginTotp, sentCode, type TestCore, testCore } from '../support/core.ts';
 
 let made: TestCore;
@@ -145,6 +147,19 @@ test('14 · zitadel#11536, #9035: the policy asks for nothing that cannot be enr
   expect(await made.core.options({ user: USER }, undefined)).toMatchObject({ required: ['sms'], missing: [] });
 });
 
+test('15 · zitadel#10529, PR 12575: a second factor does not hide the first: each of them logs in', async () => {
+  const { factor, code } = await enroll();
+  const { enrollment } = await begin('sms', { phone: '+31612345678' });
+  await verify(enrollment.id, { code: sentCode(made) });
+  made.nowMs += 60_000;
+  const [, { id: sms } = { id: '' }] = await factors();
+  await made.core.holding.challenge(sms);
+  expect([(await made.core.use(factor, { code: code() })).isRight, (await made.core.use(sms, { code: sentCode(made) })).isRight]).toEqual([
+    true,
+    true,
+  ]);
+});
+
 test('17 · oneuptime PR 3654: two tabs do not destroy each other: each factor has its own challenge', async () => {
   const sms = await begin('sms', { phone: '+31612345678' });
   const code = sentCode(made);
@@ -159,6 +174,14 @@ test('19 · hanko#504, casa#41: the same device is not enrolled twice, and the a
   const text = signedText(enrollment.id, String(challenge.number), String(challenge.nonce));
   await verify(enrollment.id, { number: challenge.number, signature: sign(null, text, key.privateKey).toString('base64url') });
   await expect(begin('push', options)).rejects.toThrow(/has this very push already: it can be used as it is, or named in replaces/);
+});
+
+test('23 · cas PR 4945: no secret travels in an address: what is asked for by GET is named by ids and labels alone', () => {
+  const asked = CORE_ROUTES.filter(({ method }) => method !== 'post').flatMap(({ path, query }) => [
+    ...[...path.matchAll(/:(\w+)/g)].map(([, name]) => name),
+    ...Object.keys(query?.shape ?? {}),
+  ]);
+  expect(new Set(asked)).toEqual(new Set(['id', 'user', 'user_tier', 'segment', 'region', 'factor']));
 });
 
 test('25 · keycloak#52296, otp#8, pyotp#47: spaces in names are spaces, not plus signs', () => {

@@ -128,10 +128,10 @@ describe.each(FACTOR_TYPES)('%s', (type) => {
   });
 
   test('says of itself what it is worth', () => {
-    const { assurance, isRestricted, channel } = FACTORS[type].traits;
+    const { assurance, restriction, channel } = FACTORS[type].traits;
     expect([1, 2, 3]).toContain(assurance);
-    // NIST SP 800-63B-4: the telephone network is restricted, and a mailbox is no authenticator of level 2.
-    expect(isRestricted).toBe(channel === 'sms' || channel === 'voice');
+    // NIST SP 800-63B-4: what is sent can be read by others, and a mailbox is no authenticator of level 2.
+    expect(restriction !== undefined).toBe(channel !== undefined);
     if (channel === 'email') expect(assurance).toBe(1);
   });
 });

@@ -98,7 +98,7 @@ describe('a start', () => {
     const made = await core();
     const { allowed } = await made.core.options({ user: 'ada' }, undefined);
     for (const { factor_type, is_restricted, warning } of allowed)
-      expect([is_restricted, warning !== undefined], factor_type).toEqual(Array(2).fill(['sms', 'voice'].includes(factor_type)));
+      expect([is_restricted, warning !== undefined], factor_type).toEqual(Array(2).fill(['sms', 'voice', 'email'].includes(factor_type)));
   });
 
   test('by somebody with a factor needs its proof, where the policy says so: right, theirs, and not used before', async () => {

@@ -9,4 +9,9 @@ const address = z
   .transform((text) => text.normalize('NFKC').trim().toLowerCase())
   .refine((text) => validator.isEmail(text), 'expected an e-mail address, such as ada@example.org');
 
-export const email = delivered({ channel: 'email', field: 'address', destination: address, traits: { assurance: 1, isRestricted: false } });
+export const email = delivered({
+  channel: 'email',
+  field: 'address',
+  destination: address,
+  traits: { assurance: 1, restriction: 'whoever can open the mailbox has the code: prefer an app or a security key' },
+});

@@ -63,8 +63,8 @@ export type Verdict =
 export interface Traits {
   /** Highest assurance level to which it can contribute, together with a password. */
   assurance: 1 | 2 | 3;
-  /** Section 3.2.9: over the telephone network. */
-  isRestricted: boolean;
+  /** Why it is only for who has nothing better, in words for whoever takes it: over the telephone network (section 3.2.9), or by e-mail (3.1.3.1). */
+  restriction?: string;
   /** Channel by which its codes reach the person. */
   channel?: Channel;
 }

@@ -20,7 +20,7 @@ interface HardwareKept extends Kept {
 }
 
 export const hardwareOtp: Factor<z.infer<typeof options>, z.infer<typeof hotpProof>> = {
-  traits: { assurance: 2, isRestricted: false },
+  traits: { assurance: 2 },
   options,
   proof: hotpProof,
   begin({ serial: number }, { hardware }) {

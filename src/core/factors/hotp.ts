@@ -20,7 +20,7 @@ export interface HotpKept extends Kept, Seed {
 const uri = (kept: Kept, user: string) => otpauthUri('hotp', kept as HotpKept, user, { counter: 0 });
 
 export const hotp: Factor<z.infer<typeof otpOptions>, z.infer<typeof hotpProof>> = {
-  traits: { assurance: 2, isRestricted: false },
+  traits: { assurance: 2 },
   options: otpOptions,
   proof: hotpProof,
   begin({ algorithm = 'SHA1', digits = 6 }, { random, user }) {

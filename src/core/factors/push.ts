@@ -28,7 +28,7 @@ export interface PushKept extends Kept {
 export const signedText = (id: string, answer: string, nonce: string): Buffer => Buffer.from(`muster-push\n${id}\n${answer}\n${nonce}`);
 
 export const push: Factor<z.infer<typeof options>, z.infer<typeof proof>> = {
-  traits: { assurance: 2, isRestricted: false },
+  traits: { assurance: 2 },
   options,
   proof,
   begin({ public_key: publicKey }, surroundings) {

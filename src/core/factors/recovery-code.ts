@@ -17,7 +17,7 @@ export interface RecoveryKept extends Kept {
 }
 
 export const recoveryCode: Factor<Record<string, never>, z.infer<typeof codeProof>> = {
-  traits: { assurance: 2, isRestricted: false },
+  traits: { assurance: 2 },
   options: z.object({}),
   proof: codeProof,
   begin(_, { random, vault }) {

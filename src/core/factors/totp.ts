@@ -24,7 +24,7 @@ export interface TotpKept extends Kept, Seed {
 const uri = (kept: Kept, user: string) => otpauthUri('totp', kept as TotpKept, user, { period: PERIOD_SECONDS });
 
 export const totp: Factor<z.infer<typeof otpOptions>, z.infer<typeof codeProof>> = {
-  traits: { assurance: 2, isRestricted: false },
+  traits: { assurance: 2 },
   options: otpOptions,
   proof: codeProof,
   begin({ algorithm = 'SHA1', digits = 6 }, { random, user }) {

@@ -67,7 +67,7 @@ export function Choose({ words, options, problem, asksForUser, user, onStart, on
               <strong>{words.factors[type].name}</strong>
               {options.missing.includes(type) && <em>{words.required}</em>}
               <small>{words.factors[type].about}</small>
-              {isRestricted && <small className="warning">{words.restricted}</small>}
+              {isRestricted && <small className="warning">{type === 'email' ? words.restricted.mail : words.restricted.phone}</small>}
             </span>
           </label>
         ))}

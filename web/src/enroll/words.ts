@@ -32,8 +32,8 @@ export interface Words {
   keepCodes: string;
   codesLeft: (count: number) => string;
   nextCode: string;
-  /** Above the telephone network. */
-  restricted: string;
+  /** Of what is sent, by factor. */
+  restricted: { phone: string; mail: string };
   clock: (seconds: number) => string;
   /** By code; what is not here is told in the words of the server. */
   problems: Partial<Record<string, string>>;
@@ -72,7 +72,10 @@ const en: Words = {
   keepCodes: 'Keep these codes where you find them without your phone. They are shown only now, and each works once.',
   codesLeft: (count) => `${count} codes are left.`,
   nextCode: 'The next code that it shows',
-  restricted: 'Codes over the telephone network can be intercepted, or the number taken over: prefer an app.',
+  restricted: {
+    phone: 'Codes over the telephone network can be intercepted, or the number taken over: prefer an app.',
+    mail: 'Whoever can open your mailbox has the code: prefer an app.',
+  },
   clock: (seconds) =>
     `The clock of the device is about ${Math.abs(seconds)} s ${seconds > 0 ? 'ahead' : 'behind'}: set it to automatic time, and type the next code.`,
   problems: {},
@@ -151,7 +154,10 @@ const de: Words = {
   keepCodes: 'Bewahren Sie diese Codes dort auf, wo Sie sie ohne Telefon finden. Sie werden nur jetzt gezeigt, und jeder gilt einmal.',
   codesLeft: (count) => `${count} Codes sind übrig.`,
   nextCode: 'Der nächste Code, den es zeigt',
-  restricted: 'Codes über das Telefonnetz können abgefangen oder die Nummer übernommen werden: Besser ist eine App.',
+  restricted: {
+    phone: 'Codes über das Telefonnetz können abgefangen oder die Nummer übernommen werden: Besser ist eine App.',
+    mail: 'Wer Ihr Postfach öffnen kann, hat den Code: Besser ist eine App.',
+  },
   clock: (seconds) =>
     `Die Uhr des Geräts geht etwa ${Math.abs(seconds)} s ${seconds > 0 ? 'vor' : 'nach'}: Stellen Sie sie auf automatische Zeit, und geben Sie den nächsten Code ein.`,
   problems: {
