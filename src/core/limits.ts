@@ -2,6 +2,7 @@
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import { MusterError } from '../errors.ts';
 import type { Settings } from './settings.ts';
+import { untraced } from './telemetry.ts';
 
 const PERSON_SECONDS = 600;
 /** Requests of one address in a minute that carry no token of the issuer's. */
@@ -48,7 +49,7 @@ export function createLimits({
     async person(what, user, onFirstRefusal) {
       const limiter = persons[what];
       try {
-        await limiter.consume(user);
+        await untraced(() => limiter.consume(user));
       } catch (error) {
         if (!(error instanceof RateLimiterRes)) throw error;
         if (error.consumedPoints === limiter.points + 1) await onFirstRefusal();
@@ -59,7 +60,7 @@ export function createLimits({
       try {
         await check();
       } catch (error) {
-        await strangers.consume(address).catch((rejected: unknown) => {
+        await untraced(() => strangers.consume(address)).catch((rejected: unknown) => {
           if (!(rejected instanceof RateLimiterRes)) throw rejected;
           const retryAfterSeconds = Math.max(1, Math.ceil(rejected.msBeforeNext / 1_000));
           throw new StrangerError('MUSTER_RATE_LIMITED', 'too many requests from here were refused; send this one again later', {
@@ -71,7 +72,7 @@ export function createLimits({
     },
     async route(name) {
       try {
-        await routes.consume(name);
+        await untraced(() => routes.consume(name));
       } catch (error) {
         throw error instanceof RateLimiterRes ? refusal(error) : error;
       }

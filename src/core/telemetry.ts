@@ -1,5 +1,5 @@
 /** Spans of the core (OpenTelemetry): what each step did, and which step an answer that comes later belongs to. */
-import { type Attributes, context, type Link, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import { type Attributes, context, type Link, ROOT_CONTEXT, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import { MusterError } from '../errors.ts';
 
 const tracer = () => trace.getTracer('muster-core');
@@ -46,6 +46,9 @@ export function traced<T>(name: string, { kind, attributes, links }: SpanOptions
     }
   });
 }
+
+/** Does work outside of any span: what sets a timer inside of one keeps the span for as long as the timer runs. */
+export const untraced = <T>(work: () => T): T => context.with(ROOT_CONTEXT, work);
 
 /** @param errorType a class of the catalogue, or a code of ours */
 export function failed(span: Span, errorType: string): void {
