@@ -5,21 +5,16 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { MusterError, systemCode } from '../errors.ts';
 import { FILES } from '../names.ts';
+import { KEY_BYTES, keyBytes } from '../privacy/key-bytes.ts';
 import { writeDurably } from '../store/durable-files.ts';
 
-const KEY_BYTES = 32;
-
-const secret = z
-  .string()
-  .transform((text): Buffer => Buffer.from(text, 'base64'))
-  .refine(({ length }) => length === KEY_BYTES);
 const schema = z.strictObject({
   /** Of fingerprints and of ids that Muster makes: these must stay as they are, whatever else changes. */
-  fingerprint: secret,
+  fingerprint: keyBytes,
   /** Of the marks of people who were forgotten. */
-  erasure: secret,
+  erasure: keyBytes,
   /** Newest first. */
-  keys: z.array(z.strictObject({ id: z.number().int().positive(), createdAt: z.string(), secret })).min(1),
+  keys: z.array(z.strictObject({ id: z.number().int().positive(), createdAt: z.string(), secret: keyBytes })).min(1),
   /** Destroyed ones. */
   retired: z.array(z.strictObject({ id: z.number().int().positive(), createdAt: z.string(), retiredAt: z.string() })),
 });

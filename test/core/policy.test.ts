@@ -1,9 +1,7 @@
-/** Who may enroll what: rules, flags, step-up, tokens of the host application, limits. */
-import { generateKeyPairSync } from 'node:crypto';
+/** Who may enroll what: rules, flags, step-up, limits, settings. */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { exportJWK, SignJWT } from 'jose';
 import { afterEach, describe, expect, test } from 'vitest';
 import { FACTOR_TYPES } from '../../src/core/factors/index.ts';
 import { bucketOf } from '../../src/core/policy/flags.ts';
@@ -204,129 +202,6 @@ describe('a roll-out', () => {
         ),
     );
     expect(new Set(results)).toEqual(new Set([true, false]));
-  });
-});
-
-describe('an enrollment token', () => {
-  const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const stranger = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-
-  async function withTokens(more: Partial<Settings> = {}) {
-    const directory = await mkdtemp(join(tmpdir(), 'muster-jwks-'));
-    closing.push(() => rm(directory, { recursive: true, force: true }));
-    const jwks = join(directory, 'jwks.json');
-    await writeFile(jwks, JSON.stringify({ keys: [{ ...(await exportJWK(pair.publicKey)), alg: 'ES256', kid: 'a' }] }));
-    const made = await core({ tokens: { issuer: 'https://app.example.org', jwks_file: jwks, max_age_seconds: 300 }, ...more });
-    const now = () => Math.floor(made.nowMs / 1_000);
-    let ids = 0;
-    const token = (claims: object = {}, { key = pair.privateKey, alg = 'ES256' } = {}) =>
-      new SignJWT({
-        iss: 'https://app.example.org',
-        aud: 'muster-core',
-        sub: 'ada@example.org',
-        sid: 'session-1',
-        jti: `token-0000000000-${++ids}`,
-        iat: now(),
-        exp: now() + 120,
-        auth_time: now() - 10,
-        ...claims,
-      })
-        .setProtectedHeader({ alg, kid: 'a' })
-        .sign(key);
-    const begin = async (given: string) => made.core.start({ user: 'ada@example.org', factor_type: 'totp' }, given);
-    return { made, now, token, begin };
-  }
-  const REFUSED = { code: 'MUSTER_TOKEN_REFUSED' };
-
-  test('enrolls one factor, and goes on with its own enrollment alone', async () => {
-    const { token, begin, made } = await withTokens();
-    const [mine, other] = [await token(), await token()];
-    // Who chooses another way, or begins again, has bound nothing yet.
-    const before = await made.core.start({ user: 'ada@example.org', factor_type: 'recovery_code' }, mine);
-    const { enrollment, challenge } = await begin(mine);
-    const codes = { code: (before.challenge.codes as string[])[0] };
-    expect(await made.core.verify(before.enrollment.id, mine, codes)).toMatchObject({ isRight: false, reason: 'ended' });
-    const foreign = await made.core.start({ user: 'ada@example.org', factor_type: 'hotp' }, other);
-    for (const refused of [
-      () => made.core.get(foreign.enrollment.id, mine),
-      () => made.core.verify(enrollment.id, other, { code: '000000' }),
-      () => made.core.cancel(enrollment.id, other),
-      () => made.core.otpauthUri(enrollment.id, other),
-    ])
-      await expect(refused()).rejects.toMatchObject(REFUSED);
-    expect((await made.core.get(enrollment.id, mine)).state).toBe('pending');
-    // It may end while the person looks for the phone: what it began goes on.
-    made.nowMs += 300_000;
-    const { Secret, TOTP } = await import('otpauth');
-    const code = TOTP.generate({ secret: Secret.fromBase32(String(challenge.secret)), timestamp: made.nowMs });
-    expect(await made.core.verify(enrollment.id, mine, { code })).toMatchObject({ isRight: true });
-    made.nowMs -= 300_000;
-    await expect(begin(mine)).rejects.toMatchObject({ code: 'MUSTER_TOKEN_USED' });
-  });
-
-  test('says who the person is: what the browser says of that is not taken', async () => {
-    const { token, made } = await withTokens({ policy: [{ when: { tier: ['privileged'] }, forbidden: ['sms'] }] });
-    const start = async (claims: object, more: object) =>
-      made.core.start({ user: 'ada@example.org', factor_type: 'sms', phone: '+31612345678', ...more } as never, await token(claims));
-    for (const said of [
-      { user_tier: 'standard' },
-      { segment: 'x' },
-      { tenant: 'x' },
-      { region: 'x' },
-      { traffic: 'synthetic' },
-      { channel: 'admin' },
-    ])
-      await expect(start({}, said)).rejects.toMatchObject(REFUSED);
-    await expect(start({ user_tier: 'privileged' }, {})).rejects.toMatchObject({ code: 'MUSTER_POLICY_REFUSED' });
-    await expect(start({ user_tier: 'vip', region: 'eu' }, {})).resolves.toBeDefined();
-    expect(await made.eventsOf('enrollment.started')).toMatchObject([{ user_tier: 'vip', region: 'eu' }]);
-    const { allowed } = await made.core.options({ user: 'somebody else' }, await token({ user_tier: 'privileged' }));
-    expect(allowed.map(({ factor_type }) => factor_type)).not.toContain('sms');
-  });
-
-  test('is used up with the start or not at all', async () => {
-    const { token, made } = await withTokens({ policy: [{ max: { totp: 1 } }] });
-    await enroll(made);
-    const given = await token();
-    await expect(made.core.start({ user: 'ada@example.org', factor_type: 'totp' }, given)).rejects.toMatchObject({
-      code: 'MUSTER_POLICY_REFUSED',
-    });
-    await expect(made.core.start({ user: 'ada@example.org', factor_type: 'hotp' }, given)).resolves.toBeDefined();
-  });
-
-  test.each<[string, (now: number) => object]>([
-    ['of another person', () => ({ sub: 'eve@example.org' })],
-    ['that has ended', (now) => ({ iat: now - 200, exp: now - 60 })],
-    ['that lasts too long', (now) => ({ exp: now + 601 })],
-    ['of a log-in long ago', (now) => ({ auth_time: now - 400 })],
-    ['of a log-in to come', (now) => ({ auth_time: now + 60 })],
-    ['of another issuer', () => ({ iss: 'https://evil.example.org' })],
-    ['for somebody else', () => ({ aud: 'another' })],
-    ['without a session', () => ({ sid: undefined })],
-    ['with a guessable id', () => ({ jti: '1' })],
-  ])('%s is refused', async (_, claims) => {
-    const { token, begin, now, made } = await withTokens();
-    await expect(begin(await token(claims(now())))).rejects.toMatchObject(REFUSED);
-    expect(await made.events()).toEqual([]);
-  });
-
-  test('of another key, without a signature, or signed by the public key as a secret, is refused', async () => {
-    const { token, begin } = await withTokens();
-    const good = await token();
-    const none = `${Buffer.from('{"alg":"none"}').toString('base64url')}.${good.split('.')[1]}.`;
-    const confused = await new SignJWT({ sub: 'ada@example.org' })
-      .setProtectedHeader({ alg: 'HS256', kid: 'a' })
-      .sign(Buffer.from(JSON.stringify(await exportJWK(pair.publicKey))));
-    for (const bad of [await token({}, { key: stranger.privateKey }), none, confused, `${good}x`, 'a.b.c'])
-      await expect(begin(bad)).rejects.toMatchObject(REFUSED);
-  });
-
-  test('of a strong log-in is a step-up', async () => {
-    const { token, begin, made } = await withTokens({ policy: [{ step_up: true }] });
-    await enroll(made);
-    for (const amr of [['pwd'], ['hwk'], ['swk']])
-      await expect(begin(await token({ amr }))).rejects.toMatchObject({ code: 'MUSTER_STEP_UP_REQUIRED' });
-    await expect(begin(await token({ amr: ['pwd', 'mfa'] }))).resolves.toBeDefined();
   });
 });
 

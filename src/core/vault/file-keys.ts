@@ -3,23 +3,18 @@ import { createSecretKey, randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { MusterError, systemCode } from '../../errors.ts';
+import { KEY_BYTES, keyBytes } from '../../privacy/key-bytes.ts';
 import { writeDurably } from '../../store/durable-files.ts';
 import { oneAtATime } from '../../store/one-at-a-time.ts';
 import { decrypt, encrypt } from './gcm.ts';
 import type { KeyEncryption } from './key-encryption.ts';
 import type { VaultSecrets } from './vault.ts';
 
-const KEY_BYTES = 32;
-
-const secret = z
-  .string()
-  .transform((text): Buffer => Buffer.from(text, 'base64'))
-  .refine(({ length }) => length === KEY_BYTES);
 const schema = z.strictObject({
   /** Newest first. */
-  keys: z.array(z.strictObject({ id: z.string().min(1).max(64), createdAt: z.string(), secret })).min(1),
-  marks: secret,
-  peppers: z.array(z.strictObject({ version: z.number().int().positive(), secret })).min(1),
+  keys: z.array(z.strictObject({ id: z.string().min(1).max(64), createdAt: z.string(), secret: keyBytes })).min(1),
+  marks: keyBytes,
+  peppers: z.array(z.strictObject({ version: z.number().int().positive(), secret: keyBytes })).min(1),
 });
 type Content = z.infer<typeof schema>;
 
