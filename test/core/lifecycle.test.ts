@@ -130,6 +130,14 @@ test.each([
   expect(await verify(id, code(made.nowMs + seconds * 1_000))).toMatchObject({ isRight });
 });
 
+test('whoever logs in with a clock that is off is told nothing of it: a guess would be known to be right later', async () => {
+  const { id, code } = await begin();
+  const result = await verify(id, code());
+  const factor = result.isRight ? String(result.enrollment.factor_id) : '';
+  made.nowMs += 60_000;
+  expect(await made.core.use(factor, { code: code(made.nowMs + 240_000) })).toEqual({ isRight: false, failuresLeft: 99, fields: {} });
+});
+
 test('a factor that has ended keeps its record, and nothing that opens', async () => {
   for (const [user, end] of [
     ['a', (id: string) => made.core.holding.revoke(id)],

@@ -316,6 +316,26 @@ describe('in the core', () => {
     expect(await made.storage.one('SELECT SUM(cost) AS cost FROM sends')).toEqual({ cost: 0 });
   });
 
+  test('a start that nobody took gives its Idempotency-Key back: the same request may be tried again', async () => {
+    let isUp = false;
+    const { url } = await server(() => (isUp ? OK : { status: 500, body: '' }));
+    const made = await testCore({ providers: [twilioAt(url)] });
+    closing.push(made.dispose);
+    const { answers } = made.core;
+    const keyed = { principal: '', key: 'k', fingerprint: 'f' };
+    const start = () =>
+      made.core.start(request, undefined, {
+        begun: (statements, id) => answers.begin(statements, keyed, id),
+        answered: (statements, { enrollment }) => answers.keep(statements, keyed, { status: 201, body: { ...enrollment } }, enrollment.id),
+        failed: (statements) => answers.release(statements, keyed),
+      });
+    await expect(start()).rejects.toMatchObject({ code: 'MUSTER_PROVIDER_FAILED' });
+    expect(await answers.find(keyed)).toBeUndefined();
+    isUp = true;
+    const { enrollment } = await start();
+    expect(await answers.find(keyed)).toMatchObject({ status: 201, body: { id: enrollment.id } });
+  });
+
   test('a fallback is told, with what it cost: voice stands in for SMS', async () => {
     const { url, calls } = await server(({ path }) =>
       path.endsWith('Calls.json') ? { status: 201, body: '{"sid":"CA1"}' } : { status: 500, body: '' },
