@@ -11,7 +11,7 @@ import { signedText } from '../../src/core/factors/push.ts';
 import { startSchema } from '../../src/core/requests.ts';
 import { DEFAULT_SETTINGS, type Settings } from '../../src/core/settings.ts';
 import { CORE_ROUTES } from '../../src/serve/core/routes.ts';
-import { beginTotp, sentCode, type TestCore, testCore } from '../support/core.ts';
+import { beginTotp, enrollTotp, sentCode, type TestCore, testCore } from '../support/core.ts';
 
 let made: TestCore;
 beforeEach(async () => {
@@ -29,12 +29,7 @@ const again = async (settings: Partial<Settings>) => {
   await made.dispose();
   made = await testCore(settings);
 };
-async function enroll(user = USER) {
-  const { id, code, secret } = await beginTotp(made, user);
-  const result = await verify(id, { code: code() });
-  if (!result.isRight) throw new Error('refused');
-  return { factor: String(result.enrollment.factor_id), code, secret, id };
-}
+const enroll = () => enrollTotp(made);
 async function codes() {
   const { enrollment, challenge } = await begin('recovery_code');
   const [first, ...rest] = challenge.codes as string[];

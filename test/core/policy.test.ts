@@ -7,7 +7,7 @@ import { FACTOR_TYPES } from '../../src/core/factors/index.ts';
 import { bucketOf } from '../../src/core/policy/flags.ts';
 import { DEFAULT_RULES, decide, type Rule } from '../../src/core/policy/policy.ts';
 import { DEFAULT_SETTINGS, loadSettings, type Settings } from '../../src/core/settings.ts';
-import { beginTotp, sentCode, type TestCore, testCore } from '../support/core.ts';
+import { beginTotp, enrollTotp, sentCode, type TestCore, testCore } from '../support/core.ts';
 
 const closing: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -18,12 +18,6 @@ async function core(settings: Partial<Settings> = {}): Promise<TestCore> {
   closing.push(made.dispose);
   return made;
 }
-const enroll = async (made: TestCore, user = 'ada@example.org') => {
-  const { id, code } = await beginTotp(made, user);
-  const result = await made.core.verify(id, undefined, { code: code() });
-  if (!result.isRight) throw new Error('refused');
-  return { factor: String(result.enrollment.factor_id), code };
-};
 const start = (made: TestCore, more: object = {}) =>
   made.core.start({ user: 'ada@example.org', factor_type: 'totp', ...more } as never, undefined);
 
@@ -70,7 +64,7 @@ describe('a start', () => {
 
   test('of one more than there may be is refused; to replace one is not', async () => {
     const made = await core({ policy: [{ max: { totp: 1 } }] });
-    const { factor } = await enroll(made);
+    const { factor } = await enrollTotp(made);
     await expect(start(made)).rejects.toMatchObject({ code: 'MUSTER_POLICY_REFUSED' });
     await expect(start(made, { replaces: 'another' })).rejects.toMatchObject({ code: 'MUSTER_NOT_FOUND' });
     const { enrollment, challenge } = await start(made, { replaces: factor });
@@ -101,8 +95,8 @@ describe('a start', () => {
 
   test('by somebody with a factor needs its proof, where the policy says so: right, theirs, and not used before', async () => {
     const made = await core({ policy: [{ step_up: true }] });
-    const { factor, code } = await enroll(made);
-    const other = await enroll(made, 'eve@example.org');
+    const { factor, code } = await enrollTotp(made);
+    const other = await enrollTotp(made, 'eve@example.org');
     await expect(start(made)).rejects.toMatchObject({ code: 'MUSTER_STEP_UP_REQUIRED' });
     const setUpCode = { factor_id: factor, proof: { code: code() } };
     made.nowMs += 60_000;
@@ -132,7 +126,7 @@ describe('a start', () => {
   test('that was begun while there was no factor to prove is not bound once there is one', async () => {
     const made = await core({ policy: [{ step_up: true }] });
     const theirs = await start(made, { factor_type: 'recovery_code' });
-    await enroll(made);
+    await enrollTotp(made);
     const code = (theirs.challenge.codes as string[])[0];
     expect(await made.core.verify(theirs.enrollment.id, undefined, { code })).toMatchObject({ isRight: false, reason: 'ended' });
     expect(await made.core.holding.factorsOf('ada@example.org')).toHaveLength(1);
@@ -140,7 +134,7 @@ describe('a start', () => {
 
   test('after a factor was lost to guessing still needs a step-up, until somebody has reset the person', async () => {
     const made = await core({ policy: [{ step_up: true }] });
-    const { factor } = await enroll(made);
+    const { factor } = await enrollTotp(made);
     for (let i = 0; i < 100; i++) await made.core.holding.use(factor, { code: '000000' });
     expect(await made.core.holding.factorsOf('ada@example.org')).toMatchObject([{ state: 'revoked' }]);
     await expect(start(made)).rejects.toMatchObject({ code: 'MUSTER_STEP_UP_REQUIRED' });
@@ -173,9 +167,9 @@ describe('a start', () => {
 
   test('of the last that is required is not undone by revoking it', async () => {
     const made = await core({ policy: [{ required: ['totp'] }] });
-    const { factor } = await enroll(made);
+    const { factor } = await enrollTotp(made);
     await expect(made.core.holding.revoke(factor)).rejects.toMatchObject({ code: 'MUSTER_POLICY_REFUSED' });
-    await enroll(made);
+    await enrollTotp(made);
     await made.core.holding.revoke(factor);
   });
 });
@@ -261,9 +255,9 @@ describe('the file of settings', () => {
 describe('reconciliation', () => {
   test('leaves one of what one person has twice: the active one that was used last', async () => {
     const made = await core();
-    const first = await enroll(made);
-    const second = await enroll(made);
-    const third = await enroll(made, 'eve@example.org');
+    const first = await enrollTotp(made);
+    const second = await enrollTotp(made);
+    const third = await enrollTotp(made, 'eve@example.org');
     expect(await made.core.reconcile()).toBe(0);
     // As merged stores leave it.
     await made.storage.run(`UPDATE factors SET identity = 'same'`);

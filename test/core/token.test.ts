@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { exportJWK, SignJWT } from 'jose';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Settings } from '../../src/core/settings.ts';
-import { beginTotp, type TestCore, testCore } from '../support/core.ts';
+import { enrollTotp, type TestCore, testCore } from '../support/core.ts';
 
 const closing: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -17,12 +17,6 @@ async function core(settings: Partial<Settings> = {}): Promise<TestCore> {
   closing.push(made.dispose);
   return made;
 }
-const enroll = async (made: TestCore, user = 'ada@example.org') => {
-  const { id, code } = await beginTotp(made, user);
-  const result = await made.core.verify(id, undefined, { code: code() });
-  if (!result.isRight) throw new Error('refused');
-  return { factor: String(result.enrollment.factor_id), code };
-};
 describe('an enrollment token', () => {
   const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const stranger = generateKeyPairSync('ec', { namedCurve: 'P-256' });
@@ -102,7 +96,7 @@ describe('an enrollment token', () => {
 
   test('is used up with the start or not at all', async () => {
     const { token, made } = await withTokens({ policy: [{ max: { totp: 1 } }] });
-    await enroll(made);
+    await enrollTotp(made);
     const given = await token();
     await expect(made.core.start({ user: 'ada@example.org', factor_type: 'totp' }, given)).rejects.toMatchObject({
       code: 'MUSTER_POLICY_REFUSED',
@@ -139,7 +133,7 @@ describe('an enrollment token', () => {
 
   test('of a strong log-in is a step-up', async () => {
     const { token, begin, made } = await withTokens({ policy: [{ step_up: true }] });
-    await enroll(made);
+    await enrollTotp(made);
     for (const amr of [['pwd'], ['hwk'], ['swk']])
       await expect(begin(await token({ amr }))).rejects.toMatchObject({ code: 'MUSTER_STEP_UP_REQUIRED' });
     await expect(begin(await token({ amr: ['pwd', 'mfa'] }))).resolves.toBeDefined();

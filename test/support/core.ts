@@ -106,3 +106,11 @@ export async function beginTotp(made: TestCore, user = 'ada@example.org', now = 
   const totp = new TOTP({ secret: Secret.fromBase32(String(challenge.secret)) });
   return { id: enrollment.id, secret: String(challenge.secret), code: (atMs = now()) => totp.generate({ timestamp: atMs }) };
 }
+
+/** Somebody with a TOTP factor, and what gives its codes. */
+export async function enrollTotp(made: TestCore, user?: string) {
+  const { id, code } = await beginTotp(made, user);
+  const result = await made.core.verify(id, undefined, { code: code() });
+  if (!result.isRight) throw new Error('a right code was refused');
+  return { factor: String(result.enrollment.factor_id), code };
+}
