@@ -5,7 +5,7 @@ import { type ClickHouseClient, createClient } from '@clickhouse/client';
 import { Session as ChdbSession, drainPending } from 'chdb';
 import { createChdbConnection } from 'chdb/connection';
 import { type BulkRows, databaseName, type Engine, quoted, type RawSession, ROLES, type Role, type Session } from './engine.ts';
-import { engineConfig, usersConfig } from './engine-config.ts';
+import { engineConfig, OUTSIDE_ROLE, usersConfig } from './engine-config.ts';
 import { oneAtATime } from './one-at-a-time.ts';
 
 /** Small records are written together: a call of the system for each would take longer than what it writes. */
@@ -15,6 +15,8 @@ export interface EmbeddedOptions {
   path: string;
   /** For temporary files; whatever is in there goes. */
   scratch: string;
+  /** Tables and views that statements from outside may read. @default none */
+  readable?: readonly string[];
   /** ClickHouse database; tests give each run one of its own. */
   database?: string;
 }
@@ -22,13 +24,14 @@ export interface EmbeddedOptions {
 /** Opens the engine of a data directory. One process has one path at a time. */
 export async function openEmbedded(options: EmbeddedOptions): Promise<Engine> {
   const database = databaseName(options.database ?? 'muster');
+  const { readable = [] } = options;
   await mkdir(options.path, { recursive: true, mode: 0o700 });
   // A crash may have left files behind; nothing in there is needed again.
   await rm(options.scratch, { recursive: true, force: true });
   await mkdir(options.scratch, { recursive: true, mode: 0o700 });
   const path = resolve(options.path);
   const [configFile, usersFile] = ['engine.xml', 'users.xml'].map((name) => resolve(join(options.scratch, name))) as [string, string];
-  await writeFile(usersFile, usersConfig(), { mode: 0o600 });
+  await writeFile(usersFile, usersConfig(database, readable), { mode: 0o600 });
   await writeFile(configFile, engineConfig(usersFile, resolve(options.scratch)), { mode: 0o600 });
   // The first connection gives the engine its configuration, and keeps it open while others come and go.
   const keeper = new ChdbSession(path, { connectionArgs: [`--config-file=${configFile}`] });
@@ -87,9 +90,19 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Engine> {
       await raw.run(`USE ${database}`, 'TSVRaw');
       const bounds = Object.entries(settings).map(([name, value]) => `${name} = ${typeof value === 'number' ? value : quoted(value)}`);
       await raw.run(`SET ${bounds.join(', ')}`, 'TSVRaw');
+      await raw.run(`SET ROLE ${OUTSIDE_ROLE}`, 'TSVRaw');
       // Nothing can be set after this.
       await raw.run('SET readonly = 1', 'TSVRaw');
       return raw;
+    },
+    async offer() {
+      const views = await session('load').rows<{ name: string; definition: string }>(
+        "SELECT name, create_table_query AS definition FROM system.tables WHERE database = currentDatabase() AND engine = 'View'",
+      );
+      // Else whoever reads a view would need to be allowed what it reads from.
+      for (const { name, definition } of views)
+        if (readable.includes(name) && !definition.includes('SQL SECURITY NONE'))
+          await session('load').run(`ALTER TABLE ${databaseName(name)} MODIFY SQL SECURITY NONE`);
     },
     abandon: async () => {},
     close,

@@ -1,22 +1,13 @@
-/** The configuration that the engine starts with: what nobody may do, whoever asks. */
-import { TABLES } from '../names.ts';
-
+/** The configuration that the engine starts with: what nobody may do, and what SQL from outside may not, whatever it looks like. */
 /** What Muster itself needs. Everything that reaches the network, other databases or the process is left out, for all. */
-const GRANTS = [
+const INSIDE = [
   'GRANT SELECT, INSERT, ALTER, CREATE DATABASE, CREATE TABLE, CREATE VIEW, DROP, TRUNCATE, OPTIMIZE ON *.*',
-  'GRANT CREATE TEMPORARY TABLE, KILL QUERY, BACKUP ON *.*',
+  'GRANT CREATE TEMPORARY TABLE, KILL QUERY, BACKUP, ALLOW SQL SECURITY NONE ON *.*',
   'GRANT FILE ON *.*',
 ];
 
-const names = TABLES.map((name) => `'${name}'`).join(', ');
-
-/** Rows of the catalogue that are shown: clients that offer tables to choose from see those of {@link TABLES}. */
-const ROW_FILTERS = {
-  databases: 'name = currentDatabase()',
-  tables: `database = currentDatabase() AND name IN (${names})`,
-  columns: `database = currentDatabase() AND table IN (${names})`,
-} as const;
-
+/** The role of sessions for SQL from outside, see {@link usersConfig}. */
+export const OUTSIDE_ROLE = 'outside';
 const escaped = (text: string) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
 
 /**
@@ -31,23 +22,32 @@ export const engineConfig = (usersFile: string, backupFolder: string): string =>
 </clickhouse>
 `;
 
-/** The one user that there is in the embedded engine. */
-export function usersConfig(): string {
-  const grants = GRANTS.map((grant) => `<query>${grant}</query>`).join('');
-  const filters = Object.entries(ROW_FILTERS).map(([table, filter]) => `<${table}><filter>${filter}</filter></${table}>`);
+/**
+ * The one user that there is in the embedded engine, with what it may do in two roles: all sessions have both, until one takes
+ * {@link OUTSIDE_ROLE} alone. Tables of Muster's own are then out of reach in whatever place of a statement they are named. Scalar functions,
+ * the engine's own tables and statements other than SELECT heed no grant here: those are the guard's.
+ * @param database that of Muster's tables
+ * @param readable tables and views in it that SQL from outside may read
+ */
+export function usersConfig(database: string, readable: readonly string[]): string {
   return `<clickhouse>
   <profiles><default/></profiles>
   <quotas><default/></quotas>
+  <roles>
+    <inside>${grants(INSIDE)}</inside>
+    <${OUTSIDE_ROLE}>${grants(readable.map((name) => `GRANT SELECT ON ${database}.${name}`))}</${OUTSIDE_ROLE}>
+  </roles>
   <users>
     <default>
       <password/>
       <networks><ip>::/0</ip></networks>
       <profile>default</profile>
       <quota>default</quota>
-      <grants>${grants}</grants>
-      <databases><system>${filters.join('')}</system></databases>
+      ${grants(['GRANT inside', `GRANT ${OUTSIDE_ROLE}`])}
     </default>
   </users>
 </clickhouse>
 `;
 }
+
+const grants = (queries: readonly string[]) => `<grants>${queries.map((query) => `<query>${query}</query>`).join('')}</grants>`;

@@ -54,6 +54,8 @@ export interface Engine {
    * @param settings bounds of what it may take
    */
   untrusted(settings: Readonly<Record<string, string | number>>): Promise<RawSession>;
+  /** Lets statements from outside read the views that they may, once those are there. */
+  offer(): Promise<void>;
   /** Ends what waits for an answer: nothing more can be asked. What runs in the process itself goes on to its end. */
   abandon(): Promise<void>;
   close(): Promise<void>;

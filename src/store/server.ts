@@ -102,6 +102,8 @@ export async function openServer({ url, timeoutMs }: ServerOptions): Promise<Eng
       await pipeline(stream, createWriteStream(path, { mode: 0o600, flush: true }));
     },
     untrusted: async (settings) => rawSession(address, timeoutMs, { ...settings, readonly: 1 }),
+    // What its user may read is the server's to say.
+    offer: async () => {},
     abandon: close,
     close,
   };

@@ -5,12 +5,13 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { MusterError } from '../errors.ts';
-import { FILES } from '../names.ts';
+import { FILES, TABLES } from '../names.ts';
 import { writeDurably } from './durable-files.ts';
 import { openEmbedded } from './embedded.ts';
 import type { Engine, Session } from './engine.ts';
 import type { EventRow } from './event-row.ts';
-import { createGuard, type Guard } from './guard.ts';
+import { CATALOGUE_VIEW_SQL, CATALOGUE_VIEWS } from './guard/catalogue.ts';
+import { createGuard, type Guard } from './guard/guard.ts';
 import { type Loader, openLoader } from './loader.ts';
 import { lockDirectory } from './lock.ts';
 import { migrate } from './migrate.ts';
@@ -60,6 +61,8 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     engine = await open(options);
     await claim(engine, options.dataDir);
     await migrate(engine.session('load'));
+    for (const statement of CATALOGUE_VIEW_SQL) await engine.session('load').run(statement);
+    await engine.offer();
     references = openReferenceTable(join(options.dataDir, FILES.references));
     await references.once('rows of the version before', () => fillReferences(engine as Engine, references as ReferenceTable));
     const loader = await openLoader({
@@ -104,7 +107,11 @@ async function open({ dataDir, server }: StoreOptions): Promise<Engine> {
   if (server === undefined) {
     if (isAtServer)
       throw new MusterError('MUSTER_CONFLICT', `the tables of ${dataDir} are in a ClickHouse server: say which with MUSTER_CLICKHOUSE_URL`);
-    return openEmbedded({ path: join(dataDir, FILES.engine), scratch: join(dataDir, FILES.scratch) });
+    return openEmbedded({
+      path: join(dataDir, FILES.engine),
+      scratch: join(dataDir, FILES.scratch),
+      readable: [...TABLES, ...CATALOGUE_VIEWS],
+    });
   }
   if (existsSync(join(dataDir, FILES.engine)))
     throw new MusterError(

@@ -3,7 +3,7 @@ import { text } from 'node:stream/consumers';
 import type { Command } from 'commander';
 import { MusterError } from '../../errors.ts';
 import { TABLES } from '../../names.ts';
-import { QUERY_LIMITS } from '../../store/guard.ts';
+import { QUERY_LIMITS } from '../../store/guard/guard.ts';
 import { askBytes, type Context, configOf, throughEither } from '../context.ts';
 
 export function queryCommand(program: Command, context: Context): void {

@@ -7,7 +7,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { MusterError } from '../../errors.ts';
-import { type Guard, type GuardedResult, QueryError } from '../../store/guard.ts';
+import type { Guard, GuardedResult } from '../../store/guard/guard.ts';
+import { QueryError } from '../../store/guard/query-error.ts';
 import { drain, readBody } from '../body.ts';
 import { listenOnLoopback } from '../listen.ts';
 import { hostCheck } from '../same-host.ts';

@@ -1,0 +1,55 @@
+/**
+ * What SQL from outside sees of the engine's catalogue. The engine lets everybody read `system.tables` and its like, paths, statements and
+ * tables of Muster's own among them, so a statement that names them reads views of ours in their place.
+ */
+import { TABLES } from '../../names.ts';
+import { QUOTED } from './statement.ts';
+
+/** Columns that are shown, of the tables of the catalogue. */
+const SHOWN = {
+  databases: ['name', 'engine', 'comment'],
+  tables: [
+    'database',
+    'name',
+    'engine',
+    'is_temporary',
+    'comment',
+    'total_rows',
+    'total_bytes',
+    'primary_key',
+    'sorting_key',
+    'partition_key',
+  ],
+  columns: ['database', 'table', 'name', 'type', 'position', 'default_kind', 'comment', 'is_in_primary_key', 'is_in_sorting_key'],
+} as const;
+type Shown = keyof typeof SHOWN;
+
+/** Rows that are shown. */
+const FILTERS: Record<Shown, string> = {
+  databases: 'name = currentDatabase()',
+  tables: `database = currentDatabase() AND name IN (${TABLES.map((name) => `'${name}'`).join(', ')})`,
+  columns: `database = currentDatabase() AND table IN (${TABLES.map((name) => `'${name}'`).join(', ')})`,
+};
+
+const viewOf = (table: string) => `outside_${table}`;
+
+/** Names of the views that stand for the catalogue. */
+export const CATALOGUE_VIEWS: readonly string[] = Object.keys(SHOWN).map(viewOf);
+
+/** The statements that make them. */
+export const CATALOGUE_VIEW_SQL: readonly string[] = (Object.keys(SHOWN) as Shown[]).map(
+  (table) => `CREATE OR REPLACE VIEW ${viewOf(table)} AS SELECT ${SHOWN[table].join(', ')} FROM system.${table} WHERE ${FILTERS[table]}`,
+);
+
+/** A statement with the catalogue's tables replaced by the views that stand for them. What it quotes stays. */
+export function withCatalogueViews(canonical: string, database: string): string {
+  const replaced = (text: string) =>
+    text.replace(/(?<![\w.])system\.(databases|tables|columns)\b/g, (_, table: string) => `${database}.${viewOf(table)}`);
+  let result = '';
+  let end = 0;
+  for (const match of canonical.matchAll(QUOTED)) {
+    result += replaced(canonical.slice(end, match.index)) + match[0];
+    end = match.index + match[0].length;
+  }
+  return result + replaced(canonical.slice(end));
+}

@@ -1,0 +1,52 @@
+/** What is looked at in the text of a statement from outside: before the engine parses it its size, afterwards its names. */
+import { QueryError } from './query-error.ts';
+
+/** Above them parsing alone takes seconds: the engine's formatter takes the square of what is nested or chained. */
+export const TEXT_LIMITS = { bytes: 64 * 1024, brackets: 3_000, nested: 60, commonTables: 30, selects: 200 } as const;
+
+const syntaxError = (message: string) => new QueryError('MUSTER_BAD_QUERY', message, { code: 62, name: 'SYNTAX_ERROR' });
+const tooBig = (message: string) => new QueryError('MUSTER_QUERY_LIMIT', message, { code: 168, name: 'TOO_BIG_AST' });
+
+/**
+ * Holds a text against {@link TEXT_LIMITS}, in time that grows with its length. What is quoted counts too: whether a quote ends where it
+ * seems to is for the engine to say.
+ * @throws QueryError
+ */
+export function assertBoundedText(sql: string): void {
+  const bytes = Buffer.byteLength(sql);
+  if (bytes > TEXT_LIMITS.bytes)
+    throw tooBig(`expected at most ${TEXT_LIMITS.bytes} bytes of SQL, got ${bytes}: send large lists as values of parameters`);
+  if (sql.includes('\0')) throw syntaxError('expected SQL without NUL');
+  let depth = 0;
+  let brackets = 0;
+  for (const character of sql) {
+    if ('([{'.includes(character)) {
+      brackets += 1;
+      depth += 1;
+      if (depth > TEXT_LIMITS.nested) throw tooBig(`expected at most ${TEXT_LIMITS.nested} brackets within one another`);
+    } else if (')]}'.includes(character)) depth = Math.max(0, depth - 1);
+  }
+  if (brackets > TEXT_LIMITS.brackets) throw tooBig(`expected at most ${TEXT_LIMITS.brackets} opening brackets, got ${brackets}`);
+  const selects = sql.match(/\bselect\b/gi)?.length ?? 0;
+  if (selects > TEXT_LIMITS.selects) throw tooBig(`expected at most ${TEXT_LIMITS.selects} SELECTs, got ${selects}`);
+}
+
+/** Texts and quoted names in what the engine's formatter wrote. */
+export const QUOTED = /'(?:[^'\\]|\\.|'')*'|`((?:[^`\\]|\\.|``)*)`|"((?:[^"\\]|\\.|"")*)"/gs;
+
+/**
+ * Refuses names that could be taken for lines of the engine's query tree, which is printed without quotes.
+ * @param canonical what the engine's formatter wrote: no comments, one way to quote
+ * @throws QueryError
+ */
+export function assertPlainNames(canonical: string): void {
+  const hasPattern = /\bCOLUMNS\b/i.test(canonical);
+  for (const [literal, backticks, double] of canonical.matchAll(QUOTED)) {
+    const name = backticks ?? double;
+    if (name === undefined) {
+      if (hasPattern && /\\[^\\'dDwWsSbB.$^*+?()[\]{}|/-]|[\0-\x1f]/.test(literal))
+        throw syntaxError('beside COLUMNS, texts have no line breaks and no escapes but those of patterns');
+    } else if (/[\0-\x1f\x7f]|\\(?!['"])|, [a-z_]+: /.test(name))
+      throw syntaxError(`a name with control characters, backslashes or ", word: " in it: ${name.slice(0, 60)}`);
+  }
+}
