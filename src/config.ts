@@ -115,6 +115,10 @@ const schema = z.strictObject({
   coreKeys: z.string().min(1).optional(),
   /** Where spans of the core go by OTLP/HTTP, or `none`. @default Muster itself */
   coreTraces: z.union([z.literal('none'), url]).optional(),
+  /** Seconds that a statement from outside may run: `muster query`, Grafana, other clients. @default 30 */
+  queryTimeout: z.coerce.number('expected seconds').min(1, 'expected 1 to 600 seconds').max(600, 'expected 1 to 600 seconds').default(30),
+  /** Shapes of statements that did not end; set by Muster itself when it starts again because of one. @default none */
+  stuckStatements: z.preprocess((value) => (typeof value === 'string' ? value.split(',') : value), z.array(z.string()).default([])),
   /** Largest accepted request body in bytes, after decompression too. @default 16 MiB */
   maxBodyBytes: z.coerce
     .number()
@@ -158,6 +162,8 @@ const VARIABLES = {
   coreDatabaseUrl: 'MUSTER_CORE_DATABASE_URL',
   coreKeys: 'MUSTER_CORE_KEYS',
   coreTraces: 'MUSTER_CORE_TRACES',
+  queryTimeout: 'MUSTER_QUERY_TIMEOUT',
+  stuckStatements: 'MUSTER_STUCK_STATEMENTS',
   maxBodyBytes: 'MUSTER_MAX_BODY_BYTES',
   maxLogBytes: 'MUSTER_MAX_LOG_BYTES',
 } as const satisfies Record<keyof Config, string>;

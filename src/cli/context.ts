@@ -19,6 +19,8 @@ export interface Context {
   stderr: NodeJS.WriteStream;
   now: () => number;
   version: string;
+  /** Told when a statement does not end: this process can then only be left, not ended. */
+  onStuck: () => void;
 }
 
 export type Colour = Parameters<typeof styleText>[0];
@@ -186,6 +188,7 @@ export async function throughEither<T>(
     config,
     now: context.now,
     onProblem: (message) => context.stderr.write(`muster: ${message}\n`),
+    onStuck: context.onStuck,
   });
   try {
     return await local(services);

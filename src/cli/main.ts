@@ -23,6 +23,7 @@ import { sloCommand } from './commands/slo.ts';
 import { upCommand } from './commands/up.ts';
 import { vaultCommand } from './commands/vault.ts';
 import type { Context } from './context.ts';
+import { leave } from './leave.ts';
 
 /** The registry of commands: one file each, one line here. */
 const COMMANDS = [
@@ -50,6 +51,7 @@ const COMMANDS = [
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
 
+let isStuck = false;
 const context: Context = {
   environment: process.env,
   stdin: process.stdin,
@@ -57,6 +59,9 @@ const context: Context = {
   stderr: process.stderr,
   now: Date.now,
   version,
+  onStuck: () => {
+    isStuck = true;
+  },
 };
 
 const program = new Command('muster')
@@ -100,6 +105,7 @@ try {
 } catch (error) {
   process.exitCode = report(error);
 }
+if (isStuck) leave(Number(process.exitCode ?? 0));
 
 function inheritExit(command: Command): void {
   command.exitOverride();

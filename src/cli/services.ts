@@ -55,6 +55,8 @@ export interface ServicesOptions {
   /** Those that the process knows already. */
   keys?: KeyRegistry;
   onRedacted?: (finds: readonly Find[]) => void;
+  /** Told of the shape of a statement from outside that does not end. */
+  onStuck?: (shape: string) => void;
 }
 
 /** The keys of a configuration. @throws MUSTER_BAD_ARGUMENT when their file holds something else */
@@ -83,6 +85,11 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
     archiveDir: options.config.archiveDir,
     now,
     onProblem: options.onProblem,
+    guard: {
+      seconds: options.config.queryTimeout,
+      stuck: options.config.stuckStatements,
+      ...(options.onStuck && { onStuck: options.onStuck }),
+    },
     ...(options.onLoaded && { onLoaded: options.onLoaded }),
   });
   try {

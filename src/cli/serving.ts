@@ -34,6 +34,8 @@ export interface Parts {
   core?: RunningCore;
   telemetry?: Telemetry;
   ready?: Ready;
+  /** Told of the shape of a statement that does not end. */
+  onStuck?: (shape: string) => void;
 }
 
 export type Endpoint = Awaited<ReturnType<typeof listenAsClickHouse>>;

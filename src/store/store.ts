@@ -11,7 +11,7 @@ import { openEmbedded } from './embedded.ts';
 import type { Engine, Session } from './engine.ts';
 import type { EventRow } from './event-row.ts';
 import { CATALOGUE_VIEW_SQL, CATALOGUE_VIEWS } from './guard/catalogue.ts';
-import { createGuard, type Guard } from './guard/guard.ts';
+import { createGuard, type Guard, type GuardOptions } from './guard/guard.ts';
 import { type Loader, openLoader } from './loader.ts';
 import { lockDirectory } from './lock.ts';
 import { migrate } from './migrate.ts';
@@ -41,6 +41,8 @@ export interface StoreOptions {
   /** Where the tables are; in the data directory without it. */
   server?: ServerOptions | undefined;
   slis: readonly StoredSli[];
+  /** What SQL from outside may take, and who is told when it does not end. */
+  guard?: GuardOptions;
   retention?: Retention;
   archiveDir?: string | undefined;
   now: () => number;
@@ -79,17 +81,18 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       ...(options.onLoaded && { onLoaded: options.onLoaded }),
     });
     const [opened, table] = [engine, references];
+    const guard = createGuard(opened, options.guard);
     return {
       engine: opened,
       references: table,
       loader,
       read: opened.session('read'),
       panels: opened.session('panels'),
-      guard: createGuard(opened),
+      guard,
       async close() {
         await loader.stop();
         table.close();
-        await opened.close();
+        if (await guard.end()) await opened.close();
         unlock();
       },
     };

@@ -24,6 +24,7 @@ import { diskUse, tableUse } from '../../store/disk.ts';
 import { writeDurably } from '../../store/durable-files.ts';
 import { type ConfigOptions, type Context, coloured, configOf, print, runningAt } from '../context.ts';
 import { DEMO_CORE, openDemo, runDemo } from '../demo.ts';
+import { leave, startAgain } from '../leave.ts';
 import { keysOf, openServices } from '../services.ts';
 import { clickHouseEndpoint, type Endpoint, type Parts, type Serving, serve } from '../serving.ts';
 
@@ -33,6 +34,8 @@ const TOKEN_BYTES = 32;
 const CAUSE_MS = 3_000;
 const RETRY_MS = 2_000;
 const ABANDON_MS = 5_000;
+const STOP_MS = 25_000;
+const ANSWER_MS = 500;
 
 interface Options extends ConfigOptions {
   demo?: boolean;
@@ -98,8 +101,20 @@ async function up(context: Context, config: Config, isDemo: boolean): Promise<vo
     },
   });
   const stopping = new AbortController();
+  const stuck: string[] = [];
+  let isAsked = false;
   const stopped = new Promise<void>((stop) => {
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => stop());
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+      process.once(signal, () => {
+        isAsked = true;
+        stop();
+      });
+    parts.onStuck = (shape) => {
+      stuck.push(shape);
+      context.onStuck();
+      // Whoever sent it is answered first.
+      setTimeout(stop, ANSWER_MS);
+    };
   });
   const demoRun =
     demo && runDemo({ demo, dataDir, context, signal: stopping.signal, onProblem, tell: (fill) => stream.tell('fill', fill) });
@@ -142,6 +157,20 @@ async function up(context: Context, config: Config, isDemo: boolean): Promise<vo
     if (demoRun) background.push(demoRun.start({ services, url: localUrl, token, onFilled: () => evaluator.evaluate() }));
     await stopped;
   } finally {
+    const end = () => {
+      if (stuck.length === 0 || isAsked) return;
+      onProblem(
+        'a statement from outside did not end, whatever it was told: starting again without it; nothing that was acknowledged is lost',
+      );
+      const ports = ['--port', new URL(localUrl).port, '--clickhouse-port', endpoint ? new URL(endpoint.url).port : 'off'];
+      startAgain(context, ports, [...stuck, ...config.stuckStatements]);
+    };
+    // Whatever runs, stopping ends. Everything that was acknowledged is in the log.
+    const deadline = setTimeout(() => {
+      onProblem(`not everything ended within ${STOP_MS / 1000} s; leaving it`);
+      end();
+      leave(0);
+    }, STOP_MS);
     stopping.abort();
     // Before the server ends: the last spans may go there.
     await parts.telemetry?.stop();
@@ -155,6 +184,8 @@ async function up(context: Context, config: Config, isDemo: boolean): Promise<vo
     const wasOpen = parts.services !== undefined;
     await close(parts);
     if (wasOpen) await rm(join(dataDir, FILES.address), { force: true });
+    clearTimeout(deadline);
+    end();
   }
 }
 
@@ -215,6 +246,7 @@ async function open(
     onLoaded: stream.push,
     onCounted: metrics.countEvents,
     onRedacted: metrics.countRedactions,
+    ...(parts.onStuck && { onStuck: parts.onStuck }),
   });
   parts.services = services;
   const { store, log, intake, pseudonyms, people, slos, thresholds } = services;

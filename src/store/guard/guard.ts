@@ -3,13 +3,14 @@
  * of its own with bounded time, memory and result. Whoever runs SQL that Muster did not write goes through here.
  */
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { TABLES } from '../../names.ts';
 import { type Engine, escapedValue, type RawSession } from '../engine.ts';
 import { withCatalogueViews } from './catalogue.ts';
 import { QueryError, queryError, refused, unknownTable } from './query-error.ts';
 import { parseQueryTree } from './query-tree.ts';
 import { type Catalogue, refusedAsResolved, refusedAsWritten } from './rules.ts';
-import { assertBoundedText, assertPlainNames } from './statement.ts';
+import { assertBoundedText, assertPlainNames, shapeOf } from './statement.ts';
 import { turnstile } from './turns.ts';
 
 /** What one statement may take. */
@@ -31,6 +32,9 @@ const settingsFor = (seconds: number) => ({
   max_bytes_ratio_before_external_group_by: 0,
   max_bytes_ratio_before_external_sort: 0,
   max_threads: 1,
+  // Limits of time are looked at between blocks.
+  max_block_size: 8_192,
+  function_range_max_elements_in_block: 10_000_000,
   max_parser_depth: 300,
   max_parser_backtracks: 50_000,
   max_ast_depth: 200,
@@ -60,23 +64,30 @@ export interface GuardedResult {
 export interface Guard {
   /** @throws QueryError when it is refused, wrong, or takes too much */
   query(query: GuardedQuery): Promise<GuardedResult>;
+  /** Ends what runs. Resolves whether all of it has ended: else the engine must not be closed, which would wait for it. */
+  end(): Promise<boolean>;
 }
 
 export interface GuardOptions {
   /** How long a statement may run. @default 30 */
   seconds?: number;
-  /** Told of a statement that neither its limit nor a KILL ends: it holds a thread for as long as this process lives. */
-  onStuck?: (sql: string) => void;
+  /** Told of the shape of a statement that neither its limit nor a KILL ends: it holds a thread for as long as this process lives. */
+  onStuck?: (shape: string) => void;
+  /** Shapes of statements that did not end in a process before this one: they are refused. @default none */
+  stuck?: readonly string[];
 }
 
 /** The gate of an engine. */
-export function createGuard(engine: Engine, { seconds = QUERY_LIMITS.seconds, onStuck = () => {} }: GuardOptions = {}): Guard {
+export function createGuard(engine: Engine, { seconds = QUERY_LIMITS.seconds, onStuck = () => {}, stuck = [] }: GuardOptions = {}): Guard {
   let catalogue: Promise<Known> | undefined;
   const turns = turnstile(TURNS);
+  const running = new Map<string, { shape: string; ended: Promise<unknown> }>();
 
   const run = async (query: GuardedQuery): Promise<GuardedResult> => {
     assertBoundedText(query.sql);
     assertBoundedParameters(query.parameters);
+    const shape = shapeOf(query.sql);
+    if (stuck.includes(shape)) throw refused('a statement like this did not end before, and made Muster start again; write it another way');
     catalogue ??= readCatalogue(engine).catch((error: unknown) => {
       catalogue = undefined;
       throw error;
@@ -93,21 +104,38 @@ export function createGuard(engine: Engine, { seconds = QUERY_LIMITS.seconds, on
     };
     query.signal?.addEventListener('abort', kill);
     const work = answer();
+    // A connection whose statement still runs must not be closed: that would wait for it.
+    const ended = work
+      .catch(() => {})
+      .then(() => {
+        running.delete(name);
+        session.close();
+      });
+    running.set(name, { shape, ended });
     try {
-      return await inTime(work, seconds, kill, () => onStuck(query.sql));
+      // What hangs in a server is no thread of this process.
+      return await inTime(work, seconds, kill, () => engine.isEmbedded && onStuck(shape));
     } catch (error) {
       throw queryError(error);
     } finally {
       query.signal?.removeEventListener('abort', kill);
-      // A connection whose statement still runs must not be closed: that would wait for it.
-      void work.catch(() => {}).then(() => session.close());
     }
   };
-  return { query: (query) => turns(() => run(query)) };
+  return {
+    query: (query) => turns(() => run(query)),
+    async end() {
+      if (!engine.isEmbedded) return true;
+      const all = [...running];
+      for (const [name] of all) void stop(engine, name);
+      await Promise.race([Promise.all(all.map(([, { ended }]) => ended)), sleep(END_AFTER_SECONDS * 1000, undefined, { ref: false })]);
+      for (const { shape } of running.values()) onStuck(shape);
+      return running.size === 0;
+    },
+  };
 }
 
 /** Waits for an answer, but not for ever. */
-async function inTime<T>(work: Promise<T>, seconds: number, kill: () => void, onStuck: () => void): Promise<T> {
+async function inTime<T>(work: Promise<T>, seconds: number, kill: () => void, onStuck: () => unknown): Promise<T> {
   const end = setTimeout(kill, (seconds + END_AFTER_SECONDS) * 1000);
   let giveUp: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {

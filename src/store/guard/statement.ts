@@ -1,4 +1,5 @@
 /** What is looked at in the text of a statement from outside: before the engine parses it its size, afterwards its names. */
+import { createHash } from 'node:crypto';
 import { QueryError } from './query-error.ts';
 
 /** Above them parsing alone takes seconds: the engine's formatter takes the square of what is nested or chained. */
@@ -30,6 +31,18 @@ export function assertBoundedText(sql: string): void {
   const selects = sql.match(/\bselect\b/gi)?.length ?? 0;
   if (selects > TEXT_LIMITS.selects) throw tooBig(`expected at most ${TEXT_LIMITS.selects} SELECTs, got ${selects}`);
 }
+
+/** What is the same in two statements that only differ in their values, as those of a panel do from one minute to the next. */
+export const shapeOf = (sql: string): string =>
+  createHash('sha256')
+    .update(
+      sql
+        .replace(/'(?:[^'\\]|\\.)*'|\d+/gs, '?')
+        .replace(/\s+/g, ' ')
+        .trim(),
+    )
+    .digest('hex')
+    .slice(0, 16);
 
 /** Texts and quoted names in what the engine's formatter wrote. */
 export const QUOTED = /'(?:[^'\\]|\\.|'')*'|`((?:[^`\\]|\\.|``)*)`|"((?:[^"\\]|\\.|"")*)"/gs;
