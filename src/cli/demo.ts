@@ -129,9 +129,9 @@ async function fillHistory(
     if (day < demo.daysDone) continue;
     for (let from = 0; from < events.length; from += EVENTS_PER_BATCH) {
       const batch = events.slice(from, from + EVENTS_PER_BATCH).map((value) => ({ value }));
-      const { rejected } = await services.intake.accept(batch, 'live');
-      if (rejected[0]) deps.onProblem(`demo: ${rejected.length} events of its history were refused; the first: ${rejected[0].message}`);
-      sent += batch.length - rejected.length;
+      const { rejected, rejectedCount } = await services.intake.accept(batch, 'live');
+      if (rejected[0]) deps.onProblem(`demo: ${rejectedCount} events of its history were refused; the first: ${rejected[0].message}`);
+      sent += batch.length - rejectedCount;
     }
     await save(day + 1);
     onProgress({ done: day + 1, total: DAYS });

@@ -151,12 +151,12 @@ function run(parts: Parts): RunningCore {
 function startOutbox({ storage, vault, deliverTo, report }: Parts) {
   const deliver = async () => {
     await flushOutbox({ storage, vault, onProblem: report }, async (events) => {
-      const { rejected } = await deliverTo.accept(
+      const { rejected, rejectedCount } = await deliverTo.accept(
         events.map((value) => ({ value })),
         'live',
       );
       const [first] = rejected;
-      if (first) report(`${rejected.length} of its own events were refused and are lost; the first: ${first.message}`);
+      if (first) report(`${rejectedCount} of its own events were refused and are lost; the first: ${first.message}`);
     });
   };
   const delivering = repeat(OUTBOX_EVERY_MS, report);

@@ -54,13 +54,18 @@ export interface BatchDeps {
   onFound?: (source: string, finds: readonly Find[]) => void;
 }
 
+/** Of the rejected values of a request so many are named, the others counted. */
+export const MAX_NAMED = 1_000;
+
 export class Batch {
   readonly lines = new LineBuffer();
   readonly folded: PendingRoll;
   readonly prepared: Prepared[] = [];
   /** Of the prepared, unless they came live. */
   readonly identities: Identity[] = [];
+  /** The first {@link MAX_NAMED} of them. */
   readonly rejected: Rejection[] = [];
+  rejectedCount = 0;
   /** Positions of those that concern somebody who was forgotten since. */
   readonly forgotten: number[] = [];
   readonly letters: DeadLetter[] = [];
@@ -103,7 +108,7 @@ export class Batch {
     const { event, timeMs } = checked;
     const refusal = this.refuses?.(event);
     // No letter: it would come in by being driven again.
-    if (refusal !== undefined) this.rejected.push({ index, id: event.id, message: refusal });
+    if (refusal !== undefined) this.name({ index, id: event.id, message: refusal });
     else if (event.user !== undefined && pseudonyms.isForgotten(event.user, timeMs)) this.forgotten.push(index);
     else if (event.actor !== undefined && pseudonyms.isForgotten(event.actor, timeMs))
       this.keep(index, { ...checked, event: { ...event, actor: undefined } }, references);
@@ -127,8 +132,13 @@ export class Batch {
     this.prepared.push({ index, source: event.source, high, low, contentHash });
   }
 
+  private name(rejection: Rejection): void {
+    this.rejectedCount += 1;
+    if (this.rejected.length < MAX_NAMED) this.rejected.push(rejection);
+  }
+
   private reject(index: number, value: unknown, message: string): void {
-    this.rejected.push({ index, id: idOf(value), message });
+    this.name({ index, id: idOf(value), message });
     if (this.mode === 'retry' || !this.deps.letterAllowed(this.receivedAtMs)) return;
     const { letter, finds } = deadLetter(value, message, this.deps.pseudonyms, this.fresh);
     this.letters.push(letter);

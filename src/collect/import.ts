@@ -1,6 +1,6 @@
 /** Import: records of a product, through its connector, into the same intake as everything else, counted record by record. */
 
-import type { Candidate, Refuses } from './batch.ts';
+import { type Candidate, MAX_NAMED, type Refuses } from './batch.ts';
 import type { Connector, ConnectorContext, Mapped } from './connectors/connector.ts';
 import type { Intake } from './intake.ts';
 
@@ -74,7 +74,8 @@ export async function importRecords(
     const sightings = result.sightings.slice(from, to);
     const rejection = Array.from({ length: to - from }, (_, i) => rejections.get(from + i)).find((each) => each !== undefined);
     if (sightings.includes('new')) counts.accepted += 1;
-    else if (rejection) reject(record.line, rejection.id, rejection.message);
+    else if (sightings.includes('rejected'))
+      reject(record.line, rejection?.id ?? null, rejection?.message ?? `not valid, as more than ${MAX_NAMED} others of its part`);
     else {
       counts.duplicates += 1;
       if (sightings.includes('conflict')) counts.conflicts += 1;

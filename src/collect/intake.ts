@@ -27,7 +27,9 @@ export interface IntakeResult {
   duplicates: number;
   /** Of the duplicates, those that came with another content. */
   conflicts: number;
+  /** The first thousand of them. */
   rejected: Rejection[];
+  rejectedCount: number;
   /** What became of each value, by position. */
   sightings: (Sighting | 'rejected')[];
 }
@@ -159,7 +161,11 @@ export function createIntake(deps: IntakeDeps): Intake {
   };
 
   const accept: Intake['accept'] = async (candidates, mode, refuses) => {
-    const { prepared, identities, fresh, forgotten, letters, lines, folded, rejected, count } = await prepare(candidates, mode, refuses);
+    const { prepared, identities, fresh, forgotten, letters, lines, folded, rejected, rejectedCount, count } = await prepare(
+      candidates,
+      mode,
+      refuses,
+    );
     if (mode !== 'live' && prepared.length > 0) await recall(prepared, identities);
     const sightings = new Array<Sighting | 'rejected'>(count).fill('rejected');
     for (const { index, high, low, contentHash } of prepared) {
@@ -182,9 +188,10 @@ export function createIntake(deps: IntakeDeps): Intake {
       duplicates,
       conflicts: sightings.filter((sighting) => sighting === 'conflict').length,
       rejected,
+      rejectedCount,
       sightings,
     };
-    if (deps.onCounted) report(prepared, sightings, rejected.length, labelOf, deps.onCounted);
+    if (deps.onCounted) report(prepared, sightings, rejectedCount, labelOf, deps.onCounted);
     return result;
   };
 

@@ -2,9 +2,17 @@
 import { isAscii, isUtf8 } from 'node:buffer';
 import { MusterError } from '../errors.ts';
 import type { Candidate } from './batch.ts';
+import { ArraySplitter } from './json-array.ts';
 
 /** An event is refused above this many bytes of JSON. */
 const MAX_EVENT_BYTES = 256 * 1024;
+/** Arrays up to this size are parsed at once, larger ones element by element. */
+export const LARGE_BODY_BYTES = 1024 * 1024;
+/** What a body may hold. An event has some fifteen values in 300 bytes, and as many keys. */
+export const BODY_LIMITS = { depth: 64, values: 2_500_000 } as const;
+/** Values that may be handed in by one request. */
+const MAX_EVENTS = 100_000;
+const SPLIT_BYTES = 64 * 1024;
 const LINE_FEED = 10;
 const [TAB, CARRIAGE_RETURN, SPACE] = [9, 13, 32];
 
@@ -59,11 +67,43 @@ export function* ndjsonCandidates(bytes: Buffer): Generator<Candidate> {
 
 /**
  * The values of a JSON body: the elements of an array, or the one value.
- * @throws MUSTER_BAD_JSON
+ * @throws MUSTER_BAD_JSON, MUSTER_BODY_TOO_LARGE
  */
-export function jsonCandidates(bytes: Buffer): Candidate[] {
+export function* jsonCandidates(bytes: Buffer): Generator<Candidate> {
+  if (bytes.length > LARGE_BODY_BYTES) {
+    yield* largeCandidates(bytes);
+    return;
+  }
   const value = jsonValue(bytes);
-  return (Array.isArray(value) ? value : [value]).map((element: unknown) => ({ value: element }));
+  for (const element of Array.isArray(value) ? (value as unknown[]) : [value]) yield { value: element };
+}
+
+/** Element by element, so that neither memory nor loop holds all of them. */
+function* largeCandidates(bytes: Buffer): Generator<Candidate> {
+  if (!/^\s*\[/.test(bytes.toString('latin1', 0, SPLIT_BYTES))) {
+    yield TOO_LARGE;
+    return;
+  }
+  const splitter = new ArraySplitter(BODY_LIMITS, MAX_EVENT_BYTES);
+  for (let from = 0; from < bytes.length; from += SPLIT_BYTES) yield* splitter.push(bytes.subarray(from, from + SPLIT_BYTES));
+  splitter.end();
+}
+
+/**
+ * Values of a request, as far as one may hold them.
+ * @throws MUSTER_BODY_TOO_LARGE
+ */
+export function* bounded(candidates: Iterable<Candidate>): Generator<Candidate> {
+  let count = 0;
+  for (const candidate of candidates) {
+    count += 1;
+    if (count > MAX_EVENTS)
+      throw new MusterError(
+        'MUSTER_BODY_TOO_LARGE',
+        `more than ${MAX_EVENTS.toLocaleString('en')} events in one request; send them in parts`,
+      );
+    yield candidate;
+  }
 }
 
 /** The value of a JSON body. @throws MUSTER_BAD_JSON */

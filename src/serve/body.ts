@@ -1,51 +1,109 @@
 /** Reads a request's body with a bound on its bytes, before and after decompression. */
 import type { IncomingMessage } from 'node:http';
-import { promisify } from 'node:util';
-import { gunzip } from 'node:zlib';
-import { MusterError, systemCode } from '../errors.ts';
+import { createGunzip } from 'node:zlib';
+import { JsonScan } from '../collect/json-scan.ts';
+import { BODY_LIMITS } from '../collect/parse.ts';
+import { MusterError } from '../errors.ts';
 
-const unzip = promisify(gunzip);
+/** What a body is: one JSON value, one a line, or something else. */
+export type BodyForm = 'json' | 'lines' | 'bytes';
+
 /** What a client still sends after a refusal is thrown away, so that it reads the answer; but only for so long. */
 const DRAIN_MS = 5_000;
 
+export interface BodyOptions {
+  maxBytes: number;
+  form: BodyForm;
+  /** Told of bytes as they come to be held in memory; may throw to refuse more. */
+  hold?: (bytes: number) => void;
+}
+
+/** What is smaller may hold what it likes: it is parsed in some milliseconds. */
+const SCANNED_FROM_BYTES = 64 * 1024;
+
+export interface Body {
+  bytes: Buffer;
+  /** Values of JSON in it, and their keys; 0 of one that is small. */
+  values: number;
+}
+
 /**
- * The body, unpacked.
- * @param hold told of bytes as they come to be held in memory; may throw to refuse more
+ * The body, unpacked. What is not small is held against the bounds of JSON as it comes.
  * @throws MUSTER_BODY_TOO_LARGE, MUSTER_UNSUPPORTED_TYPE, MUSTER_BAD_JSON
  */
-export async function readBody(request: IncomingMessage, maxBytes: number, hold: (bytes: number) => void): Promise<Buffer> {
+export async function readBody(request: IncomingMessage, { maxBytes, form, hold = () => {} }: BodyOptions): Promise<Body> {
   const encoding = request.headers['content-encoding']?.toLowerCase() ?? 'identity';
   if (encoding !== 'identity' && encoding !== 'gzip') {
     throw new MusterError('MUSTER_UNSUPPORTED_TYPE', 'Content-Encoding: expected gzip or none');
   }
   const tooLarge = () => new MusterError('MUSTER_BODY_TOO_LARGE', `the body is larger than ${maxBytes} bytes; send it in parts`);
   if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw tooLarge();
+  /** Holds what comes against the bounds. */
+  const bounded = (look: (chunk: Buffer) => void) => {
+    let size = 0;
+    return (chunk: Buffer) => {
+      size += chunk.length;
+      if (size > maxBytes) throw tooLarge();
+      hold(chunk.length);
+      look(chunk);
+    };
+  };
+  // What a line may hold is bounded by its length.
+  const scan = new JsonScan(form === 'lines' ? { ...BODY_LIMITS, depth: maxBytes } : BODY_LIMITS, form === 'lines');
+  const look = form === 'bytes' ? () => {} : fromSize(SCANNED_FROM_BYTES, (chunk) => scan.push(chunk));
+  const packed =
+    encoding === 'identity'
+      ? undefined
+      : await bytesOf(
+          request,
+          bounded(() => {}),
+        );
+  const bytes = packed ? await unzipped(packed, bounded(look)) : await bytesOf(request, bounded(look));
+  return { bytes, values: bytes.length < SCANNED_FROM_BYTES ? 0 : scan.values };
+}
+
+/** Hands chunks on once there are so many bytes of them. */
+function fromSize(bytes: number, look: (chunk: Buffer) => void): (chunk: Buffer) => void {
+  let waiting: Buffer[] = [];
   let size = 0;
-  const body = await bytesOf(request, (bytes) => {
-    size += bytes;
-    if (size > maxBytes) throw tooLarge();
-    hold(bytes);
+  return (chunk) => {
+    size += chunk.length;
+    waiting.push(chunk);
+    if (size < bytes) return;
+    for (const each of waiting) look(each);
+    waiting = [];
+  };
+}
+
+/** By pieces, so that what is too much is refused before all of it is there. */
+function unzipped(packed: Buffer, onChunk: (chunk: Buffer) => void): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    const gunzip = createGunzip();
+    gunzip
+      .on('data', (chunk: Buffer) => {
+        try {
+          onChunk(chunk);
+          chunks.push(chunk);
+        } catch (error) {
+          gunzip.destroy();
+          reject(error);
+        }
+      })
+      .once('end', () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)))
+      .once('error', (cause) => reject(new MusterError('MUSTER_BAD_JSON', 'the body is not valid gzip', { cause })))
+      .end(packed);
   });
-  if (encoding === 'identity') return body;
-  try {
-    const unpacked = await unzip(body, { maxOutputLength: maxBytes });
-    hold(unpacked.length);
-    return unpacked;
-  } catch (error) {
-    if (error instanceof MusterError) throw error;
-    if (systemCode(error) === 'ERR_BUFFER_TOO_LARGE') throw tooLarge();
-    throw new MusterError('MUSTER_BAD_JSON', 'the body is not valid gzip', { cause: error });
-  }
 }
 
 /** By events: an iterator over the stream costs a small request more than all the rest of reading it. */
-function bytesOf(request: IncomingMessage, onBytes: (count: number) => void): Promise<Buffer> {
+function bytesOf(request: IncomingMessage, onChunk: (chunk: Buffer) => void): Promise<Buffer> {
   if (request.destroyed) return Promise.reject(new Error('the request broke off'));
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     const onData = (chunk: Buffer) => {
       try {
-        onBytes(chunk.length);
+        onChunk(chunk);
         chunks.push(chunk);
       } catch (error) {
         request.off('data', onData).pause();

@@ -2,10 +2,10 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import type { Candidate } from '../collect/batch.ts';
 import { fromBinary, fromStructured, isBinaryMode } from '../collect/cloudevents.ts';
-import { jsonCandidates, ndjsonCandidates } from '../collect/parse.ts';
+import { bounded, jsonCandidates, ndjsonCandidates } from '../collect/parse.ts';
 import { MusterError } from '../errors.ts';
 import type { Admit } from './admission.ts';
-import { drain } from './body.ts';
+import { type BodyForm, drain } from './body.ts';
 import { problemOf, sendJson, sendProblem } from './problem.ts';
 
 export interface IngestDeps {
@@ -21,21 +21,23 @@ export function createIngest(deps: IngestDeps): IngestHandler {
   const take = (request: IncomingMessage) =>
     deps.admit(
       request,
-      () => parserOf(request.headers),
-      (intake, body, parse, { refuses }) => intake.accept(parse(body), 'live', refuses),
+      () => formOf(request.headers),
+      (intake, body, { parse }, { refuses }) => intake.accept(bounded(parse(body)), 'live', refuses),
     );
 
   return async (request, response) => {
     const startMs = performance.now();
     try {
-      const { accepted, duplicates, rejected } = await take(request);
-      if (accepted + duplicates > 0 || rejected.length === 0) sendJson(response, 200, { accepted, duplicates, rejected });
+      const { accepted, duplicates, rejected, rejectedCount } = await take(request);
+      // The first are named; a number stands for all when there are more.
+      const counts = { accepted, duplicates, rejected, ...(rejectedCount > rejected.length && { rejected_total: rejectedCount }) };
+      if (accepted + duplicates > 0 || rejectedCount === 0) sendJson(response, 200, counts);
       else {
         const problem = problemOf(
-          new MusterError('MUSTER_INVALID_EVENTS', `none of the ${rejected.length} events is valid; see rejected`),
+          new MusterError('MUSTER_INVALID_EVENTS', `none of the ${rejectedCount} events is valid; see rejected`),
           deps.onDefect,
         );
-        sendProblem(response, problem, { accepted, duplicates, rejected });
+        sendProblem(response, problem, counts);
       }
     } catch (error) {
       if (!response.headersSent && !response.destroyed) {
@@ -49,13 +51,19 @@ export function createIngest(deps: IngestDeps): IngestHandler {
   };
 }
 
+interface Form {
+  form: BodyForm;
+  parse: (body: Buffer) => Iterable<Candidate>;
+}
+
 /** How the body is read. @throws MUSTER_UNSUPPORTED_TYPE */
-function parserOf(headers: IncomingHttpHeaders): (body: Buffer) => Iterable<Candidate> {
+function formOf(headers: IncomingHttpHeaders): Form {
   const mediaType = mediaTypeOf(headers);
-  if (mediaType === 'application/cloudevents+json' || mediaType === 'application/cloudevents-batch+json') return cloudEventCandidates;
-  if (isBinaryMode(headers)) return (body) => [fromBinary(headers, body)];
-  if (mediaType === 'application/json') return jsonCandidates;
-  if (mediaType === 'application/x-ndjson') return ndjsonCandidates;
+  if (mediaType === 'application/cloudevents+json' || mediaType === 'application/cloudevents-batch+json')
+    return { form: 'json', parse: cloudEventCandidates };
+  if (isBinaryMode(headers)) return { form: 'json', parse: (body) => [fromBinary(headers, body)] };
+  if (mediaType === 'application/json') return { form: 'json', parse: jsonCandidates };
+  if (mediaType === 'application/x-ndjson') return { form: 'lines', parse: ndjsonCandidates };
   throw new MusterError(
     'MUSTER_UNSUPPORTED_TYPE',
     'Content-Type: expected application/json, application/x-ndjson, application/cloudevents+json or application/cloudevents-batch+json',
@@ -66,5 +74,6 @@ function parserOf(headers: IncomingHttpHeaders): (body: Buffer) => Iterable<Cand
 export const mediaTypeOf = (headers: IncomingHttpHeaders): string => headers['content-type']?.split(';')[0]?.trim().toLowerCase() ?? '';
 
 /** Structured mode is one event, a batch is an array; the body tells them apart. */
-const cloudEventCandidates = (body: Buffer): Candidate[] =>
-  jsonCandidates(body).map((candidate) => ('value' in candidate ? fromStructured(candidate.value) : candidate));
+function* cloudEventCandidates(body: Buffer): Generator<Candidate> {
+  for (const candidate of jsonCandidates(body)) yield 'value' in candidate ? fromStructured(candidate.value) : candidate;
+}

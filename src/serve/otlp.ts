@@ -60,8 +60,11 @@ export function createOtlp(signal: Signal, deps: OtlpDeps): IngestHandler {
   const take = (request: IncomingMessage) =>
     deps.admit(
       request,
-      () => encodingOf(request.headers),
-      async (intake, body, encoding, { refuses }) => {
+      () => {
+        const encoding = encodingOf(request.headers);
+        return { encoding, form: encoding === JSON_TYPE ? ('json' as const) : ('bytes' as const) };
+      },
+      async (intake, body, { encoding }, { refuses }) => {
         const { events, spans, unusable } = await sorted(
           recordsOf(signal, decoded(signal, encoding, body)),
           httpBounds(deps.now()),
@@ -69,9 +72,10 @@ export function createOtlp(signal: Signal, deps: OtlpDeps): IngestHandler {
           refuses,
         );
         const candidates = events.map((record) => ({ value: eventOf(record, deps.fingerprint) }));
-        const [{ rejected }] = await Promise.all([intake.accept(candidates, 'live', refuses), intake.keepSpans(spans)]);
-        const wrong = Array.from({ length: unusable }, () => 'a span without valid ids and times, or of a source that the key is not for');
-        return { encoding, rejected: [...rejected.map(({ index, message }) => `event ${index}: ${message}`), ...wrong] };
+        const [{ rejected, rejectedCount }] = await Promise.all([intake.accept(candidates, 'live', refuses), intake.keepSpans(spans)]);
+        const told = rejected.slice(0, TOLD_REJECTIONS).map(({ index, message }) => `event ${index}: ${message}`);
+        if (unusable > 0) told.push('a span without valid ids and times, or of a source that the key is not for');
+        return { encoding, rejected: { count: rejectedCount + unusable, told: told.slice(0, TOLD_REJECTIONS) } };
       },
     );
 
@@ -102,6 +106,7 @@ function decoded(signal: Signal, encoding: Encoding, body: Buffer): unknown {
   try {
     return decodeRequest(signal, body);
   } catch (cause) {
+    if (cause instanceof MusterError) throw cause;
     throw new MusterError('MUSTER_BAD_ARGUMENT', `the body is not a message of OTLP's protobuf for ${signal}`, { cause });
   }
 }
@@ -133,11 +138,16 @@ async function sorted(records: Iterable<OtlpRecord>, bounds: TimeBounds, onFound
   return { events, spans, unusable };
 }
 
+interface Rejected {
+  count: number;
+  /** The first reasons. */
+  told: readonly string[];
+}
+
 /** Full success says nothing; what was rejected is counted, and the first reasons are told. */
-function answer(response: ServerResponse, signal: Signal, encoding: Encoding, rejected: readonly string[]): void {
-  const told = rejected.slice(0, TOLD_REJECTIONS);
-  const errorMessage = [...told, ...(rejected.length > told.length ? [`and ${rejected.length - told.length} others`] : [])].join('; ');
-  const partial = rejected.length === 0 ? undefined : { rejected: rejected.length, errorMessage };
+function answer(response: ServerResponse, signal: Signal, encoding: Encoding, { count, told }: Rejected): void {
+  const errorMessage = [...told, ...(count > told.length ? [`and ${count - told.length} others`] : [])].join('; ');
+  const partial = count === 0 ? undefined : { rejected: count, errorMessage };
   const json = partial ? { partialSuccess: { [REJECTED[signal]]: String(partial.rejected), errorMessage } } : {};
   send(response, 200, encoding, encoding === PROTOBUF_TYPE ? encodeResponse(partial) : JSON.stringify(json));
 }

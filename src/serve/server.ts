@@ -7,7 +7,7 @@ import helmet from 'helmet';
 import { MusterError } from '../errors.ts';
 import { INSTANCE_HEADER } from '../names.ts';
 import type { Gate } from './access/gate.ts';
-import { type AdmissionDeps, createAdmission } from './admission.ts';
+import { type AdmissionDeps, type Bodies, createAdmission, createBodies } from './admission.ts';
 import { type CoreRoutesDeps, coreRoutes } from './core/routes.ts';
 import { createIngest } from './ingest.ts';
 import { LOOPBACK, listenOn, listenOnLoopback } from './listen.ts';
@@ -35,11 +35,11 @@ const PAGES = [
 ];
 
 export interface ServerDeps {
-  intake: Omit<AdmissionDeps, 'enter'> & Omit<OtlpDeps, 'admit'>;
+  intake: Omit<AdmissionDeps, 'enter' | 'bodies'> & Omit<OtlpDeps, 'admit'>;
   gate: Gate;
   /** Hosts by which the server is reached from elsewhere. */
   hosts: readonly string[];
-  api: ApiDeps;
+  api: Omit<ApiDeps, 'bodies'>;
   core: CoreRoutesDeps;
   metrics: Metrics;
   /** Of this process, alone. */
@@ -60,7 +60,7 @@ export interface Listening {
 }
 
 /** Express alone, without the hot path. */
-export function createApp(deps: ServerDeps, assertHost: HostCheck): Express {
+export function createApp(deps: ServerDeps, assertHost: HostCheck, bodies: Bodies): Express {
   const app = express();
   app.disable('x-powered-by');
   app.use((request, response, next) => {
@@ -91,7 +91,7 @@ export function createApp(deps: ServerDeps, assertHost: HostCheck): Express {
     response.type(deps.metrics.registry.contentType).send(await deps.metrics.registry.metrics());
   });
   app.use(signInRoutes(deps.gate, deps.api.ready));
-  app.use('/api', apiRoutes(deps.api));
+  app.use('/api', apiRoutes({ ...deps.api, bodies }));
   app.use('/core/v1', coreRoutes(deps.core));
   app.get('/runbooks/:name', async (request, response, next) => {
     const text = await runbookText(request.params.name);
@@ -149,12 +149,13 @@ export async function listen(
 }
 
 function listener(deps: ServerDeps, assertHost: HostCheck): RequestListener {
-  const app = createApp(deps, assertHost);
+  const bodies = createBodies();
+  const app = createApp(deps, assertHost, bodies);
   const enter = (request: IncomingMessage) => {
     assertHost(request);
     return deps.gate.enter(request, pathOf(request));
   };
-  const shared = { ...deps.intake, admit: createAdmission({ ...deps.intake, enter }) };
+  const shared = { ...deps.intake, admit: createAdmission({ ...deps.intake, bodies, enter }) };
   const hot = new Map([
     ['/v1/events', createIngest(shared)],
     ['/v1/traces', createOtlp('traces', shared)],

@@ -3,10 +3,10 @@ import { readFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { recordsOf } from '../../src/cli/commands/import.ts';
 import { connectorNamed } from '../../src/collect/connectors/connector.ts';
 import { CONNECTORS } from '../../src/collect/connectors/index.ts';
 import { type ImportRecord, importRecords } from '../../src/collect/import.ts';
+import { recordsOf } from '../../src/collect/record-file.ts';
 import { type TestServices, testServices } from '../support/store.ts';
 
 let services: TestServices;
@@ -20,7 +20,7 @@ afterAll(async () => {
 const context = () => ({ fingerprint: (text: string) => services.pseudonyms.of('record', text) });
 
 async function recordsFrom(...chunks: (string | Buffer)[]): Promise<ImportRecord[]> {
-  return Array.fromAsync(recordsOf(Readable.from(chunks.map((chunk) => Buffer.from(chunk)))));
+  return (await Array.fromAsync(recordsOf(Readable.from(chunks.map((chunk) => Buffer.from(chunk)))))).map(({ record }) => record);
 }
 
 async function take(source: string, records: readonly ImportRecord[]) {

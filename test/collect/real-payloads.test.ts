@@ -5,15 +5,15 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
-import { recordsOf } from '../../src/cli/commands/import.ts';
 import { connectorNamed } from '../../src/collect/connectors/connector.ts';
 import { CONNECTORS } from '../../src/collect/connectors/index.ts';
 import { importRecords } from '../../src/collect/import.ts';
+import { recordsOf } from '../../src/collect/record-file.ts';
 import { figuresAt } from '../../src/slo/figures.ts';
 import { have, pathOf } from '../support/counterparts.ts';
 import { testServices } from '../support/store.ts';
 
-const recordsFrom = (bytes: Buffer) => Array.fromAsync(recordsOf(Readable.from([bytes])));
+const recordsFrom = async (bytes: Buffer) => (await Array.fromAsync(recordsOf(Readable.from([bytes])))).map(({ record }) => record);
 
 describe.runIf(have('shared'))('real payloads of the products', () => {
   // Counted by reading the files: which event types concern enrollment, and which of those records carry no time.

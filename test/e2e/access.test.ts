@@ -3,6 +3,7 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createBodies } from '../../src/serve/admission.ts';
 import { createApp, type ServerDeps } from '../../src/serve/server.ts';
 import { type Running, removeData, runMuster, startMuster, temporaryData } from '../support/process.ts';
 import { ROUTES } from '../support/routes.ts';
@@ -20,7 +21,11 @@ interface Layer {
 
 /** What Express has been told, with the paths under which routers are mounted. */
 function registered(): string[] {
-  const app = createApp({ api: { config: { maxBodyBytes: 1 } }, core: {}, gate: {}, metrics: {} } as unknown as ServerDeps, () => {});
+  const app = createApp(
+    { api: { config: { maxBodyBytes: 1 } }, core: {}, gate: {}, metrics: {} } as unknown as ServerDeps,
+    () => {},
+    createBodies(),
+  );
   const routesOf = (layers: readonly Layer[], mount: string): string[] =>
     layers.flatMap((layer) => {
       if (layer.route) {

@@ -160,7 +160,7 @@ describe('refuses with a clear answer', () => {
   test('a million nested arrays', async () => {
     expect(await post('['.repeat(1_000_000) + ']'.repeat(1_000_000))).toMatchObject({
       status: 400,
-      body: { code: 'MUSTER_INVALID_EVENTS' },
+      body: { code: 'MUSTER_BAD_JSON' },
     });
   });
 

@@ -2,24 +2,21 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { userInfo } from 'node:os';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { createGunzip } from 'node:zlib';
 import type { Command } from 'commander';
 import { connectorNamed } from '../../collect/connectors/connector.ts';
 import { CONNECTORS } from '../../collect/connectors/index.ts';
 import { addCounts, type ImportCounts, type ImportRecord, importRecords, noCounts } from '../../collect/import.ts';
-import { parseLine } from '../../collect/parse.ts';
+import { type FileRecord, recordsOf } from '../../collect/record-file.ts';
 import { retryRejected } from '../../collect/retry.ts';
 import type { Config } from '../../config.ts';
 import { MusterError, systemCode } from '../../errors.ts';
 import { type Context, configOf, post, print, printJson, progress, throughEither, timeOption } from '../context.ts';
 
 const RECORDS_PER_BATCH = 2_000;
+/** A running process takes bodies of 16 MiB. */
+const BYTES_PER_BATCH = 4 * 1024 * 1024;
 /** Without a running process the import loads what it has written whenever so much of it waits. */
 const MAX_WAITING_BYTES = 64 * 1024 * 1024;
-/** A JSON array or object is read whole; NDJSON of any size is streamed. */
-const MAX_JSON_BYTES = 512 * 1024 * 1024;
 
 export function importCommand(program: Command, context: Context): void {
   program
@@ -151,126 +148,23 @@ async function totalBytes(files: readonly string[]): Promise<number> {
 }
 
 /** Records in batches. When reading fails, what was read before is still handed on. */
-async function* batches(records: AsyncIterable<ImportRecord>): AsyncGenerator<ImportRecord[]> {
+async function* batches(records: AsyncIterable<FileRecord>): AsyncGenerator<ImportRecord[]> {
   let batch: ImportRecord[] = [];
+  let size = 0;
   try {
-    for await (const record of records) {
+    for await (const { record, bytes } of records) {
       batch.push(record);
-      if (batch.length < RECORDS_PER_BATCH) continue;
+      size += bytes;
+      if (batch.length < RECORDS_PER_BATCH && size < BYTES_PER_BATCH) continue;
       yield batch;
       batch = [];
+      size = 0;
     }
   } catch (error) {
     if (batch.length > 0) yield batch;
     throw error;
   }
   if (batch.length > 0) yield batch;
-}
-
-/** The records of a file, whichever of the forms it has. */
-export async function* recordsOf(input: AsyncIterable<Buffer>): AsyncGenerator<ImportRecord> {
-  let number = 0;
-  let document: { line: number; text: Buffer }[] | undefined;
-  let size = 0;
-  let isFirst = true;
-  for await (const bytes of linesOf(await unpacked(input))) {
-    number += 1;
-    const line = number === 1 ? withoutByteOrderMark(bytes) : bytes;
-    if (line.toString('latin1').trim() === '') continue;
-    if (isFirst && opensDocument(line)) document = [];
-    isFirst = false;
-    if (!document) {
-      yield { line: number, ...parseLine(line) };
-      continue;
-    }
-    size += line.length + 1;
-    if (size > MAX_JSON_BYTES)
-      throw new MusterError('MUSTER_BAD_JSON', 'a JSON document of this size is not read whole; convert it to one record a line');
-    document.push({ line: number, text: line });
-  }
-  if (document) yield* documentRecords(document);
-}
-
-const withoutByteOrderMark = (line: Buffer): Buffer => (line[0] === 0xef && line[1] === 0xbb && line[2] === 0xbf ? line.subarray(3) : line);
-
-/** Whether the first line begins a document over many lines: an array, or an object that does not end on it or holds a list of records. */
-function opensDocument(line: Buffer): boolean {
-  const text = line.toString('utf8').trimStart();
-  if (text.startsWith('[')) return true;
-  if (!text.startsWith('{')) return false;
-  try {
-    const value: unknown = JSON.parse(text);
-    return isObject(value) && listOf(value) !== undefined;
-  } catch {
-    return true;
-  }
-}
-
-/** Elements of the lists under which products ship records: `Records`, `records`, `items`, `data.events`, `response` or a list in it. */
-function listOf(value: Record<string, unknown>): unknown[] | undefined {
-  const data = isObject(value.data) ? value.data.events : undefined;
-  const response = isObject(value.response) ? Object.values(value.response).find(Array.isArray) : value.response;
-  return [value.Records, value.records, value.items, data, response].find((list): list is unknown[] => Array.isArray(list));
-}
-
-const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
-
-/** The records of a document; when the lines are none together, each is taken for a record of its own. */
-function* documentRecords(lines: readonly { line: number; text: Buffer }[]): Generator<ImportRecord> {
-  let value: unknown;
-  try {
-    value = JSON.parse(lines.map(({ text }) => text.toString('utf8')).join('\n'));
-  } catch (error) {
-    if (lines[0]?.text.toString('utf8').trimStart().startsWith('[')) {
-      throw new MusterError('MUSTER_BAD_JSON', 'the file begins as a JSON array, but is not a valid one', { cause: error });
-    }
-    for (const { line, text } of lines) yield { line, ...parseLine(text) };
-    return;
-  }
-  const list = Array.isArray(value) ? value : ((isObject(value) ? listOf(value) : undefined) ?? [value]);
-  for (const [index, element] of list.entries()) yield { line: index + 1, value: element };
-}
-
-/** Bytes of a stream, without the gzip if it has one. */
-async function unpacked(input: AsyncIterable<Buffer>): Promise<AsyncIterable<Buffer>> {
-  const iterator = input[Symbol.asyncIterator]();
-  const first = await iterator.next();
-  async function* all(): AsyncGenerator<Buffer> {
-    if (first.done) return;
-    yield first.value;
-    for (let next = await iterator.next(); !next.done; next = await iterator.next()) yield next.value;
-  }
-  const isGzip = !first.done && first.value[0] === 0x1f && first.value[1] === 0x8b;
-  return isGzip ? gunzipped(all()) : all();
-}
-
-async function* gunzipped(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  const gunzip = createGunzip();
-  // A failure reaches the loop below as well; here it must only not be left unhandled.
-  const piping = pipeline(Readable.from(chunks), gunzip).catch(() => {});
-  try {
-    yield* gunzip as AsyncIterable<Buffer>;
-  } catch (error) {
-    throw new MusterError('MUSTER_BAD_JSON', 'the gzip data is damaged or cut off; records before the damage were taken in', {
-      cause: error,
-    });
-  }
-  await piping;
-}
-
-async function* linesOf(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  let rest: Buffer[] = [];
-  for await (const chunk of chunks) {
-    let from = 0;
-    for (let end = chunk.indexOf(10); end !== -1; end = chunk.indexOf(10, from)) {
-      const tail = chunk.subarray(from, end);
-      yield rest.length > 0 ? Buffer.concat([...rest, tail]) : tail;
-      rest = [];
-      from = end + 1;
-    }
-    if (from < chunk.length) rest.push(chunk.subarray(from));
-  }
-  if (rest.length > 0) yield Buffer.concat(rest);
 }
 
 const SHOWN_ERRORS = 10;

@@ -3,6 +3,7 @@
  * collector services; google.rpc.Status). Fields that are not here are skipped by the decoder, as OTLP asks for.
  */
 import protobuf from 'protobufjs';
+import { MusterError } from '../../errors.ts';
 
 const field = (id: number, type: string) => ({ id, type });
 const repeated = (id: number, type: string) => ({ id, type, rule: 'repeated' });
@@ -62,11 +63,37 @@ const REQUESTS = { traces: root.lookupType('TraceRequest'), logs: root.lookupTyp
 const RESPONSE = root.lookupType('ExportResponse');
 const STATUS = root.lookupType('RpcStatus');
 
+/** Fields of a request: an attribute is two bytes at least, and some hundred once it is an object. */
+const MAX_FIELDS = 1_000_000;
+/** Field numbers that lead from a request to its records: resource, scope, record. */
+const TO_RECORDS = [1, 2, 2];
+const LENGTH_DELIMITED = 2;
+
+/** @throws MUSTER_BODY_TOO_LARGE, Error when the bytes are no message of protobuf */
+function assertBounded(bytes: Buffer): void {
+  let fields = 0;
+  const walk = (reader: protobuf.Reader, end: number, [next, ...rest]: readonly number[]) => {
+    while (reader.pos < end) {
+      fields += 1;
+      if (fields > MAX_FIELDS)
+        throw new MusterError('MUSTER_BODY_TOO_LARGE', `more than ${MAX_FIELDS} fields in one request; send them in parts`);
+      const tag = reader.uint32();
+      if (tag >>> 3 === next && (tag & 7) === LENGTH_DELIMITED) {
+        const length = reader.uint32();
+        walk(reader, reader.pos + length, rest);
+      } else reader.skipType(tag & 7);
+    }
+  };
+  const reader = protobuf.Reader.create(bytes);
+  walk(reader, bytes.length, TO_RECORDS);
+}
+
 /**
  * A request as the plain object that its JSON form would be; ids stay bytes, 64-bit numbers become decimal text.
- * @throws Error when the bytes are not such a message
+ * @throws MUSTER_BODY_TOO_LARGE, Error when the bytes are not such a message
  */
 export function decodeRequest(signal: Signal, bytes: Buffer): unknown {
+  assertBounded(bytes);
   const type = REQUESTS[signal];
   return type.toObject(type.decode(bytes), { longs: String });
 }

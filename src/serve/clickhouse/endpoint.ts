@@ -66,7 +66,7 @@ async function answer(deps: ClickHouseDeps, request: IncomingMessage, response: 
       516,
       'the password is not the key of this endpoint, which is in clickhouse.key in the data directory',
     );
-  const asked = askedFor(request, searchParams, (await readBody(request, MAX_BODY_BYTES, () => {})).toString());
+  const asked = askedFor(request, searchParams, (await readBody(request, { maxBytes: MAX_BODY_BYTES, form: 'bytes' })).bytes.toString());
   const guard = deps.guard();
   if (!guard) throw refusal('SERVER_OVERLOADED', 745, 'the store is still starting; send this query again');
   const leaving = new AbortController();

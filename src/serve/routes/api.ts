@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { connectorNamed } from '../../collect/connectors/connector.ts';
 import { CONNECTORS } from '../../collect/connectors/index.ts';
 import { type ImportRecord, importRecords } from '../../collect/import.ts';
+import { jsonValue } from '../../collect/parse.ts';
 import { retryRejected } from '../../collect/retry.ts';
 import type { Config } from '../../config.ts';
 import { MusterError } from '../../errors.ts';
@@ -16,6 +17,7 @@ import { attemptDetail } from '../../slo/attempt-detail.ts';
 import type { TestedRoute } from '../../slo/notifications.ts';
 import { sloReport } from '../../slo/report.ts';
 import { actorOf, callerOf } from '../access/gate.ts';
+import type { Bodies } from '../admission.ts';
 import { contentType } from '../clickhouse/formats.ts';
 import { shownDashboard } from '../dashboards.ts';
 import { examine } from '../doctor.ts';
@@ -30,7 +32,6 @@ import { peopleRoutes } from './people.ts';
 import { sloRoutes } from './slo.ts';
 import { type VaultControl, vaultRoutes } from './vault.ts';
 
-const MAX_IMPORT_BODY = '600mb';
 /** A panel's query ends after this. */
 const PANEL_SECONDS = 10;
 /** Buckets across a panel. */
@@ -38,6 +39,7 @@ const PANEL_BUCKETS = 96;
 
 export interface ApiDeps {
   config: Config;
+  bodies: Bodies;
   ready: () => Ready | undefined;
   /** Whether the log and the loader can take more. */
   hasRoom: () => boolean;
@@ -179,25 +181,22 @@ export function apiRoutes(deps: ApiDeps): Router {
   });
   router.get('/events/stream', (request, response) => deps.stream.handle(request, response));
 
-  // A command of this machine sends the records of whole files; who comes with a key is held to what other requests may hold.
-  const importJson = [express.json({ limit: MAX_IMPORT_BODY }), express.json({ limit: deps.config.maxBodyBytes })] as const;
-  router.post('/import/:source', (request, response, next) =>
-    importJson[callerOf(response).name === undefined ? 0 : 1](request, response, next),
-  );
   router.post('/import/:source', async (request, response) => {
     const { intake, pseudonyms } = ready();
     if (!deps.hasRoom())
       throw new MusterError('MUSTER_OVERLOADED', 'events come in faster than they can be loaded; send this request again');
     const connector = connectorNamed(CONNECTORS, request.params.source);
-    const body = importBody.safeParse(request.body);
-    if (!body.success) throw new MusterError('MUSTER_BAD_ARGUMENT', 'expected {"records":[{"line","value"}]}, at most 10,000 records');
-    response.json(
-      await importRecords({ intake }, connector, body.data.records as ImportRecord[], {
+    if (!request.is('application/json')) throw new MusterError('MUSTER_UNSUPPORTED_TYPE', 'Content-Type: expected application/json');
+    const counts = await deps.bodies.read(request, { maxBytes: deps.config.maxBodyBytes, form: 'json' }, async (bytes) => {
+      const body = importBody.safeParse(jsonValue(bytes));
+      if (!body.success) throw new MusterError('MUSTER_BAD_ARGUMENT', 'expected {"records":[{"line","value"}]}, at most 10,000 records');
+      return importRecords({ intake }, connector, body.data.records as ImportRecord[], {
         fingerprint: (text) => pseudonyms.of('record', text),
         ...(body.data.defaultTime !== undefined && { defaultTime: body.data.defaultTime }),
         refuses: callerOf(response).refuses,
-      }),
-    );
+      });
+    });
+    response.json(counts);
   });
 
   router.get('/doctor', async (request, response) => {
