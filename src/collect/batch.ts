@@ -4,6 +4,7 @@ import { checkEvent, httpBounds, importBounds, type TimeBounds } from '../events
 import { kindsInId } from '../privacy/ids.ts';
 import type { DeadLetter } from '../store/dead-letter-row.ts';
 import type { Folding, PendingRoll } from '../store/pending-roll.ts';
+import { type Binding, refusalOf, sentWithOf } from './binding.ts';
 import { AGENT_REF, deadLetter } from './dead-letters.ts';
 import { LineBuffer } from './line-buffer.ts';
 import { mask } from './mask.ts';
@@ -25,9 +26,6 @@ export type Candidate = { value: unknown } | { unreadable: string; value?: unkno
  * import of copies of refused records, in which everything personal is replaced already.
  */
 export type Mode = 'live' | 'import' | 'retry';
-
-/** Why the sender may not send this event, or undefined. */
-export type Refuses = (event: Event) => string | undefined;
 
 export interface Identity {
   source: string;
@@ -73,14 +71,14 @@ export class Batch {
   count = 0;
   private readonly deps: BatchDeps;
   private readonly mode: Mode;
-  private readonly refuses: Refuses | undefined;
+  private readonly binding: Binding | undefined;
   private readonly receivedAtMs: number;
   private readonly bounds: TimeBounds;
 
-  constructor(deps: BatchDeps, mode: Mode, refuses: Refuses | undefined) {
+  constructor(deps: BatchDeps, mode: Mode, binding: Binding | undefined) {
     this.deps = deps;
     this.mode = mode;
-    this.refuses = refuses;
+    this.binding = binding;
     this.folded = deps.folding.begin();
     this.receivedAtMs = deps.now();
     this.bounds = mode === 'live' ? httpBounds(this.receivedAtMs) : importBounds(this.receivedAtMs);
@@ -93,20 +91,28 @@ export class Batch {
     if ('unreadable' in candidate) this.reject(index, candidate.value, candidate.unreadable);
     else if (this.mode !== 'retry') this.check(index, candidate.value, this.deps.pseudonyms);
     else {
-      const { value, agentRef } = withoutAgentRef(candidate.value);
-      this.check(index, value, asGiven(agentRef));
+      const { event, sentWith } = sentWithOf(candidate.value as Record<string, unknown>);
+      const { value, agentRef } = withoutAgentRef(event);
+      const bounds = sentWith && sentWith.receivedAtMs !== null ? httpBounds(sentWith.receivedAtMs) : this.bounds;
+      this.check(index, value, asGiven(agentRef), sentWith, bounds);
     }
   }
 
-  private check(index: number, value: unknown, references: Pick<Pseudonyms, 'of'>): void {
+  private check(
+    index: number,
+    value: unknown,
+    references: Pick<Pseudonyms, 'of'>,
+    binding: Binding | undefined = this.binding,
+    bounds: TimeBounds = this.bounds,
+  ): void {
     const { pseudonyms } = this.deps;
-    const checked = checkEvent(value, this.bounds);
+    const checked = checkEvent(value, bounds);
     if (!checked.ok) {
       this.reject(index, value, checked.message);
       return;
     }
     const { event, timeMs } = checked;
-    const refusal = this.refuses?.(event);
+    const refusal = binding && refusalOf(binding, event);
     // No letter: it would come in by being driven again.
     if (refusal !== undefined) this.name({ index, id: event.id, message: refusal });
     else if (event.user !== undefined && pseudonyms.isForgotten(event.user, timeMs)) this.forgotten.push(index);
@@ -140,7 +146,8 @@ export class Batch {
   private reject(index: number, value: unknown, message: string): void {
     this.name({ index, id: idOf(value), message });
     if (this.mode === 'retry' || !this.deps.letterAllowed(this.receivedAtMs)) return;
-    const { letter, finds } = deadLetter(value, message, this.deps.pseudonyms, this.fresh);
+    const sentWith = this.binding && { ...this.binding, receivedAtMs: this.mode === 'live' ? this.receivedAtMs : null };
+    const { letter, finds } = deadLetter(value, { reason: message, sentWith }, this.deps.pseudonyms, this.fresh);
     this.letters.push(letter);
     if (finds.length > 0) this.deps.onFound?.(letter.source, finds);
   }

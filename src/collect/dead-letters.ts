@@ -2,6 +2,7 @@
 import { eventSchema } from '../events/catalogue.ts';
 import { LEFT_OUT, redact } from '../privacy/redact.ts';
 import type { DeadLetter } from '../store/dead-letter-row.ts';
+import { SENT_WITH, type SentWith } from './binding.ts';
 import { canonical } from './connectors/connector.ts';
 import { familyOf, networkOf } from './mask.ts';
 import type { Fresh, PseudonymKind, Pseudonyms } from './pseudonyms.ts';
@@ -26,16 +27,29 @@ const UNKNOWN_SOURCE = 'unknown';
 /** A field beside those of the catalogue: the fingerprint of the user agent, of which the copy has the family only. */
 export const AGENT_REF = 'user_agent_ref';
 
+/** Why a value was refused, and what its sender was bound to. */
+export interface Refused {
+  reason: string;
+  sentWith: SentWith | undefined;
+}
+
 /** The letter of a refused value, and what was found in it; of what could not be read there is no value, and no copy. */
-export function deadLetter(value: unknown, reason: string, pseudonyms: Pseudonyms, fresh: Fresh): { letter: DeadLetter; finds: Find[] } {
+export function deadLetter(
+  value: unknown,
+  { reason, sentWith }: Refused,
+  pseudonyms: Pseudonyms,
+  fresh: Fresh,
+): { letter: DeadLetter; finds: Find[] } {
   const fields = typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined;
   const finds: Find[] = [];
   const refs: string[] = [];
   const copy = fields && copyOf(fields, pseudonyms, fresh, refs, finds);
-  const record = copy === undefined ? '' : JSON.stringify(copy).toWellFormed();
+  const record = copy === undefined ? '' : JSON.stringify({ ...copy, ...(sentWith && { [SENT_WITH]: sentWith }) }).toWellFormed();
   const source = fields && eventSchema.shape.source.safeParse(fields.source);
   const letter = {
-    id: pseudonyms.fingerprint(`dead letter\0${reason}\0${value === undefined ? '' : fingerprinted(value)}`),
+    id: pseudonyms.fingerprint(
+      `dead letter\0${reason}\0${value === undefined ? '' : fingerprinted(value)}${sentWith ? `\0${JSON.stringify(sentWith)}` : ''}`,
+    ),
     source: source?.success ? source.data : UNKNOWN_SOURCE,
     reason: redact(reason).text,
     record: record.length > MAX_RECORD ? '' : record,

@@ -1,6 +1,7 @@
 /** Import: records of a product, through its connector, into the same intake as everything else, counted record by record. */
 
-import { type Candidate, MAX_NAMED, type Refuses } from './batch.ts';
+import { type Candidate, MAX_NAMED } from './batch.ts';
+import type { Binding } from './binding.ts';
 import type { Connector, ConnectorContext, Mapped } from './connectors/connector.ts';
 import type { Intake } from './intake.ts';
 
@@ -38,7 +39,7 @@ export async function importRecords(
   deps: { intake: Intake },
   connector: Connector,
   records: readonly ImportRecord[],
-  context: ConnectorContext & { refuses?: Refuses | undefined },
+  context: ConnectorContext & { binding?: Binding | undefined },
 ): Promise<ImportCounts> {
   const counts = noCounts();
   const candidates: Candidate[] = [];
@@ -68,7 +69,7 @@ export async function importRecords(
   }
   if (candidates.length === 0) return counts;
 
-  const result = await deps.intake.accept(candidates, 'import', context.refuses);
+  const result = await deps.intake.accept(candidates, 'import', context.binding);
   const rejections = new Map(result.rejected.map((rejection) => [rejection.index, rejection]));
   for (const { record, from, to } of spans) {
     const sightings = result.sightings.slice(from, to);

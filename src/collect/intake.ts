@@ -6,7 +6,8 @@ import { oneAtATime } from '../store/one-at-a-time.ts';
 import type { Folding, PendingRoll } from '../store/pending-roll.ts';
 import { type ReferenceRow, referenceLine } from '../store/reference-table.ts';
 import { type SpanRow, spanLine } from '../store/span-row.ts';
-import { Batch, type Candidate, type Identity, type Mode, type Prepared, type Refuses, type Rejection } from './batch.ts';
+import { Batch, type Candidate, type Identity, type Mode, type Prepared, type Rejection } from './batch.ts';
+import type { Binding } from './binding.ts';
 import type { KnownIdentities, Sighting } from './known-identities.ts';
 import { LineBuffer } from './line-buffer.ts';
 import type { LogWriter } from './log-writer.ts';
@@ -54,7 +55,7 @@ export interface Intake {
    * Resolves once the accepted events are durable.
    * @throws MUSTER_LOG_FAILED when nothing could be made durable
    */
-  accept(candidates: Iterable<Candidate>, mode: Mode, refuses?: Refuses): Promise<IntakeResult>;
+  accept(candidates: Iterable<Candidate>, mode: Mode, binding?: Binding): Promise<IntakeResult>;
   /**
    * Resolves once the spans are durable.
    * @throws MUSTER_LOG_FAILED
@@ -93,8 +94,8 @@ export function createIntake(deps: IntakeDeps): Intake {
   const oneLargeRequest = oneAtATime();
   /** A slice may be of several requests. */
   let takenInSlice = 0;
-  const prepare = async (candidates: Iterable<Candidate>, mode: Mode, refuses: Refuses | undefined): Promise<Batch> => {
-    const batch = new Batch({ ...deps, letterAllowed }, mode, refuses);
+  const prepare = async (candidates: Iterable<Candidate>, mode: Mode, binding: Binding | undefined): Promise<Batch> => {
+    const batch = new Batch({ ...deps, letterAllowed }, mode, binding);
     const rest = candidates[Symbol.iterator]();
     const takeSome = (count: number): boolean => {
       for (let i = 0; i < count; i++) {
@@ -160,11 +161,11 @@ export function createIntake(deps: IntakeDeps): Intake {
     return work;
   };
 
-  const accept: Intake['accept'] = async (candidates, mode, refuses) => {
+  const accept: Intake['accept'] = async (candidates, mode, binding) => {
     const { prepared, identities, fresh, forgotten, letters, lines, folded, rejected, rejectedCount, count } = await prepare(
       candidates,
       mode,
-      refuses,
+      binding,
     );
     if (mode !== 'live' && prepared.length > 0) await recall(prepared, identities);
     const sightings = new Array<Sighting | 'rejected'>(count).fill('rejected');

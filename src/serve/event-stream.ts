@@ -9,6 +9,8 @@ const KEPT_EVENTS = 40;
 /** A browser that reads this far behind is let go; it connects again. */
 const MAX_WAITING_BYTES = 1024 * 1024;
 const HEARTBEAT_MS = 15_000;
+/** So soon a stream ends whose key has ended. */
+const LOOK_EVERY_MS = 500;
 /** How far back a page that has just opened looks. */
 const STORED_MS = 86_400_000;
 
@@ -52,24 +54,33 @@ export interface EventStream {
   tell(name: string, data: unknown): void;
   /** The newest events, newest first. */
   recent(): ShownEvent[];
-  handle(request: Request, response: Response): void;
+  /** @param isStillIn whether what let the browser in still does; looked at while the stream lasts */
+  handle(request: Request, response: Response, isStillIn: () => boolean): void;
   close(): void;
 }
 
 export function createEventStream(): EventStream {
-  const listeners = new Set<Response>();
+  const listeners = new Map<Response, () => boolean>();
   let newest: ShownEvent[] = [];
   const write = (name: string, data: unknown) => {
     const text = `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`;
-    for (const listener of listeners) {
+    for (const listener of listeners.keys()) {
       listener.write(text);
       if (listener.writableLength > MAX_WAITING_BYTES) listener.destroy();
     }
   };
   const heartbeat = setInterval(() => {
-    for (const listener of listeners) listener.write(': still here\n\n');
+    for (const listener of listeners.keys()) listener.write(': still here\n\n');
   }, HEARTBEAT_MS);
   heartbeat.unref();
+  const watch = setInterval(() => {
+    for (const [listener, isStillIn] of listeners) {
+      if (isStillIn()) continue;
+      listeners.delete(listener);
+      listener.end();
+    }
+  }, LOOK_EVERY_MS);
+  watch.unref();
   return {
     seed(events) {
       newest = [...newest, ...events].slice(0, KEPT_EVENTS);
@@ -82,19 +93,20 @@ export function createEventStream(): EventStream {
     },
     tell: write,
     recent: () => newest,
-    handle(request, response) {
+    handle(request, response, isStillIn) {
       if (listeners.size >= MAX_LISTENERS) {
         response.status(503).set('retry-after', '5').end();
         return;
       }
       response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', connection: 'keep-alive' });
       response.write('retry: 2000\n\n');
-      listeners.add(response);
+      listeners.set(response, isStillIn);
       request.once('close', () => listeners.delete(response));
     },
     close() {
       clearInterval(heartbeat);
-      for (const listener of listeners) listener.end();
+      clearInterval(watch);
+      for (const listener of listeners.keys()) listener.end();
       listeners.clear();
     },
   };

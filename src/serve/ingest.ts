@@ -22,7 +22,7 @@ export function createIngest(deps: IngestDeps): IngestHandler {
     deps.admit(
       request,
       () => formOf(request.headers),
-      (intake, body, { parse }, { refuses }) => intake.accept(bounded(parse(body)), 'live', refuses),
+      (intake, body, { parse }, { binding }) => intake.accept(bounded(parse(body)), 'live', binding),
     );
 
   return async (request, response) => {

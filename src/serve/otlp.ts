@@ -4,6 +4,7 @@
  */
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import { setImmediate as yieldToLoop } from 'node:timers/promises';
+import { refusalOf } from '../collect/binding.ts';
 import { eventOf, isEvent } from '../collect/otlp/event.ts';
 import { type OtlpRecord, recordsOf } from '../collect/otlp/records.ts';
 import { decodeRequest, encodeResponse, encodeStatus, type Signal } from '../collect/otlp/schema.ts';
@@ -64,15 +65,15 @@ export function createOtlp(signal: Signal, deps: OtlpDeps): IngestHandler {
         const encoding = encodingOf(request.headers);
         return { encoding, form: encoding === JSON_TYPE ? ('json' as const) : ('bytes' as const) };
       },
-      async (intake, body, { encoding }, { refuses }) => {
+      async (intake, body, { encoding }, { binding }) => {
         const { events, spans, unusable } = await sorted(
           recordsOf(signal, decoded(signal, encoding, body)),
           httpBounds(deps.now()),
           deps.onFound,
-          refuses,
+          binding,
         );
         const candidates = events.map((record) => ({ value: eventOf(record, deps.fingerprint) }));
-        const [{ rejected, rejectedCount }] = await Promise.all([intake.accept(candidates, 'live', refuses), intake.keepSpans(spans)]);
+        const [{ rejected, rejectedCount }] = await Promise.all([intake.accept(candidates, 'live', binding), intake.keepSpans(spans)]);
         const told = rejected.slice(0, TOLD_REJECTIONS).map(({ index, message }) => `event ${index}: ${message}`);
         if (unusable > 0) told.push('a span without valid ids and times, or of a source that the key is not for');
         return { encoding, rejected: { count: rejectedCount + unusable, told: told.slice(0, TOLD_REJECTIONS) } };
@@ -115,7 +116,7 @@ function decoded(signal: Signal, encoding: Encoding, body: Buffer): unknown {
 const RECORDS_PER_SLICE = 250;
 
 /** What becomes of the records of a request; a span that is an event may be without times of a span. */
-async function sorted(records: Iterable<OtlpRecord>, bounds: TimeBounds, onFound: OtlpDeps['onFound'], refuses: Caller['refuses']) {
+async function sorted(records: Iterable<OtlpRecord>, bounds: TimeBounds, onFound: OtlpDeps['onFound'], binding: Caller['binding']) {
   const events: OtlpRecord[] = [];
   const spans: SpanRow[] = [];
   let unusable = 0;
@@ -127,7 +128,7 @@ async function sorted(records: Iterable<OtlpRecord>, bounds: TimeBounds, onFound
     if (isSpan(record, bounds)) {
       const finds: Find[] = [];
       const span = spanOf(record, finds);
-      if (refuses?.({ source: span.service }) !== undefined) {
+      if (binding && refusalOf(binding, { source: span.service }) !== undefined) {
         if (!isEvent(record)) unusable += 1;
         continue;
       }

@@ -186,6 +186,27 @@ describe('with keys', () => {
     const records = events.map((value, i) => ({ line: i + 1, value: { ...value, id: `import-${i}` } }));
     expect(await (await call('POST', '/api/import/muster', key, { records })).json()).toMatchObject({ accepted: 1, rejected: 3 });
     expect(await (await call('POST', '/api/rejected/retry', keys.admin)).json()).toMatchObject({ accepted: 0 });
+    // Nor by sending what is refused for another reason, and waiting for somebody to drive it again.
+    const smuggled = [
+      { id: 's-1', type: 'enrollment.started', source: 'elsewhere', attempt_id: 'x' },
+      { id: 's-2', type: 'deploy.started', source: 'app' },
+      { id: 's-3', type: 'enrollment.started', source: 'app', attempt_id: 'x', traffic: 'bot' },
+      { id: 's-4', type: 'enrollment.started', source: 'app', attempt_id: 'x', time: '2019-03-01T09:00:00Z' },
+      {
+        id: 's-5',
+        type: 'enrollment.started',
+        source: 'elsewhere',
+        attempt_id: 'x',
+        sent_with: { sources: [], types: [], anyTraffic: true, receivedAtMs: null },
+      },
+    ];
+    expect(await (await call('POST', '/v1/events', key, smuggled)).json()).toMatchObject({ accepted: 0 });
+    expect(await (await call('POST', '/api/rejected/retry', keys.admin, { defaultTime: new Date().toISOString() })).json()).toMatchObject({
+      accepted: 0,
+    });
+    expect(
+      await (await call('POST', '/api/query', keys.read, { sql: "SELECT count() AS n FROM events_v WHERE id LIKE 's-%'" })).text(),
+    ).toBe('{"n":0}\n');
   });
 
   test('a key has its time, its rate, and its end', async () => {
@@ -210,6 +231,36 @@ describe('with keys', () => {
     expect(await statusOf('GET', '/api/session', made.key)).toBe(401);
     const unknown = await runMuster(['keys', 'revoke', 'nothing', '--data', muster.dataDir]);
     expect(unknown).toMatchObject({ status: 2, stderr: expect.stringContaining('muster keys list') });
+  });
+
+  test('a stream ends within a second of its key, and of its session', async () => {
+    const key = await create('--scope', 'read');
+    await looked();
+    const cookie = (await call('POST', '/login', undefined, { key })).headers.getSetCookie()[0]?.split(';')[0] as string;
+    const open = async (headers: Record<string, string>) => {
+      const response = await fetch(`${muster.url}/api/events/stream`, { headers });
+      expect(response.status).toBe(200);
+      let endedAtMs: number | undefined;
+      void response.text().then(() => (endedAtMs = performance.now()));
+      return () => endedAtMs;
+    };
+    const [bySession, byOther] = [await open({ cookie }), await open({ authorization: `Bearer ${keys.read}` })];
+    expect(await statusOf('POST', '/logout', undefined, {}, { cookie })).toBe(204);
+    await expect.poll(bySession, { timeout: 1_000 }).toBeDefined();
+    const byKey = await open({ authorization: `Bearer ${key}` });
+    await runMuster(['keys', 'revoke', idOf(key), '--data', muster.dataDir]);
+    await expect.poll(byKey, { timeout: 1_000 }).toBeDefined();
+    expect(byOther()).toBeUndefined();
+  });
+
+  test('log-ins are limited, with a key and without one', async () => {
+    const key = await create('--scope', 'read');
+    await looked();
+    for (const sent of ['wrong', key]) {
+      const statuses = await Promise.all(Array.from({ length: 30 }, () => statusOf('POST', '/login', undefined, { key: sent })));
+      expect(statuses.filter((status) => status === 429).length).toBeGreaterThanOrEqual(15);
+      expect(statuses.filter((status) => status !== 429).length).toBeGreaterThanOrEqual(10);
+    }
   });
 
   test('nobody gives what they may not do, and changes at the same time are all kept', async () => {
@@ -240,7 +291,7 @@ describe('with keys', () => {
   test('a browser signs in with a key: a cookie that no script reads, ended by signing out and with the key', async () => {
     const key = await create('--scope', 'read');
     await looked();
-    expect(await statusOf('POST', '/login', undefined, { key: 'wrong' })).toBe(401);
+    expect([401, 429]).toContain(await statusOf('POST', '/login', undefined, { key: 'wrong' }));
     const signedIn = await call('POST', '/login', undefined, { key });
     expect(signedIn.status).toBe(204);
     const [cookie = ''] = signedIn.headers.getSetCookie();

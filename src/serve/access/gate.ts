@@ -3,14 +3,17 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Response } from 'express';
 import { LRUCache } from 'lru-cache';
+import type { Binding } from '../../collect/binding.ts';
 import { MusterError } from '../../errors.ts';
-import type { Event } from '../../events/catalogue.ts';
-import { type ApiKey, type KeyRegistry, refusalOf, type Scope } from './keys.ts';
+import type { ApiKey, KeyRegistry, Scope } from './keys.ts';
 import { accessOf } from './routes.ts';
 
 const SESSION_MS = 12 * 3_600_000;
 const MAX_SESSIONS = 1_000;
-const LOGINS_PER_SECOND = 5;
+/** Of one key: beyond them the oldest ends, so that one key does not push out the sessions of others. */
+const SESSIONS_PER_KEY = 20;
+/** Log-ins with a key, and tries without one from an address: ten at once, then one in five seconds. */
+const LOGINS = { perSecond: 0.2, atOnce: 10 };
 const SESSION_COOKIE = 'muster_session';
 
 export interface Caller {
@@ -19,8 +22,10 @@ export interface Caller {
   may: (scope: Scope) => boolean;
   /** What looks like an enrollment token: whether it is one, the core finds out. */
   token: string | undefined;
-  /** Why this event may not be sent by the caller, or undefined; for spans, by the service alone. */
-  refuses: ((event: Pick<Event, 'source'> & Partial<Event>) => string | undefined) | undefined;
+  /** What the caller may send; undefined for anything. */
+  binding: Binding | undefined;
+  /** Whether what let the caller in still does. */
+  isStillIn: () => boolean;
 }
 
 export interface Gate {
@@ -29,8 +34,8 @@ export interface Gate {
    * @throws MUSTER_UNAUTHORIZED, MUSTER_FORBIDDEN, MUSTER_RATE_LIMITED
    */
   enter(request: IncomingMessage, path: string): Caller;
-  /** A session for whoever has this key. @throws MUSTER_UNAUTHORIZED */
-  login(key: string): { name: string; cookie: string };
+  /** A session for whoever has this key. @throws MUSTER_UNAUTHORIZED, MUSTER_RATE_LIMITED */
+  login(key: string, address: string): { name: string; cookie: string };
   logout(request: IncomingMessage): { cookie: string };
 }
 
@@ -40,7 +45,7 @@ export const callerOf = (response: Response): Caller => (response.locals as { ca
 /** Who did it: the key, or whom a command of this machine names. */
 export const actorOf = (response: Response, named: string): string => callerOf(response).name ?? (named || 'anybody');
 
-const ANYBODY: Caller = { name: undefined, may: () => true, token: undefined, refuses: undefined };
+const ANYBODY: Caller = { name: undefined, may: () => true, token: undefined, binding: undefined, isStillIn: () => true };
 /** Three parts of base64url (RFC 7515 section 3.1); keys have no dots. */
 const TOKEN = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 const TOKEN_PATHS = /^\/core\/v1\/enrollments(?:\/|$)/i;
@@ -59,10 +64,8 @@ export function createGate(deps: { keys: KeyRegistry; localToken: string; isSecu
   const sessions = new LRUCache<string, { keyId: string; untilMs: number }>({ max: MAX_SESSIONS });
   const buckets = new LRUCache<string, { tokens: number; atMs: number }>({ max: 10_000 });
 
-  /** A bucket that fills by so many requests a second, and holds those of two. @throws MUSTER_RATE_LIMITED */
-  const spend = (name: string, perSecond: number | null) => {
-    if (perSecond === null) return;
-    const full = Math.max(1, perSecond * 2);
+  /** A bucket that fills by so many requests a second, and holds so many. @throws MUSTER_RATE_LIMITED */
+  const spend = (name: string, perSecond: number, full: number) => {
     const bucket = buckets.get(name) ?? { tokens: full, atMs: now() };
     bucket.tokens = Math.min(full, bucket.tokens + (Math.max(0, now() - bucket.atMs) / 1_000) * perSecond);
     bucket.atMs = now();
@@ -82,18 +85,31 @@ export function createGate(deps: { keys: KeyRegistry; localToken: string; isSecu
       const bearer = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
       if (bearer !== undefined && timingSafeEqual(digest(bearer), local)) return ANYBODY;
       if (bearer !== undefined && TOKEN.test(bearer) && TOKEN_PATHS.test(path))
-        return { name: undefined, may: () => false, token: bearer, refuses: undefined };
-      if (!keys.isConfigured()) return ANYBODY;
+        return { name: undefined, may: () => false, token: bearer, binding: undefined, isStillIn: () => true };
+      // The first key closes the door behind those who came in without one.
+      if (!keys.isConfigured()) return { ...ANYBODY, isStillIn: () => !keys.isConfigured() };
       const key = bearer === undefined ? sessionKey(request) : keys.find(bearer);
       if (!key) throw new MusterError('MUSTER_UNAUTHORIZED', 'this needs a key: send Authorization: Bearer, or sign in at /login');
       if (!mayDo(key.scopes, access)) throw new MusterError('MUSTER_FORBIDDEN', `this key lacks the scope ${access}`);
-      spend(key.id, key.ratePerSecond);
-      return { name: nameOf(key), may: (scope) => mayDo(key.scopes, scope), token: undefined, refuses: (event) => refusalOf(key, event) };
+      if (key.ratePerSecond !== null) spend(key.id, key.ratePerSecond, Math.max(1, key.ratePerSecond * 2));
+      const { sources, types, anyTraffic } = key;
+      return {
+        name: nameOf(key),
+        may: (scope) => mayDo(key.scopes, scope),
+        token: undefined,
+        binding: { sources, types, anyTraffic },
+        isStillIn: () => (bearer === undefined ? sessionKey(request) : keys.byId(key.id)) !== undefined,
+      };
     },
-    login(text) {
+    login(text, address) {
       const key = keys.find(text);
+      // Who guesses keeps nobody out who shares the address.
+      if (!key) spend(`login from ${address}`, LOGINS.perSecond, LOGINS.atOnce);
       if (!key) throw new MusterError('MUSTER_UNAUTHORIZED', 'this is not a key that may be used now');
-      spend(`login ${key.id}`, LOGINS_PER_SECOND);
+      spend(`login ${key.id}`, LOGINS.perSecond, LOGINS.atOnce);
+      const older = [...sessions.entries()].filter(([, { keyId }]) => keyId === key.id);
+      // The newest come first.
+      for (const [id] of older.slice(SESSIONS_PER_KEY - 1)) sessions.delete(id);
       const token = randomBytes(32).toString('base64url');
       sessions.set(digest(token).toString('hex'), { keyId: key.id, untilMs: now() + SESSION_MS });
       return { name: nameOf(key), cookie: cookie(token, SESSION_MS / 1_000, deps.isSecure) };

@@ -2,8 +2,8 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { z } from 'zod';
+import { bindingSchema } from '../../collect/binding.ts';
 import { MusterError, systemCode } from '../../errors.ts';
-import { EVENT_TYPES, type Event } from '../../events/catalogue.ts';
 import { writeDurably } from '../../store/durable-files.ts';
 import { oneAtATime } from '../../store/one-at-a-time.ts';
 
@@ -15,18 +15,15 @@ const ID_BYTES = 4;
 /** How a key looks: its id, by which it is looked up, and its secret. */
 const KEY = /^muster_([0-9a-f]{8})_[A-Za-z0-9_-]{43}$/;
 /** The file is looked at this often at most: so soon a revoked key is refused. */
-const LOOK_EVERY_MS = 1_000;
+const LOOK_EVERY_MS = 400;
 
 const moment = z.iso.datetime({ offset: true });
 const keySchema = z.strictObject({
   id: z.string().regex(/^[0-9a-f]{8}$/),
   name: z.string().max(100),
   scopes: z.array(z.enum(SCOPES)).min(1),
-  /** For `ingest`: only events of these sources and types; empty for any. */
-  sources: z.array(z.string()),
-  types: z.array(z.enum(EVENT_TYPES)),
-  /** For `ingest`: whether traffic other than `user` may be sent. */
-  anyTraffic: z.boolean(),
+  /** For `ingest`. */
+  ...bindingSchema.shape,
   validFrom: moment.nullable(),
   validUntil: moment.nullable(),
   /** Requests per second, twice as many at once; null for no limit of its own. */
@@ -164,14 +161,6 @@ export function openKeyRegistry(deps: {
         return made;
       }),
   };
-}
-
-/** Why a key may not send this event, or undefined. */
-export function refusalOf(key: ApiKey, event: Pick<Event, 'source'> & Partial<Event>): string | undefined {
-  if (key.sources.length > 0 && !key.sources.includes(event.source)) return 'source: this key is for other sources';
-  if (key.types.length > 0 && event.type !== undefined && !key.types.includes(event.type)) return 'type: this key is for other types';
-  if (!key.anyTraffic && event.traffic !== undefined && event.traffic !== 'user') return 'traffic: this key may only send traffic of users';
-  return undefined;
 }
 
 function stampOf(path: string): string {

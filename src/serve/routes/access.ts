@@ -39,7 +39,7 @@ export function signInRoutes(gate: Gate, ready: () => Ready | undefined): Router
   const router = Router();
   router.post('/login', json, async (request, response) => {
     const { key } = parsed(z.strictObject({ key: z.string().max(200) }), request.body);
-    const { name, cookie } = gate.login(key);
+    const { name, cookie } = gate.login(key, request.socket.remoteAddress ?? '');
     const services = ready();
     if (!services) throw new MusterError('MUSTER_NOT_READY', 'the store is still starting; send this request again');
     await services.people.audited(name, 'login', name);

@@ -179,7 +179,7 @@ export function apiRoutes(deps: ApiDeps): Router {
   router.get('/events/recent', (_request, response) => {
     response.json(deps.stream.recent());
   });
-  router.get('/events/stream', (request, response) => deps.stream.handle(request, response));
+  router.get('/events/stream', (request, response) => deps.stream.handle(request, response, callerOf(response).isStillIn));
 
   router.post('/import/:source', async (request, response) => {
     const { intake, pseudonyms } = ready();
@@ -193,7 +193,7 @@ export function apiRoutes(deps: ApiDeps): Router {
       return importRecords({ intake }, connector, body.data.records as ImportRecord[], {
         fingerprint: (text) => pseudonyms.of('record', text),
         ...(body.data.defaultTime !== undefined && { defaultTime: body.data.defaultTime }),
-        refuses: callerOf(response).refuses,
+        binding: callerOf(response).binding,
       });
     });
     response.json(counts);
