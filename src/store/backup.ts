@@ -3,13 +3,14 @@
  * loads; and the way back.
  */
 import { closeSync, existsSync, openSync } from 'node:fs';
-import { copyFile, cp, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { copyFile, cp, mkdir, mkdtemp, open as openFile, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { extract } from 'tar';
 import { z } from 'zod';
 import { MusterError } from '../errors.ts';
 import { FILES } from '../names.ts';
+import { assertEmptyOrMissing } from './data-directory.ts';
 import { openEmbedded } from './embedded.ts';
 import { type Engine, quoted } from './engine.ts';
 import type { SegmentSource } from './loader.ts';
@@ -34,6 +35,18 @@ const AFTER = [
   FILES.told,
   FILES.demo,
 ];
+
+/** All that is in a backup. */
+const KNOWN: ReadonlySet<string> = new Set([
+  '.',
+  MANIFEST,
+  TABLES_FOLDER,
+  FILES.core,
+  FILES.references,
+  FILES.quarantine,
+  ...BEFORE,
+  ...AFTER,
+]);
 
 const manifestSchema = z.object({
   format: z.number(),
@@ -85,21 +98,19 @@ export async function writeBackup(
 
 /**
  * Makes a data directory out of a backup. It appears whole, or not at all.
- * @throws MUSTER_CONFLICT when there is one already, MUSTER_BAD_ARGUMENT when the file is no backup or not all of one
+ * @throws MUSTER_CONFLICT when there is anything in it already, MUSTER_BAD_ARGUMENT when the file is no backup or not all of one
  */
 export async function restoreBackup(file: string, dataDir: string): Promise<BackupManifest> {
-  if (existsSync(join(dataDir, FILES.engine)) || existsSync(join(dataDir, FILES.keyRing)))
-    throw new MusterError('MUSTER_CONFLICT', `${dataDir} holds data already; name another directory with --data, or move it away`);
-  const target = `${resolve(dataDir)}.restoring`;
-  await rm(target, { recursive: true, force: true });
-  await mkdir(target, { recursive: true, mode: 0o700 });
+  await assertEmptyOrMissing(dataDir);
+  await assertPlainTar(file);
+  await mkdir(dirname(resolve(dataDir)), { recursive: true });
+  // A directory of its own, under a name that nobody has: what fails takes nothing else along.
+  const target = await mkdtemp(`${resolve(dataDir)}.restoring-`);
   const unlock = lockDirectory(target);
   try {
     const unpacked = join(target, 'backup');
     await mkdir(unpacked, { mode: 0o700 });
-    await extract({ file, cwd: unpacked, strict: true, preservePaths: false }).catch((cause: unknown) => {
-      throw new MusterError('MUSTER_BAD_ARGUMENT', `${file}: is no backup of Muster, or is damaged`, { cause });
-    });
+    await unpack(file, unpacked);
     const manifest = await readManifest(file, unpacked);
     await restoreTables(target, unpacked, manifest);
     for (const name of [...BEFORE, ...AFTER, FILES.core, FILES.references, FILES.quarantine]) {
@@ -107,8 +118,7 @@ export async function restoreBackup(file: string, dataDir: string): Promise<Back
     }
     await rm(unpacked, { recursive: true });
     unlock();
-    await mkdir(dirname(resolve(dataDir)), { recursive: true });
-    await rm(dataDir, { recursive: true, force: true });
+    // It takes the place of an empty directory, and of nothing else.
     await rename(target, dataDir);
     return manifest;
   } catch (error) {
@@ -116,6 +126,43 @@ export async function restoreBackup(file: string, dataDir: string): Promise<Back
     await rm(target, { recursive: true, force: true });
     throw error;
   }
+}
+
+const MAGIC_OFFSET = 257;
+
+/**
+ * A backup is as large as what comes out of it. A compressed one could be a thousand times smaller, which is found out too late.
+ * @throws MUSTER_BAD_ARGUMENT
+ */
+async function assertPlainTar(file: string): Promise<void> {
+  const handle = await openFile(file, 'r');
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(MAGIC_OFFSET + 5), 0, MAGIC_OFFSET + 5, 0);
+    if (buffer[0] === 0x1f && buffer[1] === 0x8b)
+      throw new MusterError('MUSTER_BAD_ARGUMENT', `${file}: is compressed; unpack it first, such as with gunzip`);
+    if (bytesRead < MAGIC_OFFSET + 5 || buffer.toString('latin1', MAGIC_OFFSET) !== 'ustar')
+      throw new MusterError('MUSTER_BAD_ARGUMENT', `${file}: is no backup of Muster`);
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Takes files and folders out of an archive, and nothing else that an archive can hold. @throws MUSTER_BAD_ARGUMENT */
+async function unpack(file: string, folder: string): Promise<void> {
+  let foreign: string | undefined;
+  const filter = (path: string, entry: object) => {
+    const isOurs =
+      'type' in entry &&
+      (entry.type === 'File' || entry.type === 'Directory') &&
+      KNOWN.has(path.split('/').find((part) => part !== '.' && part !== '') ?? '.');
+    if (!isOurs) foreign ??= path;
+    return isOurs;
+  };
+  await extract({ file, cwd: folder, strict: true, preservePaths: false, filter }).catch((cause: unknown) => {
+    throw new MusterError('MUSTER_BAD_ARGUMENT', `${file}: is no backup of Muster, or is damaged`, { cause });
+  });
+  if (foreign !== undefined)
+    throw new MusterError('MUSTER_BAD_ARGUMENT', `${file}: is no backup of Muster: it holds ${JSON.stringify(foreign.slice(0, 60))}`);
 }
 
 async function readManifest(file: string, folder: string): Promise<BackupManifest> {

@@ -1,5 +1,5 @@
 /** The embedded engine: `chdb` behind the official client. The one file that knows of the experimental connection hook. */
-import { mkdir, open, rm, writeFile } from 'node:fs/promises';
+import { mkdir, open, readdir, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { type ClickHouseClient, createClient } from '@clickhouse/client';
 import { Session as ChdbSession, drainPending } from 'chdb';
@@ -10,10 +10,12 @@ import { oneAtATime } from './one-at-a-time.ts';
 
 /** Small records are written together: a call of the system for each would take longer than what it writes. */
 const WRITE_BYTES = 4 * 1024 * 1024;
+/** Rows in bulk, configurations, backups in the making. */
+const SCRATCH_NAMES = /^(rows-\d+|engine\.xml|users\.xml|tables|backup-[0-9a-f-]{36})$/;
 
 export interface EmbeddedOptions {
   path: string;
-  /** For temporary files; whatever is in there goes. */
+  /** For temporary files; what an earlier process left there goes. */
   scratch: string;
   /** Tables and views that statements from outside may read. @default none */
   readable?: readonly string[];
@@ -26,9 +28,10 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Engine> {
   const database = databaseName(options.database ?? 'muster');
   const { readable = [] } = options;
   await mkdir(options.path, { recursive: true, mode: 0o700 });
-  // A crash may have left files behind; nothing in there is needed again.
-  await rm(options.scratch, { recursive: true, force: true });
   await mkdir(options.scratch, { recursive: true, mode: 0o700 });
+  // A crash may have left files behind; what is not ours stays.
+  for (const name of await readdir(options.scratch))
+    if (SCRATCH_NAMES.test(name)) await rm(join(options.scratch, name), { recursive: true, force: true });
   const path = resolve(options.path);
   const [configFile, usersFile] = ['engine.xml', 'users.xml'].map((name) => resolve(join(options.scratch, name))) as [string, string];
   await writeFile(usersFile, usersConfig(database, readable), { mode: 0o600 });

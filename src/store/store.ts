@@ -1,11 +1,12 @@
 /** The store: engine, schema, loader, and the queries that others ask of it. */
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { MusterError } from '../errors.ts';
 import { FILES, TABLES } from '../names.ts';
+import { ownDirectory } from './data-directory.ts';
 import { writeDurably } from './durable-files.ts';
 import { openEmbedded } from './embedded.ts';
 import type { Engine, Session } from './engine.ts';
@@ -52,10 +53,10 @@ export interface StoreOptions {
 
 /**
  * Opens the store of a data directory, creating what is missing.
- * @throws MUSTER_DATA_IN_USE when another process, or with a server another data directory, holds it, MUSTER_STORE_UNREACHABLE
+ * @throws MUSTER_CONFLICT when the directory holds what is not Muster's, MUSTER_DATA_IN_USE when another process, or with a server another data directory, holds it, MUSTER_STORE_UNREACHABLE
  */
 export async function openStore(options: StoreOptions): Promise<Store> {
-  await mkdir(options.dataDir, { recursive: true, mode: 0o700 });
+  await ownDirectory(options.dataDir);
   const unlock = lockDirectory(options.dataDir);
   let engine: Engine | undefined;
   let references: ReferenceTable | undefined;

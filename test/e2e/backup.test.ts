@@ -1,7 +1,9 @@
 /** Backups of a running Muster, and back: consistent at one moment, whole or not at all. And what the doctor says of both. */
-import { chmod, copyFile, mkdtemp, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { create } from 'tar';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Running, removeData, runMuster, startMuster, temporaryData } from '../support/process.ts';
 
@@ -108,7 +110,7 @@ test('what is cut short, changed, or no backup makes no data directory; one that
     const { status, stderr } = await runMuster(['restore', path, '--data', target]);
     expect({ name, status }).toEqual({ name, status: 2 });
     expect(stderr).toMatch(why);
-    for (const left of [target, `${target}.restoring`]) await expect(stat(left)).rejects.toThrow('ENOENT');
+    expect((await readdir(folder)).filter((name) => name.startsWith(basename(target)))).toEqual([]);
   };
   for (const share of [0.05, 0.5, 0.98])
     await refused(`cut-${share}.tar`, (path) => truncate(path, Math.floor(size * share)), /cut short|damaged|end is missing/);
@@ -121,6 +123,61 @@ test('what is cut short, changed, or no backup makes no data directory; one that
     status: 1,
     stderr: expect.stringContaining('there already'),
   });
+});
+
+test('what is in a directory that is not a data directory stays there, whichever command is told to use it', async () => {
+  const whole = join(folder, 'whole.tar');
+  const mine = join(folder, 'mine');
+  const files = [join(mine, 'letters.txt'), join(mine, 'scratch', 'poem.txt'), join(`${mine}.restoring`, 'novel.txt')];
+  for (const file of files) {
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(file, 'mine');
+  }
+  for (const parameters of [
+    ['restore', whole],
+    ['up', '--port', '0', '--clickhouse-port', 'off'],
+    ['up', '--demo', '--port', '0'],
+    ['import', 'okta', '-'],
+  ]) {
+    const { status, stderr } = await runMuster([...parameters, '--data', mine]);
+    expect({ status, stderr }).toMatchObject({ status: 1, stderr: expect.stringMatching(/mine holds (data already|"letters.txt")/) });
+  }
+  for (const file of files) expect(await readFile(file, 'utf8')).toBe('mine');
+  expect((await readdir(mine)).sort()).toEqual(['letters.txt', 'scratch']);
+  // An empty directory is taken, and what somebody put into the scratch of ours is left.
+  const own = join(folder, 'own');
+  await mkdir(own);
+  await command('restore', whole, '--data', own);
+  await mkdir(join(own, 'scratch'), { recursive: true });
+  await writeFile(join(own, 'scratch', 'poem.txt'), 'mine');
+  await query(own, 'SELECT 1');
+  expect(await readFile(join(own, 'scratch', 'poem.txt'), 'utf8')).toBe('mine');
+});
+
+test('an archive that is compressed, or holds what a backup does not, is refused before much of it is unpacked', async () => {
+  const target = join(folder, 'bomb');
+  const compressed = join(folder, 'bomb.tar.gz');
+  await writeFile(compressed, gzipSync(Buffer.alloc(64 * 1024 * 1024)));
+  expect(await runMuster(['restore', compressed, '--data', target])).toMatchObject({
+    status: 2,
+    stderr: expect.stringContaining('is compressed'),
+  });
+  const other = join(folder, 'other');
+  await mkdir(other);
+  await writeFile(join(other, 'surprise.txt'), 'x');
+  await create({ cwd: other, portable: true, file: join(folder, 'other.tar') }, ['.']);
+  expect(await runMuster(['restore', join(folder, 'other.tar'), '--data', target])).toMatchObject({
+    status: 2,
+    stderr: expect.stringContaining('surprise.txt'),
+  });
+  await symlink('/etc', join(other, 'quarantine'));
+  await rm(join(other, 'surprise.txt'));
+  await create({ cwd: other, portable: true, file: join(folder, 'other.tar') }, ['.']);
+  expect(await runMuster(['restore', join(folder, 'other.tar'), '--data', target])).toMatchObject({
+    status: 2,
+    stderr: expect.stringContaining('quarantine'),
+  });
+  expect((await readdir(folder)).filter((name) => name.startsWith('bomb') && name !== 'bomb.tar.gz')).toEqual([]);
 });
 
 test('the doctor says what is wrong, and for production what is missing', { timeout: 60_000 }, async () => {

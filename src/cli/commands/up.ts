@@ -1,6 +1,6 @@
 /** `muster up`: everything in one process. */
 import { randomBytes, randomUUID } from 'node:crypto';
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
@@ -20,6 +20,7 @@ import { createCauses } from '../../slo/causes.ts';
 import { createEvaluator, type Evaluation } from '../../slo/evaluator.ts';
 import { createNotifier, sendAll } from '../../slo/notifications.ts';
 import { recordCoverage } from '../../store/coverage.ts';
+import { ownDirectory } from '../../store/data-directory.ts';
 import { diskUse, tableUse } from '../../store/disk.ts';
 import { writeDurably } from '../../store/durable-files.ts';
 import { type ConfigOptions, type Context, coloured, configOf, print, runningAt } from '../context.ts';
@@ -75,8 +76,8 @@ async function up(context: Context, config: Config, isDemo: boolean): Promise<vo
       `the data in ${dataDir} is used by the Muster process at ${running}; stop that one, or name another directory with --data`,
     );
   }
+  await ownDirectory(dataDir);
   const demo = isDemo ? await openDemo(dataDir, context.now()) : undefined;
-  await mkdir(dataDir, { recursive: true, mode: 0o700 });
 
   const onProblem = (message: string) => context.stderr.write(`muster: ${message}\n`);
   const instance = randomUUID();

@@ -1,0 +1,38 @@
+/** Whose a directory is: Muster neither takes over nor clears what it did not make. */
+import { existsSync } from 'node:fs';
+import { mkdir, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { MusterError } from '../errors.ts';
+import { FILES } from '../names.ts';
+
+/** What may lie in a data directory before anything was started on it: what commands, people and file systems put there. */
+const BEFORE_FIRST_START = /^(lock|keys\.json|demo\.json|vault-keys\.json|lost\+found|\.git(ignore|keep)|.*\.(ya?ml|pem|crt|key))$/;
+
+/**
+ * Makes the directory, or makes sure that it is a data directory of Muster's, or holds nothing that is not expected in a new one.
+ * @throws MUSTER_CONFLICT
+ */
+export async function ownDirectory(dataDir: string): Promise<void> {
+  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  if ([FILES.engine, FILES.server].some((name) => existsSync(join(dataDir, name)))) return;
+  const foreign = (await readdir(dataDir)).find((name) => !BEFORE_FIRST_START.test(name));
+  if (foreign !== undefined)
+    throw new MusterError(
+      'MUSTER_CONFLICT',
+      `${dataDir} holds ${JSON.stringify(foreign.slice(0, 60))}, which is not Muster's: name an empty or a new directory with --data`,
+    );
+}
+
+/** @throws MUSTER_CONFLICT when there is anything */
+export async function assertEmptyOrMissing(directory: string): Promise<void> {
+  const entries = await readdir(directory).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
+    if (error.code === 'ENOTDIR') throw new MusterError('MUSTER_CONFLICT', `${directory} is a file; name another directory with --data`);
+    throw error;
+  });
+  if (entries.length > 0)
+    throw new MusterError(
+      'MUSTER_CONFLICT',
+      `${directory} holds data already; name an empty or a new directory with --data, or move away what is in it`,
+    );
+}
