@@ -2,7 +2,7 @@
  * The functions that SQL from outside may call, each by its name: what is not here is refused, so a new version of the engine brings nothing
  * new in. All of them compute from their arguments alone, in a time that grows with their size. Left out are those that read files, the
  * network, the process or other tables; those whose cost grows faster than what they are given (distances of edits, base 58, tests of
- * ranks); those that make much out of nothing (`repeat`, `leftPad`); and those that fail on purpose.
+ * ranks); those that make much out of nothing (`repeat`, `printf`); and those that fail on purpose.
  */
 
 /** In lower case, as names are compared: one that only differs in case from one that is refused is refused. */
@@ -136,7 +136,7 @@ export const FUNCTIONS: ReadonlySet<string> = names(`
   startsWith startsWithCaseInsensitive startsWithCaseInsensitiveUTF8 startsWithUTF8 stringBytesEntropy stringBytesUniq substr substring
   substringIndex substringIndexUTF8 substringUTF8 toValidUTF8 trim trimBoth trimLeft trimRight tryBase32Decode tryBase64Decode
   tryBase64URLDecode ucase upper upperUTF8
-  REGEXP_REPLACE format overlay overlayUTF8 printf regexpQuoteMeta replace replaceAll replaceOne replaceRegexpAll replaceRegexpOne
+  REGEXP_REPLACE format overlay overlayUTF8 regexpQuoteMeta replace replaceAll replaceOne replaceRegexpAll replaceRegexpOne
   translate translateUTF8
   REGEXP_MATCHES countMatches countMatchesCaseInsensitive countSubstrings countSubstringsCaseInsensitive
   countSubstringsCaseInsensitiveUTF8 extract extractAll extractAllGroupsHorizontal extractGroups hasAllToken hasAllTokens hasAnyToken
@@ -196,18 +196,42 @@ export const FUNCTIONS: ReadonlySet<string> = names(`
   formatReadableTimeDelta identity ignore indexHint isConstant materialize neighbor parseReadableSize parseReadableSizeOrNull
   parseReadableSizeOrZero parseTimeDelta revision rowNumberInAllBlocks rowNumberInBlock runningAccumulate runningDifference session_user
   toColumnTypeName toTypeName transform uptime user version visibleWidth
-  exists grouping untuple _CAST nested lambda
+  exists getSubcolumn grouping untuple _CAST nested lambda
 `);
 
 /** Those that are named by a text, such as `arrayReduce('sum', …)`, whose text is held against {@link AGGREGATE_FUNCTIONS}. */
 export const NAMED_BY_TEXT: ReadonlySet<string> = names('arrayReduce arrayReduceInRanges');
 
-/** Those whose second argument is a regular expression. */
-export const REGULAR_EXPRESSIONS: ReadonlySet<string> = names(`
+/** The same position of an argument for several functions. */
+const at = (position: number, text: string): [string, number][] => [...names(text)].map((name) => [name, position]);
+
+/**
+ * Positions of arguments that are looked for in others: in one long text it takes the product of both lengths to find one, or not to, and no
+ * limit of time is heeded meanwhile.
+ */
+export const WRITTEN_OUT: ReadonlyMap<string, number> = new Map([
+  ...at(
+    1,
+    `
   match REGEXP_MATCHES extract extractAll extractAllGroups extractAllGroupsHorizontal extractAllGroupsVertical extractGroups countMatches
   countMatchesCaseInsensitive regexpExtract REGEXP_EXTRACT REGEXP_SUBSTR regexpPosition regexpInstr regexp_instr replaceRegexpAll
-  REGEXP_REPLACE replaceRegexpOne splitByRegexp
-`);
+  REGEXP_REPLACE replaceRegexpOne replaceAll replaceOne replace ilike notILike like notLike position positionCaseInsensitive
+  positionCaseInsensitiveUTF8 positionUTF8 instr countSubstrings countSubstringsCaseInsensitive countSubstringsCaseInsensitiveUTF8
+  multiSearchAllPositions multiSearchAllPositionsCaseInsensitive multiSearchAllPositionsCaseInsensitiveUTF8 multiSearchAllPositionsUTF8
+  multiSearchAny multiSearchAnyCaseInsensitive multiSearchAnyCaseInsensitiveUTF8 multiSearchAnyUTF8 multiSearchFirstIndex
+  multiSearchFirstIndexCaseInsensitive multiSearchFirstIndexCaseInsensitiveUTF8 multiSearchFirstIndexUTF8 multiSearchFirstPosition
+  multiSearchFirstPositionCaseInsensitive multiSearchFirstPositionCaseInsensitiveUTF8 multiSearchFirstPositionUTF8 hasToken hasTokenOrNull
+  hasTokenCaseInsensitive hasTokenCaseInsensitiveOrNull ngramDistance ngramDistanceCaseInsensitive ngramDistanceCaseInsensitiveUTF8
+  ngramDistanceUTF8 ngramSearch ngramSearchCaseInsensitive ngramSearchCaseInsensitiveUTF8 ngramSearchUTF8 hasAll hasAny hasSubstr
+  hasAllTokens hasAnyTokens hasAllToken hasAnyToken hasPhrase matchPhrase hasSubsequence hasSubsequenceCaseInsensitive
+  hasSubsequenceCaseInsensitiveUTF8 hasSubsequenceUTF8 substringIndex SUBSTRING_INDEX substringIndexUTF8
+`,
+  ),
+  ...at(0, 'splitByRegexp splitByString splitByChar locate'),
+]);
+
+/** Positions of arguments that say how long a list becomes. */
+export const LENGTHS: ReadonlyMap<string, number> = new Map([...at(0, 'arrayWithConstant'), ...at(1, 'arrayResize')]);
 
 /** Those whose second argument may be the name of a table. */
 export const IN_FUNCTIONS: ReadonlySet<string> = names(`
@@ -216,4 +240,6 @@ export const IN_FUNCTIONS: ReadonlySet<string> = names(`
 `);
 
 /** Sources of rows that are made, not read. */
-export const TABLE_FUNCTIONS: ReadonlySet<string> = names('numbers numbers_mt zeros zeros_mt generate_series generateSeries values');
+export const TABLE_FUNCTIONS: ReadonlySet<string> = names(
+  'numbers numbers_mt zeros zeros_mt generate_series generateSeries values SQLStandardValues',
+);

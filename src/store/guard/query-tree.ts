@@ -1,8 +1,16 @@
 /** The query tree that the engine prints of a statement, read back: what stands in it, and what stands in what. */
 
-/** Lines that open a node; titles of sections ("JOIN TREE") stand between them. */
-const NODE = /^( *)([A-Z][A-Z_ ]*?) id: (\d+)(?:, (.*))?$/;
-const TITLE = /^( *)([A-Z][A-Z_ ]*?) *$/;
+/** Lines that open a node. Names in them may hold any character but a line feed. */
+const NODE = /^( *)([A-Z][A-Z_ ]*?) id: (\d+)(?:, (.*))?$/s;
+/** Titles of sections that stand between them. */
+const TITLES = new Set(
+  `WITH,PROJECTION,PROJECTION COLUMNS,JOIN TREE,PREWHERE,WHERE,GROUP BY,HAVING,WINDOW,QUALIFY,ORDER BY,INTERPOLATE,INTERPOLATE_EXPRESSION,
+LIMIT BY LIMIT,LIMIT BY OFFSET,LIMIT BY,LIMIT,OFFSET,ARGUMENTS,PARAMETERS,EXPRESSION,QUERIES,TABLE EXPRESSION,LEFT TABLE EXPRESSION,
+RIGHT TABLE EXPRESSION,JOIN EXPRESSION,JOIN EXPRESSIONS,PARTITION BY,FRAME BEGIN OFFSET,FRAME END OFFSET,FILL FROM,FILL TO,FILL STEP,
+FILL STALENESS,DISTINCT ON,SAMPLE SIZE,SAMPLE OFFSET`.split(/,\s*/),
+);
+/** What else stands in a raw tree: the text of what is sorted by, and names of what `REPLACE` replaces. */
+const OTHER = /^ *(EXPRESSION .*|REPLACEMENTS \d+|REPLACEMENT NAME .* EXPRESSION)$/s;
 /** Behind the kind of a node: `alias: x, function_name: max`. Names from outside hold no such separator, see `statement.ts`. */
 const SEPARATOR = /, (?=[a-z_]+: )/;
 
@@ -23,12 +31,14 @@ export interface QueryTree {
   nodes: readonly TreeNode[];
   /** Whether any part of the statement brings settings. */
   hasSettings: boolean;
+  /** Whether columns are chosen by a pattern, which is printed as it is, line feeds too. */
+  hasPatterns: boolean;
 }
 
 /**
  * Reads what `EXPLAIN QUERY TREE` printed.
  * @param isRaw whether no pass has run yet: its nodes are numbered one after the other
- * @returns undefined when the numbering of a raw tree shows lines that the engine did not print, but a name or a pattern brought in
+ * @returns undefined when a raw tree has lines that the engine does not print, or numbers them in another way
  */
 export function parseQueryTree(text: string, isRaw: boolean): QueryTree | undefined {
   const nodes: TreeNode[] = [];
@@ -38,13 +48,20 @@ export function parseQueryTree(text: string, isRaw: boolean): QueryTree | undefi
   let seen = -1;
   for (const line of text.split('\n')) {
     if (line.trim() === '') continue;
-    if (/^ *SETTINGS( |$)/.test(line)) hasSettings = true;
+    if (/^ *SETTINGS( |$)/.test(line)) {
+      hasSettings = true;
+      continue;
+    }
     const match = NODE.exec(line);
-    const indent = (match?.[1] ?? TITLE.exec(line)?.[1])?.length;
-    if (indent === undefined) continue;
+    const indent = line.length - line.trimStart().length;
+    const isTitle = TITLES.has(line.trim());
+    if (!match && !isTitle) {
+      if (isRaw && !OTHER.test(line)) return undefined;
+      continue;
+    }
     while ((titles.at(-1)?.indent ?? -1) >= indent) titles.pop();
     if (!match) {
-      titles.push({ indent, title: (TITLE.exec(line)?.[2] ?? '').trim() });
+      titles.push({ indent, title: line.trim() });
       continue;
     }
     const id = Number(match[3]);
@@ -66,7 +83,8 @@ export function parseQueryTree(text: string, isRaw: boolean): QueryTree | undefi
     nodes.push(node);
   }
   const [root] = nodes;
-  return root && { root, nodes, hasSettings };
+  const hasPatterns = nodes.some(({ fields }) => Object.keys(fields).some((name) => name.endsWith('pattern')));
+  return root && { root, nodes, hasSettings, hasPatterns };
 }
 
 function nameAndValue(field: string): [string, string] {

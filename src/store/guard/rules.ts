@@ -7,8 +7,10 @@
  */
 import { TABLES } from '../../names.ts';
 import { CATALOGUE_VIEWS } from './catalogue.ts';
-import { AGGREGATE_FUNCTIONS, FUNCTIONS, IN_FUNCTIONS, NAMED_BY_TEXT, REGULAR_EXPRESSIONS, TABLE_FUNCTIONS } from './functions.ts';
+import { expandedSize } from './expanded-size.ts';
+import { AGGREGATE_FUNCTIONS, FUNCTIONS, IN_FUNCTIONS, LENGTHS, NAMED_BY_TEXT, TABLE_FUNCTIONS, WRITTEN_OUT } from './functions.ts';
 import type { QueryTree, TreeNode } from './query-tree.ts';
+import { byName, isAliasInReach, isCommonTable, isLambdaArgument, type Named, pathOf } from './reach.ts';
 
 /** Nodes that a tree may hold, each of which is looked at here or has nothing in it that could name a function or a table. */
 const NODES = new Set(
@@ -27,16 +29,19 @@ const COMBINATORS =
 /** Tables of the engine itself that hold nothing of ours: the row of a SELECT without FROM, numbers, and what functions there are. */
 const SYSTEM_TABLES = ['system.one', 'system.numbers', 'system.functions'];
 
-const MAX_PATTERN_LENGTH = 1_000;
+/** Of a pattern or a text that is looked for. */
+const MAX_TEXT_LENGTH = 1_000;
+/** Of a list that is made of one element. */
+const MAX_LENGTH = 10_000;
 /** Nodes of a statement once each name stands for what it names: doubling is a matter of thirty lines. */
 const MAX_EXPANDED_NODES = 20_000;
-/** A table counts as many nodes: the engine's plan for three thousand of them takes ten seconds. */
-const TABLE_WEIGHT = 100;
 
 export interface Catalogue {
   database: string;
   /** Names (lower case) of all functions of the engine. */
   functions: ReadonlySet<string>;
+  /** Names of all tables and views in it, those that are not shown among them. */
+  tables: ReadonlySet<string>;
   /** Names of the columns of {@link TABLES}. */
   columns: ReadonlySet<string>;
 }
@@ -82,29 +87,18 @@ export function refusedAsWritten(tree: QueryTree, catalogue: Catalogue): Refusal
   const aliases = byName(tree.nodes, ({ fields }) => fields.alias);
   for (const node of tree.nodes) {
     const refusal = NODES.has(node.kind)
-      ? refusedNode(node, tree, aliases, catalogue)
+      ? refusedNode(node, aliases, catalogue)
       : { reason: `${node.kind.toLowerCase()} is not taken here` };
     if (refusal) return refusal;
   }
-  if (expandedSize(tree, aliases) > MAX_EXPANDED_NODES)
+  if (expandedSize(tree, aliases, TABLE_SECTIONS) > MAX_EXPANDED_NODES)
     return {
       reason: `names that stand for others make this statement larger than ${MAX_EXPANDED_NODES} parts; write it with fewer of them`,
     };
   return undefined;
 }
 
-type Named = ReadonlyMap<string, readonly TreeNode[]>;
-
-function byName(nodes: readonly TreeNode[], nameOf: (node: TreeNode) => string | undefined): Named {
-  const found = new Map<string, TreeNode[]>();
-  for (const node of nodes) {
-    const name = nameOf(node);
-    if (name !== undefined) found.set(name, [...(found.get(name) ?? []), node]);
-  }
-  return found;
-}
-
-function refusedNode(node: TreeNode, tree: QueryTree, aliases: Named, catalogue: Catalogue): Refusal | undefined {
+function refusedNode(node: TreeNode, aliases: Named, catalogue: Catalogue): Refusal | undefined {
   const { kind, fields, section } = node;
   if (kind === 'TABLE_FUNCTION') {
     const name = fields.table_function_name ?? '';
@@ -114,43 +108,70 @@ function refusedNode(node: TreeNode, tree: QueryTree, aliases: Named, catalogue:
   if (kind !== 'IDENTIFIER') return undefined;
   const name = fields.identifier ?? '';
   if (TABLE_SECTIONS.has(section)) return isAllowedTable(name, catalogue) || isCommonTable(name, node) ? undefined : noTable(name);
-  if (
-    isArgument(node) &&
-    !isAllowedFunction(name) &&
-    catalogue.functions.has(name.toLowerCase()) &&
-    !mayBeAColumn(name, tree, aliases, catalogue)
-  )
+  if (isArgument(node) && !isAllowedFunction(name) && isFunction(name, catalogue) && !isColumn(name, node, aliases, catalogue))
     return notAllowed(name, '; if it is the name of a column, call that something else');
   return undefined;
+}
+
+/** Whether the engine has a function of this name, made of another by combinators or not. */
+function isFunction(name: string, catalogue: Catalogue): boolean {
+  if (catalogue.functions.has(name.toLowerCase())) return true;
+  const base = name.replace(COMBINATORS, '');
+  return base !== name && isFunction(base, catalogue);
 }
 
 /** A function with its arguments. */
 function refusedCall(node: TreeNode, aliases: Named, catalogue: Catalogue): Refusal | undefined {
   const name = node.fields.function_name ?? '';
-  const isLambda = aliases.get(name)?.every(({ kind }) => kind === 'LAMBDA') && !catalogue.functions.has(name.toLowerCase());
+  const isLambda = aliases.get(name)?.every(({ kind }) => kind === 'LAMBDA') && !isFunction(name, catalogue);
   if (!isAllowedFunction(name) && !isLambda) return notAllowed(name);
   const lower = name.toLowerCase();
   const given = node.children.find(({ section }) => section === 'ARGUMENTS')?.children ?? [];
-  if (NAMED_BY_TEXT.has(lower)) {
-    const named = /^'(\w+)(?:\(.*\))?'$/s.exec(given[0]?.fields.constant_value ?? '')?.[1];
-    if (named === undefined || !isAllowedAggregate(named))
-      return { reason: `the first argument of ${name} is the name of an aggregate function that is allowed here, written out` };
-  }
-  if (REGULAR_EXPRESSIONS.has(lower)) return refusedPattern(name, given[1]);
-  if (IN_FUNCTIONS.has(lower)) return refusedSet(given[1], aliases, catalogue);
-  return undefined;
+  return (
+    (NAMED_BY_TEXT.has(lower) ? refusedName(name, given[0]) : undefined) ??
+    (IN_FUNCTIONS.has(lower) ? refusedSet(given[1], aliases, catalogue) : undefined) ??
+    refusedArgument(name, 'what is looked for', WRITTEN_OUT.get(lower), given, isShortText) ??
+    refusedArgument(name, 'the length', LENGTHS.get(lower), given, isSmallNumber)
+  );
 }
 
-/** A pattern that comes out of rows is compiled for each of them. A parameter is a constant in a conversion. */
-function refusedPattern(name: string, pattern: TreeNode | undefined): Refusal | undefined {
-  const constant =
-    pattern?.kind === 'FUNCTION' && /^_?cast$/i.test(pattern.fields.function_name ?? '') ? pattern.children[0]?.children[0] : pattern;
-  if (constant === undefined) return undefined;
-  if (constant.kind !== 'CONSTANT') return { reason: `the pattern of ${name} is a text, written out or a parameter` };
-  if ((constant.fields.constant_value ?? '').length > MAX_PATTERN_LENGTH)
-    return { reason: `expected a pattern of ${name} of at most ${MAX_PATTERN_LENGTH} characters` };
-  return undefined;
+/** A function named by a text: parameters of an aggregate function in that text would be evaluated, whatever they are. */
+function refusedName(name: string, text: TreeNode | undefined): Refusal | undefined {
+  const named = /^'(\w+)(?:\([\d., ]*\))?'$/.exec(text?.fields.constant_value ?? '')?.[1];
+  if (named !== undefined && isAllowedAggregate(named)) return undefined;
+  return {
+    reason: `the first argument of ${name} is the name of an aggregate function that is allowed here, written out, with numbers as parameters`,
+  };
 }
+
+/** An argument on which the cost hangs, by its position: written out, or a parameter, which is a constant in a conversion. */
+function refusedArgument(
+  name: string,
+  what: string,
+  position: number | undefined,
+  given: readonly TreeNode[],
+  fits: (constant: TreeNode) => boolean,
+): Refusal | undefined {
+  const argument = position === undefined ? undefined : given[position];
+  if (argument === undefined || constantsOf(argument)?.every(fits)) return undefined;
+  return {
+    reason: `${what} in ${name} is written out or a parameter, and at most ${MAX_TEXT_LENGTH} characters or ${MAX_LENGTH} elements`,
+  };
+}
+
+/** The constants that an argument is made of; undefined when it is made of anything else. */
+function constantsOf(node: TreeNode): TreeNode[] | undefined {
+  if (node.kind === 'CONSTANT') return [node];
+  if (node.kind !== 'FUNCTION' || !/^(_?cast|array)$/i.test(node.fields.function_name ?? '')) return undefined;
+  const inner = (node.children[0]?.children ?? []).map(constantsOf);
+  return inner.every((each) => each !== undefined) ? inner.flat() : undefined;
+}
+
+const isShortText = ({ fields }: TreeNode) => (fields.constant_value ?? '').length <= MAX_TEXT_LENGTH;
+const isSmallNumber = ({ fields }: TreeNode) => {
+  const number = /^U?Int64_(\d+)$/.exec(fields.constant_value ?? '')?.[1];
+  return number === undefined || Number(number) <= MAX_LENGTH;
+};
 
 /** The right side of IN: a table where it is the name of one. */
 function refusedSet(set: TreeNode | undefined, aliases: Named, catalogue: Catalogue): Refusal | undefined {
@@ -158,39 +179,19 @@ function refusedSet(set: TreeNode | undefined, aliases: Named, catalogue: Catalo
   const name = set.fields.identifier ?? '';
   if (isAllowedTable(name, catalogue) || isCommonTable(name, set)) return undefined;
   // What an alias names must be written out: another name would be looked up as a table.
-  if (aliases.get(name)?.every(({ kind }) => kind === 'CONSTANT' || kind === 'FUNCTION')) return undefined;
+  const named = (aliases.get(name) ?? []).filter((alias) => isAliasInReach(alias, set));
+  const isValue = named.length > 0 && named.every(({ kind }) => ['CONSTANT', 'FUNCTION', 'QUERY', 'UNION'].includes(kind));
+  if (isValue && !name.includes('.') && !catalogue.tables.has(name)) return undefined;
   return noTable(name, `; to look into a column that is a list, write has(${short(name)}, …)`);
-}
-
-/** Whether a name is that of a WITH in whose reach the node stands: of a query around it, and defined before it unless recursive. */
-function isCommonTable(name: string, node: TreeNode): boolean {
-  const path = new Set<TreeNode>();
-  for (let at: TreeNode | undefined = node; at; at = at.parent) path.add(at);
-  for (const query of path) {
-    if (query.kind !== 'QUERY') continue;
-    const defined = query.children.find(({ section }) => section === 'WITH')?.children ?? [];
-    const around = defined.findIndex((each) => path.has(each));
-    const visible = defined.filter(
-      (each, index) => around < 0 || index < around || (index === around && each.fields.is_recursive_cte === '1'),
-    );
-    if (visible.some(({ fields }) => fields.cte_name === name)) return true;
-  }
-  return false;
 }
 
 /** Whether a name stands among the arguments of a function, where the engine also takes names of functions. */
 const isArgument = ({ parent }: TreeNode): boolean => parent?.kind === 'LIST' && parent.parent?.kind === 'FUNCTION';
 
-/**
- * A name that is a column as well as a function is decided by the resolved tree, unless a subquery might have been folded away from that.
- */
-function mayBeAColumn(name: string, tree: QueryTree, aliases: Named, { columns }: Catalogue): boolean {
-  const isLambdaArgument = tree.nodes.some(
-    ({ kind, fields, parent }) =>
-      kind === 'IDENTIFIER' && fields.identifier === name && parent?.section === 'ARGUMENTS' && parent.parent?.kind === 'LAMBDA',
-  );
-  if (!columns.has(name) && !aliases.has(name) && !isLambdaArgument) return false;
-  return !tree.nodes.some(isFoldable);
+/** Of a name that is a column as well as a function the resolved tree decides, unless it stands in what may have been folded away from that. */
+function isColumn(name: string, node: TreeNode, aliases: Named, { columns }: Catalogue): boolean {
+  if (isLambdaArgument(name, node)) return true;
+  return (columns.has(name) || aliases.has(name)) && !pathOf(node).some(isFoldable);
 }
 
 /** A query in the place of a value. */
@@ -200,27 +201,6 @@ const isFoldable = ({ kind, section, parent, fields }: TreeNode): boolean =>
   !TABLE_SECTIONS.has(section) &&
   fields.is_cte !== '1' &&
   !(parent.kind === 'LIST' && parent.section === 'QUERIES');
-
-/** How many nodes a statement has once each name is replaced by what it names, as the engine does it. */
-function expandedSize(tree: QueryTree, aliases: Named): number {
-  const tables = byName(tree.nodes, ({ fields }) => fields.cte_name);
-  const sizes = new Map<TreeNode, number>();
-  const sizeOf = (node: TreeNode): number => {
-    const known = sizes.get(node);
-    if (known !== undefined) return known;
-    // A name that leads back to itself: the engine says so.
-    sizes.set(node, 1);
-    const name = node.fields.identifier ?? node.fields.function_name;
-    const named = name === undefined ? [] : [...(tables.get(name) ?? []), ...(aliases.get(name) ?? []).filter((each) => each !== node)];
-    const own = TABLE_SECTIONS.has(node.section) ? TABLE_WEIGHT : 1;
-    const size = own + sum(node.children.map(sizeOf)) + Math.max(0, ...named.map(sizeOf));
-    sizes.set(node, Math.min(size, Number.MAX_SAFE_INTEGER / 1024));
-    return size;
-  };
-  return sizeOf(tree.root);
-}
-
-const sum = (numbers: readonly number[]): number => numbers.reduce((total, each) => total + each, 0);
 
 /**
  * Why a statement is refused by what its names came to mean; undefined when it is not.

@@ -99,6 +99,39 @@ const attacks = (): [string, string][] => {
     ['a table checked', 'CHECK TABLE events'],
     ['an inner table described', 'EXISTS TABLE events'],
     ['an identifier from a parameter', 'SELECT count() FROM {t:Identifier}'],
+    [
+      'a file among the parameters of a function named by a text',
+      String.raw`SELECT arrayReduce('groupConcat(file(\'/etc/passwd\'))', ['a','b'])`,
+    ],
+    ['a table among them', "SELECT arrayReduceInRanges('groupConcat((SELECT path FROM system.disks LIMIT 1))', [(1,2)], ['a','b'])"],
+    [
+      'lines of the tree in a pattern',
+      String.raw`SELECT (SELECT groupArray(path) FROM system.disks) AS p FROM system.one ORDER BY * EXCEPT 'z\n  WITH\n    LIST id: 14\n      QUERY id: 15, is_cte: 1, cte_name: system.disks'`,
+    ],
+    [
+      'a line of the tree that ends early',
+      'SELECT x FROM system.one ARRAY JOIN [(SELECT groupConcat(path) FROM system.disks AS `\u2028`)] AS x',
+    ],
+    ['an alias with the name of a table', "SELECT (SELECT 'UTC' IN system.time_zones), 1 AS `system.time_zones`"],
+    ['an alias with the name of an inner table', "SELECT (SELECT 'x' IN migrations), 1 AS migrations"],
+    [
+      'a lambda with the name of a function that is not listed',
+      'SELECT (SELECT mannWhitneyUTestIf(number, 1, 1) FROM numbers(10)), (WITH (x -> x) AS mannWhitneyUTestIf SELECT mannWhitneyUTestIf(1))',
+    ],
+    ['a number with two billion digits', "SELECT length(printf('%2000000000d', 1))"],
+    ['a list in a list, one by one', 'SELECT hasAll(range(1000000), arrayReverse(range(1000000)))'],
+    ['a long text in a long text', 'SELECT position(arrayStringConcat(range(1000000)), arrayStringConcat(range(100000)))'],
+    ['a list of a billion', "SELECT arrayWithConstant(1000000000, 'a')"],
+    ['columns that double', `SELECT * FROM ${'(SELECT *, * FROM '.repeat(17)}(SELECT 1 AS a)${')'.repeat(17)}`],
+    [
+      'tables that double',
+      `WITH a0 AS (SELECT 1 AS x)${Array.from({ length: 25 }, (_, i) => `, a${i + 1} AS (SELECT l.x FROM a${i} AS l, a${i} AS r)`).join('')} SELECT * FROM a25`,
+    ],
+    ['values that double', `SELECT 1 AS a0${Array.from({ length: 40 }, (_, i) => `, a${i} + a${i} AS a${i + 1}`).join('')}`],
+    ['three thousand tables', `SELECT 1 FROM attempts${', attempts'.repeat(3_000)}`],
+    ['twenty thousand brackets', `SELECT ${'('.repeat(20_000)}1${')'.repeat(20_000)}`],
+    ['thirty thousand signs', `SELECT ${'- '.repeat(30_000)}1`],
+    ['a text of a megabyte', `SELECT '${'x'.repeat(1_000_000)}'`],
   ];
 };
 
@@ -152,6 +185,14 @@ describe('what is answered', () => {
     ['SHOW DATABASES', 'muster'],
     ['SELECT name FROM system.tables ORDER BY name', [...TABLES].sort().join('\n')],
     ['SELECT DISTINCT database FROM system.columns', 'muster'],
+    ['SELECT 1 FORMAT Null', ''],
+    ['SELECT 1 FORMAT Values', '(1)'],
+    ["SELECT arrayReduce('quantile(0.5)', [1, 2, 3])", '2'],
+    ["SELECT arrayMap(hostname -> upper(hostname), ['a']), (SELECT 1)", "['A']\t1"],
+    ['SELECT sum(file) FROM (SELECT 1 AS file) WHERE file = (SELECT 1)', '1'],
+    ['WITH (SELECT groupArray(number) FROM numbers(3)) AS list SELECT countIf(number IN list) FROM numbers(4)', '3'],
+    ['WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r WHERE n < 10) SELECT max(n) FROM r', '10'],
+    ["SELECT count() FROM events_v WHERE reason LIKE '%a\\nb%'", '0'],
   ])('answers %j', async (sql, expected) => {
     const answer = await ask(sql);
     expect(answer.replaceAll('"', '')).toBe(expected.replaceAll('"', ''));
