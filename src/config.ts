@@ -115,6 +115,8 @@ const schema = z.strictObject({
   coreKeys: z.string().min(1).optional(),
   /** Where spans of the core go by OTLP/HTTP, or `none`. @default Muster itself */
   coreTraces: z.union([z.literal('none'), url]).optional(),
+  /** Second place of the audit log's head: a file elsewhere, syslog://host:514 or syslog+tcp://host:601. @default none: only in the data directory */
+  auditHead: z.string().min(1).optional(),
   /** Seconds that a statement from outside may run: `muster query`, Grafana, other clients. @default 30 */
   queryTimeout: z.coerce.number('expected seconds').min(1, 'expected 1 to 600 seconds').max(600, 'expected 1 to 600 seconds').default(30),
   /** Shapes of statements that did not end; set by Muster itself when it starts again because of one. @default none */
@@ -162,6 +164,7 @@ const VARIABLES = {
   coreDatabaseUrl: 'MUSTER_CORE_DATABASE_URL',
   coreKeys: 'MUSTER_CORE_KEYS',
   coreTraces: 'MUSTER_CORE_TRACES',
+  auditHead: 'MUSTER_AUDIT_HEAD',
   queryTimeout: 'MUSTER_QUERY_TIMEOUT',
   stuckStatements: 'MUSTER_STUCK_STATEMENTS',
   maxBodyBytes: 'MUSTER_MAX_BODY_BYTES',

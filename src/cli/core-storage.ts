@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '../config.ts';
-import { eraseUser } from '../core/erase.ts';
+import { type ErasedUser, eraseUser } from '../core/erase.ts';
 import { openCoreStorage, type StorageOptions } from '../core/storage/open.ts';
 import { FILES } from '../names.ts';
 
@@ -12,9 +12,9 @@ export const coreStorageOf = ({ dataDir, coreDatabaseUrl: url }: Where): Storage
   url === undefined ? { kind: 'sqlite', path: join(dataDir, FILES.core) } : { kind: 'postgres', url };
 
 /** Takes somebody out of the core, whether it runs or not; where there is none, there is nobody in it. */
-export async function eraseFromCore(where: Where, user: string): Promise<{ rows: number; spellings: string[] }> {
+export async function eraseFromCore(where: Where, user: string): Promise<ErasedUser> {
   const options = coreStorageOf(where);
-  if (options.kind === 'sqlite' && !existsSync(options.path)) return { rows: 0, spellings: [] };
+  if (options.kind === 'sqlite' && !existsSync(options.path)) return { rows: 0, spellings: [], left: 0 };
   const storage = await openCoreStorage(options);
   try {
     return await eraseUser(storage, user);

@@ -17,6 +17,7 @@ import { loadThresholds, type Thresholds } from '../slo/alerts/thresholds.ts';
 import { loadSlos, type Slo } from '../slo/openslo.ts';
 import { SLIS } from '../slo/slis/index.ts';
 import { openAudit } from '../store/audit.ts';
+import { headElsewhere, headFile, headInReferences } from '../store/audit-head.ts';
 import { readOrCreateKey } from '../store/durable-files.ts';
 import type { EventRow } from '../store/event-row.ts';
 import { lookUpIdentities, recentIdentities } from '../store/identities.ts';
@@ -122,10 +123,15 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
       lookUp: (identities) => lookUpIdentities(store.engine, identities),
       ...(options.onCounted && { onCounted: options.onCounted }),
     });
-    const audit = openAudit({
+    const { auditHead } = options.config;
+    const audit = await openAudit({
       engine: store.engine,
       key: await readOrCreateKey(join(dataDir, FILES.auditKey)),
-      headPath: join(dataDir, FILES.auditHead),
+      heads: [
+        headFile(join(dataDir, FILES.auditHead)),
+        headInReferences(store.references, join(dataDir, FILES.references)),
+        ...(auditHead === undefined ? [] : [headElsewhere(auditHead, options.onProblem)]),
+      ],
       now,
     });
     const people = createPeople({ dataDir, store, log, intake, pseudonyms, vault, audit, now }, (user) =>

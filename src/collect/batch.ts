@@ -3,6 +3,7 @@ import type { Event } from '../events/catalogue.ts';
 import { checkEvent, httpBounds, importBounds, type TimeBounds } from '../events/checker.ts';
 import { kindsInId } from '../privacy/ids.ts';
 import type { DeadLetter } from '../store/dead-letter-row.ts';
+import { FIELDS_OF_ACTORS } from '../store/erase.ts';
 import type { Folding, PendingRoll } from '../store/pending-roll.ts';
 import { type Binding, refusalOf, sentWithOf } from './binding.ts';
 import { AGENT_REF, deadLetter } from './dead-letters.ts';
@@ -117,7 +118,7 @@ export class Batch {
     if (refusal !== undefined) this.name({ index, id: event.id, message: refusal });
     else if (event.user !== undefined && pseudonyms.isForgotten(event.user, timeMs)) this.forgotten.push(index);
     else if (event.actor !== undefined && pseudonyms.isForgotten(event.actor, timeMs))
-      this.keep(index, { ...checked, event: { ...event, actor: undefined } }, references);
+      this.keep(index, { ...checked, event: withoutActor(event) }, references);
     else this.keep(index, checked, references);
   }
 
@@ -175,6 +176,13 @@ export function identityHash({ source, id, timeMs, userRef }: Identity): { high:
 const asGiven = (agentRef: string | undefined): Pick<Pseudonyms, 'of'> => ({
   of: (kind, identifier) => (kind === 'user_agent' ? (agentRef ?? '') : identifier),
 });
+
+/** What somebody did to another and is delivered after they were forgotten: as it would be stored if it had come before. */
+function withoutActor(event: Event): Event {
+  const rest = { ...event };
+  for (const field of FIELDS_OF_ACTORS) delete rest[field];
+  return rest;
+}
 
 function withoutAgentRef(value: unknown): { value: unknown; agentRef: string | undefined } {
   const { [AGENT_REF]: agentRef, ...event } = value as Record<string, unknown>;

@@ -1,4 +1,5 @@
 /** What is done with the pseudonyms of people: opened for a reason, taken out for good, put under new keys. Every act is audited. */
+import { isAscii } from 'node:buffer';
 import { randomBytes } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -6,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep, setImmediate as yieldToLoop } from 'node:timers/promises';
 import { MusterError, systemCode } from '../errors.ts';
 import { FILES } from '../names.ts';
-import { normalised } from '../privacy/identifier.ts';
+import { isTelling, lookedUpBy, searchedAs } from '../privacy/identifier.ts';
 import { redact } from '../privacy/redact.ts';
 import type { Vault } from '../privacy/vault.ts';
 import type { Audit, AuditVerdict } from '../store/audit.ts';
@@ -51,7 +52,7 @@ export interface People {
   retire(id: number, by: { actor: string; force: boolean }): Promise<PseudonymStatus>;
   /** Writes down what somebody did elsewhere. */
   audited(actor: string, action: string, target: string, reason?: string): Promise<void>;
-  verifyAudit(): Promise<AuditVerdict>;
+  verifyAudit(noted?: { seq: number; hash: string }): Promise<AuditVerdict>;
   /** Goes on with what a crash interrupted. */
   resume(): Promise<void>;
 }
@@ -74,8 +75,16 @@ interface Plan {
   anonymous: string;
 }
 
+/** A plan while it is carried out: what names the person is never written down. */
+interface Leaving extends Plan {
+  names: readonly string[];
+}
+
 /** The people of a data directory. `eraseFromCore` takes a user out of the reference core and says how many rows went. */
-export function createPeople(deps: PeopleDeps, eraseFromCore: (user: string) => Promise<{ rows: number; spellings: string[] }>): People {
+export function createPeople(
+  deps: PeopleDeps,
+  eraseFromCore: (user: string) => Promise<{ rows: number; spellings: string[]; left: number }>,
+): People {
   const { store, pseudonyms, audit, now } = deps;
   const planPath = join(deps.dataDir, FILES.forgetting);
 
@@ -88,10 +97,10 @@ export function createPeople(deps: PeopleDeps, eraseFromCore: (user: string) => 
   const alone = oneAtATime();
   /** References that only the sealed identifier still connects with the person: their key is gone. */
   const sealedRefs = async (user: string): Promise<string[]> => {
-    const wanted = normalised(user);
+    const wanted = lookedUpBy(user);
     const refs: string[] = [];
-    for (const rows of store.references.sealed()) {
-      for (const { ref, sealed } of rows) if (normalised(deps.vault.unwrap(sealed, ref).toString()) === wanted) refs.push(ref);
+    for (const rows of store.references.sealed('person')) {
+      for (const { ref, sealed } of rows) if (lookedUpBy(deps.vault.unwrap(sealed, ref).toString()) === wanted) refs.push(ref);
       await yieldToLoop();
     }
     return refs;
@@ -109,7 +118,7 @@ export function createPeople(deps: PeopleDeps, eraseFromCore: (user: string) => 
     return { keys: [...alive, ...gone], references: all, behind };
   };
 
-  const erase = async ({ departure, anonymous }: Plan): Promise<Erased> => {
+  const erase = async ({ departure, anonymous, names }: Leaving): Promise<Erased> => {
     pseudonyms.forget(departure);
     // What was masked before that is on its way: it is waited for, and goes with the rest.
     await deps.intake.settled();
@@ -117,7 +126,7 @@ export function createPeople(deps: PeopleDeps, eraseFromCore: (user: string) => 
       // Rows that were still in the log have come into the table meanwhile; and an event may have been ahead of the clock.
       const atMs = Math.max(departure.atMs, await latestOf(store.engine, departure.refs));
       pseudonyms.forget({ ...departure, atMs });
-      return eraseFromTables(store.engine, { refs: departure.refs, anonymous }, now());
+      return eraseFromTables(store.engine, { refs: departure.refs, names, anonymous }, now());
     });
     await eraseFromFiles(join(deps.dataDir, FILES.quarantine), departure.refs);
     await rm(planPath, { force: true });
@@ -152,18 +161,24 @@ export function createPeople(deps: PeopleDeps, eraseFromCore: (user: string) => 
         const found = pseudonyms.departure(user, now());
         const departure = { ...found, refs: [...new Set([...found.refs, ...(await sealedRefs(user))])] };
         const known = departure.refs.filter((ref) => store.references.has(ref)).length;
+        const names = [...new Set([user, ...core.spellings].map((name) => searchedAs(name.trim())).filter(isTelling))];
+        await audit.redact(departure.refs, (text) => names.some((name) => searchedAs(text).includes(name)));
         await writeDurably(planPath, JSON.stringify({ departure, anonymous } satisfies Plan));
-        const erased = await erase({ departure, anonymous });
+        const erased = await erase({ departure, anonymous, names });
         const areFilesGone = await partsRemoved(store.engine, sleep);
-        const texts = [...departure.refs, ...[user.trim(), normalised(user), ...core.spellings].filter(isTelling)];
-        const tables = await searchTables(store.engine, texts);
-        const files = await searchFiles(deps.dataDir, [...new Set(texts)]);
+        const tables = await searchTables(store.engine, { refs: departure.refs, names });
+        const files = await searchFiles(deps.dataDir, departure.refs, names);
         return {
           ...erased,
           references: known,
           core: core.rows,
           searched: { tables: tables.searched, files: files.files, bytes: files.bytes, isEmbedded: store.engine.isEmbedded },
-          left: { ...tables.found, ...files.found, ...(!areFilesGone && { 'files of the engine that have not gone yet': 1 }) },
+          left: {
+            ...tables.found,
+            ...files.found,
+            ...(core.left > 0 && { 'the reference core': core.left }),
+            ...(!areFilesGone && { 'files of the engine that have not gone yet': 1 }),
+          },
         };
       }),
     status,
@@ -191,16 +206,14 @@ export function createPeople(deps: PeopleDeps, eraseFromCore: (user: string) => 
         return status();
       }),
     audited: record,
-    verifyAudit: () => audit.verify(),
+    verifyAudit: (noted) => audit.verify(noted),
     async resume() {
       if (!existsSync(planPath)) return;
-      await erase(JSON.parse(await readFile(planPath, 'utf8')) as Plan);
+      await erase({ ...(JSON.parse(await readFile(planPath, 'utf8')) as Plan), names: [] });
     },
   };
 }
 
-/** An identifier that is a short word stands in many files by chance; its references are searched for all the same. */
-const isTelling = (identifier: string) => identifier.length >= 8 || (identifier.length >= 4 && /[@\d]/.test(identifier));
 const CHUNK_BYTES = 4 * 1024 * 1024;
 
 async function filesIn(directory: string): Promise<string[]> {
@@ -225,11 +238,11 @@ async function eraseFromFiles(directory: string, texts: readonly string[]): Prom
   }
 }
 
-async function searchFiles(directory: string, texts: readonly string[]) {
+async function searchFiles(directory: string, refs: readonly string[], names: readonly string[]) {
   const found: Record<string, number> = {};
   let [files, bytes] = [0, 0];
   for (const path of await filesIn(directory)) {
-    const searched = await searchFile(path, texts).catch((error: unknown) => {
+    const searched = await searchFile(path, refs, names).catch((error: unknown) => {
       // What a merge has taken away meanwhile is in another file.
       if (systemCode(error) === 'ENOENT') return undefined;
       throw error;
@@ -242,15 +255,23 @@ async function searchFiles(directory: string, texts: readonly string[]) {
   return { files, bytes, found };
 }
 
-/** A file of any size, piece by piece, each with the end of the one before it. */
-async function searchFile(path: string, texts: readonly string[]): Promise<{ bytes: number; hits: number }> {
-  const overlap = Math.max(...texts.map((text) => Buffer.byteLength(text)));
+/** A file of any size, piece by piece, each with the end of the one before it: references as they are, names in whatever spelling. */
+async function searchFile(path: string, refs: readonly string[], names: readonly string[]): Promise<{ bytes: number; hits: number }> {
+  // A character of three bytes may stand for one of a name.
+  const overlap = Math.max(0, ...[...refs, ...names].map((text) => Buffer.byteLength(text) * 3));
+  const [plain, other] = [names.filter((name) => isAscii(Buffer.from(name))), names.filter((name) => !isAscii(Buffer.from(name)))];
   const hits = new Set<string>();
   let bytes = 0;
   let rest = Buffer.alloc(0);
   for await (const chunk of createReadStream(path, { highWaterMark: CHUNK_BYTES }) as AsyncIterable<Buffer>) {
     const piece = Buffer.concat([rest, chunk]);
-    for (const text of texts) if (piece.includes(text)) hits.add(text);
+    for (const ref of refs) if (piece.includes(ref)) hits.add(ref);
+    const isText = !isAscii(chunk) && !chunk.includes(0);
+    const lower = names.length > 0 ? piece.toString('latin1').toLowerCase() : '';
+    for (const name of plain) if (lower.includes(name)) hits.add(name);
+    // Wide letters and the like are only looked for in what is text.
+    const folded = isText || other.length > 0 ? searchedAs(piece.toString('utf8')) : '';
+    for (const name of folded === '' ? [] : names) if (folded.includes(name)) hits.add(name);
     rest = piece.subarray(Math.max(0, piece.length - overlap));
     bytes += chunk.length;
   }

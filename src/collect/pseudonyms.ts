@@ -4,7 +4,7 @@
  */
 import { createHmac, createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import { normalised } from '../privacy/identifier.ts';
+import { lookedUpBy } from '../privacy/identifier.ts';
 import type { Vault } from '../privacy/vault.ts';
 import type { Departure, Forgotten, ReferenceRow, ReferenceTable } from '../store/reference-table.ts';
 import { type KeyRing, type RingKey, ringOf } from './key-ring.ts';
@@ -90,7 +90,7 @@ export function createPseudonyms({ ring: first, table, vault }: PseudonymsOption
   };
   const keyed = (key: Buffer, purpose: string, text: string, bytes: number) =>
     createHmac('sha256', keyOf(key)).update(`muster/${purpose}/v1\0${text}`).digest().subarray(0, bytes).toString('base64url');
-  const under = (key: Buffer, kind: PseudonymKind, identifier: string) => keyed(key, kind, normalised(identifier), REFERENCE_BYTES);
+  const under = (key: Buffer, kind: PseudonymKind, identifier: string) => keyed(key, kind, lookedUpBy(identifier), REFERENCE_BYTES);
   const current = () => ring.keys[0] as RingKey;
 
   /** The reference that an identifier has had under an older key. */
@@ -123,7 +123,7 @@ export function createPseudonyms({ ring: first, table, vault }: PseudonymsOption
 
   const sealedOf = (kind: PseudonymKind, identifier: string, ref: string): string =>
     vault && SEALED.has(kind) ? vault.wrap(Buffer.from(identifier.trim()), ref).toString('base64') : '';
-  const markOf = (identifier: string) => keyed(ring.erasure, 'forgotten', normalised(identifier), FINGERPRINT_BYTES);
+  const markOf = (identifier: string) => keyed(ring.erasure, 'forgotten', lookedUpBy(identifier), FINGERPRINT_BYTES);
 
   return {
     of(kind, identifier, fresh) {

@@ -1,6 +1,5 @@
 /** The reference enrollment core, put together. Every step and its event are one transaction. */
 import { MusterError } from '../errors.ts';
-import { normalised } from '../privacy/identifier.ts';
 import { createAnswers } from './answers.ts';
 import type { VerifyResult } from './binding.ts';
 import { CANARY_USERS, type Inbox } from './canary.ts';
@@ -60,8 +59,7 @@ const NOT_THEIRS = ['user_tier', 'segment', 'region', 'tenant', 'environment', '
 
 /** What a token says goes; what the browser says of its own kind does not. @throws MUSTER_TOKEN_REFUSED */
 function theirs(request: StartRequest, { user, about }: BoundToken): Partial<StartRequest> {
-  if (normalised(user) !== normalised(request.user))
-    throw new MusterError('MUSTER_TOKEN_REFUSED', 'the enrollment token is of another person');
+  if (user !== request.user) throw new MusterError('MUSTER_TOKEN_REFUSED', 'the enrollment token is of another person');
   if (request.channel !== undefined && request.channel !== 'self_service')
     throw new MusterError('MUSTER_TOKEN_REFUSED', 'the enrollment token goes with the channel self_service alone');
   const said = NOT_THEIRS.find((name) => request[name] !== undefined);
@@ -121,7 +119,7 @@ export function createCore(deps: CoreDeps) {
     async start(request: StartRequest, token: string | undefined, hooks?: StartHooks): Promise<Started> {
       const bound = token === undefined ? undefined : await tokens.toStart(token);
       const asked = bound ? { ...request, ...theirs(request, bound) } : request;
-      await admit('start', normalised(request.user));
+      await admit('start', request.user);
       return starting.start(asked, bound, hooks);
     },
     /** Whether a token is one of the issuer's at all. @throws MUSTER_TOKEN_REFUSED */

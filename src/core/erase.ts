@@ -1,37 +1,62 @@
 /** Takes a user out of the reference core: enrollments, factors, messages, and events that still wait to be delivered. */
-import { normalised } from '../privacy/identifier.ts';
-import type { CoreStorage } from './storage/storage.ts';
+import { isTelling, lookedUpBy, searchedAs } from '../privacy/identifier.ts';
+import type { CoreStorage, Statements } from './storage/storage.ts';
 
 /** Tables with a row or more of a person. */
 const TABLES = ['enrollments', 'factors', 'sends', 'people'];
 
-/**
- * What went from the core's store, which may be in use: rows, and the spellings under which the user stood there. Kept answers hold what was
- * shown to the user.
- */
-export async function eraseUser(storage: CoreStorage, user: string): Promise<{ rows: number; spellings: string[] }> {
-  const wanted = normalised(user);
+export interface ErasedUser {
+  /** Rows that went. */
+  rows: number;
+  /** Under which the user stood there: a mail address may have been written in several ways. */
+  spellings: string[];
+  /** Rows that name the user still. */
+  left: number;
+}
+
+/** What went from the core's store, which may be in use. Kept answers hold what was shown to the user. */
+export async function eraseUser(storage: CoreStorage, user: string): Promise<ErasedUser> {
+  const wanted = lookedUpBy(user);
   const spellings = new Set<string>();
-  const isTheirs = (each: string | undefined) => {
-    const found = each !== undefined && normalised(each) === wanted;
-    if (found) spellings.add(each);
-    return found;
-  };
+  const isTheirs = (each: string | undefined): each is string => each !== undefined && lookedUpBy(each) === wanted;
   const rows = await storage.transaction(async (statements) => {
     spellings.clear();
     let count = 0;
     const waiting = await statements.all<{ n: number; event: string }>('SELECT n, event FROM outbox');
-    for (const { n, event } of waiting)
-      if (isTheirs((JSON.parse(event) as { user?: string }).user)) count += await statements.run('DELETE FROM outbox WHERE n = ?', n);
-    count += await statements.run('DELETE FROM kept_answers WHERE enrollment_id IN (SELECT id FROM enrollments WHERE user_id = ?)', wanted);
-    for (const table of TABLES) {
-      const gone = await statements.run(`DELETE FROM ${table} WHERE user_id = ?`, wanted);
-      if (gone > 0) spellings.add(wanted);
-      count += gone;
+    for (const { n, event } of waiting) {
+      const named = (JSON.parse(event) as { user?: string }).user;
+      if (!isTheirs(named)) continue;
+      spellings.add(named);
+      count += await statements.run('DELETE FROM outbox WHERE n = ?', n);
+    }
+    for (const each of await idsLike(statements, user)) {
+      if (!isTheirs(each)) continue;
+      spellings.add(each);
+      count += await statements.run('DELETE FROM kept_answers WHERE enrollment_id IN (SELECT id FROM enrollments WHERE user_id = ?)', each);
+      for (const table of TABLES) count += await statements.run(`DELETE FROM ${table} WHERE user_id = ?`, each);
     }
     return count;
   });
   // Rows that went before, of delivered events, may still stand in free pages.
   await storage.scrub();
-  return { rows, spellings: [...spellings] };
+  return { rows, spellings: [...spellings], left: await countLeft(storage, user, isTheirs) };
+}
+
+/** Users of all tables whose name differs in the case of its letters at most. */
+async function idsLike(statements: Statements, user: string): Promise<string[]> {
+  const found = new Set<string>();
+  for (const table of TABLES)
+    for (const { user_id } of await statements.all<{ user_id: string }>(
+      `SELECT DISTINCT user_id FROM ${table} WHERE lower(user_id) = lower(?)`,
+      user,
+    ))
+      found.add(user_id);
+  return [...found];
+}
+
+async function countLeft(storage: CoreStorage, user: string, isTheirs: (each: string) => boolean): Promise<number> {
+  const name = searchedAs(user.trim());
+  const waiting = await storage.all<{ event: string }>('SELECT event FROM outbox');
+  const named = waiting.filter(({ event }) => isTelling(name) && searchedAs(event).includes(name));
+  return named.length + (await idsLike(storage, user)).filter(isTheirs).length;
 }

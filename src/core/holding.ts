@@ -1,7 +1,6 @@
 /** Factors that are there: used to log in, suspended, resumed, revoked, and gone with their account. */
 import { MusterError } from '../errors.ts';
 import { parsed } from '../parsed.ts';
-import { normalised } from '../privacy/identifier.ts';
 import type { Kept, Renewal, Surroundings, Verdict } from './factors/factor.ts';
 import { FACTORS, type FactorType } from './factors/index.ts';
 
@@ -74,7 +73,7 @@ export function createHolding(deps: HoldingDeps) {
 
   const holding = {
     async factorsOf(user: string): Promise<FactorView[]> {
-      const rows = await storage.all<FactorRow>('SELECT * FROM factors WHERE user_id = ? ORDER BY created_at, id', normalised(user));
+      const rows = await storage.all<FactorRow>('SELECT * FROM factors WHERE user_id = ? ORDER BY created_at, id', user);
       return rows.map((row) => ({
         id: row.id,
         factor_type: row.factor_type,
@@ -89,7 +88,7 @@ export function createHolding(deps: HoldingDeps) {
     /** What somebody may and should enroll now. What nobody can enroll is not asked for. */
     async optionsFor(user: string, subject: Subject, region: string | undefined): Promise<Options> {
       const decision = decide(settings.policy, subject);
-      const person = normalised(user);
+      const person = user;
       const has = new Set((await ledger.liveFactorsOf(storage, person)).map((factor) => factor.factor_type));
       const offered: FactorType[] = [];
       for (const type of decision.allowed) {
@@ -206,7 +205,7 @@ export function createHolding(deps: HoldingDeps) {
     { step, event, reason }: { step: 'deprovision' | 'revoke'; event: string; reason: string },
     inside: Inside<Ended>,
   ): Promise<Ended> {
-    const user = normalised(named);
+    const user = named;
     return storage.transaction(async (statements) => {
       await ledger.lock(statements, user);
       await ledger.nextEpoch(statements, user);

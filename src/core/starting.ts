@@ -1,6 +1,5 @@
 /** The start of an enrollment: everything that may be refused is, and then there is a challenge, shown once or on its way. */
 import { MusterError } from '../errors.ts';
-import { normalised } from '../privacy/identifier.ts';
 import { type AdmissionDeps, createAdmission } from './admission.ts';
 import type { Challenge, Kept } from './factors/factor.ts';
 import { FACTORS } from './factors/index.ts';
@@ -57,7 +56,7 @@ export function createStarting(deps: StartingDeps) {
      * MUSTER_PROVIDER_FAILED with `attempt_id` when nobody took the message
      */
     async start(request: StartRequest, token: BoundToken | undefined, hooks: StartHooks = {}): Promise<Started> {
-      const user = normalised(request.user);
+      const user = request.user;
       const epoch = await ledger.epochOf(user);
       const decision = decide(settings.policy, { tier: request.user_tier, segment: request.segment });
       await assertOffered(request, user, decision);

@@ -1,17 +1,24 @@
 /**
  * The audit log: privileged actions, each entry bound to the one before it by a keyed hash. Whoever changes, inserts or takes out a row
- * without the key breaks the chain; whoever cuts its end off is found by the head that is kept beside it.
+ * without the key breaks the chain; whoever cuts its end off is found by the heads that are kept beside it. What is taken out of an entry
+ * because somebody is forgotten is in the chain itself.
  */
 import { createHash, createHmac, randomBytes } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { systemCode } from '../errors.ts';
-import { writeDurably } from './durable-files.ts';
+import type { HeadPlace } from './audit-head.ts';
 import type { Engine } from './engine.ts';
 import { oneAtATime } from './one-at-a-time.ts';
 
 const SALT_BYTES = 16;
 /** What stands before the first entry. */
 const GENESIS = '0'.repeat(64);
+/** What says that the log was begun by a version that did not write down what it took out. */
+const UPGRADED = 'audit.upgraded';
+/** What says which entries something was taken out of, each with a digest of what is left. */
+const REDACT = 'audit.redact';
+const REDACTED_PER_ENTRY = 40;
+const DIGEST_LENGTH = 32;
+/** In the place of a reason that named somebody. */
+const FORGOTTEN = '[forgotten]';
 
 interface Link {
   seq: number;
@@ -41,7 +48,13 @@ export interface AuditVerdict {
 export interface Audit {
   /** Writes an entry down; it is durable when this resolves. What it allows is done only then. */
   record(entry: AuditEntry): Promise<void>;
-  verify(): Promise<AuditVerdict>;
+  /** @param noted an entry that somebody has written down, which must be in the log */
+  verify(noted?: Link): Promise<AuditVerdict>;
+  /**
+   * Takes people out of entries: targets that are a reference of theirs, and reasons that name them. Durable when it resolves.
+   * @returns how many entries were changed
+   */
+  redact(refs: readonly string[], isNamedIn: (text: string) => boolean): Promise<number>;
 }
 
 interface Row {
@@ -59,35 +72,33 @@ interface Row {
   hash: string;
 }
 
-/** The audit log of a store; `headPath` is the file that holds its head. */
-export function openAudit(deps: { engine: Engine; key: Buffer; headPath: string; now: () => number }): Audit {
+/** The audit log of a store, with the places of its head, the first of which is beside it. */
+export async function openAudit(deps: { engine: Engine; key: Buffer; heads: readonly HeadPlace[]; now: () => number }): Promise<Audit> {
   const session = deps.engine.session('tidy');
-  const hashOf = (row: Row) => {
-    const covered = [row.seq, row.at, row.actor_commitment, row.action, row.target_commitment, row.reason, row.prev_hash];
-    return createHmac('sha256', deps.key).update(JSON.stringify(covered)).digest('hex');
-  };
+  const chain = chainOf(deps.key);
   const rows = (where = '') =>
     session.rows<Row>(
       `SELECT toUInt32(seq) AS seq, toUnixTimestamp64Milli(e.at) AS at, actor_ref, actor_salt, actor_commitment, action, target, target_salt,
          target_commitment, reason, prev_hash, hash FROM audit_entries AS e ${where} ORDER BY seq
        SETTINGS output_format_json_quote_64bit_integers = 0`,
     );
-  const macOf = ({ seq, hash }: Link) => createHmac('sha256', deps.key).update(`head\0${seq}\0${hash}`).digest('hex');
-  /** The head as it was written; undefined when it is not there, or not ours. */
-  const head = async (): Promise<Link | undefined> => {
-    try {
-      const { seq, hash, mac } = JSON.parse(await readFile(deps.headPath, 'utf8')) as Link & { mac: string };
-      return macOf({ seq, hash }) === mac ? { seq, hash } : undefined;
-    } catch (error) {
-      if (systemCode(error) === 'ENOENT' || error instanceof SyntaxError) return undefined;
-      throw error;
+  const lastRow = async () => (await rows('WHERE seq = (SELECT max(seq) FROM audit_entries)'))[0];
+  const writeHeads = async (link: Link, places = deps.heads) => {
+    for (const place of places) await place.write(chain.headText(link));
+  };
+  /** The newest of the heads: it may be ahead of a log that was cut off. */
+  const newestHead = async (): Promise<Link> => {
+    let newest = START;
+    for (const place of deps.heads) {
+      const link = chain.headOf(await place.read?.());
+      if (link && link.seq > newest.seq) newest = link;
     }
+    return newest;
   };
 
   const alone = oneAtATime();
   const record = async ({ actorRef, action, target, reason }: AuditEntry) => {
-    const [last] = await rows('WHERE seq = (SELECT max(seq) FROM audit_entries)');
-    const known = (await head()) ?? START;
+    const [last, known] = [await lastRow(), await newestHead()];
     const before = last && last.seq >= known.seq ? { seq: last.seq, hash: last.hash } : known;
     const [actorSalt, targetSalt] = [newSalt(), newSalt()];
     const row: Row = {
@@ -104,52 +115,151 @@ export function openAudit(deps: { engine: Engine; key: Buffer; headPath: string;
       prev_hash: before.hash,
       hash: '',
     };
-    row.hash = hashOf(row);
+    row.hash = chain.hashOf(row);
     await deps.engine.insert(
       'tidy',
       { data: JSON.stringify(Object.values(row)), format: 'JSONCompactEachRow', structure: STRUCTURE },
       (rows) => `INSERT INTO audit_entries SELECT * REPLACE (fromUnixTimestamp64Milli(at, 'UTC') AS at) FROM ${rows}`,
     );
-    await writeDurably(deps.headPath, JSON.stringify({ seq: row.seq, hash: row.hash, mac: macOf(row) }));
+    await writeHeads({ seq: row.seq, hash: row.hash });
   };
 
+  const redact: Audit['redact'] = async (refs, isNamedIn) => {
+    const targets = new Set(refs);
+    const changed = (await rows()).flatMap((row) => {
+      const isTarget = targets.has(row.target) || isNamedIn(row.target);
+      const isReason = row.action !== REDACT && isNamedIn(row.reason);
+      if (!isTarget && !isReason) return [];
+      return [{ ...row, ...(isTarget && { target: '', target_salt: '' }), ...(isReason && { reason: FORGOTTEN }) }];
+    });
+    // Said first: whoever finds something missing that the chain does not name has found somebody's hand.
+    for (let from = 0; from < changed.length; from += REDACTED_PER_ENTRY) {
+      const some = changed.slice(from, from + REDACTED_PER_ENTRY).map((row) => `${row.seq}:${chain.digestOf(row)}`);
+      await record({ actorRef: '', action: REDACT, target: '', reason: some.join(' ') });
+    }
+    const list = (of: (row: Row) => boolean) => `(${[0, ...changed.filter(of).map(({ seq }) => seq)].join(', ')})`;
+    const [blankTargets, blankReasons] = [list(({ target }) => target === ''), list(({ reason }) => reason === FORGOTTEN)];
+    if (changed.length > 0)
+      await session.run(
+        `ALTER TABLE audit_entries UPDATE target = if(seq IN ${blankTargets}, '', target), target_salt = if(seq IN ${blankTargets}, '', target_salt),
+           reason = if(seq IN ${blankReasons}, '${FORGOTTEN}', reason) WHERE seq IN ${list(() => true)} SETTINGS mutations_sync = 2`,
+      );
+    return changed.length;
+  };
+
+  const verify = async (noted?: Link): Promise<AuditVerdict> => {
+    const all = await rows();
+    const verdict = (broken: AuditVerdict['broken']) => ({ entries: all.length, head: all.at(-1)?.hash ?? GENESIS, broken });
+    const broken = brokenLink(all, chain);
+    if (broken) return verdict(broken);
+    const last = all.at(-1) ?? START;
+    const hashAt = (seq: number) => (seq === 0 ? GENESIS : all[seq - 1]?.hash);
+    for (const place of deps.heads) {
+      if (!place.read) continue;
+      const head = chain.headOf(await place.read());
+      const why = !head
+        ? 'is missing, or was changed'
+        : head.seq > last.seq
+          ? `says that ${head.seq} entries were written: the log was cut off`
+          : hashAt(head.seq) !== head.hash
+            ? 'is of another log'
+            : // It is written after the entry, and may be behind by the one at which the process ended.
+              head.seq < last.seq - 1
+              ? 'is older than the log: it was put back'
+              : undefined;
+      if (why !== undefined)
+        return verdict({
+          seq: Math.min(head?.seq ?? last.seq, last.seq) + (head && head.seq > last.seq ? 1 : 0),
+          why: `the head in ${place.name} ${why}`,
+        });
+    }
+    if (noted && hashAt(noted.seq) !== noted.hash) return verdict({ seq: noted.seq, why: 'it is not the entry that was noted' });
+    return verdict(null);
+  };
+
+  const begin = async () => {
+    const texts = await Promise.all(deps.heads.map(async (place) => place.read?.()));
+    const last = await lastRow();
+    if (!last && texts.every((text) => text === undefined)) await writeHeads(START);
+    // A head of the version before is taken once: this version never writes one.
+    else if (chain.isOldHead(texts[0]) && last !== undefined) await record({ actorRef: '', action: UPGRADED, target: '', reason: '' });
+    else if (chain.isOldHead(texts[0])) await writeHeads(START);
+    // A place that was configured since begins with what the others say.
+    for (const [i, place] of deps.heads.entries())
+      if (place.isAdded && place.read && texts[i] === undefined && (await place.read()) === undefined)
+        await writeHeads(await newestHead(), [place]);
+  };
+
+  await begin();
   return {
     record: (entry) => alone(() => record(entry)),
-    async verify() {
-      const all = await rows();
-      const written = await head();
-      // The head is written after the entry: at the first one it may be missing.
-      if (!written && all.length > 1)
-        return {
-          entries: all.length,
-          head: all.at(-1)?.hash ?? GENESIS,
-          broken: { seq: all.length, why: 'the head of the log is missing or was changed' },
-        };
-      const known = written ?? START;
-      const lastForget = all.findLast(({ action }) => action === 'forget')?.seq ?? 0;
-      let before = START;
-      const verdict = (broken: AuditVerdict['broken']) => ({ entries: all.length, head: all.at(-1)?.hash ?? GENESIS, broken });
-      for (const row of all) {
-        const why = problemOf(row, before, hashOf, row.seq < lastForget);
-        if (why !== undefined) return verdict({ seq: row.seq, why });
-        // The head may be behind by the entry at which the process ended, never elsewhere.
-        if (row.seq === known.seq && row.hash !== known.hash) return verdict({ seq: row.seq, why: 'it is not the entry that was written' });
-        before = row;
-      }
-      if (before.seq < known.seq) return verdict({ seq: before.seq + 1, why: `the log ends before it: ${known.seq} entries were written` });
-      return verdict(null);
+    redact: (refs, isNamedIn) => alone(() => redact(refs, isNamedIn)),
+    verify,
+  };
+}
+
+type Chain = ReturnType<typeof chainOf>;
+
+/** Everything that needs the key. */
+function chainOf(key: Buffer) {
+  const mac = (text: string) => createHmac('sha256', key).update(text).digest('hex');
+  const parsed = (text: string | undefined): (Link & { mac: string }) | undefined => {
+    try {
+      const { seq, hash, mac } = JSON.parse(text ?? '') as Link & { mac: string };
+      return Number.isSafeInteger(seq) && typeof hash === 'string' ? { seq, hash, mac } : undefined;
+    } catch {
+      return undefined;
+    }
+  };
+  const macOf = ({ seq, hash }: Link) => mac(`audit head\0${seq}\0${hash}`);
+  return {
+    hashOf: (row: Row) =>
+      mac(JSON.stringify([row.seq, row.at, row.actor_commitment, row.action, row.target_commitment, row.reason, row.prev_hash])),
+    /** Of a row from which something was taken out, as it is left. */
+    digestOf: (row: Row) =>
+      mac(
+        `redacted\0${JSON.stringify([row.seq, row.at, row.actor_commitment, row.action, row.target, row.target_salt, row.target_commitment, row.reason, row.prev_hash, row.hash])}`,
+      ).slice(0, DIGEST_LENGTH),
+    headText: ({ seq, hash }: Link) => JSON.stringify({ seq, hash, mac: macOf({ seq, hash }) }),
+    headOf(text: string | undefined): Link | undefined {
+      const head = parsed(text);
+      return head && macOf(head) === head.mac ? { seq: head.seq, hash: head.hash } : undefined;
+    },
+    isOldHead(text: string | undefined): boolean {
+      const head = parsed(text);
+      return head !== undefined && mac(`head\0${head.seq}\0${head.hash}`) === head.mac;
     },
   };
 }
 
-/** @param mayBeErased whether somebody was forgotten after the entry: then its target may have been that person */
-function problemOf(row: Row, before: Link, hashOf: (row: Row) => string, mayBeErased: boolean): string | undefined {
-  if (row.seq !== before.seq + 1) return `entry ${before.seq + 1} is missing`;
-  if (row.prev_hash !== before.hash) return 'it does not follow the entry before it';
-  if (hashOf(row) !== row.hash) return 'it was changed';
+/** The first entry that is not what was written, or does not follow the one before it. */
+function brokenLink(all: readonly Row[], chain: Chain): AuditVerdict['broken'] {
+  const redacted = new Map<number, string>();
+  for (const { action, reason } of all)
+    if (action === REDACT) for (const each of reason.split(' ')) redacted.set(Number(each.split(':')[0]), each.split(':')[1] ?? '');
+  const upgradedAt = all.find(({ action }) => action === UPGRADED)?.seq ?? 0;
+  // Before the upgrade, what was taken out was not written down: it may be missing where somebody was forgotten later.
+  const lastOldForget = all.findLast(({ action, seq }) => action === 'forget' && seq < upgradedAt)?.seq ?? 0;
+  let before = START;
+  for (const row of all) {
+    const why =
+      row.seq !== before.seq + 1
+        ? `entry ${before.seq + 1} is missing`
+        : row.prev_hash !== before.hash
+          ? 'it does not follow the entry before it'
+          : changeOf(row, chain, redacted, row.seq < lastOldForget);
+    if (why !== undefined) return { seq: row.seq, why };
+    before = row;
+  }
+  return null;
+}
+
+function changeOf(row: Row, chain: Chain, redacted: ReadonlyMap<number, string>, mayBeBlank: boolean): string | undefined {
+  if (redacted.get(row.seq) === chain.digestOf(row)) return undefined;
+  if (chain.hashOf(row) !== row.hash) return 'it was changed';
   if (commitment(row.actor_salt, row.actor_ref) !== row.actor_commitment) return 'its actor was changed';
-  const isErased = mayBeErased && row.target === '' && row.target_salt === '';
-  if (!isErased && commitment(row.target_salt, row.target) !== row.target_commitment) return 'its target was changed';
+  const isBlank = mayBeBlank && row.target === '' && row.target_salt === '';
+  if (!isBlank && commitment(row.target_salt, row.target) !== row.target_commitment) return 'its target was changed';
   return undefined;
 }
 

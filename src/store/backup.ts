@@ -22,8 +22,9 @@ const FORMAT = 1;
 const TABLES_FOLDER = 'tables';
 const MANIFEST = 'backup.json';
 /** Copied as they are, if they are there. Those before the tables may be older than these, never newer. */
-const BEFORE = [FILES.auditHead, FILES.alive];
+const BEFORE = [FILES.alive];
 const AFTER = [
+  FILES.auditHead,
   FILES.loaderState,
   FILES.keyRing,
   FILES.identityKey,
@@ -75,6 +76,8 @@ export async function writeBackup(
   // Before the tables: what the core hands over in between is in both, and counts once.
   copyDatabase(join(dataDir, FILES.core), join(folder, FILES.core));
   const rows = await store.loader.whileIdle(deps.log, async () => {
+    // The heads of the audit log right before it: they may be behind by an entry, and not ahead.
+    await copyIfThere(join(dataDir, FILES.auditHead), join(folder, FILES.auditHead));
     copyDatabase(join(dataDir, FILES.references), join(folder, FILES.references));
     await copyIfThere(join(dataDir, FILES.loaderState), join(folder, FILES.loaderState));
     await store.engine

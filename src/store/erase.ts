@@ -1,20 +1,25 @@
 /** Takes a person out of every table: what counts stays and counts as before, for nobody any more. */
-import { type Engine, quoted, type Session } from './engine.ts';
+import type { Event } from '../events/catalogue.ts';
+import { databaseName, type Engine, escapedValue, quoted, type Session } from './engine.ts';
 import { replaceInFindings } from './findings.ts';
 
-/** Columns of `events` that say who, where from, with what, or in whose words. */
-const PERSONAL = [
-  'device_ref',
-  'destination_ref',
-  'session_ref',
-  'factor_id',
-  'reason',
-  'ip',
-  'user_agent',
-  'user_agent_ref',
-  'trace_id',
-  'span_id',
-];
+/** Fields of an event that say where from, with what, or in whose words something was done, each with its columns and what empties them. */
+const CIRCUMSTANCES = {
+  device: { device_ref: "''" },
+  destination: { destination_ref: "''" },
+  session: { session_ref: "''" },
+  reason: { reason: "''" },
+  ip: { ip: "''" },
+  user_agent: { user_agent: "''", user_agent_ref: "''" },
+  trace_id: { trace_id: "''" },
+  span_id: { span_id: "''" },
+  attributes: { attributes: 'map()' },
+} as const satisfies Partial<Record<keyof Event, Record<string, string>>>;
+
+/** What goes from an event that somebody who is forgotten has done to another: who it was, and the circumstances. */
+export const FIELDS_OF_ACTORS = ['actor', ...(Object.keys(CIRCUMSTANCES) as (keyof typeof CIRCUMSTANCES)[])] as const;
+
+const CIRCUMSTANCE_COLUMNS = Object.values(CIRCUMSTANCES).flatMap((columns) => Object.entries(columns));
 /** The engine removes what was rewritten a little later. */
 const REMOVED_WITHIN_MS = 120_000;
 const REMOVED_STEP_MS = 250;
@@ -32,21 +37,6 @@ const REWRITTEN = [
   'dead_letters_log',
   'erasing',
 ];
-/** Tables that hold what came from outside; the search for what is left goes through all of them. */
-const SEARCHED = [
-  'events',
-  'spans_log',
-  'attempt_states',
-  'recovery_states',
-  'minutes',
-  'hours',
-  'backlog',
-  'findings_log',
-  'maintenance_log',
-  'alert_states_log',
-  'audit_entries',
-  'dead_letters_log',
-] as const;
 
 export interface Erased {
   events: number;
@@ -59,55 +49,61 @@ export interface Erased {
 const count = async (session: Session, from: string): Promise<number> =>
   (await session.rows<{ n: number }>(`SELECT toUInt32(count()) AS n FROM ${from}`))[0]?.n ?? 0;
 
-/** @param person.refs all that ever stood for the person; `anonymous` stands in their place from now on */
-export async function eraseFromTables(
-  engine: Engine,
-  person: { refs: readonly string[]; anonymous: string },
-  nowMs: number,
-): Promise<Erased> {
+export interface ErasedPerson {
+  /** All that ever stood for the person. */
+  refs: readonly string[];
+  /** How the person is named in what people and programs wrote; none where a name is too short to be searched for. */
+  names: readonly string[];
+  /** Stands in their place from now on. */
+  anonymous: string;
+}
+
+export async function eraseFromTables(engine: Engine, person: ErasedPerson, nowMs: number): Promise<Erased> {
   const session = engine.session('tidy');
   // The engine keeps the text of what rewrites a table: it must not hold what it takes out.
   await session.run('TRUNCATE TABLE erasing');
   await engine.insert(
     'tidy',
-    { data: person.refs.join('\n'), format: 'TSV', structure: 'ref String' },
+    { data: [...person.refs, ...person.names].map(escapedValue).join('\n'), format: 'TSV', structure: 'ref String' },
     (rows) => `INSERT INTO erasing SELECT ref FROM ${rows}`,
   );
   const refs = '(SELECT ref FROM erasing)';
   const list = '(SELECT groupArray(ref) FROM erasing)';
+  /** Whether a text names the person, in whatever spelling. */
+  const names = (text: string) => `multiSearchAnyCaseInsensitiveUTF8(normalizeUTF8NFKC(${text}), ${list})`;
   const theirs = `user_ref IN ${refs}`;
   const anonymous = quoted(person.anonymous);
-  const traces = `trace_id IN (SELECT trace_id FROM events WHERE ${theirs} AND trace_id != '')`;
+  const traces = `(trace_id IN (SELECT trace_id FROM events WHERE (${theirs} OR actor_ref IN ${refs}) AND trace_id != '') OR ${names('toString(tuple(name, service, attributes))')})`;
+  const letters = `(hasAny(refs, ${list}) OR ${names('concat(reason, record)')})`;
   const erased = {
     events: await count(session, `events FINAL WHERE ${theirs}`),
     attempts: await count(session, `attempt_states FINAL WHERE ${theirs}`),
     spans: await count(session, `spans_log FINAL WHERE ${traces}`),
-    deadLetters: await count(session, `dead_letters_log FINAL WHERE hasAny(refs, ${list})`),
-    findings: await replaceInFindings(engine, person.refs, person.anonymous, nowMs),
+    deadLetters: await count(session, `dead_letters_log FINAL WHERE ${letters}`),
+    findings: await replaceInFindings(engine, [...person.refs, ...person.names], person.anonymous, nowMs),
   };
 
   const rewrite = (statement: string) => session.run(`ALTER TABLE ${statement} SETTINGS mutations_sync = 2`);
   await rewrite(`spans_log DELETE WHERE ${traces}`);
   // The user is part of the key: rows are written anew, with the same ids and content hashes, before the old ones go.
-  const blank = PERSONAL.map((column) => `'' AS ${column}`).join(', ');
+  const blank = [...CIRCUMSTANCE_COLUMNS, ['factor_id', "''"]].map(([column, empty]) => `${empty} AS ${column}`).join(', ');
   await session.run(
-    `INSERT INTO events SELECT * REPLACE (${anonymous} AS user_ref, if(actor_ref IN ${refs}, '', actor_ref) AS actor_ref, map() AS attributes, ${blank})
+    `INSERT INTO events SELECT * REPLACE (${anonymous} AS user_ref, if(actor_ref IN ${refs}, '', actor_ref) AS actor_ref, ${blank})
      FROM (SELECT * FROM events WHERE ${theirs})`,
   );
   await rewrite(`events DELETE WHERE ${theirs}`);
-  // Of what the person did to others, where from and with what.
-  const theirTraces = ['device_ref', 'session_ref', 'ip', 'user_agent', 'user_agent_ref', 'reason']
-    .map((column) => `${column} = ''`)
-    .join(', ');
-  await rewrite(`events UPDATE actor_ref = '', ${theirTraces} WHERE actor_ref IN ${refs}`);
+  // Of what the person did to others, where from, with what and in whose words; of the others' own, what names the person.
+  const empty = CIRCUMSTANCE_COLUMNS.map(([column, nothing]) => `${column} = ${nothing}`).join(', ');
+  await rewrite(`events UPDATE actor_ref = '', ${empty} WHERE actor_ref IN ${refs}`);
+  await rewrite(`events UPDATE reason = '', attributes = map() WHERE ${names('concat(reason, toString(attributes))')}`);
   for (const table of ['attempt_states', 'recovery_states']) await rewrite(`${table} UPDATE user_ref = ${anonymous} WHERE ${theirs}`);
   const hashes = '(SELECT groupArray(sipHash64(ref)) FROM erasing)';
   await rewrite(
     `bad_users UPDATE users = arrayMap(u -> if(has(${hashes}, u), sipHash64(${anonymous}), u), users) WHERE hasAny(users, ${hashes})`,
   );
-  await rewrite(`dead_letters_log DELETE WHERE hasAny(refs, ${list})`);
+  await rewrite(`dead_letters_log DELETE WHERE ${letters}`);
   await rewrite(`maintenance_log UPDATE actor_ref = '' WHERE actor_ref IN ${refs}`);
-  await rewrite(`audit_entries UPDATE target = '', target_salt = '' WHERE target IN ${refs}`);
+  await rewrite(`maintenance_log UPDATE reason = '' WHERE ${names('reason')}`);
   await session.run('TRUNCATE TABLE erasing');
   return erased;
 }
@@ -142,17 +138,26 @@ export async function partsRemoved(engine: Engine, sleep: (ms: number) => Promis
   return false;
 }
 
-/** Rows that still hold any of these texts, by table; tables without any are left out. */
-export async function searchTables(engine: Engine, texts: readonly string[]): Promise<{ searched: number; found: Record<string, number> }> {
+/**
+ * Rows that still hold a reference or a name, by table; tables without any are left out. Every column of every table is looked at, and names
+ * in whatever spelling.
+ */
+export async function searchTables(
+  engine: Engine,
+  { refs, names }: Pick<ErasedPerson, 'refs' | 'names'>,
+): Promise<{ searched: number; found: Record<string, number> }> {
+  const session = engine.session('tidy');
   const found: Record<string, number> = {};
-  for (const table of SEARCHED) {
-    const [row] = await engine
-      .session('tidy')
-      .rows<{ n: number }>(
-        `SELECT toUInt32(count()) AS n FROM ${table} WHERE multiSearchAny(toString(tuple(*)), {texts:Array(String)}) SETTINGS max_threads = 1`,
-        { texts: texts as string[] },
-      );
-    if (row?.n) found[table] = row.n;
+  const tables = await session.rows<{ name: string }>(
+    `SELECT name FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree' AND name != 'erasing' ORDER BY name`,
+  );
+  for (const { name } of tables) {
+    const [row] = await session.rows<{ n: number }>(
+      `SELECT toUInt32(count()) AS n FROM ${databaseName(name)} WHERE multiSearchAny(toString(tuple(*)) AS text, {refs:Array(String)})
+         OR multiSearchAnyCaseInsensitiveUTF8(normalizeUTF8NFKC(text), {names:Array(String)}) SETTINGS max_threads = 1`,
+      { refs: [...refs], names: [...names] },
+    );
+    if (row?.n) found[name] = row.n;
   }
-  return { searched: SEARCHED.length, found };
+  return { searched: tables.length, found };
 }

@@ -41,10 +41,15 @@ export const findingsSince = (engine: Engine, sinceMs: number, limit = 1_000): P
     `findings WHERE status = 'open' OR start >= fromUnixTimestamp64Milli(${Math.floor(sinceMs)}, 'UTC') ORDER BY start DESC, id LIMIT ${limit}`,
   );
 
-/** Puts `other` in the place of texts wherever a finding has them, its past versions too. Returns how many findings had one. */
+/** Puts `other` in the place of texts, in whatever case, wherever a finding has them, its past versions too. Returns how many findings had one. */
 export async function replaceInFindings(engine: Engine, texts: readonly string[], other: string, nowMs: number): Promise<number> {
-  const held = await select(engine, 'findings WHERE multiSearchAny(toString(tuple(*)), {texts:Array(String)})', { texts });
-  const replaced = texts.reduce((json, text) => json.replaceAll(text, other), JSON.stringify(held));
+  const held = await select(engine, 'findings WHERE multiSearchAnyCaseInsensitiveUTF8(toString(tuple(*)), {texts:Array(String)})', {
+    texts,
+  });
+  const replaced = texts.reduce(
+    (json, text) => json.replaceAll(new RegExp(RegExp.escape(JSON.stringify(text).slice(1, -1)), 'giu'), other),
+    JSON.stringify(held),
+  );
   await writeFindings(engine, JSON.parse(replaced) as Finding[], nowMs);
   if (held.length > 0) await engine.session('evaluate').run('OPTIMIZE TABLE findings_log FINAL');
   return held.length;

@@ -39,6 +39,7 @@ const SCHEMA = `
   CREATE TABLE IF NOT EXISTS aliases (alias TEXT PRIMARY KEY, ref TEXT NOT NULL, key INTEGER NOT NULL) STRICT, WITHOUT ROWID;
   CREATE INDEX IF NOT EXISTS aliases_of_ref ON aliases (ref);
   CREATE TABLE IF NOT EXISTS forgotten (mark TEXT PRIMARY KEY, at INTEGER NOT NULL, fresh TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS kept (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
 `;
 /** Rows of one transaction: the loop is held no longer than that takes. */
@@ -67,8 +68,8 @@ export interface ReferenceTable {
   aliased(alias: string): string | undefined;
   /** What is kept of a reference. */
   find(ref: string): { kind: string; sealed: Buffer | null } | undefined;
-  /** All sealed identifiers, some at a time. */
-  sealed(): Iterable<{ ref: string; sealed: Buffer }[]>;
+  /** All sealed identifiers of a kind, some at a time. */
+  sealed(kind: string): Iterable<{ ref: string; sealed: Buffer }[]>;
   /** How many references there are, and how many people the given key does not lead to yet. */
   counts(key: number): { all: number; behind: number };
   /** Takes a person out, durably; twice changes nothing. */
@@ -77,6 +78,10 @@ export interface ReferenceTable {
   forgotten(): Map<string, Forgotten>;
   /** Does `work` once in the life of the table. */
   once(name: string, work: () => Promise<void>): Promise<void>;
+  /** A text that is kept here by its name. */
+  kept(name: string): string | undefined;
+  /** Durable when it resolves. */
+  keep(name: string, value: string): Promise<void>;
   close(): void;
 }
 
@@ -139,11 +144,12 @@ export function openReferenceTable(path: string): ReferenceTable {
         )?.n ?? 0;
       return { all, behind };
     },
-    *sealed() {
+    *sealed(kind) {
       for (let after = ''; ; ) {
         const rows = database.all<{ ref: string; sealed: Uint8Array }>(
-          'SELECT ref, sealed FROM refs WHERE ref > ? AND sealed IS NOT NULL ORDER BY ref LIMIT ?',
+          'SELECT ref, sealed FROM refs WHERE ref > ? AND kind = ? AND sealed IS NOT NULL ORDER BY ref LIMIT ?',
           after,
+          kind,
           ROWS_PER_SAVE,
         );
         if (rows.length === 0) return;
@@ -176,6 +182,11 @@ export function openReferenceTable(path: string): ReferenceTable {
       if (database.one('SELECT 1 FROM notes WHERE name = ?', name)) return;
       await work();
       database.run('INSERT INTO notes (name) VALUES (?)', name);
+      await database.sync();
+    },
+    kept: (name) => database.one<{ value: string }>('SELECT value FROM kept WHERE name = ?', name)?.value,
+    async keep(name, value) {
+      database.run('INSERT INTO kept (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value', name, value);
       await database.sync();
     },
     close: () => database.close(),

@@ -1,6 +1,5 @@
 /** What a version before kept of the core: its tables are set aside, and their rows taken over once the vault is open. */
 
-import { normalised } from '../../privacy/identifier.ts';
 import { createVault } from '../../privacy/vault.ts';
 import type { Sqlite } from '../../store/sqlite.ts';
 import type { Kept } from '../factors/factor.ts';
@@ -44,7 +43,7 @@ export async function takeOldFactors(storage: CoreStorage, vault: Vault, oldKey:
     for (const row of await statements.all<OldFactor>('SELECT * FROM old_factors')) {
       const secret = old.unwrap(row.wrapped_secret, row.id).toString('base64');
       const kept: Kept = { secret, algorithm: 'SHA1', digits: 6, lastStep: row.last_step, drift: 0 };
-      const user = normalised(row.user);
+      const user = row.user;
       await statements.run(
         `INSERT INTO factors (id, user_id, factor_type, state, version, sealed, failures, sends, may_send_at, identity, created_at, labels)
          VALUES (?, ?, 'totp', ?, 0, ?, 0, 0, 0, ?, ?, '{}')`,

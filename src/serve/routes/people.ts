@@ -14,6 +14,13 @@ const bodies = {
   retire: z.strictObject({ key: z.number().int(), force: z.boolean().default(false), actor }),
 };
 
+const verifyQuery = z.object({
+  expect: z
+    .string()
+    .regex(/^\d{1,9}:[0-9a-f]{64}$/, 'expected the number and the hash of an entry, such as 41:9f2c…')
+    .optional(),
+});
+
 export function peopleRoutes(ready: () => Ready): Router {
   const router = Router();
   const json = express.json({ limit: MAX_BODY });
@@ -36,8 +43,10 @@ export function peopleRoutes(ready: () => Ready): Router {
     const { key, ...by } = parsed(bodies.retire, request.body);
     response.json(await ready().people.retire(key, { ...by, actor: actorOf(response, by.actor) }));
   });
-  router.get('/audit/verify', async (_request, response) => {
-    response.json(await ready().people.verifyAudit());
+  router.get('/audit/verify', async (request, response) => {
+    const { expect } = parsed(verifyQuery, request.query);
+    const [seq, hash] = expect?.split(':') ?? [];
+    response.json(await ready().people.verifyAudit(seq !== undefined && hash !== undefined ? { seq: Number(seq), hash } : undefined));
   });
   return router;
 }
