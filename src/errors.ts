@@ -67,7 +67,12 @@ export const ERRORS = {
   MUSTER_TOKEN_USED: { status: 409, exit: 1, retryable: false, meaning: 'The enrollment token has enrolled a factor before.' },
   MUSTER_PROVIDER_FAILED: { status: 502, exit: 1, retryable: true, meaning: 'No provider took the message with the code.' },
   MUSTER_VAULT_CLOSED: { status: 503, exit: 1, retryable: true, meaning: 'A secret of the core cannot be opened.' },
-  MUSTER_CORE_UNREACHABLE: { status: 503, exit: 1, retryable: true, meaning: 'The PostgreSQL database of the core does not answer.' },
+  MUSTER_CORE_UNREACHABLE: {
+    status: 503,
+    exit: 1,
+    retryable: true,
+    meaning: 'The PostgreSQL database of the core, or whoever has the keys of its tokens, does not answer.',
+  },
   MUSTER_NOT_READY: { status: 503, exit: 1, retryable: true, meaning: 'The store is still starting.' },
   MUSTER_OVERLOADED: { status: 503, exit: 1, retryable: true, meaning: 'The log is full or the loader is too far behind.' },
   MUSTER_STORE_UNREACHABLE: { status: 503, exit: 1, retryable: true, meaning: 'The ClickHouse server does not answer, or not as one.' },

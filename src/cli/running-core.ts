@@ -91,7 +91,7 @@ export async function openCore(deps: RunningCoreDeps): Promise<RunningCore> {
       vault,
       settings,
       delivery,
-      tokens: await openTokens(settings.tokens, now),
+      tokens: openTokens(settings.tokens, { now, onProblem: report }),
       isRolledOut: await createFlags(settings.rollout, `muster-core-${randomUUID()}`),
       now,
       random,

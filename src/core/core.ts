@@ -22,7 +22,7 @@ import { createSender } from './sending.ts';
 import type { Settings } from './settings.ts';
 import { createStarting, type Started, type StartHooks } from './starting.ts';
 import type { CoreStorage } from './storage/storage.ts';
-import type { BoundToken, Tokens } from './token.ts';
+import { assertIssuedSince, type BoundToken, type Tokens } from './token.ts';
 import type { Vault } from './vault/vault.ts';
 
 /** Ended enrollments are of use for as long as somebody may ask what became of one. */
@@ -101,9 +101,10 @@ export function createCore(deps: CoreDeps) {
   /** A token speaks for its own person and its own enrollment alone. */
   const assertTheirs = async (id: string, token: string | undefined): Promise<void> => {
     if (token === undefined) return;
-    const { id: tokenId } = await tokens.toGoOn(token);
+    const bound = await tokens.toGoOn(token);
+    assertIssuedSince(bound, await ledger.notBeforeOf(storage, bound.user));
     const row = await storage.one<Pick<EnrollmentRow, 'token_id'>>('SELECT token_id FROM enrollments WHERE id = ?', id);
-    if (row?.token_id !== tokenId) throw new MusterError('MUSTER_TOKEN_REFUSED', 'the enrollment token is not that of this enrollment');
+    if (row?.token_id !== bound.id) throw new MusterError('MUSTER_TOKEN_REFUSED', 'the enrollment token is not that of this enrollment');
   };
 
   return {
@@ -151,6 +152,7 @@ export function createCore(deps: CoreDeps) {
     /** What somebody may and should enroll; a token says who it is. */
     async options(who: Who, token: string | undefined): Promise<Options & { user: string }> {
       const bound = token === undefined ? undefined : await tokens.toGoOn(token);
+      if (bound) assertIssuedSince(bound, await ledger.notBeforeOf(storage, bound.user));
       const { user, user_tier: tier, segment, region } = bound ? { ...bound.about, user: bound.user } : who;
       return { user, ...(await holding.optionsFor(user, { tier, segment }, region)) };
     },

@@ -3,10 +3,9 @@ import { MusterError } from '../errors.ts';
 import { parsed } from '../parsed.ts';
 import type { Kept, Renewal, Surroundings, Verdict } from './factors/factor.ts';
 import { FACTORS, type FactorType } from './factors/index.ts';
-
 import { freeHardwareTokens } from './hardware.ts';
 import type { Inside, Ledger } from './ledger.ts';
-import { MAX_FAILURES } from './lifecycle.ts';
+import { CHALLENGE_LIFE_MS, MAX_FAILURES } from './lifecycle.ts';
 import { type Opened, ownerOfFactor } from './opened.ts';
 import { decide, type Subject } from './policy/policy.ts';
 import { aboutFactor, type FactorRow, type FactorView, subjectOf } from './records.ts';
@@ -56,6 +55,12 @@ export interface HoldingDeps {
   random: (bytes: number) => Buffer;
 }
 
+const ENDED = {
+  isRight: false,
+  code: 'challenge_expired',
+  hint: 'there is nothing to answer, or it was asked more than ten minutes ago: ask for a new one',
+} as const;
+
 export function createHolding(deps: HoldingDeps) {
   const { storage, vault, ledger, opened, sender, settings, now } = deps;
 
@@ -88,12 +93,11 @@ export function createHolding(deps: HoldingDeps) {
     /** What somebody may and should enroll now. What nobody can enroll is not asked for. */
     async optionsFor(user: string, subject: Subject, region: string | undefined): Promise<Options> {
       const decision = decide(settings.policy, subject);
-      const person = user;
-      const has = new Set((await ledger.liveFactorsOf(storage, person)).map((factor) => factor.factor_type));
+      const has = new Set((await ledger.liveFactorsOf(storage, user)).map((factor) => factor.factor_type));
       const offered: FactorType[] = [];
       for (const type of decision.allowed) {
         const { channel } = FACTORS[type].traits;
-        if ((!channel || sender.offers(channel)) && (await deps.isRolledOut(type, person, region))) offered.push(type);
+        if ((!channel || sender.offers(channel)) && (await deps.isRolledOut(type, user, region))) offered.push(type);
       }
       return {
         allowed: offered.map((type) => {
@@ -103,7 +107,7 @@ export function createHolding(deps: HoldingDeps) {
         }),
         required: [...decision.required],
         missing: [...decision.required].filter((type) => offered.includes(type) && !has.has(type)),
-        is_step_up_required: decision.isStepUpRequired && (await ledger.mustStepUp(storage, person)),
+        is_step_up_required: decision.isStepUpRequired && (await ledger.mustStepUp(storage, user)),
       };
     },
 
@@ -151,7 +155,8 @@ export function createHolding(deps: HoldingDeps) {
         opened.factor(id, async (statements, row, kept) => {
           assertUsable(row);
           const factor = FACTORS[row.factor_type];
-          const verdict = factor.verify(kept, parsed(factor.proof, body), around(row), 'log in');
+          const proof = parsed(factor.proof, body);
+          const verdict = hasEnded(row, kept) ? ENDED : factor.verify(kept, proof, around(row), 'log in');
           const made = verdict.isRight ? await accept(statements, row, verdict.kept) : await refuse(statements, row, verdict);
           await inside(statements, made);
           return made;
@@ -200,15 +205,14 @@ export function createHolding(deps: HoldingDeps) {
   return holding;
 
   async function endAll(
-    named: string,
+    user: string,
     by: Acted,
     { step, event, reason }: { step: 'deprovision' | 'revoke'; event: string; reason: string },
     inside: Inside<Ended>,
   ): Promise<Ended> {
-    const user = named;
     return storage.transaction(async (statements) => {
       await ledger.lock(statements, user);
-      await ledger.nextEpoch(statements, user);
+      await ledger.nextEpoch(statements, user, now());
       const enrollments = await ledger.cancelOpen(statements, await ledger.openOf(statements, user), reason);
       const factors = await ledger.liveFactorsOf(statements, user);
       for (const row of factors) {
@@ -222,6 +226,11 @@ export function createHolding(deps: HoldingDeps) {
       await inside(statements, ended);
       return ended;
     });
+  }
+
+  /** Whether a factor that is asked for its proof was asked too long ago, or not at all. */
+  function hasEnded({ factor_type: type }: FactorRow, { challengedAt }: Kept): boolean {
+    return FACTORS[type].again !== undefined && now() >= Number(challengedAt ?? 0) + CHALLENGE_LIFE_MS;
   }
 
   /** What the policy demands cannot be given away: another one first. */
@@ -238,7 +247,8 @@ export function createHolding(deps: HoldingDeps) {
   }
 
   async function renew(statements: Statements, row: FactorRow, { kept, next, shown, inside }: Renewed): Promise<void> {
-    await ledger.changeFactor(statements, row, { sealed: vault.seal(next.apply(kept), ownerOfFactor(row)), trace: traceparent() });
+    const renewed = { ...next.apply(kept), challengedAt: now() };
+    await ledger.changeFactor(statements, row, { sealed: vault.seal(renewed, ownerOfFactor(row)), trace: traceparent() });
     await ledger.emit(statements, 'challenge.sent', aboutFactor(row));
     await inside(statements, shown);
   }

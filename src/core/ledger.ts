@@ -68,8 +68,14 @@ export function createLedger({ storage, vault, now, newId, deployment }: LedgerD
       return (await storage.one<{ epoch: number }>('SELECT epoch FROM people WHERE user_id = ?', user))?.epoch ?? 0;
     },
     /** What was allowed before is not allowed any more. */
-    async nextEpoch(statements: Statements, user: string): Promise<void> {
-      await statements.run('UPDATE people SET epoch = epoch + 1 WHERE user_id = ?', user);
+    async nextEpoch(statements: Statements, user: string, nowMs: number): Promise<void> {
+      await statements.run('UPDATE people SET epoch = epoch + 1, not_before = ? WHERE user_id = ?', nowMs, user);
+    },
+    /** When all that was allowed before ended the last time, in milliseconds since 1970; 0 when it never did. */
+    async notBeforeOf(statements: Statements, user: string): Promise<number> {
+      return Number(
+        (await statements.one<{ not_before: number }>('SELECT not_before FROM people WHERE user_id = ?', user))?.not_before ?? 0,
+      );
     },
     /** @throws MUSTER_NOT_FOUND */
     async enrollment(statements: Statements, id: string): Promise<EnrollmentRow> {

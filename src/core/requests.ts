@@ -7,7 +7,13 @@ import { TIERS, type Tier } from './policy/policy.ts';
 
 const wellFormed = (text: string) => text.isWellFormed();
 const label = z.string().min(1).max(64).refine(wellFormed, 'contains half of a surrogate pair, which is no text').optional();
-export const userSchema = z.string().trim().min(1).max(320).refine(wellFormed, 'contains half of a surrogate pair, which is no text');
+/** Opaque: as the host application writes it, to the last blank and letter. */
+export const userSchema = z
+  .string()
+  .min(1)
+  .max(320)
+  .regex(/\S/, 'expected more than blanks')
+  .refine(wellFormed, 'contains half of a surrogate pair, which is no text');
 
 /** Labels that every event of an enrollment carries. */
 const labels = {

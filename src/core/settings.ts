@@ -8,6 +8,7 @@ import { DEFAULT_RULES, ruleSchema } from './policy/policy.ts';
 import { providerSchema } from './providers/index.ts';
 import { sendLimitsSchema } from './sends.ts';
 
+const isLoopback = (host: string) => host === 'localhost' || host === '[::1]' || /^127\./.test(host);
 const PHONE_CHANNELS = ['sms', 'voice'] as const;
 const perTenMinutes = (otherwise: number) => z.number().int().min(1).default(otherwise);
 
@@ -43,7 +44,23 @@ const schema = z.strictObject({
     .optional(),
   /** Who signs enrollment tokens. */
   tokens: z
-    .strictObject({ issuer: z.string().min(1), jwks_file: z.string().min(1), max_age_seconds: z.number().int().min(1).default(300) })
+    .strictObject({
+      issuer: z.string().min(1),
+      /** Public keys: a file, read again when it changes, or an address, asked again after a minute. One of them. */
+      jwks_file: z.string().min(1).optional(),
+      jwks_url: z
+        .url({ protocol: /^https?$/, error: 'expected an address, such as https://app.example.org/jwks.json' })
+        .refine(
+          (text) => text.startsWith('https:') || isLoopback(new URL(text).hostname),
+          'expected https: who answers instead could sign tokens',
+        )
+        .optional(),
+      max_age_seconds: z.number().int().min(1).default(300),
+    })
+    .refine(
+      ({ jwks_file, jwks_url }) => (jwks_file === undefined) !== (jwks_url === undefined),
+      'expected jwks_file or jwks_url, one of them',
+    )
     .optional(),
 });
 

@@ -15,7 +15,7 @@ import type { Asked } from './sends.ts';
 import type { Settings } from './settings.ts';
 import type { Statements } from './storage/storage.ts';
 import { traceparent } from './telemetry.ts';
-import type { BoundToken } from './token.ts';
+import { assertIssuedSince, type BoundToken } from './token.ts';
 import type { Vault } from './vault/vault.ts';
 
 /** A new enrollment, or another challenge of one, with what is shown once. */
@@ -56,7 +56,7 @@ export function createStarting(deps: StartingDeps) {
      * MUSTER_PROVIDER_FAILED with `attempt_id` when nobody took the message
      */
     async start(request: StartRequest, token: BoundToken | undefined, hooks: StartHooks = {}): Promise<Started> {
-      const user = request.user;
+      const { user } = request;
       const epoch = await ledger.epochOf(user);
       const decision = decide(settings.policy, { tier: request.user_tier, segment: request.segment });
       await assertOffered(request, user, decision);
@@ -81,6 +81,7 @@ export function createStarting(deps: StartingDeps) {
         // A reset while it was decided: what was allowed before is to be asked for anew.
         if ((await ledger.lock(statements, user)) !== epoch)
           throw new MusterError('MUSTER_CONFLICT', 'the factors of this person were reset at this moment; start again');
+        if (token) assertIssuedSince(token, await ledger.notBeforeOf(statements, user));
         await token?.assertUnused(statements);
         assertRoom(await ledger.liveFactorsOf(statements, user), request, identity, decision);
         await open(statements, row, asked);

@@ -1,12 +1,12 @@
 /** Enrollment tokens: what the host application signs for a person who is logged in there, so that a browser may enroll one factor. */
-import { readFile } from 'node:fs/promises';
-import { createLocalJWKSet, errors, type JSONWebKeySet, jwtVerify } from 'jose';
+import { errors, jwtVerify } from 'jose';
 import { z } from 'zod';
 import { MusterError } from '../errors.ts';
 import { TIME_TO_LIVE_MS } from './lifecycle.ts';
 import { TIERS, type Tier } from './policy/policy.ts';
 import type { Settings } from './settings.ts';
 import type { Statements } from './storage/storage.ts';
+import { openTokenKeys } from './token-keys.ts';
 
 const AUDIENCE = 'muster-core';
 /** Signatures alone: a key that could also make tokens has no place here. */
@@ -43,8 +43,20 @@ export interface BoundToken {
   isStrong: boolean;
   /** What the host application says of the person, for the policy and the events. */
   about: { user_tier?: Tier; segment?: string; region?: string; tenant?: string };
+  /** In milliseconds since 1970. */
+  issuedAtMs: number;
   /** Under the lock of its person. @throws MUSTER_TOKEN_USED when a factor was enrolled with it */
   assertUnused(statements: Statements): Promise<void>;
+}
+
+/**
+ * What a token allowed ends with a reset of its person, or the account. Its second is all that it says of its time.
+ * @param notBeforeMs when that was
+ * @throws MUSTER_TOKEN_REFUSED
+ */
+export function assertIssuedSince({ issuedAtMs }: Pick<BoundToken, 'issuedAtMs'>, notBeforeMs: number): void {
+  if (notBeforeMs > 0 && issuedAtMs <= Math.floor(notBeforeMs / 1_000) * 1_000)
+    throw refused('was issued before the factors of this person were reset, or the account ended: ask for a new one');
 }
 
 export interface Tokens {
@@ -57,17 +69,21 @@ export interface Tokens {
   toGoOn(token: string): Promise<Omit<BoundToken, 'assertUnused' | 'isStrong'>>;
 }
 
-const refused = (why: string, cause?: unknown) => new MusterError('MUSTER_TOKEN_REFUSED', `the enrollment token ${why}`, { cause });
+const refused = (why: string, cause?: unknown): MusterError =>
+  new MusterError('MUSTER_TOKEN_REFUSED', `the enrollment token ${why}`, { cause });
 
 /** Tokens of the issuer in the settings; without one, none is valid. @throws MUSTER_BAD_ARGUMENT when its keys cannot be read */
-export async function openTokens(settings: Settings['tokens'], now: () => number): Promise<Tokens> {
+export function openTokens(
+  settings: Settings['tokens'],
+  { now, onProblem }: { now: () => number; onProblem: (message: string) => void },
+): Tokens {
   if (!settings) {
     const none = async () => {
       throw refused('cannot be checked: no issuer is configured (tokens in the settings of the core)');
     };
     return { toStart: none, toGoOn: none };
   }
-  const keys = createLocalJWKSet(await readKeys(settings.jwks_file));
+  const keys = openTokenKeys(settings, { now, onProblem });
   const check = async (token: string, toleranceSeconds: number) => {
     const options = {
       issuer: settings.issuer,
@@ -78,8 +94,21 @@ export async function openTokens(settings: Settings['tokens'], now: () => number
     };
     try {
       const { payload } = await jwtVerify(token, keys, options);
-      return claims.parse(payload);
+      const claimed = claims.parse(payload);
+      if (claimed.iat > now() / 1_000 + TOLERANCE_SECONDS) throw refused('is of a moment that is yet to come: the clocks differ');
+      return claimed;
     } catch (error) {
+      if (error instanceof MusterError) throw error;
+      if (
+        error instanceof errors.JWKSTimeout ||
+        (error instanceof errors.JOSEError && error.code === 'ERR_JOSE_GENERIC') ||
+        error instanceof TypeError
+      )
+        throw new MusterError(
+          'MUSTER_CORE_UNREACHABLE',
+          'the keys of the issuer of enrollment tokens cannot be fetched; send this request again',
+          { cause: error },
+        );
       if (error instanceof errors.JWTExpired) throw refused('has ended: go back to where you came from, and start again', error);
       if (error instanceof z.ZodError) throw refused(`lacks ${error.issues[0]?.path.join('.')}, or it is not what it must be`, error);
       throw refused('is not one of the configured issuer, or is damaged', error);
@@ -102,23 +131,13 @@ export async function openTokens(settings: Settings['tokens'], now: () => number
 
 /** Two tokens of one session are two; the same id in another session would be somebody's copy. */
 function boundOf(claimed: Claims): Omit<BoundToken, 'assertUnused' | 'isStrong'> {
-  const { sid, jti, sub } = claimed;
+  const { sid, jti, sub, iat } = claimed;
   const about = Object.fromEntries(ABOUT.filter((name) => claimed[name] !== undefined).map((name) => [name, claimed[name]]));
-  return { id: JSON.stringify([sid, jti]), user: sub, about };
+  return { id: JSON.stringify([sid, jti]), user: sub, about, issuedAtMs: iat * 1_000 };
 }
 
 /** A token enrolls one factor; whoever chooses another way, or begins again, has bound nothing yet. */
 async function assertUnused(statements: Statements, id: string): Promise<void> {
   const bound = await statements.one(`SELECT 1 AS found FROM enrollments WHERE token_id = ? AND state = 'active' LIMIT 1`, id);
   if (bound) throw new MusterError('MUSTER_TOKEN_USED', 'this enrollment token has enrolled a factor already: ask for a new one');
-}
-
-async function readKeys(path: string): Promise<JSONWebKeySet> {
-  try {
-    const keys = JSON.parse(await readFile(path, 'utf8')) as JSONWebKeySet;
-    if (keys.keys.length > 0 && keys.keys.every(({ kty, d }) => kty !== 'oct' && d === undefined)) return keys;
-  } catch (cause) {
-    throw new MusterError('MUSTER_BAD_ARGUMENT', `${path}: cannot be read as a JSON Web Key Set`, { cause });
-  }
-  throw new MusterError('MUSTER_BAD_ARGUMENT', `${path}: expected public keys, and no private or symmetric one`);
 }

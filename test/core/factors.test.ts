@@ -339,6 +339,52 @@ describe('push', () => {
       await expect(begin('push', 'dee', { public_key: bad })).rejects.toMatchObject({ code: 'MUSTER_BAD_ARGUMENT' });
   });
 
+  test('one key is one key, however it is written, and nothing stands around it', async () => {
+    const { x, y } = device.publicKey.export({ format: 'jwk' }) as { x: string; y: string };
+    const point = Buffer.concat([Buffer.from(x, 'base64url'), Buffer.from(y, 'base64url')]);
+    const whole = device.publicKey.export({ format: 'der', type: 'spki' });
+    const sign = 2 + ((point[63] as number) & 1);
+    const compressed = Buffer.concat([
+      Buffer.from('3039301306072a8648ce3d020106082a8648ce3d030107032200', 'hex'),
+      Buffer.of(sign),
+      point.subarray(0, 32),
+    ]);
+    const hybrid = Buffer.from(whole);
+    hybrid[26] = 6 + ((point[63] as number) & 1);
+    // The last character of base64url may carry bits that mean nothing.
+    const text = whole.toString('base64url');
+    const sloppy = text.slice(0, -1) + String.fromCharCode(text.charCodeAt(text.length - 1) + 1);
+    await enroll('push');
+    for (const written of [compressed.toString('base64url'), ...(Buffer.from(sloppy, 'base64url').equals(whole) ? [sloppy] : [])])
+      await expect(begin('push', USER, { public_key: written })).rejects.toMatchObject({ code: 'MUSTER_DUPLICATE_FACTOR' });
+    for (const bad of [
+      Buffer.concat([whole, Buffer.of(0)]),
+      Buffer.concat([whole, whole]),
+      whole.subarray(0, 90),
+      hybrid,
+      Buffer.concat([compressed, Buffer.of(0)]),
+    ])
+      await expect(begin('push', 'dee', { public_key: bad.toString('base64url') })).rejects.toMatchObject({ code: 'MUSTER_BAD_ARGUMENT' });
+    const offCurve = Buffer.from(whole);
+    offCurve[90] = (offCurve[90] as number) ^ 1;
+    await expect(begin('push', 'dee', { public_key: offCurve.toString('base64url') })).rejects.toMatchObject({
+      code: 'MUSTER_BAD_ARGUMENT',
+    });
+  });
+
+  test('that was asked ten minutes ago is answered no more', async () => {
+    const { factor } = await enroll('push');
+    const shown = await made.core.holding.challenge(factor);
+    made.nowMs += 600_000;
+    expect(await made.core.use(factor, signedNumber(shown, factor))).toMatchObject({
+      isRight: false,
+      hint: expect.stringContaining('ten minutes'),
+    });
+    const again = await made.core.holding.challenge(factor);
+    made.nowMs += 599_000;
+    expect(await made.core.use(factor, signedNumber(again, factor))).toMatchObject({ isRight: true });
+  });
+
   test('that is denied is final: the factor is suspended until somebody has looked', async () => {
     const { factor } = await enroll('push');
     const shown = await made.core.holding.challenge(factor);

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { eraseUser } from '../../src/core/erase.ts';
 import { fingerprintOf, idempotencyKey } from '../../src/serve/idempotency.ts';
-import { type TestCore, testCore } from '../support/core.ts';
+import { enrollTotp, type TestCore, testCore } from '../support/core.ts';
 import { have, pathOf } from '../support/counterparts.ts';
 
 describe('the header', () => {
@@ -125,6 +125,28 @@ describe('kept answers', () => {
     const answer = { status: 200, body: { id: 'f', challenge: { number: '123456' } } };
     await made.storage.transaction((statements) => made.core.answers.keep(statements, keyed, answer, ''));
     expect(await made.core.answers.find(keyed)).toEqual(answer);
+  });
+
+  test('of a proof are repeated for ten minutes, and never when what was proven has ended since', async () => {
+    const proof = { ...keyed, key: 'proof', isProof: true };
+    const { factor: factorId } = await enrollTotp(made);
+    const [{ id = '' } = {}] = await made.storage.all<{ id: string }>('SELECT id FROM enrollments');
+    const keep = (as: typeof proof, body: object, about: [string, string?]) =>
+      made.storage.transaction((statements) => made.core.answers.keep(statements, as, { status: 200, body: { ...body } }, ...about));
+    await keep(proof, { id, state: 'active', factor_id: factorId }, [id]);
+    const used = { ...proof, key: 'used' };
+    await keep(used, { id: factorId, verified: true }, ['', factorId]);
+    for (const each of [proof, used]) expect(await made.core.answers.find(each)).toMatchObject({ status: 200 });
+    made.nowMs += 599_000;
+    expect(await made.core.answers.find(used)).toMatchObject({ body: { verified: true } });
+    await made.core.holding.suspend(factorId, {});
+    for (const each of [proof, used]) await expect(made.core.answers.find(each)).rejects.toMatchObject({ code: 'MUSTER_CONFLICT' });
+    await made.core.holding.revoke(factorId);
+    for (const each of [proof, used]) await expect(made.core.answers.find(each)).rejects.toMatchObject({ code: 'MUSTER_CONFLICT' });
+    made.nowMs += 1_001;
+    for (const each of [proof, used]) expect(await made.core.answers.find(each)).toBeUndefined();
+    await made.core.tidy();
+    expect(await rows('kept_answers')).toBe(0);
   });
 
   test('lie there encrypted', async () => {

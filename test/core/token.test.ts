@@ -1,10 +1,12 @@
 /** Enrollment tokens of the host application: what one says goes, for one factor of one person, and every other is refused. */
 import { generateKeyPairSync } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { exportJWK, SignJWT } from 'jose';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { Settings } from '../../src/core/settings.ts';
 import { enrollTotp, type TestCore, testCore } from '../support/core.ts';
 
@@ -29,7 +31,7 @@ describe('an enrollment token', () => {
     const made = await core({ tokens: { issuer: 'https://app.example.org', jwks_file: jwks, max_age_seconds: 300 }, ...more });
     const now = () => Math.floor(made.nowMs / 1_000);
     let ids = 0;
-    const token = (claims: object = {}, { key = pair.privateKey, alg = 'ES256' } = {}) =>
+    const token = (claims: object = {}, { key = pair.privateKey, alg = 'ES256', kid = 'a' } = {}) =>
       new SignJWT({
         iss: 'https://app.example.org',
         aud: 'muster-core',
@@ -41,10 +43,10 @@ describe('an enrollment token', () => {
         auth_time: now() - 10,
         ...claims,
       })
-        .setProtectedHeader({ alg, kid: 'a' })
+        .setProtectedHeader({ alg, kid })
         .sign(key);
     const begin = async (given: string) => made.core.start({ user: 'ada@example.org', factor_type: 'totp' }, given);
-    return { made, now, token, begin };
+    return { made, now, token, begin, jwks };
   }
   const REFUSED = { code: 'MUSTER_TOKEN_REFUSED' };
 
@@ -110,6 +112,10 @@ describe('an enrollment token', () => {
     ['that lasts too long', (now) => ({ exp: now + 601 })],
     ['of a log-in long ago', (now) => ({ auth_time: now - 400 })],
     ['of a log-in to come', (now) => ({ auth_time: now + 60 })],
+    ['issued in time to come', (now) => ({ iat: now + 60 })],
+    ['of another account that looks the same: case', () => ({ sub: 'Ada@example.org' })],
+    ['of another account that looks the same: a blank', () => ({ sub: ' ada@example.org' })],
+    ['of another account that looks the same: a ligature', () => ({ sub: 'ada@example.org'.replace('a', 'ａ') })],
     ['of another issuer', () => ({ iss: 'https://evil.example.org' })],
     ['for somebody else', () => ({ aud: 'another' })],
     ['without a session', () => ({ sid: undefined })],
@@ -129,6 +135,73 @@ describe('an enrollment token', () => {
       .sign(Buffer.from(JSON.stringify(await exportJWK(pair.publicKey))));
     for (const bad of [await token({}, { key: stranger.privateKey }), none, confused, `${good}x`, 'a.b.c'])
       await expect(begin(bad)).rejects.toMatchObject(REFUSED);
+  });
+
+  test('of a key that was taken out of the file is refused, and of one that was put in is taken', async () => {
+    const { token, begin, made, jwks } = await withTokens();
+    await expect(begin(await token())).resolves.toBeDefined();
+    await writeFile(jwks, JSON.stringify({ keys: [{ ...(await exportJWK(stranger.publicKey)), alg: 'ES256', kid: 'a' }] }));
+    made.nowMs += 1_001;
+    await expect(begin(await token())).rejects.toMatchObject(REFUSED);
+    await expect(begin(await token({}, { key: stranger.privateKey }))).resolves.toBeDefined();
+    // A file that cannot be read neither opens nor closes anything.
+    await writeFile(jwks, '{"keys": [');
+    made.nowMs += 1_001;
+    await expect(begin(await token({}, { key: stranger.privateKey }))).resolves.toBeDefined();
+    await expect(begin(await token())).rejects.toMatchObject(REFUSED);
+  });
+
+  test('keys come from an address too: fetched again when they turn over, and asked for no more often than that', async () => {
+    let keys = [{ ...(await exportJWK(pair.publicKey)), alg: 'ES256', kid: 'a' }];
+    let fetched = 0;
+    let isAway = false;
+    const server = createServer((_, response) => {
+      fetched += 1;
+      if (isAway) response.writeHead(503).end();
+      else response.setHeader('content-type', 'application/json').end(JSON.stringify({ keys }));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    closing.push(async () => server.close());
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/jwks.json`;
+    const { token, begin, made } = await withTokens({ tokens: { issuer: 'https://app.example.org', jwks_url: url, max_age_seconds: 300 } });
+    vi.useFakeTimers({ toFake: ['Date'], now: made.nowMs });
+    closing.push(async () => vi.useRealTimers());
+    const later = (ms: number) => {
+      made.nowMs += ms;
+      vi.setSystemTime(made.nowMs);
+    };
+    for (let n = 0; n < 3; n++) await expect(begin(await token())).resolves.toBeDefined();
+    expect(fetched).toBe(1);
+    keys = [{ ...(await exportJWK(stranger.publicKey)), alg: 'ES256', kid: 'b' }];
+    // Nobody makes it ask more often by naming keys that there are not.
+    for (let n = 0; n < 5; n++) await expect(begin(await token({}, { key: stranger.privateKey, kid: 'b' }))).rejects.toMatchObject(REFUSED);
+    expect(fetched).toBe(1);
+    later(10_001);
+    await expect(begin(await token({}, { key: stranger.privateKey, kid: 'b' }))).resolves.toBeDefined();
+    await expect(begin(await token())).rejects.toMatchObject(REFUSED);
+    isAway = true;
+    later(60_001);
+    await expect(begin(await token({}, { key: stranger.privateKey, kid: 'b' }))).rejects.toMatchObject({ code: 'MUSTER_CORE_UNREACHABLE' });
+  });
+
+  test('does not survive a reset of its person, or the end of the account', async () => {
+    for (const end of ['reset', 'deprovision'] as const) {
+      const { token, begin, made } = await withTokens();
+      const [unused, pending] = [await token(), await token()];
+      const { enrollment } = await begin(pending);
+      made.nowMs += 1_500;
+      await made.core.holding[end]('ada@example.org', {});
+      await expect(begin(unused)).rejects.toMatchObject(REFUSED);
+      await expect(made.core.get(enrollment.id, pending)).rejects.toMatchObject(REFUSED);
+      await expect(made.core.options({ user: '' }, unused)).rejects.toMatchObject(REFUSED);
+      // Nor does one of that very second, of which nobody can say whether it came before.
+      await expect(begin(await token())).rejects.toMatchObject(REFUSED);
+      made.nowMs += 1_000;
+      await expect(begin(await token())).resolves.toBeDefined();
+      await expect(
+        made.core.start({ user: 'ben', factor_type: 'totp' }, await token({ sub: 'ben', iat: Math.floor(made.nowMs / 1_000) - 60 })),
+      ).resolves.toBeDefined();
+    }
   });
 
   test('of a strong log-in is a step-up', async () => {

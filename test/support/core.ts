@@ -64,7 +64,7 @@ export async function testCore(
     vault,
     settings: all,
     delivery,
-    tokens: await openTokens(all.tokens, now),
+    tokens: openTokens(all.tokens, { now, onProblem: () => {} }),
     isRolledOut: options.isRolledOut ?? (await createFlags(all.rollout, `test-${randomUUID()}`)),
     now,
     random: randomBytes,

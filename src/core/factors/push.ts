@@ -1,9 +1,9 @@
 /** Push with number matching: the browser shows a number, the person types it into the app, and the device signs it. "Approve?" is no question here. */
-import { createPublicKey, verify as isSigned, type KeyObject, randomInt } from 'node:crypto';
+import { verify as isSigned, randomInt } from 'node:crypto';
 import { z } from 'zod';
-import { MusterError } from '../../errors.ts';
 import { isSame, typed } from './code.ts';
 import type { Factor, Kept, Renewal, Surroundings, Verdict } from './factor.ts';
+import { canonicalPushKey, pushKey } from './push-key.ts';
 
 /** NIST SP 800-63B-4 section 3.1.3.2: six digits; sections 3.1.6.2 and 3.1.7.2: a nonce of at least 64 bits. */
 const NONCE_BYTES = 16;
@@ -32,9 +32,8 @@ export const push: Factor<z.infer<typeof options>, z.infer<typeof proof>> = {
   options,
   proof,
   begin({ public_key: publicKey }, surroundings) {
-    keyOf(publicKey);
     const { apply, ...first } = challenge(surroundings);
-    return { kept: apply({ publicKey }), ...first };
+    return { kept: apply({ publicKey: canonicalPushKey(publicKey) }), ...first };
   },
   again: (_, surroundings) => challenge(surroundings),
   verify(kept, answer, { id }): Verdict {
@@ -49,7 +48,7 @@ export const push: Factor<z.infer<typeof options>, z.infer<typeof proof>> = {
       return { isRight: false, code: 'wrong_number', kept: used, isFinal: true, hint: 'start again for a new number' };
     return { isRight: true, kept: used };
   },
-  identity: (kept) => (kept as PushKept).publicKey,
+  identity: (kept) => canonicalPushKey((kept as PushKept).publicKey),
 };
 
 function challenge({ id, random }: Surroundings): Renewal {
@@ -57,18 +56,8 @@ function challenge({ id, random }: Surroundings): Renewal {
   return { shown: { number: open.number, nonce: open.nonce, about: id }, apply: (kept) => ({ ...kept, open }) };
 }
 
-function keyOf(publicKey: string): KeyObject {
-  try {
-    const key = createPublicKey({ key: Buffer.from(publicKey, 'base64url'), format: 'der', type: 'spki' });
-    if (key.asymmetricKeyType === 'ed25519' || key.asymmetricKeyDetails?.namedCurve === 'prime256v1') return key;
-  } catch {
-    // Told below, like a key of another kind.
-  }
-  throw new MusterError('MUSTER_BAD_ARGUMENT', 'public_key: expected the SubjectPublicKeyInfo of a P-256 or Ed25519 key in base64url');
-}
-
 function isSignedBy(publicKey: string, text: Buffer, signature: string): boolean {
-  const key = keyOf(publicKey);
+  const key = pushKey(publicKey);
   const hash = key.asymmetricKeyType === 'ed25519' ? null : 'sha256';
   // As WebCrypto and the keystores of phones give it for P-256: r ‖ s, or DER.
   const bytes = Buffer.from(signature, 'base64url');

@@ -121,7 +121,8 @@ export const factorRoutes: readonly CoreRoute[] = [
     answers: { 200: ['the proof is right, and used up', used], 422: ['a wrong proof', problemBody] },
     async work(asked) {
       const id = param(asked, 'factor');
-      const keep = (statements: Parameters<typeof asked.keep>[0], result: UseResult) => asked.keep(statements, usedAnswer(id, result), '');
+      const keep = (statements: Parameters<typeof asked.keep>[0], result: UseResult) =>
+        asked.keep(statements, usedAnswer(id, result), '', id);
       return usedAnswer(id, await asked.core.use(id, asked.request.body, keep));
     },
   },

@@ -16,8 +16,8 @@ export interface Asked {
   actor: string | undefined;
   /** Enrollment token of the host application, if that is how it was asked for. */
   token: string | undefined;
-  /** To be called in the transaction of what is answered. @param enrollmentId it is about, or '' */
-  keep: (statements: Statements, answer: Answer, enrollmentId: string) => Promise<void>;
+  /** To be called in the transaction of what is answered. @param enrollmentId it is about, or ''; the factor is that of the enrollment, or named */
+  keep: (statements: Statements, answer: Answer, enrollmentId: string, factorId?: string) => Promise<void>;
   /** To be called in the transaction that begins what is answered later. */
   begin: (statements: Statements, enrollmentId: string) => Promise<void>;
   /** To be called in the transaction in which it came to nothing. */

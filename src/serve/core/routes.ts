@@ -110,7 +110,12 @@ export function coreRoutes(deps: CoreRoutesDeps): Router {
       };
       const key = request.method === 'POST' ? idempotencyKey(request.get('idempotency-key')) : undefined;
       if (key === undefined) return { answer: await route.work({ ...asked, ...NOTHING_KEPT }), headers: {} };
-      const keyed = { principal: principalOf(caller), key, fingerprint: core.answers.fingerprint(fingerprintOf(request)) };
+      const keyed = {
+        principal: principalOf(caller),
+        key,
+        fingerprint: core.answers.fingerprint(fingerprintOf(request)),
+        isProof: route.isAnswer === true,
+      };
       return await onceFor(keyed, (keeping) => route.work({ ...asked, ...keeping }), core);
     } catch (error) {
       const { status, headers, body } = problemOf(error, deps.onDefect);
@@ -170,7 +175,7 @@ async function onceFor(keyed: Keyed, work: (keeping: Keeping) => Promise<Answer>
     const kept = await core.answers.find(keyed);
     if (kept) return { answer: kept, headers: { 'idempotency-replayed': 'true' } };
     const keeping: Keeping = {
-      keep: (statements, answer, enrollmentId) => core.answers.keep(statements, keyed, answer, enrollmentId),
+      keep: (statements, answer, ...about) => core.answers.keep(statements, keyed, answer, ...about),
       begin: (statements, enrollmentId) => core.answers.begin(statements, keyed, enrollmentId),
       release: (statements) => core.answers.release(statements, keyed),
     };
