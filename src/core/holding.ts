@@ -77,7 +77,8 @@ export function createHolding(deps: HoldingDeps) {
   };
 
   const holding = {
-    async factorsOf(user: string): Promise<FactorView[]> {
+    async factorsOf(named: string): Promise<FactorView[]> {
+      const user = await ledger.accountOf(storage, named);
       const rows = await storage.all<FactorRow>('SELECT * FROM factors WHERE user_id = ? ORDER BY created_at, id', user);
       return rows.map((row) => ({
         id: row.id,
@@ -205,12 +206,13 @@ export function createHolding(deps: HoldingDeps) {
   return holding;
 
   async function endAll(
-    user: string,
+    named: string,
     by: Acted,
     { step, event, reason }: { step: 'deprovision' | 'revoke'; event: string; reason: string },
     inside: Inside<Ended>,
   ): Promise<Ended> {
     return storage.transaction(async (statements) => {
+      const user = await ledger.accountOf(statements, named);
       await ledger.lock(statements, user);
       await ledger.nextEpoch(statements, user, now());
       const enrollments = await ledger.cancelOpen(statements, await ledger.openOf(statements, user), reason);

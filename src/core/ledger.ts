@@ -1,5 +1,6 @@
 /** The ledger: rows change by the steps of the lifecycle alone, each in one transaction with the event that tells of it. */
 import { MusterError } from '../errors.ts';
+import { lookedUpBy } from '../privacy/identifier.ts';
 import { after, ENROLLMENT, FACTOR, MAX_FAILURES } from './lifecycle.ts';
 import { asKept } from './outbox.ts';
 import { aboutEnrollment, type CoreEvent, type EnrollmentRow, type FactorRow } from './records.ts';
@@ -62,6 +63,19 @@ export function createLedger({ storage, vault, now, newId, deployment }: LedgerD
         user,
       );
       return row?.epoch ?? 0;
+    },
+    /**
+     * The account that an administrator means: identifiers are opaque, and only a mail address that nobody has as it is written is looked up
+     * in another case.
+     * @throws MUSTER_CONFLICT when several have it
+     */
+    async accountOf(statements: Statements, named: string): Promise<string> {
+      if (!named.includes('@') || (await statements.one('SELECT 1 AS found FROM people WHERE user_id = ?', named))) return named;
+      const alike = await statements.all<{ user_id: string }>('SELECT user_id FROM people WHERE lower(user_id) = lower(?)', named);
+      const [only, other] = alike.map(({ user_id }) => user_id).filter((each) => lookedUpBy(each) === lookedUpBy(named));
+      if (other !== undefined)
+        throw new MusterError('MUSTER_CONFLICT', 'several accounts have this address, in different cases: write it as one of them does');
+      return only ?? named;
     },
     /** Counts what ended all that was open. */
     async epochOf(user: string): Promise<number> {

@@ -100,15 +100,26 @@ test('what nobody looks at is expired by the sweeper, once, at its time', async 
 test('a start takes the place of one that waits, of the same person and factor alone', async () => {
   const [first, other] = [await begin(), await begin('ben@example.org')];
   const recovery = await made.core.start({ user: 'ada@example.org', factor_type: 'recovery_code' }, undefined);
-  const second = await begin(' ADA@example.org');
-  expect(await Promise.all([first, other, second, recovery.enrollment].map(({ id }) => stateOf(id)))).toEqual([
+  const second = await begin('ada@example.org');
+  // Names are opaque: these are other accounts, whatever they look like.
+  const alike = [];
+  for (const user of ['ADA@example.org', ' ada@example.org', 'ａda@example.org', 'ada@example.org ']) alike.push(await begin(user));
+  expect(await Promise.all([first, other, second, recovery.enrollment, ...alike].map(({ id }) => stateOf(id)))).toEqual([
     'cancelled',
-    'pending',
-    'pending',
-    'pending',
+    ...Array(7).fill('pending'),
   ]);
   expect(await verify(first.id, first.code())).toMatchObject({ isRight: false, reason: 'ended' });
   expect(await verify(second.id, second.code())).toMatchObject({ isRight: true });
+});
+
+test('an administrator who writes an address in another case means the one account that has it, and never two', async () => {
+  await begin('ada@example.org');
+  await begin('bob');
+  expect(await made.core.holding.reset('ADA@Example.org', {})).toMatchObject({ enrollments: 1 });
+  for (const user of ['Bob', ' bob', 'ｂob']) expect(await made.core.holding.reset(user, {})).toMatchObject({ enrollments: 0 });
+  await begin('Ada@example.org');
+  await expect(made.core.holding.reset('ADA@example.org', {})).rejects.toMatchObject({ code: 'MUSTER_CONFLICT' });
+  expect(await made.core.holding.reset('Ada@example.org', {})).toMatchObject({ enrollments: 1 });
 });
 
 test('the end of an account cancels what is open before the factors go', async () => {

@@ -43,7 +43,8 @@ export async function takeOldFactors(storage: CoreStorage, vault: Vault, oldKey:
     for (const row of await statements.all<OldFactor>('SELECT * FROM old_factors')) {
       const secret = old.unwrap(row.wrapped_secret, row.id).toString('base64');
       const kept: Kept = { secret, algorithm: 'SHA1', digits: 6, lastStep: row.last_step, drift: 0 };
-      const user = row.user;
+      const { user } = row;
+      await statements.run('INSERT INTO people (user_id, epoch) VALUES (?, 0) ON CONFLICT (user_id) DO NOTHING', user);
       await statements.run(
         `INSERT INTO factors (id, user_id, factor_type, state, version, sealed, failures, sends, may_send_at, identity, created_at, labels)
          VALUES (?, ?, 'totp', ?, 0, ?, 0, 0, 0, ?, ?, '{}')`,
