@@ -47,6 +47,8 @@ export interface Detector {
    * `value`; what stands before it is kept.
    */
   pattern: RegExp;
+  /** Whether it goes by its look alone: labels, codes and versions may look the same, and are not looked through for it. */
+  isLook?: true;
   /** How many characters of a match (of `value`, if there is one), from its start, are such a thing in truth: 0 when it only looks like one. */
   extent?: (match: string) => number;
 }

@@ -6,10 +6,10 @@ import { isIPv4 } from 'node:net';
 import validator from 'validator';
 import { type Detector, type Kind, whole } from './detector.ts';
 import { isAddress6, isInternational, PERSONAL } from './personal.ts';
-import { pass } from './redact.ts';
+import { pass, withoutEncoded } from './redact.ts';
 import { isSeed, SECRETS } from './secrets.ts';
 
-const AS_IN_TEXT = new Set<Kind>(['jwt', 'otpauth_uri', 'private_key', 'api_token', 'email', 'iban']);
+const AS_IN_TEXT = new Set<Kind>(['jwt', 'otpauth_uri', 'private_key', 'api_token', 'credential', 'email', 'iban']);
 /** Shorter seeds look like ids, but where they are the whole of one. */
 const MIN_SEED = 26;
 const SHORT_SEED = 16;
@@ -19,7 +19,7 @@ const IN_IDS: readonly Detector[] = [
   ...PERSONAL.filter(({ kind }) => AS_IN_TEXT.has(kind)),
   {
     kind: 'base32_seed',
-    pattern: /(?<![A-Za-z0-9+/=])[A-Z2-7]{26,128}={0,6}(?![A-Za-z0-9+/=])/g,
+    pattern: /(?<![A-Za-z0-9+])[A-Z2-7]{26,128}={0,6}(?![A-Za-z0-9+=])/g,
     extent: whole((match) => match.length >= MIN_SEED && isSeed(match)),
   },
   { kind: 'base32_seed', pattern: /^[A-Z2-7]{16}$/g, extent: whole((match) => match.length === SHORT_SEED && isSeed(match)) },
@@ -35,9 +35,15 @@ const IN_IDS: readonly Detector[] = [
 ];
 
 const UUID = '[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}';
-/** Ids as programs make them, after up to two words: UUID, ULID, trace and span, counter. Most are, and need no further look. */
-const CLEAR = new RegExp(`^(?:[a-z]{1,24}[-_.:]){0,2}(?:${UUID}|[0-9a-f]{32}(?:-[0-9a-f]{16})?|[0-7][0-9A-HJKMNP-TV-Z]{25}|\\d{1,12})$`);
+/** Ids as programs make them, after up to two words that begin no token: UUID, ULID, trace and span, counter. Most are, and need no further look. */
+const CLEAR = new RegExp(
+  `^(?!(?:shp[a-z]{2}|(?:pub)?key|pul|dapi)[-_.:])(?:[a-z]{1,24}[-_.:]){0,2}(?:${UUID}|[0-9a-f]{32}(?:-[0-9a-f]{16})?|[0-7][0-9A-HJKMNP-TV-Z]{25}|\\d{1,12})$`,
+);
 const NONE: readonly Kind[] = [];
 
 /** The kinds of secrets and personal data in an id; one that carries any is refused. */
-export const kindsInId = (id: string): readonly Kind[] => (CLEAR.test(id) ? NONE : pass(id, IN_IDS).found);
+export function kindsInId(id: string): readonly Kind[] {
+  if (CLEAR.test(id)) return NONE;
+  const { text, found } = pass(id, IN_IDS);
+  return withoutEncoded({ text, found }, IN_IDS).found;
+}

@@ -24,8 +24,13 @@ const hasDigits = (match: string, from: number, to: number) => {
   return digits >= from && digits <= to;
 };
 
+/** Numbers of papers and orders look like those of phones and cards. */
+const NOT_OF_PAPERS = String.raw`(?<!\b(?:invoice|order|ticket|case|receipt|booking|shipment|contract|rechnung|bestellung|(?:customer |order )?reference)(?:[ _-]?(?:no\.?|nr\.?|number))?[ .:=#-]{1,3})`;
+/** Four numbers behind these are a version. */
+const NOT_A_VERSION = String.raw`(?<!\b(?:version|ver\.|release|build|jdk|jre)[ :=]{1,2}|\bv|\b[A-Z][A-Za-z]{2,20}/|version \d{1,3}(?:\.\d{1,3}){1,3} to )`;
+
 export const PERSONAL: readonly Detector[] = [
-  { kind: 'email', hint: '@', pattern: /[\p{L}\p{N}._%+'-]{1,64}@(?:[\p{L}\p{N}-]{1,63}\.){1,8}\p{L}{2,24}/gu },
+  { kind: 'email', hint: '@', pattern: /[\p{L}\p{M}\p{N}._%+'-]{1,64}@(?:[\p{L}\p{M}\p{N}-]{1,63}\.){1,8}\p{L}{2,24}/gu },
   {
     kind: 'iban',
     pattern: /(?<![A-Za-z0-9])[A-Za-z]{2}\d{2}(?:[ -]?[A-Za-z0-9]{4}){2,7}(?:[ -]?[A-Za-z0-9]{1,4})?(?![A-Za-z0-9])/g,
@@ -33,10 +38,20 @@ export const PERSONAL: readonly Detector[] = [
   },
   {
     kind: 'card_number',
-    pattern: /(?<![\w.-])\d(?:[ -]?\d){13,18}(?![\w-])/g,
+    pattern: /(?<![\w.-])\d{4}(?:[ -]\d{4}){2,3}(?:[ -]\d{1,3})?(?![\w-])/g,
     extent: whole((match) => validator.isCreditCard(match.replace(/[ -]/g, ''))),
   },
-  { kind: 'ip_address', pattern: /(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?!\.?\d)/g, extent: whole(isIPv4) },
+  {
+    kind: 'card_number',
+    isLook: true,
+    pattern: new RegExp(String.raw`${NOT_OF_PAPERS}(?<![\w.-])\d(?:[ -]?\d){13,18}(?![\w-])`, 'gi'),
+    extent: whole((match) => validator.isCreditCard(match.replace(/[ -]/g, ''))),
+  },
+  {
+    kind: 'ip_address',
+    pattern: new RegExp(String.raw`${NOT_A_VERSION}(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?!\.?\d)`, 'g'),
+    extent: whole(isIPv4),
+  },
   {
     kind: 'ip_address',
     hint: ':',
@@ -45,17 +60,26 @@ export const PERSONAL: readonly Detector[] = [
   },
   {
     kind: 'phone',
-    pattern: /(?<![\w+])(?:\+|00)\s?\(?[1-9](?:[ ()./-]{0,3}\d){6,14}(?![\w-])/g,
+    pattern: new RegExp(String.raw`${NOT_OF_PAPERS}(?<![\w+])(?:\+|00)\s?\(?[1-9](?:[ ()./-]{0,3}\d){6,14}(?![\w-])`, 'gi'),
     extent: whole(isInternational),
   },
   // As people write numbers of North America, and national ones with their leading 0.
   { kind: 'phone', pattern: /(?<![\w.+-])\(?[2-9]\d{2}\)?[ .-]{1,2}[2-9]\d{2}[ .-]\d{4}(?![\w-])/g },
+  // An area code in brackets, and the rest in two parts.
+  { kind: 'phone', pattern: /(?<![\w.+-])\(\d{2,4}\)[ .-]{0,2}\d{3,5}[ .-]\d{4}(?![\w-])/g },
   {
     kind: 'phone',
-    pattern: /(?<![\w.+:-])\(?0[1-9]\d{1,4}\)?(?:[ /-]{1,3}\d{2,9}){1,5}(?![\w-])/g,
+    isLook: true,
+    pattern: new RegExp(String.raw`${NOT_OF_PAPERS}(?<![\w.+:-])\(?0[1-9]\d{1,4}\)?(?:[ /-]{1,3}\d{2,9}){1,5}(?![\w-])`, 'gi'),
     extent: whole((match) => hasDigits(match, 9, 13)),
   },
-  { kind: 'phone', pattern: /(?<![\w.+:-])0[1-9]\d{8,9}(?![\w-])/g },
+  {
+    kind: 'phone',
+    isLook: true,
+    pattern: /(?<![\w.+:-])0[1-9]\d{0,3}(?:\.\d{2,4}){2,4}(?![\w.-])/g,
+    extent: whole((match) => hasDigits(match, 9, 11)),
+  },
+  { kind: 'phone', isLook: true, pattern: new RegExp(String.raw`${NOT_OF_PAPERS}(?<![\w.+:-])0[1-9]\d{8,9}(?![\w-])`, 'gi') },
   {
     kind: 'phone',
     pattern:

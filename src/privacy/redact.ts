@@ -10,12 +10,31 @@ export interface Redacted {
   found: readonly Kind[];
 }
 
-const DETECTORS: readonly Detector[] = [...SECRETS, ...PERSONAL];
+/**
+ * What a text is: words of people and programs; a label or code, which may look like a secret and is none; or a version, four numbers of
+ * which are no address.
+ */
+export type TextKind = 'text' | 'label' | 'version';
+
+const ALL: readonly Detector[] = [...SECRETS, ...PERSONAL];
+const IN_LABELS = ALL.filter(({ isLook }) => !isLook);
+/** Addresses of networks that are nobody's version. */
+const LOCAL_ADDRESS = /(?<![\d.])(?:192\.168|127\.\d{1,3}|169\.254|172\.(?:1[6-9]|2\d|3[01]))(?:\.\d{1,3}){2}(?!\.?\d)/g;
+const DETECTORS: Readonly<Record<TextKind, readonly Detector[]>> = {
+  text: ALL,
+  label: IN_LABELS,
+  version: IN_LABELS.map((each) => (each.kind === 'ip_address' && each.hint === undefined ? { ...each, pattern: LOCAL_ADDRESS } : each)),
+};
 const NOTHING: readonly Kind[] = [];
 /** In the place of text that is not looked through, or not to the end. */
 export const LEFT_OUT = '[left out]';
-/** Base64 that may be text: shorter pieces hold too little. */
-const BASE64 = /(?<![\w+/=-])[A-Za-z0-9+/_-]{24,4096}={0,2}(?![\w+/=-])/g;
+/** Base64 that may be text: shorter pieces hold too little. What joins its pieces is part of its alphabets, too. */
+const BASE64 = /[A-Za-z0-9+/_=-]{11,4096}/g;
+const MIN_BASE64 = 11;
+/** Blanks other than the plain one, marks that are not seen, and letters in another form than the plain one. */
+const UNUSUAL = /[^\x20-\x7e\t\n\r]/;
+const UNSEEN = /\p{Default_Ignorable_Code_Point}/gu;
+const BLANKS = /[\p{Zs}]/gu;
 const PERCENT = /%[0-9a-f]{2}/i;
 const ESCAPED = /\\(?:\/|u00[2-7][0-9a-f])/gi;
 
@@ -29,28 +48,37 @@ const MAX_ROUNDS = 4;
  * Redacts text; what is hidden by one layer of percent, JSON or base64 encoding is found too. Redacting twice changes nothing.
  * Linear in the length of the text.
  */
-export function redact(text: string): Redacted {
+export function redact(text: string, kind: TextKind = 'text'): Redacted {
   if (text.length > MAX_LENGTH) return { text: LEFT_OUT, found: NOTHING };
-  let redacted = round(text);
+  const detectors = DETECTORS[kind];
+  const asWritten = roundsOf(text, detectors);
+  if (!UNUSUAL.test(asWritten.text)) return asWritten;
+  // As it reads: where anything is only found then, that is what is kept.
+  const asRead = roundsOf(asWritten.text.normalize('NFKC').replace(UNSEEN, '').replace(BLANKS, ' '), detectors);
+  return asRead.found.length > 0 ? { text: asRead.text, found: [...asWritten.found, ...asRead.found] } : asWritten;
+}
+
+function roundsOf(text: string, detectors: readonly Detector[]): Redacted {
+  let redacted = round(text, detectors);
   for (let n = 1; n < MAX_ROUNDS && redacted.found.length > 0; n++) {
-    const again = round(redacted.text);
+    const again = round(redacted.text, detectors);
     if (again.found.length === 0) return redacted;
     redacted = { text: again.text, found: [...redacted.found, ...again.found] };
   }
   return redacted.found.length > 0 ? { ...redacted, text: LEFT_OUT } : redacted;
 }
 
-function round(text: string): Redacted {
-  const direct = pass(text);
+function round(text: string, detectors: readonly Detector[]): Redacted {
+  const direct = pass(text, detectors);
   const inside = decoded(direct.text);
   // What is only found in the decoded text is kept as such: marks have no place in an encoding.
-  const inner = inside === direct.text ? direct : pass(inside);
+  const inner = inside === direct.text ? direct : pass(inside, detectors);
   const plain = inner === direct || inner.found.length === 0 ? direct : { text: inner.text, found: [...direct.found, ...inner.found] };
-  return withoutEncoded(plain);
+  return withoutEncoded(plain, detectors);
 }
 
 /** One look through text by the given detectors. */
-export function pass(text: string, detectors: readonly Detector[] = DETECTORS): Redacted {
+export function pass(text: string, detectors: readonly Detector[]): Redacted {
   let found: Kind[] | undefined;
   let rest = text;
   for (const { kind, hint, pattern, extent } of detectors) {
@@ -83,17 +111,35 @@ export function decoded(text: string): string {
   }
 }
 
-/** Base64 that hides a find goes whole. */
-function withoutEncoded({ text, found }: Redacted): Redacted {
-  if (text.length < 24) return { text, found };
+/** Base64 that hides a find goes whole: the piece, or the part of it behind or before what joins it to others. */
+export function withoutEncoded({ text, found }: Redacted, detectors: readonly Detector[]): Redacted {
+  if (text.length < MIN_BASE64) return { text, found };
   const hidden: Kind[] = [];
+  const kindIn = (piece: string): Kind | undefined => {
+    if (piece.length < MIN_BASE64) return undefined;
+    const plain = Buffer.from(piece, 'base64').toString('utf8');
+    return /^[\t\n\r\x20-\x7e\p{L}\p{M}]+$/u.test(plain) ? pass(plain, detectors).found[0] : undefined;
+  };
   const rest = text.replace(BASE64, (piece) => {
-    const plain = Buffer.from(piece, 'base64').toString('latin1');
-    if (!/^[\t\n\r\x20-\x7e]+$/.test(plain)) return piece;
-    const [kind] = pass(plain).found;
-    if (kind === undefined) return piece;
-    hidden.push(kind);
-    return `[${kind}]`;
+    const kind = kindIn(piece);
+    if (kind !== undefined) {
+      hidden.push(kind);
+      return `[${kind}]`;
+    }
+    for (const joint of [/([=/])/, /([=/_-])/]) {
+      const parts = piece.split(joint);
+      if (parts.length === 1) continue;
+      let isFound = false;
+      const kept = parts.map((part) => {
+        const inside = kindIn(part);
+        if (inside === undefined) return part;
+        hidden.push(inside);
+        isFound = true;
+        return `[${inside}]`;
+      });
+      if (isFound) return kept.join('');
+    }
+    return piece;
   });
   return hidden.length === 0 ? { text, found } : { text: rest, found: [...found, ...hidden] };
 }

@@ -1,5 +1,6 @@
 /** Secrets of enrollment and of programs: by structure where they have one, by what stands before them where they have none. */
 import { type Detector, whole } from './detector.ts';
+import { VENDOR_TOKENS } from './vendor-tokens.ts';
 
 /** Lengths of seeds of 10, 15, 16, 20, 25, 30, 32, 35, 40 and 64 bytes in base32 without padding. */
 const SEED_LENGTHS = new Set([16, 24, 26, 32, 40, 48, 52, 56, 64, 103]);
@@ -10,8 +11,23 @@ const ANY_LENGTH_FROM = 32;
 const SAID_INSTEAD =
   /^(?:null|none|nil|undefined|true|false|empty|missing|invalid|incorrect|wrong|expired|required|rejected|revoked|unknown|denied|failed|redacted|hidden|masked|\*+|x{3,}|\.{3,})$/i;
 
+/** What stands before a secret, and never before anything else. */
+const CREDENTIALS =
+  'pass(?:word|wd|phrase)|pwd|secret|secret[_-]?(?:access[_-]?)?key|client[_-]?secret|(?:private|access|signing|encryption|shared|account)[_-]?key|api[_-]?key|(?:access|refresh|id|auth|session|csrf|bearer|security)[_-]?token|authorization|cookie|[a-z.]{0,16}sess(?:ion)?_?id|connect\\.sid|(?:[th]?otp|mfa)[_-]?(?:secret|seed|key)|seed';
+/** What stands before a token, and before words too. */
+const TOKEN_NAMES = 'token|sid|auth|sig|signature|credential|jwt|sas|code_verifier|client_assertion';
+/** Of a cookie, what says how it is sent. */
+const COOKIE_ATTRIBUTE = /^(?:samesite|secure|httponly|path|domain|max-age|expires|partitioned|priority)(?:=|$)/i;
+
 const count = (text: string, pattern: RegExp) => text.match(pattern)?.length ?? 0;
 const longestConsonants = (text: string) => Math.max(0, ...(text.match(/[B-DF-HJ-NP-TV-Z]+/gi) ?? []).map(({ length }) => length));
+
+/** Six letters as they follow one another: somebody's example. */
+const hasSequence = (text: string) => {
+  let length = 1;
+  for (let i = 1; i < text.length && length < 6; i++) length = text.charCodeAt(i) === text.charCodeAt(i - 1) + 1 ? length + 1 : 1;
+  return length >= 6;
+};
 
 /** Random letters of base32 in one piece, and not words written together. */
 export function isSeed(text: string): boolean {
@@ -19,6 +35,7 @@ export function isSeed(text: string): boolean {
   const { length } = letters;
   const digits = count(letters, /[2-7]/g);
   if (!SEED_LENGTHS.has(length) && (length < ANY_LENGTH_FROM || digits < 3)) return false;
+  if (hasSequence(letters)) return false;
   if (letters === letters.toUpperCase()) return digits >= 2 || longestConsonants(letters) >= 5 - digits;
   // Hexadecimal digits and words are in lower case too.
   return length >= MIN_LOWER_SEED && digits >= 2 && /[g-z]/.test(letters);
@@ -63,23 +80,30 @@ export const SECRETS: readonly Detector[] = [
   { kind: 'bearer_token', pattern: /\bbasic\s{1,3}(?<value>[A-Za-z0-9+/]{6,512}={0,2})/gi, extent: whole(isBasic) },
   {
     kind: 'api_token',
-    // Muster, GitHub, GitLab, Slack, Stripe, AWS, Google, SendGrid, npm, Standard Webhooks, Twilio: prefixes that their makers document.
-    pattern:
-      /(?<![A-Za-z0-9])(?:gh[pousr]_[A-Za-z0-9]{30,255}|github_pat_\w{22,255}|gl(?:pat|dt|rt)-[\w-]{16,255}|xox[abeoprs]-[A-Za-z0-9-]{10,255}|[rs]k_(?:live|test)_[A-Za-z0-9]{10,255}|(?:AKIA|ASIA)[A-Z0-9]{16}|AIza[\w-]{35}|ya29\.[\w-]{20,512}|SG\.[\w-]{16,64}\.[\w-]{16,64}|npm_[A-Za-z0-9]{30,64}|whsec_[A-Za-z0-9+/]{24,120}={0,2}|muster_[0-9a-f]{8}_[\w-]{43}|SK[0-9a-f]{32})(?![A-Za-z0-9])/g,
+    pattern: new RegExp(`(?<![A-Za-z0-9])(?:${VENDOR_TOKENS.map(([, form]) => form).join('|')})(?![A-Za-z0-9])`, 'g'),
+    extent: whole((value) => !value.startsWith('00') || isToken(value)),
   },
   { kind: 'credential', hint: '://', pattern: /\b[a-z][a-z0-9+.-]{1,20}:\/\/(?<value>[^\s/:@]{1,128}:[^\s/@]{1,128}@)/gi },
   {
     kind: 'credential',
-    pattern:
-      /(?:pass(?:word|wd|phrase)|pwd|secret|api[_-]?key|(?:access|refresh|id|auth|session|csrf)[_-]?token|authorization|cookie|seed)(?:\s{0,3}=\s{0,3}["']?|["']\s{0,3}[:=]\s{0,3}["'])(?<value>[^\s"',;&}\])[]{4,512})/gi,
-    extent: whole((value) => !SAID_INSTEAD.test(value)),
+    pattern: new RegExp(
+      `(?:${CREDENTIALS})(?:\\s{0,3}=\\s{0,3}["']?|["']\\s{0,3}[:=]\\s{0,3}["'])(?<value>[^\\s"',;&}\\])[]{4,512})`,
+      'gi',
+    ),
+    extent: whole((value) => !SAID_INSTEAD.test(value) && !COOKIE_ATTRIBUTE.test(value)),
   },
   {
     kind: 'credential',
-    pattern:
-      /(?:pass(?:word|wd|phrase)|pwd|secret|api[_-]?key|(?:access|refresh|id|auth|session|csrf)[_-]?token|authorization|cookie|seed)\s{0,3}:\s{0,3}["']?(?<value>[^\s"',;&}\])[]{4,512})/gi,
+    pattern: new RegExp(`(?:${CREDENTIALS})\\s{0,3}:\\s{0,3}["']?(?<value>[^\\s"',;&}\\])[]{4,512})`, 'gi'),
     // After a colon people write sentences.
-    extent: whole((value) => !SAID_INSTEAD.test(value) && (/\d/.test(value) || /[a-z][A-Z]|[^\w.:/-]/.test(value))),
+    extent: whole(
+      (value) => !SAID_INSTEAD.test(value) && !COOKIE_ATTRIBUTE.test(value) && (/\d/.test(value) || /[a-z][A-Z]|[^\w.:/-]/.test(value)),
+    ),
+  },
+  {
+    kind: 'credential',
+    pattern: new RegExp(`(?<![A-Za-z])(?:${TOKEN_NAMES})["']?\\s{0,3}=\\s{0,3}["']?(?<value>[^\\s"',;&}\\])[]{6,512})`, 'gi'),
+    extent: whole((value) => !SAID_INSTEAD.test(value) && (/\d/.test(value) || value.length >= 16)),
   },
   {
     kind: 'recovery_code',
@@ -90,6 +114,7 @@ export const SECRETS: readonly Detector[] = [
   },
   {
     kind: 'recovery_code',
+    isLook: true,
     hint: '-',
     pattern: /(?<![A-Za-z0-9.:/-])(?:[A-Za-z0-9]{4,6}-){1,7}[A-Za-z0-9]{4,6}(?![A-Za-z0-9-]|[.:/][A-Za-z0-9])/g,
     extent: whole(isRecoveryCode),
@@ -109,7 +134,12 @@ export const SECRETS: readonly Detector[] = [
   {
     kind: 'one_time_code',
     pattern:
-      /\b(?:your|the|this|enter(?:ed)?|use|using|typed|sent) (?:[a-z]{1,16} )?code["']?\s{0,3}(?:is|was|=|:)?\s{0,3}["']?(?<value>\d{6,8}|\d{3}[ -]\d{3})(?![\w-])/gi,
+      /\b(?:your|this|enter(?:ed)?|use|using|typed|sent) (?:[a-z]{1,16} )?code["']?\s{0,3}(?:is|was|=|:)?\s{0,3}["']?(?<value>\d{6,8}|\d{3}[ -]\d{3})(?![\w-])/gi,
+  },
+  // Codes of eight digits and the like are codes of errors, too.
+  {
+    kind: 'one_time_code',
+    pattern: /\bthe (?:[a-z]{1,16} )?code["']?\s{0,3}(?:is|was|=|:)?\s{0,3}["']?(?<value>\d{6}|\d{3}[ -]\d{3})(?![\w-])/gi,
   },
   { kind: 'one_time_code', pattern: /["']code["']\s{0,3}:\s{0,3}["'](?<value>\d{6,8})(?=["'])/gi },
   {
@@ -120,7 +150,7 @@ export const SECRETS: readonly Detector[] = [
   },
   {
     kind: 'base32_seed',
-    pattern: /(?<![A-Za-z0-9+/=])(?:[A-Z2-7]{16,128}|[a-z2-7]{16,128})={0,6}(?![A-Za-z0-9+/=])/g,
+    pattern: /(?<![A-Za-z0-9+])(?:[A-Z2-7]{16,128}|[a-z2-7]{16,128})={0,6}(?![A-Za-z0-9+=])/g,
     extent: whole(isSeed),
   },
   {

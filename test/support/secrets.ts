@@ -35,7 +35,27 @@ export function plantedSecrets(seed: number, count: number): Planted[] {
   };
   const seedText = (length: number) => `${pick(BASE32, length - 3)}2X7`;
   const whole = (kind: Kind, text: string): Planted => ({ kind, text, core: text });
+  const part = (kind: Kind, core: string, around: (core: string) => string): Planted => ({ kind, text: around(core), core });
+  const encoded = (text: string) => Buffer.from(text).toString('base64');
   const makers: (() => Planted)[] = [
+    () => part('email', encoded(`${pick(ALPHANUMERIC, 6)}@example.org`).replace(/=+$/, ''), (core) => `user=${core}`),
+    () => part('email', encoded(`to ${pick(ALPHANUMERIC, 6)}@example.org`).replace(/=+$/, ''), (core) => `/v1/users/${core}/mail`),
+    () => part('email', Buffer.from(`${pick(ALPHANUMERIC, 9)}@example.org`).toString('base64url'), (core) => `u-${core}`),
+    () => part('base32_seed', seedText(16), (core) => `seed_param=${core}&x=1`),
+    () => part('base32_seed', seedText(32), (core) => `/totp/${core}/qr`),
+    () => part('phone', digits(7), (core) => `+49\u00a0151\u00a02${core}`),
+    () => part('phone', `01.${[0, 1, 2, 3].map(() => 10 + random.integer(90)).join('.')}`, (core) => `tel ${core}`),
+    () => part('phone', `98${digits(3)}-${digits(4)}`, (core) => `(11) ${core}`),
+    () => part('email', `${pick(ALPHANUMERIC, 5)}e\u0301${pick(ALPHANUMERIC, 4)}@example.org`, (core) => `mail ${core}`),
+    () => part('email', pick(ALPHANUMERIC, 9), (core) => `${core}\u200b@example.org`),
+    () => part('credential', `${pick(BASE64URL.slice(0, -2), 38)}1+`, (core) => `aws_secret_access_key=${core}`),
+    () => part('credential', `${pick(ALPHANUMERIC, 12)}3x9`, (core) => `token=${core}`),
+    () => part('credential', `${pick('0123456789ABCDEF', 28)}.n1`, (core) => `JSESSIONID=${core}`),
+    () => whole('api_token', `glpat-${pick(BASE64URL.slice(0, -2), 20)}`),
+    () => whole('api_token', `hvs.${pick(BASE64URL.slice(0, -2), 28)}`),
+    () => whole('api_token', `dop_v1_${pick('0123456789abcdef', 64)}`),
+    () => whole('api_token', `sk-ant-${pick(BASE64URL.slice(0, -2), 40)}`),
+    () => whole('api_token', `shpat_${pick('0123456789abcdef', 32)}`),
     () => whole('email', `${pick(ALPHANUMERIC, 8)}.lovelace@example-${pick(ALPHANUMERIC, 3)}.org`),
     () => {
       const core = digits(7);
