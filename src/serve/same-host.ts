@@ -7,6 +7,18 @@ const LOOPBACK = ['127.0.0.1', 'localhost', '[::1]'];
 /** Throws MUSTER_FORBIDDEN_HOST for a request that is not meant for us. */
 export type HostCheck = (request: IncomingMessage) => void;
 
+/**
+ * A request says once where it goes: two hosts, or one in its line and another in its head, would be one for us and another for whoever
+ * stands between (RFC 9112 section 3.2).
+ * @throws MUSTER_BAD_ARGUMENT
+ */
+function assertOneTarget({ rawHeaders, url = '' }: IncomingMessage): void {
+  let hosts = 0;
+  for (let i = 0; i < rawHeaders.length; i += 2) if (rawHeaders[i]?.length === 4 && rawHeaders[i]?.toLowerCase() === 'host') hosts += 1;
+  if (hosts > 1) throw new MusterError('MUSTER_BAD_ARGUMENT', 'the request has more than one Host header');
+  if (!url.startsWith('/')) throw new MusterError('MUSTER_BAD_ARGUMENT', 'expected the path of a request to begin with /');
+}
+
 /** @param others hosts, with their port if it is another than that of the scheme, by which the server is reached from elsewhere */
 export function hostCheck({ isSecure = false, others = [] }: { isSecure?: boolean; others?: readonly string[] } = {}): HostCheck {
   const scheme = isSecure ? 'https' : 'http';
@@ -18,6 +30,7 @@ export function hostCheck({ isSecure = false, others = [] }: { isSecure?: boolea
   };
   const byPort = new Map<number | undefined, ReturnType<typeof allowedOn>>();
   return (request) => {
+    assertOneTarget(request);
     const port = request.socket.localPort;
     const { hosts, origins } = byPort.get(port) ?? allowedOn(port);
     if (!byPort.has(port)) byPort.set(port, { hosts, origins });

@@ -164,8 +164,12 @@ function listener(deps: ServerDeps, assertHost: HostCheck): RequestListener {
   return (request, response) => {
     const handler = hot.get(pathOf(request));
     if (handler) void handler(request, response);
+    // Express finds no path in such a request, and would answer it by itself.
+    else if (!request.url?.startsWith('/')) sendProblem(response, problemOf(notAPath(), deps.onDefect));
     else app(request, response);
   };
 }
+
+const notAPath = () => new MusterError('MUSTER_BAD_ARGUMENT', 'expected the path of a request to begin with /');
 
 const pathOf = ({ url = '' }: IncomingMessage): string => url.split('?', 1)[0] ?? '';

@@ -1,5 +1,6 @@
 /** Announcing maintenance and excluding times: checked, with reason and person. */
 import { MusterError } from '../errors.ts';
+import { redact } from '../privacy/redact.ts';
 import type { Engine } from '../store/engine.ts';
 import { type MaintenanceWindow, maintenanceIn, newMaintenanceId, writeMaintenance } from '../store/maintenance.ts';
 import { type Slo, sloNamed } from './openslo.ts';
@@ -8,7 +9,7 @@ const MAX_LENGTH_MS = 31 * 86_400_000;
 const FOREVER_MS = 4_102_444_800_000;
 
 /**
- * Writes a window down. Its minutes count in neither burn rates nor budget, and nothing fires while it lasts.
+ * Writes a window down, its reason without what must not be stored. Its minutes count in neither burn rates nor budget, and nothing fires while it lasts.
  * @param window.slo name of an SLO, or `*` for all
  * @throws MUSTER_BAD_ARGUMENT, MUSTER_NOT_FOUND
  */
@@ -22,7 +23,7 @@ export async function addMaintenance(
   if (window.endMs <= window.startMs) throw new MusterError('MUSTER_BAD_ARGUMENT', 'the end of maintenance must come after its start');
   if (window.endMs - window.startMs > MAX_LENGTH_MS)
     throw new MusterError('MUSTER_BAD_ARGUMENT', 'maintenance lasts at most 31 days; what takes longer is another objective');
-  const written = { id: newMaintenanceId(), ...window };
+  const written = { id: newMaintenanceId(), ...window, reason: redact(window.reason).text };
   await writeMaintenance(engine, written, nowMs);
   return written;
 }

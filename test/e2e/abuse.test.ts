@@ -60,6 +60,12 @@ test.each([
   ['headers of 20 kB', `GET /healthz HTTP/1.1\r\nHost: HOST\r\nX-Long: ${'x'.repeat(20_000)}\r\n\r\n`, 431],
   ['no Host', 'GET /healthz HTTP/1.1\r\n\r\n', 400],
   ['a length and chunks', `POST /v1/events HTTP/1.1\r\nHost: HOST\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n`, 400],
+  ['two hosts', 'GET /healthz HTTP/1.1\r\nHost: HOST\r\nHost: evil.example\r\n\r\n', 400],
+  ['the same host twice', 'GET /v1/events HTTP/1.1\r\nHost: HOST\r\nhost: HOST\r\n\r\n', 400],
+  ['a path that is no path', 'GET http://[::1 HTTP/1.1\r\nHost: HOST\r\n\r\n', 400],
+  ['a path with another host', 'GET http://evil.example/healthz HTTP/1.1\r\nHost: HOST\r\n\r\n', 400],
+  ['a path that is a star', 'OPTIONS * HTTP/1.1\r\nHost: HOST\r\n\r\n', 400],
+  ['a path with a broken escape', 'GET /runbooks/%ff HTTP/1.1\r\nHost: HOST\r\n\r\n', 400],
   ['a length that is none', 'POST /v1/events HTTP/1.1\r\nHost: HOST\r\nContent-Length: many\r\n\r\n', 400],
 ])('%s get their status', async (_, text, status) => {
   const socket = half(text);
