@@ -126,6 +126,7 @@ const schema = z.strictObject({
     .number()
     .int()
     .min(1_024)
+    .max(64 * 1024 * 1024)
     .default(16 * 1024 * 1024),
   /** Bytes of not yet loaded events at which intake answers 503. @default 1 GiB */
   maxLogBytes: z.coerce
