@@ -9,8 +9,8 @@ export const STUCK_VARIABLE = 'MUSTER_STUCK_STATEMENTS';
 const MAX_REMEMBERED = 20;
 
 /** Ends this process with an exit status, whatever its threads do. */
-export function leave(exitCode: number): never {
-  replaceBy(['-e', `process.exit(${exitCode})`], process.env);
+export function leave(context: Context, exitCode: number): never {
+  replaceBy(['-e', `process.exitCode = ${exitCode}`], context.environment);
 }
 
 /**

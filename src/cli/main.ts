@@ -105,7 +105,7 @@ try {
 } catch (error) {
   process.exitCode = report(error);
 }
-if (isStuck) leave(Number(process.exitCode ?? 0));
+if (isStuck) leave(context, Number(process.exitCode ?? 0));
 
 function inheritExit(command: Command): void {
   command.exitOverride();

@@ -170,7 +170,7 @@ async function up(context: Context, config: Config, isDemo: boolean): Promise<vo
     const deadline = setTimeout(() => {
       onProblem(`not everything ended within ${STOP_MS / 1000} s; leaving it`);
       end();
-      leave(0);
+      leave(context, 0);
     }, STOP_MS);
     stopping.abort();
     // Before the server ends: the last spans may go there.
