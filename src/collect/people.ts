@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep, setImmediate as yieldToLoop } from 'node:timers/promises';
 import { MusterError, systemCode } from '../errors.ts';
 import { FILES } from '../names.ts';
-import { isTelling, lookedUpBy, searchedAs } from '../privacy/identifier.ts';
+import { isTelling, lookedUpBy, namingOf, type Naming, searchedAs } from '../privacy/identifier.ts';
 import { redact } from '../privacy/redact.ts';
 import type { Vault } from '../privacy/vault.ts';
 import type { Audit, AuditVerdict } from '../store/audit.ts';
@@ -77,7 +77,7 @@ interface Plan {
 
 /** A plan while it is carried out: what names the person is never written down. */
 interface Leaving extends Plan {
-  names: readonly string[];
+  naming: Naming;
 }
 
 /** The people of a data directory. `eraseFromCore` takes a user out of the reference core and says how many rows went. */
@@ -118,7 +118,7 @@ export function createPeople(
     return { keys: [...alive, ...gone], references: all, behind };
   };
 
-  const erase = async ({ departure, anonymous, names }: Leaving): Promise<Erased> => {
+  const erase = async ({ departure, anonymous, naming }: Leaving): Promise<Erased> => {
     pseudonyms.forget(departure);
     // What was masked before that is on its way: it is waited for, and goes with the rest.
     await deps.intake.settled();
@@ -126,7 +126,7 @@ export function createPeople(
       // Rows that were still in the log have come into the table meanwhile; and an event may have been ahead of the clock.
       const atMs = Math.max(departure.atMs, await latestOf(store.engine, departure.refs));
       pseudonyms.forget({ ...departure, atMs });
-      return eraseFromTables(store.engine, { refs: departure.refs, names, anonymous }, now());
+      return eraseFromTables(store.engine, { refs: departure.refs, naming, anonymous }, now());
     });
     await eraseFromFiles(join(deps.dataDir, FILES.quarantine), departure.refs);
     await rm(planPath, { force: true });
@@ -162,11 +162,12 @@ export function createPeople(
         const departure = { ...found, refs: [...new Set([...found.refs, ...(await sealedRefs(user))])] };
         const known = departure.refs.filter((ref) => store.references.has(ref)).length;
         const names = [...new Set([user, ...core.spellings].map((name) => searchedAs(name.trim())).filter(isTelling))];
-        await audit.redact(departure.refs, (text) => names.some((name) => searchedAs(text).includes(name)));
+        const naming = namingOf(names);
+        await audit.redact(departure.refs, naming.isIn);
         await writeDurably(planPath, JSON.stringify({ departure, anonymous } satisfies Plan));
-        const erased = await erase({ departure, anonymous, names });
+        const erased = await erase({ departure, anonymous, naming });
         const areFilesGone = await partsRemoved(store.engine, sleep);
-        const tables = await searchTables(store.engine, { refs: departure.refs, names });
+        const tables = await searchTables(store.engine, { refs: departure.refs, naming });
         const files = await searchFiles(deps.dataDir, departure.refs, names);
         return {
           ...erased,
@@ -209,7 +210,7 @@ export function createPeople(
     verifyAudit: (noted) => audit.verify(noted),
     async resume() {
       if (!existsSync(planPath)) return;
-      await erase({ ...(JSON.parse(await readFile(planPath, 'utf8')) as Plan), names: [] });
+      await erase({ ...(JSON.parse(await readFile(planPath, 'utf8')) as Plan), naming: namingOf([]) });
     },
   };
 }
@@ -257,21 +258,23 @@ async function searchFiles(directory: string, refs: readonly string[], names: re
 
 /** A file of any size, piece by piece, each with the end of the one before it: references as they are, names in whatever spelling. */
 async function searchFile(path: string, refs: readonly string[], names: readonly string[]): Promise<{ bytes: number; hits: number }> {
-  // A character of three bytes may stand for one of a name.
-  const overlap = Math.max(0, ...[...refs, ...names].map((text) => Buffer.byteLength(text) * 3));
-  const [plain, other] = [names.filter((name) => isAscii(Buffer.from(name))), names.filter((name) => !isAscii(Buffer.from(name)))];
+  // A character of three bytes may stand for one of a name; what parts a name from its neighbours is looked at, too.
+  const overlap = Math.max(0, ...[...refs, ...names].map((text) => Buffer.byteLength(text) * 3 + 8));
+  const each = names.map((name) => ({ name, isPlain: isAscii(Buffer.from(name)), naming: namingOf([name]) }));
   const hits = new Set<string>();
   let bytes = 0;
   let rest = Buffer.alloc(0);
   for await (const chunk of createReadStream(path, { highWaterMark: CHUNK_BYTES }) as AsyncIterable<Buffer>) {
     const piece = Buffer.concat([rest, chunk]);
     for (const ref of refs) if (piece.includes(ref)) hits.add(ref);
+    // Wide letters and the like are only looked for in what is text.
     const isText = !isAscii(chunk) && !chunk.includes(0);
     const lower = names.length > 0 ? piece.toString('latin1').toLowerCase() : '';
-    for (const name of plain) if (lower.includes(name)) hits.add(name);
-    // Wide letters and the like are only looked for in what is text.
-    const folded = isText || other.length > 0 ? searchedAs(piece.toString('utf8')) : '';
-    for (const name of folded === '' ? [] : names) if (folded.includes(name)) hits.add(name);
+    const folded = isText || each.some(({ isPlain }) => !isPlain) ? searchedAs(piece.toString('utf8')) : '';
+    for (const { name, naming, isPlain } of each) {
+      const isThere = (text: string) => text.includes(name) && naming.isIn(text);
+      if ((isPlain && isThere(lower)) || isThere(folded)) hits.add(name);
+    }
     rest = piece.subarray(Math.max(0, piece.length - overlap));
     bytes += chunk.length;
   }

@@ -1,5 +1,5 @@
 /** Takes a user out of the reference core: enrollments, factors, messages, and events that still wait to be delivered. */
-import { isTelling, lookedUpBy, searchedAs } from '../privacy/identifier.ts';
+import { isTelling, lookedUpBy, namingOf, searchedAs } from '../privacy/identifier.ts';
 import type { CoreStorage, Statements } from './storage/storage.ts';
 
 /** Tables with a row or more of a person. */
@@ -57,6 +57,7 @@ async function idsLike(statements: Statements, user: string): Promise<string[]> 
 async function countLeft(storage: CoreStorage, user: string, isTheirs: (each: string) => boolean): Promise<number> {
   const name = searchedAs(user.trim());
   const waiting = await storage.all<{ event: string }>('SELECT event FROM outbox');
-  const named = waiting.filter(({ event }) => isTelling(name) && searchedAs(event).includes(name));
+  const naming = namingOf(isTelling(name) ? [name] : []);
+  const named = waiting.filter(({ event }) => naming.isIn(event));
   return named.length + (await idsLike(storage, user)).filter(isTheirs).length;
 }

@@ -1,5 +1,6 @@
 /** Takes a person out of every table: what counts stays and counts as before, for nobody any more. */
 import type { Event } from '../events/catalogue.ts';
+import type { Naming } from '../privacy/identifier.ts';
 import { databaseName, type Engine, escapedValue, quoted, type Session } from './engine.ts';
 import { replaceInFindings } from './findings.ts';
 
@@ -46,14 +47,19 @@ export interface Erased {
   deadLetters: number;
 }
 
+/** Whether text names somebody, by a pattern of `namingOf`. */
+const isNamedIn = (text: string, pattern: string) => `match(lowerUTF8(normalizeUTF8NFKC(${text})), ${pattern})`;
+const ATTRIBUTES = "arrayStringConcat(arrayMap((key, value) -> concat(key, '\\n', value), mapKeys(attributes), mapValues(attributes)), '\\n')";
+const ATTRIBUTES_OF_SPANS = `concat(name, '\\n', service, '\\n', ${ATTRIBUTES})`;
+
 const count = async (session: Session, from: string): Promise<number> =>
   (await session.rows<{ n: number }>(`SELECT toUInt32(count()) AS n FROM ${from}`))[0]?.n ?? 0;
 
 export interface ErasedPerson {
   /** All that ever stood for the person. */
   refs: readonly string[];
-  /** How the person is named in what people and programs wrote; none where a name is too short to be searched for. */
-  names: readonly string[];
+  /** How the person is named in what people and programs wrote. */
+  naming: Naming;
   /** Stands in their place from now on. */
   anonymous: string;
 }
@@ -64,27 +70,41 @@ export async function eraseFromTables(engine: Engine, person: ErasedPerson, nowM
   await session.run('TRUNCATE TABLE erasing');
   await engine.insert(
     'tidy',
-    { data: [...person.refs, ...person.names].map(escapedValue).join('\n'), format: 'TSV', structure: 'ref String' },
-    (rows) => `INSERT INTO erasing SELECT ref FROM ${rows}`,
+    {
+      data: [...person.refs.map((ref) => [ref, '']), ['', person.naming.re2]].map((row) => row.map(escapedValue).join('\t')).join('\n'),
+      format: 'TSV',
+      structure: 'ref String, pattern String',
+    },
+    (rows) => `INSERT INTO erasing SELECT ref, pattern FROM ${rows}`,
   );
-  const refs = '(SELECT ref FROM erasing)';
-  const list = '(SELECT groupArray(ref) FROM erasing)';
-  /** Whether a text names the person, in whatever spelling. */
-  const names = (text: string) => `multiSearchAnyCaseInsensitiveUTF8(normalizeUTF8NFKC(${text}), ${list})`;
+  const refs = "(SELECT ref FROM erasing WHERE ref != '')";
+  const list = "(SELECT groupArray(ref) FROM erasing WHERE ref != '')";
+  /** Whether a text holds a reference of the person, or names them, in whatever spelling. */
+  const names = (text: string) =>
+    `(multiSearchAny(${text}, ${list}) OR ${isNamedIn(text, "(SELECT any(pattern) FROM erasing WHERE pattern != '')")})`;
+  const notNaming = `mapFilter((key, value) -> NOT ${names("concat(key, '\n', value)")}, attributes)`;
   const theirs = `user_ref IN ${refs}`;
+  // Not every event of an attempt says whose it is.
+  const unnamed = `(user_ref = '' AND ((source, attempt_id) IN (SELECT source, attempt_id FROM attempt_states WHERE ${theirs} AND attempt_id != '')
+    OR (source, recovery_id) IN (SELECT source, attempt_id FROM recovery_states WHERE ${theirs} AND attempt_id != '')))`;
   const anonymous = quoted(person.anonymous);
-  const traces = `(trace_id IN (SELECT trace_id FROM events WHERE (${theirs} OR actor_ref IN ${refs}) AND trace_id != '') OR ${names('toString(tuple(name, service, attributes))')})`;
-  const letters = `(hasAny(refs, ${list}) OR ${names('concat(reason, record)')})`;
+  const traces = `trace_id IN (SELECT trace_id FROM events WHERE (${theirs} OR actor_ref IN ${refs} OR ${unnamed}) AND trace_id != '')`;
+  const namingSpans = names(ATTRIBUTES_OF_SPANS);
+  const letters = `(hasAny(refs, ${list}) OR ${names("concat(reason, '\n', record)")})`;
   const erased = {
     events: await count(session, `events FINAL WHERE ${theirs}`),
     attempts: await count(session, `attempt_states FINAL WHERE ${theirs}`),
-    spans: await count(session, `spans_log FINAL WHERE ${traces}`),
+    spans: await count(session, `spans_log FINAL WHERE ${traces} OR ${namingSpans}`),
     deadLetters: await count(session, `dead_letters_log FINAL WHERE ${letters}`),
-    findings: await replaceInFindings(engine, [...person.refs, ...person.names], person.anonymous, nowMs),
+    findings: await replaceInFindings(engine, person, person.anonymous, nowMs),
   };
 
   const rewrite = (statement: string) => session.run(`ALTER TABLE ${statement} SETTINGS mutations_sync = 2`);
   await rewrite(`spans_log DELETE WHERE ${traces}`);
+  // The trace of another stays, without the name.
+  await rewrite(
+    `spans_log UPDATE name = if(${names('name')}, '', name), service = if(${names('service')}, '', service), attributes = ${notNaming} WHERE ${namingSpans}`,
+  );
   // The user is part of the key: rows are written anew, with the same ids and content hashes, before the old ones go.
   const blank = [...CIRCUMSTANCE_COLUMNS, ['factor_id', "''"]].map(([column, empty]) => `${empty} AS ${column}`).join(', ');
   await session.run(
@@ -95,7 +115,10 @@ export async function eraseFromTables(engine: Engine, person: ErasedPerson, nowM
   // Of what the person did to others, where from, with what and in whose words; of the others' own, what names the person.
   const empty = CIRCUMSTANCE_COLUMNS.map(([column, nothing]) => `${column} = ${nothing}`).join(', ');
   await rewrite(`events UPDATE actor_ref = '', ${empty} WHERE actor_ref IN ${refs}`);
-  await rewrite(`events UPDATE reason = '', attributes = map() WHERE ${names('concat(reason, toString(attributes))')}`);
+  await rewrite(`events UPDATE ${empty} WHERE ${unnamed}`);
+  await rewrite(
+    `events UPDATE reason = if(${names('reason')}, '', reason), attributes = ${notNaming} WHERE ${names(`concat(reason, '\\n', ${ATTRIBUTES})`)}`,
+  );
   for (const table of ['attempt_states', 'recovery_states']) await rewrite(`${table} UPDATE user_ref = ${anonymous} WHERE ${theirs}`);
   const hashes = '(SELECT groupArray(sipHash64(ref)) FROM erasing)';
   await rewrite(
@@ -144,7 +167,7 @@ export async function partsRemoved(engine: Engine, sleep: (ms: number) => Promis
  */
 export async function searchTables(
   engine: Engine,
-  { refs, names }: Pick<ErasedPerson, 'refs' | 'names'>,
+  { refs, naming }: Pick<ErasedPerson, 'refs' | 'naming'>,
 ): Promise<{ searched: number; found: Record<string, number> }> {
   const session = engine.session('tidy');
   const found: Record<string, number> = {};
@@ -154,8 +177,8 @@ export async function searchTables(
   for (const { name } of tables) {
     const [row] = await session.rows<{ n: number }>(
       `SELECT toUInt32(count()) AS n FROM ${databaseName(name)} WHERE multiSearchAny(toString(tuple(*)) AS text, {refs:Array(String)})
-         OR multiSearchAnyCaseInsensitiveUTF8(normalizeUTF8NFKC(text), {names:Array(String)}) SETTINGS max_threads = 1`,
-      { refs: [...refs], names: [...names] },
+         OR ${isNamedIn('text', '{pattern:String}')} SETTINGS max_threads = 1`,
+      { refs: [...refs], pattern: naming.re2 },
     );
     if (row?.n) found[name] = row.n;
   }

@@ -1,4 +1,5 @@
 /** Findings: what was found, since when, by what evidence. Raised by anyone; a row is replaced whole. */
+import type { Naming } from '../privacy/identifier.ts';
 import type { Engine } from './engine.ts';
 
 export interface Finding {
@@ -41,27 +42,39 @@ export const findingsSince = (engine: Engine, sinceMs: number, limit = 1_000): P
     `findings WHERE status = 'open' OR start >= fromUnixTimestamp64Milli(${Math.floor(sinceMs)}, 'UTC') ORDER BY start DESC, id LIMIT ${limit}`,
   );
 
-/** Puts `other` in the place of texts, in whatever case, wherever a finding has them, its past versions too. Returns how many findings had one. */
-export async function replaceInFindings(engine: Engine, texts: readonly string[], other: string, nowMs: number): Promise<number> {
-  const held = await select(engine, 'findings WHERE multiSearchAnyCaseInsensitiveUTF8(toString(tuple(*)), {texts:Array(String)})', {
-    texts,
+/**
+ * Takes people out of findings, their past versions too: `other` comes in the place of every string that one of `refs` is in, or that names them.
+ * Returns how many findings had one.
+ */
+export async function replaceInFindings(
+  engine: Engine,
+  { refs, naming }: { refs: readonly string[]; naming: Naming },
+  other: string,
+  nowMs: number,
+): Promise<number> {
+  const isTheirs = (text: string) => refs.some((ref) => text.includes(ref)) || naming.isIn(text);
+  const withoutThem = <T>(value: T): T => {
+    if (typeof value === 'string') return (isTheirs(value) ? other : value) as T;
+    if (Array.isArray(value)) return value.map(withoutThem) as T;
+    if (typeof value !== 'object' || value === null) return value;
+    return Object.fromEntries(Object.entries(value).map(([key, each]) => [withoutThem(key), withoutThem(each)])) as T;
+  };
+  const changed = (await select(engine, 'findings')).flatMap((finding) => {
+    const [dimensions, evidence] = [withoutThem(finding.dimensions), withoutThem(finding.evidence)];
+    const isChanged = JSON.stringify([dimensions, evidence]) !== JSON.stringify([finding.dimensions, finding.evidence]);
+    return isChanged ? [{ ...finding, dimensions, evidence }] : [];
   });
-  const replaced = texts.reduce(
-    (json, text) => json.replaceAll(new RegExp(RegExp.escape(JSON.stringify(text).slice(1, -1)), 'giu'), other),
-    JSON.stringify(held),
-  );
-  await writeFindings(engine, JSON.parse(replaced) as Finding[], nowMs);
-  if (held.length > 0) await engine.session('evaluate').run('OPTIMIZE TABLE findings_log FINAL');
-  return held.length;
+  await writeFindings(engine, changed, nowMs);
+  if (changed.length > 0) await engine.session('evaluate').run('OPTIMIZE TABLE findings_log FINAL');
+  return changed.length;
 }
 
-async function select(engine: Engine, from: string, parameters: Record<string, readonly string[]> = {}): Promise<Finding[]> {
+async function select(engine: Engine, from: string): Promise<Finding[]> {
   const rows = await engine
     .session('read')
     .rows<Omit<Finding, 'startMs' | 'endMs' | 'evidence'> & { start_ms: string; end_ms: string | null; evidence: string }>(
       `SELECT id, kind, detector, severity, toUnixTimestamp64Milli(start) AS start_ms, toUnixTimestamp64Milli(end) AS end_ms, dimensions, evidence, attack, status
      FROM ${from}`,
-      parameters,
     );
   return rows.map(({ start_ms, end_ms, evidence, ...row }) => ({
     ...row,
