@@ -27,6 +27,9 @@ const UNKNOWN_SOURCE = 'unknown';
 /** A field beside those of the catalogue: the fingerprint of the user agent, of which the copy has the family only. */
 export const AGENT_REF = 'user_agent_ref';
 
+/** Fields that a copy may have beside those of the catalogue: whoever sends one of that name must not be taken for us. */
+const OURS: ReadonlySet<string> = new Set([AGENT_REF, SENT_WITH]);
+
 /** Why a value was refused, and what its sender was bound to. */
 export interface Refused {
   reason: string;
@@ -79,11 +82,14 @@ function copyOf(
   finds: Find[],
 ): Record<string, unknown> | undefined {
   const copy: Record<string, unknown> = Object.create(null);
-  for (const [name, value] of Object.entries(fields).slice(0, MAX_FIELDS)) {
+  const entries = Object.entries(fields);
+  if (entries.length > MAX_FIELDS) return undefined;
+  for (const [name, value] of entries) {
     if (!Object.hasOwn(eventSchema.shape, name)) {
       // What stands in a field that nobody knows may be anything; its name says what is wrong.
       // What is cut could part a secret that stood across the cut.
-      copy[scrub('refused', name, finds).slice(0, MAX_FIELD)] = LEFT_OUT;
+      const kept = scrub('refused', name, finds).slice(0, MAX_FIELD);
+      copy[OURS.has(kept) ? `refused ${kept}` : kept] = LEFT_OUT;
       if (typeof value === 'string') scrub('refused', value, finds);
       continue;
     }

@@ -80,7 +80,7 @@ export function* jsonCandidates(bytes: Buffer): Generator<Candidate> {
 
 /** Element by element, so that neither memory nor loop holds all of them. */
 function* largeCandidates(bytes: Buffer): Generator<Candidate> {
-  if (!/^\s*\[/.test(bytes.toString('latin1', 0, SPLIT_BYTES))) {
+  if (!/^[ \t\r\n]*\[/.test(bytes.toString('latin1', 0, SPLIT_BYTES))) {
     yield TOO_LARGE;
     return;
   }

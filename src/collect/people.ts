@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep, setImmediate as yieldToLoop } from 'node:timers/promises';
 import { MusterError, systemCode } from '../errors.ts';
 import { FILES } from '../names.ts';
-import { isTelling, lookedUpBy, namingOf, type Naming, searchedAs } from '../privacy/identifier.ts';
+import { isTelling, lookedUpBy, namingOf, searchedAs } from '../privacy/identifier.ts';
 import { redact } from '../privacy/redact.ts';
 import type { Vault } from '../privacy/vault.ts';
 import type { Audit, AuditVerdict } from '../store/audit.ts';
@@ -73,11 +73,8 @@ interface Plan {
   departure: Departure;
   /** Stands in the place of the person in what still counts. */
   anonymous: string;
-}
-
-/** A plan while it is carried out: what names the person is never written down. */
-interface Leaving extends Plan {
-  naming: Naming;
+  /** What names the person in texts, sealed, in base64: it is written down in no other way. Version 0.20 and before wrote none. */
+  names?: string;
 }
 
 /** The people of a data directory. `eraseFromCore` takes a user out of the reference core and says how many rows went. */
@@ -118,7 +115,12 @@ export function createPeople(
     return { keys: [...alive, ...gone], references: all, behind };
   };
 
-  const erase = async ({ departure, anonymous, naming }: Leaving): Promise<Erased> => {
+  const namesIn = ({ names, anonymous }: Plan): string[] =>
+    names === undefined ? [] : JSON.parse(deps.vault.unwrap(Buffer.from(names, 'base64'), anonymous).toString());
+  const erase = async (plan: Plan): Promise<Erased> => {
+    const { departure, anonymous } = plan;
+    const naming = namingOf(namesIn(plan));
+    await audit.redact(departure.refs, naming.isIn);
     pseudonyms.forget(departure);
     // What was masked before that is on its way: it is waited for, and goes with the rest.
     await deps.intake.settled();
@@ -162,12 +164,11 @@ export function createPeople(
         const departure = { ...found, refs: [...new Set([...found.refs, ...(await sealedRefs(user))])] };
         const known = departure.refs.filter((ref) => store.references.has(ref)).length;
         const names = [...new Set([user, ...core.spellings].map((name) => searchedAs(name.trim())).filter(isTelling))];
-        const naming = namingOf(names);
-        await audit.redact(departure.refs, naming.isIn);
-        await writeDurably(planPath, JSON.stringify({ departure, anonymous } satisfies Plan));
-        const erased = await erase({ departure, anonymous, naming });
+        const plan = { departure, anonymous, names: deps.vault.wrap(Buffer.from(JSON.stringify(names)), anonymous).toString('base64') };
+        await writeDurably(planPath, JSON.stringify(plan satisfies Plan));
+        const erased = await erase(plan);
         const areFilesGone = await partsRemoved(store.engine, sleep);
-        const tables = await searchTables(store.engine, { refs: departure.refs, naming });
+        const tables = await searchTables(store.engine, { refs: departure.refs, naming: namingOf(names) });
         const files = await searchFiles(deps.dataDir, departure.refs, names);
         return {
           ...erased,
@@ -210,7 +211,7 @@ export function createPeople(
     verifyAudit: (noted) => audit.verify(noted),
     async resume() {
       if (!existsSync(planPath)) return;
-      await erase({ ...(JSON.parse(await readFile(planPath, 'utf8')) as Plan), naming: namingOf([]) });
+      await erase(JSON.parse(await readFile(planPath, 'utf8')) as Plan);
     },
   };
 }

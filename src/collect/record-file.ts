@@ -15,6 +15,7 @@ const MAX_OBJECT_BYTES = 64 * 1024 * 1024;
 const LIMITS = { depth: 64, values: Number.MAX_SAFE_INTEGER } as const;
 const OBJECT_LIMITS = { ...LIMITS, values: 10_000_000 } as const;
 const LINE_FEED = 10;
+const BYTE_ORDER_MARK = Buffer.from('\ufeff');
 
 /** A record, and how many bytes of the file it was made of, about. */
 export interface FileRecord {
@@ -139,11 +140,17 @@ async function peeked(chunks: AsyncIterable<Buffer>): Promise<{ first: string; a
 }
 
 async function* withoutByteOrderMark(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  let isFirst = true;
+  let start: Buffer | undefined = Buffer.alloc(0);
   for await (const chunk of chunks) {
-    yield isFirst && chunk[0] === 0xef && chunk[1] === 0xbb && chunk[2] === 0xbf ? chunk.subarray(3) : chunk;
-    isFirst = false;
+    if (!start) yield chunk;
+    else {
+      start = Buffer.concat([start, chunk]);
+      if (start.length < BYTE_ORDER_MARK.length) continue;
+      yield start.indexOf(BYTE_ORDER_MARK) === 0 ? start.subarray(BYTE_ORDER_MARK.length) : start;
+      start = undefined;
+    }
   }
+  if (start && start.length > 0) yield start;
 }
 
 /** Bytes of a stream, without the gzip if it has one. */

@@ -1,6 +1,6 @@
 /** Where the head of the audit log is kept beside the log: an end that was cut off is found by it, wherever one of them is left. */
 import { createSocket } from 'node:dgram';
-import { appendFile, mkdir, open, readFile } from 'node:fs/promises';
+import { mkdir, open, readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { hostname } from 'node:os';
 import { dirname } from 'node:path';
@@ -45,24 +45,40 @@ export const headInReferences = (table: Pick<ReferenceTable, 'kept' | 'keep'>, p
 });
 
 /** A file elsewhere, to which heads are only ever added: a line each. */
-const headsAppended = (path: string): HeadPlace => ({
-  name: path,
-  isAdded: true,
-  async read() {
+const headsAppended = (path: string): HeadPlace => {
+  const contents = async () => {
     try {
-      return (await readFile(path, 'utf8')).trimEnd().split('\n').at(-1) || undefined;
+      return await readFile(path, 'utf8');
     } catch (error) {
       if (systemCode(error) === 'ENOENT') return undefined;
       throw error;
     }
-  },
-  async write(head) {
-    await mkdir(dirname(path), { recursive: true });
-    await appendFile(path, `${head}\n`, { mode: 0o600 });
-    const file = await open(path, 'r');
-    await file.sync().finally(() => file.close());
-  },
-});
+  };
+  // Once: later, a folder that is gone is a disk that is gone.
+  let isFolderMade = false;
+  return {
+    name: path,
+    isAdded: true,
+    // A line without its end was being written when the machine stopped.
+    read: async () =>
+      (await contents())
+        ?.split('\n')
+        .slice(0, -1)
+        .findLast((line) => line !== ''),
+    async write(head) {
+      if (!isFolderMade) await mkdir(dirname(path), { recursive: true });
+      isFolderMade = true;
+      const isCut = !((await contents()) ?? '\n').endsWith('\n');
+      const file = await open(path, 'a', 0o600);
+      try {
+        await file.appendFile(`${isCut ? '\n' : ''}${head}\n`);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+    },
+  };
+};
 
 const SYSLOG_PORT = 514;
 /** Facility 13 (log audit), severity 5 (notice): RFC 5424 section 6.2.1. */

@@ -16,6 +16,8 @@ const UPGRADED = 'audit.upgraded';
 /** What says which entries something was taken out of, each with a digest of what is left. */
 const REDACT = 'audit.redact';
 const REDACTED_PER_ENTRY = 40;
+/** What says that heads were not as they should be when it was written. */
+const HEADS_LOST = 'audit.heads_lost';
 const DIGEST_LENGTH = 32;
 /** In the place of a reason that named somebody. */
 const FORGOTTEN = '[forgotten]';
@@ -78,7 +80,7 @@ export async function openAudit(deps: { engine: Engine; key: Buffer; heads: read
   const chain = chainOf(deps.key);
   const rows = (where = '') =>
     session.rows<Row>(
-      `SELECT toUInt32(seq) AS seq, toUnixTimestamp64Milli(e.at) AS at, actor_ref, actor_salt, actor_commitment, action, target, target_salt,
+      `SELECT e.seq, toUnixTimestamp64Milli(e.at) AS at, actor_ref, actor_salt, actor_commitment, action, target, target_salt,
          target_commitment, reason, prev_hash, hash FROM audit_entries AS e ${where} ORDER BY seq
        SETTINGS output_format_json_quote_64bit_integers = 0`,
     );
@@ -97,7 +99,29 @@ export async function openAudit(deps: { engine: Engine; key: Buffer; heads: read
   };
 
   const alone = oneAtATime();
-  const record = async ({ actorRef, action, target, reason }: AuditEntry) => {
+  /** What is wrong with the heads that are read here, of those that belong to the store only or of all. */
+  const wrongHeads = async (last: Link, hashAt: (seq: number) => string | undefined, onlyOwn: boolean) => {
+    const wrong: { head: Link | undefined; why: string }[] = [];
+    for (const place of deps.heads) {
+      if (!place.read || (onlyOwn && place.isAdded)) continue;
+      const head = chain.headOf(await place.read());
+      const why = wrongWith(head, last, hashAt);
+      if (why !== undefined) wrong.push({ head, why: `the head in ${place.name} ${why}` });
+    }
+    return wrong;
+  };
+  /** Writing the heads anew would make them fit again: that they did not is said for good before. */
+  const noteLostHeads = async () => {
+    const ends = await rows('WHERE seq >= (SELECT max(seq) FROM audit_entries) - 1');
+    const last = ends.at(-1) ?? START;
+    const wrong = await wrongHeads(last, (seq) => (seq === 0 ? GENESIS : ends.find((row) => row.seq === seq)?.hash), true);
+    if (wrong.length > 0) await write({ actorRef: '', action: HEADS_LOST, target: '', reason: wrong.map(({ why }) => why).join('; ') });
+  };
+  const record = async (entry: AuditEntry) => {
+    await noteLostHeads();
+    await write(entry);
+  };
+  const write = async ({ actorRef, action, target, reason }: AuditEntry) => {
     const [last, known] = [await lastRow(), await newestHead()];
     const before = last && last.seq >= known.seq ? { seq: last.seq, hash: last.hash } : known;
     const [actorSalt, targetSalt] = [newSalt(), newSalt()];
@@ -127,7 +151,7 @@ export async function openAudit(deps: { engine: Engine; key: Buffer; heads: read
   const redact: Audit['redact'] = async (refs, isNamedIn) => {
     const targets = new Set(refs);
     const changed = (await rows()).flatMap((row) => {
-      const isTarget = targets.has(row.target) || isNamedIn(row.target);
+      const isTarget = targets.has(row.target);
       const isReason = row.action !== REDACT && isNamedIn(row.reason);
       if (!isTarget && !isReason) return [];
       return [{ ...row, ...(isTarget && { target: '', target_salt: '' }), ...(isReason && { reason: FORGOTTEN }) }];
@@ -154,36 +178,30 @@ export async function openAudit(deps: { engine: Engine; key: Buffer; heads: read
     if (broken) return verdict(broken);
     const last = all.at(-1) ?? START;
     const hashAt = (seq: number) => (seq === 0 ? GENESIS : all[seq - 1]?.hash);
-    for (const place of deps.heads) {
-      if (!place.read) continue;
-      const head = chain.headOf(await place.read());
-      const why = !head
-        ? 'is missing, or was changed'
-        : head.seq > last.seq
-          ? `says that ${head.seq} entries were written: the log was cut off`
-          : hashAt(head.seq) !== head.hash
-            ? 'is of another log'
-            : // It is written after the entry, and may be behind by the one at which the process ended.
-              head.seq < last.seq - 1
-              ? 'is older than the log: it was put back'
-              : undefined;
-      if (why !== undefined)
-        return verdict({
-          seq: Math.min(head?.seq ?? last.seq, last.seq) + (head && head.seq > last.seq ? 1 : 0),
-          why: `the head in ${place.name} ${why}`,
-        });
+    const [wrong] = await wrongHeads(last, hashAt, false);
+    if (wrong) {
+      const { head, why } = wrong;
+      return verdict({ seq: Math.min(head?.seq ?? last.seq, last.seq) + (head && head.seq > last.seq ? 1 : 0), why });
     }
+    const lost = all.find(({ action }) => action === HEADS_LOST);
+    if (lost) return verdict({ seq: lost.seq, why: `when it was written, ${lost.reason}` });
     if (noted && hashAt(noted.seq) !== noted.hash) return verdict({ seq: noted.seq, why: 'it is not the entry that was noted' });
     return verdict(null);
   };
 
   const begin = async () => {
     const texts = await Promise.all(deps.heads.map(async (place) => place.read?.()));
+    const own = texts.filter((_, i) => deps.heads[i]?.read && !deps.heads[i]?.isAdded);
     const last = await lastRow();
-    if (!last && texts.every((text) => text === undefined)) await writeHeads(START);
-    // A head of the version before is taken once: this version never writes one.
-    else if (chain.isOldHead(texts[0]) && last !== undefined) await record({ actorRef: '', action: UPGRADED, target: '', reason: '' });
-    else if (chain.isOldHead(texts[0])) await writeHeads(START);
+    const isFirst = (text: string | undefined) => text === undefined || chain.headOf(text)?.seq === 0;
+    const old = chain.oldHeadOf(texts[0]);
+    if (!last && own.some((text) => text === undefined) && own.every(isFirst)) await writeHeads(START);
+    else if (last?.action === UPGRADED && own.some((text) => chain.headOf(text) === undefined)) await writeHeads(last);
+    // A head of the version before is taken once, and only where there was none of this version: this one never writes such a head.
+    else if (last && old && own.slice(1).every((text) => text === undefined)) {
+      const [at] = await rows(`WHERE seq = ${old.seq}`);
+      if (at?.hash === old.hash && last.seq - old.seq <= 1) await write({ actorRef: '', action: UPGRADED, target: '', reason: '' });
+    }
     // A place that was configured since begins with what the others say.
     for (const [i, place] of deps.heads.entries())
       if (place.isAdded && place.read && texts[i] === undefined && (await place.read()) === undefined)
@@ -194,7 +212,7 @@ export async function openAudit(deps: { engine: Engine; key: Buffer; heads: read
   return {
     record: (entry) => alone(() => record(entry)),
     redact: (refs, isNamedIn) => alone(() => redact(refs, isNamedIn)),
-    verify,
+    verify: (noted) => alone(() => verify(noted)),
   };
 }
 
@@ -225,18 +243,26 @@ function chainOf(key: Buffer) {
       const head = parsed(text);
       return head && macOf(head) === head.mac ? { seq: head.seq, hash: head.hash } : undefined;
     },
-    isOldHead(text: string | undefined): boolean {
+    /** As the version before wrote it. */
+    oldHeadOf(text: string | undefined): Link | undefined {
       const head = parsed(text);
-      return head !== undefined && mac(`head\0${head.seq}\0${head.hash}`) === head.mac;
+      return head && mac(`head\0${head.seq}\0${head.hash}`) === head.mac ? { seq: head.seq, hash: head.hash } : undefined;
     },
   };
 }
 
+/** Why a head does not belong to a log whose last entry is `last`. */
+function wrongWith(head: Link | undefined, last: Link, hashAt: (seq: number) => string | undefined): string | undefined {
+  if (!head) return 'is missing, or was changed';
+  if (head.seq > last.seq) return `says that ${head.seq} entries were written: the log was cut off`;
+  // It is written after the entry, and may be behind by the one at which the process ended.
+  if (head.seq < last.seq - 1) return 'is older than the log: it was put back';
+  return hashAt(head.seq) === head.hash ? undefined : 'is of another log';
+}
+
 /** The first entry that is not what was written, or does not follow the one before it. */
 function brokenLink(all: readonly Row[], chain: Chain): AuditVerdict['broken'] {
-  const redacted = new Map<number, string>();
-  for (const { action, reason } of all)
-    if (action === REDACT) for (const each of reason.split(' ')) redacted.set(Number(each.split(':')[0]), each.split(':')[1] ?? '');
+  const redacted = new Set(all.flatMap(({ action, reason }) => (action === REDACT ? reason.split(' ') : [])));
   const upgradedAt = all.find(({ action }) => action === UPGRADED)?.seq ?? 0;
   // Before the upgrade, what was taken out was not written down: it may be missing where somebody was forgotten later.
   const lastOldForget = all.findLast(({ action, seq }) => action === 'forget' && seq < upgradedAt)?.seq ?? 0;
@@ -254,10 +280,10 @@ function brokenLink(all: readonly Row[], chain: Chain): AuditVerdict['broken'] {
   return null;
 }
 
-function changeOf(row: Row, chain: Chain, redacted: ReadonlyMap<number, string>, mayBeBlank: boolean): string | undefined {
-  if (redacted.get(row.seq) === chain.digestOf(row)) return undefined;
-  if (chain.hashOf(row) !== row.hash) return 'it was changed';
+function changeOf(row: Row, chain: Chain, redacted: ReadonlySet<string>, mayBeBlank: boolean): string | undefined {
   if (commitment(row.actor_salt, row.actor_ref) !== row.actor_commitment) return 'its actor was changed';
+  if (redacted.has(`${row.seq}:${chain.digestOf(row)}`)) return undefined;
+  if (chain.hashOf(row) !== row.hash) return 'it was changed';
   const isBlank = mayBeBlank && row.target === '' && row.target_salt === '';
   if (!isBlank && commitment(row.target_salt, row.target) !== row.target_commitment) return 'its target was changed';
   return undefined;

@@ -49,7 +49,8 @@ export interface Erased {
 
 /** Whether text names somebody, by a pattern of `namingOf`. */
 const isNamedIn = (text: string, pattern: string) => `match(lowerUTF8(normalizeUTF8NFKC(${text})), ${pattern})`;
-const ATTRIBUTES = "arrayStringConcat(arrayMap((key, value) -> concat(key, '\\n', value), mapKeys(attributes), mapValues(attributes)), '\\n')";
+const ATTRIBUTES =
+  "arrayStringConcat(arrayMap((key, value) -> concat(key, '\\n', value), mapKeys(attributes), mapValues(attributes)), '\\n')";
 const ATTRIBUTES_OF_SPANS = `concat(name, '\\n', service, '\\n', ${ATTRIBUTES})`;
 
 const count = async (session: Session, from: string): Promise<number> =>

@@ -1,4 +1,5 @@
 /** The audit log against whoever can write to its table and files, and has no key. */
+import { createHmac } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -20,19 +21,23 @@ beforeAll(async () => {
 });
 afterAll(() => services.dispose());
 
-/** A log of its own with four entries, its heads in three places. */
-async function begun(): Promise<{ audit: Audit; heads: HeadPlace[]; reopen: () => Promise<Audit>; file: string; elsewhere: string }> {
-  await run('TRUNCATE TABLE audit_entries');
-  folder = await mkdtemp(join(tmpdir(), 'muster-audit-'));
+/** A table of references that keeps what it is told to. */
+function memory() {
   let kept: string | undefined;
-  const table = {
+  return {
     kept: () => kept,
     keep: async (_: string, value: string) => {
       kept = value;
     },
   };
+}
+
+/** A log of its own with four entries, its heads in three places. */
+async function begun(): Promise<{ audit: Audit; heads: HeadPlace[]; reopen: () => Promise<Audit>; file: string; elsewhere: string }> {
+  await run('TRUNCATE TABLE audit_entries');
+  folder = await mkdtemp(join(tmpdir(), 'muster-audit-'));
   const [file, elsewhere] = [join(folder, 'audit-head.json'), join(folder, 'away', 'heads.ndjson')];
-  const heads = [headFile(file), headInReferences(table, 'references'), headElsewhere(elsewhere, (message) => problems.push(message))];
+  const heads = [headFile(file), headInReferences(memory(), 'references'), headElsewhere(elsewhere, (message) => problems.push(message))];
   let now = 0;
   const reopen = () => openAudit({ engine: services.store.engine, key: KEY, heads, now: () => ++now });
   const audit = await reopen();
@@ -93,7 +98,7 @@ describe('what breaks the chain', () => {
       '',
       async (_, elsewhere) => writeFile(elsewhere, `${(await readFile(elsewhere, 'utf8')).split('\n')[1]}\n`),
     ],
-  ])('%s', async (_, cut, change) => {
+  ])('%s', async (what, cut, change) => {
     const { audit, reopen, file, elsewhere } = await begun();
     // As it was after the first entry.
     const first = (await readFile(elsewhere, 'utf8')).split('\n')[1] ?? '';
@@ -101,9 +106,10 @@ describe('what breaks the chain', () => {
     if (cut !== '') await run(`ALTER TABLE audit_entries DELETE WHERE ${cut} ${SYNC}`);
     await change(file, elsewhere);
     for (const each of [audit, await reopen()]) expect((await each.verify()).broken).not.toBeNull();
-    // Nor by going on.
+    // Nor by going on, which writes the heads anew: of heads that are kept elsewhere, that place itself tells.
     await audit.record({ actorRef: 'operator', action: 'reveal', target: 'x', reason: 'x' });
-    if (cut !== '') expect((await audit.verify()).broken).not.toBeNull();
+    await audit.record({ actorRef: 'operator', action: 'reveal', target: 'x', reason: 'y' });
+    if (cut !== '' || !what.includes('elsewhere')) expect((await audit.verify()).broken).not.toBeNull();
   });
 
   it('an entry that was noted elsewhere and is not there any more', async () => {
@@ -112,6 +118,40 @@ describe('what breaks the chain', () => {
     expect((await audit.verify({ seq: 4, hash: head })).broken).toBeNull();
     expect((await audit.verify({ seq: 4, hash: '0'.repeat(64) })).broken).toEqual({ seq: 4, why: 'it is not the entry that was noted' });
     expect((await audit.verify({ seq: 5, hash: head })).broken).toMatchObject({ seq: 5 });
+  });
+});
+
+describe('heads of the version before', () => {
+  const oldHead = (seq: number, hash: string) =>
+    JSON.stringify({ seq, hash, mac: createHmac('sha256', KEY).update(`head\0${seq}\0${hash}`).digest('hex') });
+  const hashOf = async (seq: number) =>
+    (await services.store.read.rows<{ hash: string }>(`SELECT hash FROM audit_log WHERE seq = ${seq}`))[0]?.hash ?? '';
+
+  it('are taken once, where they fit', async () => {
+    const { file, elsewhere } = await begun();
+    await writeFile(file, oldHead(4, await hashOf(4)));
+    await rm(elsewhere);
+    const fresh = [headFile(file), headInReferences(memory(), 'references')];
+    const open = () => openAudit({ engine: services.store.engine, key: KEY, heads: fresh, now: () => 0 });
+    expect(await (await open()).verify()).toMatchObject({ entries: 5, broken: null });
+    expect(await (await open()).verify()).toMatchObject({ entries: 5, broken: null });
+  });
+
+  it.each([
+    ['of an older entry', 2, '', 'heads of this version are there'],
+    ['of an older entry, with the other head deleted', 2, '', 'none'],
+    ['of a log that was cut off', 4, 'seq > 2', 'none'],
+    ['of a log that was taken away', 4, 'seq > 0', 'none'],
+  ])('are not: %s', async (_, seq, cut, others) => {
+    const { file, heads } = await begun();
+    const old = oldHead(seq, await hashOf(seq));
+    if (cut !== '') await run(`ALTER TABLE audit_entries DELETE WHERE ${cut} ${SYNC}`);
+    await writeFile(file, old);
+    const places = others === 'none' ? [headFile(file), headInReferences(memory(), 'references')] : heads;
+    const audit = await openAudit({ engine: services.store.engine, key: KEY, heads: places, now: () => 0 });
+    expect((await audit.verify()).broken).not.toBeNull();
+    await audit.record({ actorRef: 'operator', action: 'reveal', target: 'x', reason: 'x' });
+    expect((await audit.verify()).broken).not.toBeNull();
   });
 });
 
@@ -137,8 +177,25 @@ describe('what does not break it', () => {
       { seq: 3, target: 'person-3', reason: '[forgotten]' },
     ]);
     // It covers what is left: neither more of it can go, nor that of another.
+    await run(`ALTER TABLE audit_entries UPDATE actor_ref = 'another' WHERE seq = 3 ${SYNC}`);
+    expect((await audit.verify()).broken).toEqual({ seq: 3, why: 'its actor was changed' });
     await run(`ALTER TABLE audit_entries UPDATE reason = 'another' WHERE seq = 2 ${SYNC}`);
     expect((await audit.verify()).broken).toMatchObject({ seq: 2 });
+  });
+
+  it('two people taken out of one entry', async () => {
+    const { audit } = await begun();
+    expect(await audit.redact(['person-3'], () => false)).toBe(1);
+    expect(await audit.redact([], (text) => text === 'reason 3')).toBe(1);
+    expect((await audit.verify()).broken).toBeNull();
+  });
+
+  it('a line of heads elsewhere that was being written when the machine stopped', async () => {
+    const { audit, reopen, elsewhere } = await begun();
+    await writeFile(elsewhere, `${await readFile(elsewhere, 'utf8')}{"seq":5,"ha`);
+    expect((await (await reopen()).verify()).broken).toBeNull();
+    await audit.record({ actorRef: 'operator', action: 'reveal', target: 'x', reason: 'x' });
+    expect((await audit.verify()).broken).toBeNull();
   });
 
   it('a place that is configured later: it begins with what the others say', async () => {

@@ -48,7 +48,7 @@ export const FUNCTIONS: ReadonlySet<string> = names(`
   arrayFilter arrayFirst arrayFirstIndex arrayFirstOrNull arrayFlatten arrayIntersect arrayJaccardIndex arrayJoin arrayLast
   arrayLastIndex arrayLastOrNull arrayMap arrayMax arrayMin arrayNormalizedGini arrayPRAUC arrayPartialReverseSort arrayPartialShuffle
   arrayPartialSort arrayPopBack arrayPopFront arrayProduct arrayPushBack arrayPushFront arrayROCAUC arrayRandomSample arrayReduce
-  arrayReduceInRanges arrayRemove arrayResize arrayReverse arrayReverseFill arrayReverseSort arrayReverseSplit arrayRotateLeft
+  arrayRemove arrayResize arrayReverse arrayReverseFill arrayReverseSort arrayReverseSplit arrayRotateLeft
   arrayRotateRight arrayShiftLeft arrayShiftRight arrayShuffle arraySlice arraySort arraySplit arraySum arraySymmetricDifference
   arrayTopK arrayTranspose arrayUnion arrayUniq arrayWithConstant arrayZip arrayZipUnaligned array_remove countEqual empty
   emptyArrayDate emptyArrayDateTime emptyArrayFloat32 emptyArrayFloat64 emptyArrayInt16 emptyArrayInt32 emptyArrayInt64 emptyArrayInt8
@@ -181,7 +181,7 @@ export const FUNCTIONS: ReadonlySet<string> = names(`
   toUInt32OrDefault toUInt32OrNull toUInt32OrZero toUInt64 toUInt64OrDefault toUInt64OrNull toUInt64OrZero toUInt8 toUInt8OrDefault
   toUInt8OrNull toUInt8OrZero toUUID toUUIDOrZero toUnixTimestamp64Micro toUnixTimestamp64Milli toUnixTimestamp64Nano
   toUnixTimestamp64Second
-  URLHierarchy URLPathHierarchy cutFragment cutQueryString cutQueryStringAndFragment cutToFirstSignificantSubdomain
+  cutFragment cutQueryString cutQueryStringAndFragment cutToFirstSignificantSubdomain
   cutToFirstSignificantSubdomainCustom cutToFirstSignificantSubdomainCustomRFC cutToFirstSignificantSubdomainCustomWithWWW
   cutToFirstSignificantSubdomainCustomWithWWWRFC cutToFirstSignificantSubdomainRFC cutToFirstSignificantSubdomainWithWWW
   cutToFirstSignificantSubdomainWithWWWRFC cutURLParameter cutWWW decodeURLComponent decodeURLFormComponent domain domainRFC
@@ -200,7 +200,7 @@ export const FUNCTIONS: ReadonlySet<string> = names(`
 `);
 
 /** Those that are named by a text, such as `arrayReduce('sum', …)`, whose text is held against {@link AGGREGATE_FUNCTIONS}. */
-export const NAMED_BY_TEXT: ReadonlySet<string> = names('arrayReduce arrayReduceInRanges');
+export const NAMED_BY_TEXT: ReadonlySet<string> = names('arrayReduce');
 
 /** The same position of an argument for several functions. */
 const at = (position: number, text: string): [string, number][] => [...names(text)].map((name) => [name, position]);
@@ -238,6 +238,9 @@ export const IN_FUNCTIONS: ReadonlySet<string> = names(`
   in notIn globalIn globalNotIn nullIn notNullIn globalNullIn globalNotNullIn inIgnoreSet notInIgnoreSet globalInIgnoreSet
   globalNotInIgnoreSet nullInIgnoreSet notNullInIgnoreSet globalNullInIgnoreSet globalNotNullInIgnoreSet
 `);
+
+/** Table functions that take names and types of columns as a text. */
+export const WITH_COLUMNS: ReadonlySet<string> = names('values SQLStandardValues');
 
 /** Sources of rows that are made, not read. */
 export const TABLE_FUNCTIONS: ReadonlySet<string> = names(

@@ -72,7 +72,7 @@ export function parseQueryTree(text: string, isRaw: boolean): QueryTree | undefi
     const title = titles.at(-1);
     const node: TreeNode = {
       kind: match[2] as string,
-      fields: Object.fromEntries((match[4] ?? '').split(SEPARATOR).map(nameAndValue)),
+      fields: fieldsOf(match[2] as string, match[4] ?? ''),
       section: title && title.indent > (above?.indent ?? -1) ? title.title : '',
       parent: above?.node,
       children: [],
@@ -85,6 +85,17 @@ export function parseQueryTree(text: string, isRaw: boolean): QueryTree | undefi
   const [root] = nodes;
   const hasPatterns = nodes.some(({ fields }) => Object.keys(fields).some((name) => name.endsWith('pattern')));
   return root && { root, nodes, hasSettings, hasPatterns };
+}
+
+/** A text holds whatever its author likes: of a constant, what stands between its value and its type is the value. */
+const CONSTANT_VALUE = /(?:^|, )constant_value: (.*), constant_value_type: .*$/s;
+
+/** Of a field that is there twice, the first is the engine's. */
+function fieldsOf(kind: string, text: string): Record<string, string> {
+  const value = kind === 'CONSTANT' ? CONSTANT_VALUE.exec(text) : null;
+  const plain = value ? text.slice(0, value.index) : text;
+  const fields = Object.fromEntries(plain.split(SEPARATOR).map(nameAndValue).reverse());
+  return value ? { ...fields, constant_value: value[1] as string } : fields;
 }
 
 function nameAndValue(field: string): [string, string] {

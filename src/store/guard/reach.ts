@@ -22,6 +22,8 @@ export function pathOf(node: TreeNode): TreeNode[] {
 
 /** Whether a name is that of a WITH in whose reach the node stands: of a query around it, and defined before it unless recursive. */
 export function isCommonTable(name: string, node: TreeNode): boolean {
+  // With a dot the engine takes it for a table of a database as well, by rules of its own.
+  if (!/^\w+$/.test(name)) return false;
   const path = new Set(pathOf(node));
   for (const query of path) {
     if (query.kind !== 'QUERY') continue;

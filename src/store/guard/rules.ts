@@ -8,7 +8,16 @@
 import { TABLES } from '../../names.ts';
 import { CATALOGUE_VIEWS } from './catalogue.ts';
 import { expandedSize } from './expanded-size.ts';
-import { AGGREGATE_FUNCTIONS, FUNCTIONS, IN_FUNCTIONS, LENGTHS, NAMED_BY_TEXT, TABLE_FUNCTIONS, WRITTEN_OUT } from './functions.ts';
+import {
+  AGGREGATE_FUNCTIONS,
+  FUNCTIONS,
+  IN_FUNCTIONS,
+  LENGTHS,
+  NAMED_BY_TEXT,
+  TABLE_FUNCTIONS,
+  WITH_COLUMNS,
+  WRITTEN_OUT,
+} from './functions.ts';
 import type { QueryTree, TreeNode } from './query-tree.ts';
 import { byName, isAliasInReach, isCommonTable, isLambdaArgument, type Named, pathOf } from './reach.ts';
 
@@ -31,6 +40,12 @@ const SYSTEM_TABLES = ['system.one', 'system.numbers', 'system.functions'];
 
 /** Of a pattern or a text that is looked for. */
 const MAX_TEXT_LENGTH = 1_000;
+/** Of what such a text, or a list of them, is put together from. */
+const MAX_TEXTS_LENGTH = 20_000;
+/** Keys that rows are grouped by in more than one way: each way has a table of its own in memory. */
+const MAX_GROUPINGS = 50;
+/** Of `CUBE`, which groups in as many ways as these have subsets. */
+const MAX_CUBED = 6;
 /** Of a list that is made of one element. */
 const MAX_LENGTH = 10_000;
 /** Nodes of a statement once each name stands for what it names: doubling is a matter of thirty lines. */
@@ -100,17 +115,35 @@ export function refusedAsWritten(tree: QueryTree, catalogue: Catalogue): Refusal
 
 function refusedNode(node: TreeNode, aliases: Named, catalogue: Catalogue): Refusal | undefined {
   const { kind, fields, section } = node;
-  if (kind === 'TABLE_FUNCTION') {
-    const name = fields.table_function_name ?? '';
-    return TABLE_FUNCTIONS.has(name.toLowerCase()) ? undefined : noTableFunction(name);
-  }
+  if (kind === 'TABLE_FUNCTION') return refusedTableFunction(node);
   if (kind === 'FUNCTION') return refusedCall(node, aliases, catalogue);
+  if (kind === 'QUERY') return refusedGrouping(node);
   if (kind !== 'IDENTIFIER') return undefined;
   const name = fields.identifier ?? '';
   if (TABLE_SECTIONS.has(section)) return isAllowedTable(name, catalogue) || isCommonTable(name, node) ? undefined : noTable(name);
   if (isArgument(node) && !isAllowedFunction(name) && isFunction(name, catalogue) && !isColumn(name, node, aliases, catalogue))
     return notAllowed(name, '; if it is the name of a column, call that something else');
   return undefined;
+}
+
+/** Columns of rows that are written out, with their types and nothing else: an expression in that text would be evaluated. */
+const COLUMNS_WITH_TYPES = /^'\w+ \w+(?:\((?:\w|[()]|, )*\))?(?:, *\w+ \w+(?:\((?:\w|[()]|, )*\))?)*'$/;
+
+function refusedTableFunction(node: TreeNode): Refusal | undefined {
+  const name = node.fields.table_function_name ?? '';
+  if (!TABLE_FUNCTIONS.has(name.toLowerCase())) return noTableFunction(name);
+  if (!WITH_COLUMNS.has(name.toLowerCase())) return undefined;
+  const first = node.children.find(({ section }) => section === 'ARGUMENTS')?.children[0];
+  const value = first?.kind === 'CONSTANT' ? (first.fields.constant_value ?? '') : undefined;
+  const isRow = first?.kind === 'FUNCTION' && first.fields.function_name === 'tuple';
+  if (isRow || (value !== undefined && (!value.startsWith("'") || COLUMNS_WITH_TYPES.test(value)))) return undefined;
+  return { reason: `the first argument of ${name} is a row, or names and types of columns, written out: 'name String, n UInt64'` };
+}
+
+function refusedGrouping({ fields, children }: TreeNode): Refusal | undefined {
+  const keys = children.find(({ section }) => section === 'GROUP BY')?.children.length ?? 0;
+  if (fields.group_by_type === undefined || keys <= (fields.group_by_type === 'cube' ? MAX_CUBED : MAX_GROUPINGS)) return undefined;
+  return { reason: `CUBE takes at most ${MAX_CUBED} keys, ROLLUP and GROUPING SETS ${MAX_GROUPINGS}` };
 }
 
 /** Whether the engine has a function of this name, made of another by combinators or not. */
@@ -130,7 +163,7 @@ function refusedCall(node: TreeNode, aliases: Named, catalogue: Catalogue): Refu
   return (
     (NAMED_BY_TEXT.has(lower) ? refusedName(name, given[0]) : undefined) ??
     (IN_FUNCTIONS.has(lower) ? refusedSet(given[1], aliases, catalogue) : undefined) ??
-    refusedArgument(name, 'what is looked for', WRITTEN_OUT.get(lower), given, isShortText) ??
+    refusedArgument(name, 'what is looked for', WRITTEN_OUT.get(lower), given, areShortTexts) ??
     refusedArgument(name, 'the length', LENGTHS.get(lower), given, isSmallNumber)
   );
 }
@@ -150,28 +183,40 @@ function refusedArgument(
   what: string,
   position: number | undefined,
   given: readonly TreeNode[],
-  fits: (constant: TreeNode) => boolean,
+  fits: (argument: TreeNode) => boolean,
 ): Refusal | undefined {
   const argument = position === undefined ? undefined : given[position];
-  if (argument === undefined || constantsOf(argument)?.every(fits)) return undefined;
+  if (argument === undefined || fits(argument)) return undefined;
   return {
     reason: `${what} in ${name} is written out or a parameter, and at most ${MAX_TEXT_LENGTH} characters or ${MAX_LENGTH} elements`,
   };
 }
 
-/** The constants that an argument is made of; undefined when it is made of anything else. */
-function constantsOf(node: TreeNode): TreeNode[] | undefined {
-  if (node.kind === 'CONSTANT') return [node];
-  if (node.kind !== 'FUNCTION' || !/^(_?cast|array)$/i.test(node.fields.function_name ?? '')) return undefined;
-  const inner = (node.children[0]?.children ?? []).map(constantsOf);
+const CONVERSIONS = /^(_?cast|array)$/i;
+/** What patterns are put together with, such as `LIKE concat('%', {text:String}, '%')`; none makes more of a text than is in it. */
+const JOINING = /^(_?cast|array|tuple|concat|lower|upper|lowerUTF8|upperUTF8|char)$/i;
+
+/** The values of the constants that an argument is made of by some functions; undefined when it is made of anything else. */
+function constantsOf(node: TreeNode, functions: RegExp): string[] | undefined {
+  if (node.kind === 'CONSTANT') return [node.fields.constant_value ?? ''];
+  if (node.kind !== 'FUNCTION' || !functions.test(node.fields.function_name ?? '')) return undefined;
+  const inner = (node.children[0]?.children ?? []).map((each) => constantsOf(each, functions));
   return inner.every((each) => each !== undefined) ? inner.flat() : undefined;
 }
 
-const isShortText = ({ fields }: TreeNode) => (fields.constant_value ?? '').length <= MAX_TEXT_LENGTH;
-const isSmallNumber = ({ fields }: TreeNode) => {
-  const number = /^U?Int64_(\d+)$/.exec(fields.constant_value ?? '')?.[1];
-  return number === undefined || Number(number) <= MAX_LENGTH;
-};
+function areShortTexts(argument: TreeNode): boolean {
+  const texts = constantsOf(argument, JOINING);
+  if (texts === undefined) return false;
+  const longest = argument.fields.function_name?.toLowerCase() === 'array' ? MAX_TEXTS_LENGTH : MAX_TEXT_LENGTH;
+  return texts.every(({ length }) => length <= MAX_TEXT_LENGTH) && texts.reduce((sum, { length }) => sum + length, 0) <= longest;
+}
+
+/** `UInt64_5`, or a text that is converted, and the type that it is converted to. */
+const isSmallNumber = (argument: TreeNode): boolean =>
+  constantsOf(argument, CONVERSIONS)?.every((value) => {
+    const number = /^(?:U?Int64_|')(\d{1,9})'?$/.exec(value)?.[1];
+    return number === undefined ? /^'[A-Za-z]+\d*'$/.test(value) : Number(number) <= MAX_LENGTH;
+  }) ?? false;
 
 /** The right side of IN: a table where it is the name of one. */
 function refusedSet(set: TreeNode | undefined, aliases: Named, catalogue: Catalogue): Refusal | undefined {

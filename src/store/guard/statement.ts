@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { QueryError } from './query-error.ts';
 
 /** Above them parsing alone takes seconds: the engine's formatter takes the square of what is nested or chained. */
-export const TEXT_LIMITS = { bytes: 64 * 1024, brackets: 3_000, nested: 60, commonTables: 30, selects: 200 } as const;
+export const TEXT_LIMITS = { bytes: 64 * 1024, brackets: 3_000, nested: 60, selects: 200 } as const;
 
 const syntaxError = (message: string) => new QueryError('MUSTER_BAD_QUERY', message, { code: 62, name: 'SYNTAX_ERROR' });
 const tooBig = (message: string) => new QueryError('MUSTER_QUERY_LIMIT', message, { code: 168, name: 'TOO_BIG_AST' });

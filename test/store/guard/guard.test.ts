@@ -122,6 +122,36 @@ const attacks = (): [string, string][] => {
     ['a list in a list, one by one', 'SELECT hasAll(range(1000000), arrayReverse(range(1000000)))'],
     ['a long text in a long text', 'SELECT position(arrayStringConcat(range(1000000)), arrayStringConcat(range(100000)))'],
     ['a list of a billion', "SELECT arrayWithConstant(1000000000, 'a')"],
+    [
+      'a file in the columns of rows that are written out',
+      String.raw`SELECT (SELECT groupArray(b) FROM values('a String, b String ALIAS file(\'/etc/passwd\')', ('x')))`,
+    ],
+    ['the same in a parameter', "SELECT * FROM values({columns:String}, ('x'))"],
+    ['the same, put together', "SELECT * FROM values(concat('a String ', 'ALIAS hostName()'), ('x'))"],
+    [
+      'a field of the tree in a text',
+      "SELECT (WITH 'x, cte_name: system.processes, a: b' AS y SELECT groupArray(query) FROM system.processes)",
+    ],
+    ['a value of the tree in a text', `SELECT position('x', '${'a'.repeat(3_000)}, constant_value: a')`],
+    [
+      'a table that is named like one of the engine',
+      'WITH b AS (SELECT 1 AS query) SELECT (WITH `system.processes` AS (SELECT * FROM b), b AS (SELECT groupArray(query) AS query FROM system.processes) SELECT query FROM system.processes)',
+    ],
+    [
+      'one that is named like itself',
+      "SELECT (WITH RECURSIVE `system.processes` AS (SELECT [query] AS query FROM system.processes UNION ALL SELECT ['x'] WHERE 0) SELECT query FROM system.processes LIMIT 1)",
+    ],
+    ['a length in a text', "SELECT length(arrayWithConstant(CAST('300000000', 'UInt64'), 1))"],
+    ['a length put together', "SELECT length(arrayWithConstant(CAST(concat('300', '000000'), 'UInt64'), 1))"],
+    ['a path in parts, each with all before it', "SELECT length(URLPathHierarchy('http://a/b/c'))"],
+    [
+      'three thousand ways to group',
+      `SELECT count() FROM numbers(1) GROUP BY GROUPING SETS (${Array.from({ length: 2_900 }, (_, i) => `(number + ${i})`).join(', ')})`,
+    ],
+    [
+      'ways to group that double',
+      `SELECT 1 FROM numbers(1) GROUP BY CUBE(${Array.from({ length: 20 }, (_, i) => `number + ${i}`).join(', ')})`,
+    ],
     ['columns that double', `SELECT * FROM ${'(SELECT *, * FROM '.repeat(17)}(SELECT 1 AS a)${')'.repeat(17)}`],
     [
       'tables that double',
@@ -139,7 +169,7 @@ describe('what is refused', () => {
   it('refuses every attack, and leaves nothing behind', async () => {
     const through: string[] = [];
     for (const [what, sql] of attacks()) {
-      const error = await ask(sql, 'TSV', { t: 'events' }).then(
+      const error = await ask(sql, 'TSV', { t: 'events', columns: 'a String, b String ALIAS hostName()' }).then(
         () => undefined,
         (reason: unknown) => reason,
       );
