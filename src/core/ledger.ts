@@ -70,9 +70,16 @@ export function createLedger({ storage, vault, now, newId, deployment }: LedgerD
      * @throws MUSTER_CONFLICT when several have it
      */
     async accountOf(statements: Statements, named: string): Promise<string> {
-      if (!named.includes('@') || (await statements.one('SELECT 1 AS found FROM people WHERE user_id = ?', named))) return named;
-      const alike = await statements.all<{ user_id: string }>('SELECT user_id FROM people WHERE lower(user_id) = lower(?)', named);
-      const [only, other] = alike.map(({ user_id }) => user_id).filter((each) => lookedUpBy(each) === lookedUpBy(named));
+      if (!named.includes('@')) return named;
+      // Whoever only asked for an address in another case has a row of people, and nothing else.
+      const alike = await statements.all<{ user_id: string }>(
+        `SELECT user_id FROM people WHERE lower(user_id) = lower(?) AND (EXISTS (SELECT 1 FROM factors WHERE factors.user_id = people.user_id)
+           OR EXISTS (SELECT 1 FROM enrollments WHERE enrollments.user_id = people.user_id))`,
+        named,
+      );
+      const found = alike.map(({ user_id }) => user_id).filter((each) => lookedUpBy(each) === lookedUpBy(named));
+      if (found.includes(named)) return named;
+      const [only, other] = found;
       if (other !== undefined)
         throw new MusterError('MUSTER_CONFLICT', 'several accounts have this address, in different cases: write it as one of them does');
       return only ?? named;

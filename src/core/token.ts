@@ -55,7 +55,7 @@ export interface BoundToken {
  * @throws MUSTER_TOKEN_REFUSED
  */
 export function assertIssuedSince({ issuedAtMs }: Pick<BoundToken, 'issuedAtMs'>, notBeforeMs: number): void {
-  if (notBeforeMs > 0 && issuedAtMs <= Math.floor(notBeforeMs / 1_000) * 1_000)
+  if (notBeforeMs > 0 && Math.floor(issuedAtMs / 1_000) <= Math.floor(notBeforeMs / 1_000))
     throw refused('was issued before the factors of this person were reset, or the account ended: ask for a new one');
 }
 

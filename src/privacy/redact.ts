@@ -36,7 +36,8 @@ const UNUSUAL = /[^\x20-\x7e\t\n\r]/;
 const UNSEEN = /\p{Default_Ignorable_Code_Point}/gu;
 const BLANKS = /[\p{Zs}]/gu;
 const PERCENT = /%[0-9a-f]{2}/i;
-const ESCAPED = /\\(?:\/|u00[2-7][0-9a-f])/gi;
+/** JSON in JSON has several strokes. */
+const ESCAPED = /\\{1,7}(?:[/"]|u00[2-7][0-9a-f])/gi;
 
 /** Longer text is not looked through but left out whole: no field of the catalogue is as long. */
 const MAX_LENGTH = 8_192;
@@ -101,7 +102,7 @@ export function pass(text: string, detectors: readonly Detector[]): Redacted {
 /** Text without one layer of JSON's and of percent encoding. */
 export function decoded(text: string): string {
   const unescaped = text.includes('\\')
-    ? text.replace(ESCAPED, (code) => (code === '\\/' ? '/' : String.fromCharCode(Number.parseInt(code.slice(2), 16))))
+    ? text.replace(ESCAPED, (code) => (/[/"]$/.test(code) ? code.slice(-1) : String.fromCharCode(Number.parseInt(code.slice(-2), 16))))
     : text;
   if (!PERCENT.test(unescaped)) return unescaped;
   try {

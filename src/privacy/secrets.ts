@@ -72,18 +72,31 @@ function isBasic(value: string): boolean {
 export const SECRETS: readonly Detector[] = [
   {
     kind: 'private_key',
-    pattern: /-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----[^-]{0,8000}(?:-{1,5}END [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-{0,5})?/g,
+    pattern:
+      /-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----(?:(?!-----)[\s\S]){0,8000}(?:-{1,5}END [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-{0,5})?/g,
   },
   { kind: 'otpauth_uri', pattern: /otpauth(?:-migration)?:[^\s"'<>]{2,2048}/gi },
   { kind: 'jwt', pattern: /(?<![\w-])eyJ[\w-]{8,4096}\.[\w-]{4,4096}(?:\.[\w-]{0,4096}){0,3}/g },
-  { kind: 'bearer_token', pattern: /\b(?:bearer|dpop|ssws)[ :=]{1,3}(?<value>[\w.~+/=-]{8,2048})/gi, extent: whole(isToken) },
+  {
+    kind: 'bearer_token',
+    pattern: /\b(?:bearer|dpop|ssws|authorization["']?\s{0,3}[:=]\s{0,3}["']?(?:token|api-?key))[ :=]{1,3}(?<value>[\w.~+/=-]{8,2048})/gi,
+    extent: whole(isToken),
+  },
   { kind: 'bearer_token', pattern: /\bbasic\s{1,3}(?<value>[A-Za-z0-9+/]{6,512}={0,2})/gi, extent: whole(isBasic) },
   {
     kind: 'api_token',
     pattern: new RegExp(`(?<![A-Za-z0-9])(?:${VENDOR_TOKENS.map(([, form]) => form).join('|')})(?![A-Za-z0-9])`, 'g'),
     extent: whole((value) => !value.startsWith('00') || isToken(value)),
   },
-  { kind: 'credential', hint: '://', pattern: /\b[a-z][a-z0-9+.-]{1,20}:\/\/(?<value>[^\s/:@]{1,128}:[^\s/@]{1,128}@)/gi },
+  { kind: 'credential', hint: '://', pattern: /\b[a-z][a-z0-9+.-]{1,20}:\/\/(?<value>[^\s/:@]{0,128}:[^\s/@]{1,128}@)/gi },
+  {
+    kind: 'credential',
+    pattern: new RegExp(
+      `(?:${CREDENTIALS})(?:\\s{0,3}=|["']\\s{0,3}:)\\s{0,3}(?<quote>["'])(?<value>(?:(?!\\k<quote>)[^\\n]){4,512})(?=\\k<quote>)`,
+      'gi',
+    ),
+    extent: whole((value) => value.includes(' ') && !SAID_INSTEAD.test(value)),
+  },
   {
     kind: 'credential',
     pattern: new RegExp(
@@ -102,7 +115,10 @@ export const SECRETS: readonly Detector[] = [
   },
   {
     kind: 'credential',
-    pattern: new RegExp(`(?<![A-Za-z])(?:${TOKEN_NAMES})["']?\\s{0,3}=\\s{0,3}["']?(?<value>[^\\s"',;&}\\])[]{6,512})`, 'gi'),
+    pattern: new RegExp(
+      `(?<![A-Za-z])(?:${TOKEN_NAMES})(?:["']?\\s{0,3}=\\s{0,3}["']?|["']\\s{0,3}:\\s{0,3}["'])(?<value>[^\\s"',;&}\\])[]{6,512})`,
+      'gi',
+    ),
     extent: whole((value) => !SAID_INSTEAD.test(value) && (/\d/.test(value) || value.length >= 16)),
   },
   {
@@ -122,7 +138,7 @@ export const SECRETS: readonly Detector[] = [
   {
     kind: 'one_time_code',
     pattern:
-      /\b(?:[th]?otp(?:[ _-]?codes?)?|pin|passcode|(?:verification|security|login|one[- ]?time|sms|mfa|2fa|auth(?:entication)?)[ _-]?(?:code|pin|passcode|password))["']?\s{0,3}(?:is|was|=|:|#)\s{0,3}["']?(?<value>\d(?:[ -]?\d){3,9})(?![\w-])/gi,
+      /\b(?:[th]?otp(?:[ _-]?codes?)?|pin|passcode|(?:verification|security|login|one[- ]?time|sms|mfa|2fa|auth(?:entication)?)[ _-]?(?:code|pin|passcode|password))["']?\s{0,3}(?:(?:is|was):?|=|:|#)\s{0,3}["']?(?<value>\d(?:[ -]?\d){3,9})(?![\w-])/gi,
   },
   // Without anything in between, shorter numbers are counts, years and codes of errors.
   {

@@ -3,12 +3,12 @@
  * loads; and the way back.
  */
 import { closeSync, existsSync, openSync } from 'node:fs';
-import { copyFile, cp, mkdir, mkdtemp, open as openFile, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { copyFile, cp, mkdir, mkdtemp, open as openFile, readdir, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { extract } from 'tar';
 import { z } from 'zod';
-import { MusterError } from '../errors.ts';
+import { MusterError, systemCode } from '../errors.ts';
 import { FILES } from '../names.ts';
 import { assertEmptyOrMissing } from './data-directory.ts';
 import { openEmbedded } from './embedded.ts';
@@ -106,9 +106,11 @@ export async function writeBackup(
 export async function restoreBackup(file: string, dataDir: string): Promise<BackupManifest> {
   await assertEmptyOrMissing(dataDir);
   await assertPlainTar(file);
-  await mkdir(dirname(resolve(dataDir)), { recursive: true });
+  // A link stays one.
+  const place = existsSync(dataDir) ? await realpath(dataDir) : resolve(dataDir);
+  await mkdir(dirname(place), { recursive: true });
   // A directory of its own, under a name that nobody has: what fails takes nothing else along.
-  const target = await mkdtemp(`${resolve(dataDir)}.restoring-`);
+  const target = await mkdtemp(`${place}.restoring-`);
   const unlock = lockDirectory(target);
   try {
     const unpacked = join(target, 'backup');
@@ -121,13 +123,28 @@ export async function restoreBackup(file: string, dataDir: string): Promise<Back
     }
     await rm(unpacked, { recursive: true });
     unlock();
-    // It takes the place of an empty directory, and of nothing else.
-    await rename(target, dataDir);
+    await takePlace(target, place);
     return manifest;
   } catch (error) {
     unlock();
     await rm(target, { recursive: true, force: true });
     throw error;
+  }
+}
+
+/** Puts a directory in the place of an empty one, and of nothing else; into one that cannot be replaced, since a disk is mounted there. */
+async function takePlace(made: string, dataDir: string): Promise<void> {
+  try {
+    await rename(made, dataDir);
+  } catch (error) {
+    if (!['EBUSY', 'ENOTEMPTY', 'EXDEV'].includes(systemCode(error) ?? '')) throw error;
+    await assertEmptyOrMissing(dataDir);
+    // The tables come last and at once: without them Muster does not start on what else is there.
+    const coming = join(dataDir, `${FILES.engine}.restoring`);
+    await cp(join(made, FILES.engine), coming, { recursive: true });
+    for (const name of await readdir(made)) if (name !== FILES.engine) await cp(join(made, name), join(dataDir, name), { recursive: true });
+    await rename(coming, join(dataDir, FILES.engine));
+    await rm(made, { recursive: true });
   }
 }
 

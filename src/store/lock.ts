@@ -3,12 +3,15 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { MusterError } from '../errors.ts';
 
+/** The file that is locked. */
+export const LOCK = 'lock';
+
 /**
  * Takes the lock of a directory; call the result to give it back.
  * @throws MUSTER_DATA_IN_USE
  */
 export function lockDirectory(directory: string): () => void {
-  const database = new DatabaseSync(join(directory, 'lock'));
+  const database = new DatabaseSync(join(directory, LOCK));
   try {
     database.exec('PRAGMA busy_timeout = 0; PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
   } catch (error) {
@@ -19,5 +22,7 @@ export function lockDirectory(directory: string): () => void {
       { cause: error },
     );
   }
-  return () => database.close();
+  return () => {
+    if (database.isOpen) database.close();
+  };
 }

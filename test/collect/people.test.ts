@@ -5,8 +5,10 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { eraseUser } from '../../src/core/erase.ts';
 import { openCoreStorage } from '../../src/core/storage/open.ts';
+import { createVault } from '../../src/privacy/vault.ts';
 import { addMaintenance } from '../../src/slo/maintenance.ts';
 import { sloReport } from '../../src/slo/report.ts';
+import { readOrCreateKey } from '../../src/store/durable-files.ts';
 import { type TestServices, takeIn, testServices } from '../support/store.ts';
 
 // Yesterday: the engine drops refused records of a month ago by its own clock.
@@ -257,10 +259,23 @@ describe('forget', () => {
 
   test('whoever is named in what others wrote goes from there too, in whatever spelling, and the proof sees what cannot go', async () => {
     const each = await services();
+    const { user: _, ...ofNobody } = event('ada.lovelace', 'api.request', {
+      device: 'd-1',
+      http_status: 200,
+      duration_ms: 1,
+      operation: 'verify',
+    });
     await takeIn(each, [
       event('ada.lovelace'),
       event('ben', 'ux.error', { reason: 'called by ADA.Lovelace', attributes: { note: 'Ａda.lovelace' } }),
       { ...event('ben', 'ux.error'), attempt_id: 'of-Ada.Lovelace' },
+      // Another, whose name has this one in it, and what else stands beside a name.
+      event('nada.lovelace', 'ux.error', {
+        reason: 'nada.lovelace called',
+        attributes: { who: 'nada.lovelace', line: 'x\nada.lovelace', plan: 'gold' },
+      }),
+      // Not every event of an attempt says whose it is.
+      ofNobody,
     ]);
     await addMaintenance(
       each.store.engine,
@@ -279,7 +294,11 @@ describe('forget', () => {
     const texts =
       JSON.stringify(await each.store.read.rows('SELECT reason, attributes FROM events_v')) +
       JSON.stringify(await each.store.read.rows('SELECT reason FROM maintenance UNION ALL SELECT reason FROM audit_log'));
-    expect(texts.normalize('NFKC').toLowerCase()).not.toContain('lovelace');
+    expect(texts.normalize('NFKC').toLowerCase().replaceAll('nada.lovelace', '')).not.toContain('lovelace');
+    expect(await each.store.read.rows("SELECT reason, attributes FROM events_v WHERE reason LIKE 'nada%'")).toEqual([
+      { reason: 'nada.lovelace called', attributes: { who: 'nada.lovelace', plan: 'gold' } },
+    ]);
+    expect(await each.store.read.rows("SELECT device_ref FROM events_v WHERE type = 'api.request'")).toEqual([{ device_ref: '' }]);
     expect((await each.people.reveal(operator, { ...BY, reason: 'who was it' })).identifier).toBe('ada.lovelace');
     expect(await each.people.verifyAudit()).toMatchObject({ broken: null });
   });
@@ -307,7 +326,10 @@ describe('forget', () => {
     await takeIn(first, history());
     const ref = first.pseudonyms.of('person', 'ada@example.org');
     const before = await figures(first);
-    const plan = { departure: first.pseudonyms.departure('ada@example.org', NOON), anonymous: randomBytes(12).toString('base64url') };
+    const vault = createVault(await readOrCreateKey(join(first.dataDir, 'identity.key')));
+    const anonymous = randomBytes(12).toString('base64url');
+    const names = vault.wrap(Buffer.from(JSON.stringify(['ada@example.org'])), anonymous).toString('base64');
+    const plan = { departure: first.pseudonyms.departure('ada@example.org', NOON), anonymous, names };
     await writeFile(join(first.dataDir, 'forgetting.json'), JSON.stringify(plan));
     // As far as it got: the new rows are there, the old ones are not gone.
     await first.store.engine

@@ -1,5 +1,5 @@
 /** Backups of a running Muster, and back: consistent at one moment, whole or not at all. And what the doctor says of both. */
-import { chmod, copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, lstat, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -123,6 +123,21 @@ test('what is cut short, changed, or no backup makes no data directory; one that
     status: 1,
     stderr: expect.stringContaining('there already'),
   });
+});
+
+test('a directory behind a link, and a disk of its own, are restored into', { timeout: 60_000 }, async () => {
+  const [elsewhere, link, disk] = ['elsewhere', 'link', 'disk'].map((name) => join(folder, name)) as [string, string, string];
+  await mkdir(elsewhere);
+  await symlink(elsewhere, link);
+  // What a file system puts at its top, which keeps a directory from being replaced, as a mount does.
+  await mkdir(join(disk, 'lost+found'), { recursive: true });
+  for (const dataDir of [link, disk]) {
+    await command('restore', join(folder, 'whole.tar'), '--data', dataDir);
+    expect(await query(dataDir, 'SELECT toUInt32(count()) > 0 AS found FROM events_v')).toEqual([{ found: 1 }]);
+  }
+  expect((await lstat(link)).isSymbolicLink()).toBe(true);
+  expect(await readdir(elsewhere)).toContain('clickhouse');
+  expect((await readdir(folder)).filter((name) => name.includes('restoring'))).toEqual([]);
 });
 
 test('what is in a directory that is not a data directory stays there, whichever command is told to use it', async () => {

@@ -43,6 +43,17 @@ test.each<[string, string, Kind]>([
   ['https://ada:pw@host/', 'https://[credential]host/', 'credential'],
   ['AKIAIOSFODNN7EXAMPLE', '[api_token]', 'api_token'],
   ['-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----', '[private_key]', 'private_key'],
+  [
+    '-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,1A\n\nMIIE\n-----END RSA PRIVATE KEY-----',
+    '[private_key]',
+    'private_key',
+  ],
+  ['body {\\"password\\":\\"letmein\\"}', 'body {"password":"[credential]"}', 'credential'],
+  ['{"token":"abc123def456"}', '{"token":"[credential]"}', 'credential'],
+  ['password="correct horse battery"', 'password="[credential]"', 'credential'],
+  ['redis://:hunter2@cache/0', 'redis://[credential]cache/0', 'credential'],
+  ['OTP is: 481516', 'OTP is: [one_time_code]', 'one_time_code'],
+  ['Authorization: Token 9944b09199c62bcf', 'Authorization: Token [bearer_token]', 'bearer_token'],
   [Buffer.from('write to ada@example.org please').toString('base64'), '[email]', 'email'],
 ])('%s', (text, left, kind) => {
   expect(redact(text)).toEqual({ text: left, found: [kind] });

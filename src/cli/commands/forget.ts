@@ -31,14 +31,17 @@ export function forgetCommand(program: Command, context: Context): void {
       );
       if (options.json) printJson(context, forgotten);
       else print(context, forgottenText(context, forgotten));
-      if (Object.keys(forgotten.left).length > 0) process.exitCode = 1;
+      if (isNobody(forgotten) || Object.keys(forgotten.left).length > 0) process.exitCode = 1;
     });
 }
 
-function forgottenText(
-  context: Context,
-  { references, events, attempts, spans, findings, deadLetters, core, searched, left }: Forgotten,
-): string {
+const isNobody = ({ references, events, attempts, spans, findings, deadLetters, core }: Forgotten) =>
+  [references, events, attempts, spans, findings, deadLetters, core].every((count) => count === 0);
+
+function forgottenText(context: Context, forgotten: Forgotten): string {
+  if (isNobody(forgotten) && Object.keys(forgotten.left).length === 0)
+    return coloured(context, 'red', 'Nobody is known here by this identifier: nothing was taken out. Is it what the events carried?');
+  const { references, events, attempts, spans, findings, deadLetters, core, searched, left } = forgotten;
   const parts = { references, events, attempts, spans, findings, 'refused records': deadLetters, 'rows of the core': core };
   const told = Object.entries(parts).map(([name, count]) => `  ${String(count).padStart(8)} ${name}`);
   const megabytes = (searched.bytes / 1e6).toFixed(1);

@@ -132,6 +132,7 @@ async function up(context: Context, config: Config, isDemo: boolean): Promise<vo
   });
   const background: Promise<unknown>[] = [];
   let endpoint: Endpoint | undefined;
+  let exitCode = 0;
   try {
     endpoint = await clickHouseEndpoint(context, config, parts, onProblem);
     const start = async () => {
@@ -157,6 +158,9 @@ async function up(context: Context, config: Config, isDemo: boolean): Promise<vo
       );
     if (demoRun) background.push(demoRun.start({ services, url: localUrl, token, onFilled: () => evaluator.evaluate() }));
     await stopped;
+  } catch (error) {
+    exitCode = 1;
+    throw error;
   } finally {
     const end = () => {
       if (stuck.length === 0 || isAsked) return;
@@ -170,7 +174,7 @@ async function up(context: Context, config: Config, isDemo: boolean): Promise<vo
     const deadline = setTimeout(() => {
       onProblem(`not everything ended within ${STOP_MS / 1000} s; leaving it`);
       end();
-      leave(context, 0);
+      leave(context, exitCode);
     }, STOP_MS);
     stopping.abort();
     // Before the server ends: the last spans may go there.

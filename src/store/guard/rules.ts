@@ -126,8 +126,11 @@ function refusedNode(node: TreeNode, aliases: Named, catalogue: Catalogue): Refu
   return undefined;
 }
 
-/** Columns of rows that are written out, with their types and nothing else: an expression in that text would be evaluated. */
-const COLUMNS_WITH_TYPES = /^'\w+ \w+(?:\((?:\w|[()]|, )*\))?(?:, *\w+ \w+(?:\((?:\w|[()]|, )*\))?)*'$/;
+const TYPE_NAME =
+  '(?:String|FixedString|U?Int(?:8|16|32|64|128|256)|Float(?:32|64)|Bool|Date(?:32|Time|Time64)?|Decimal(?:32|64|128|256)?|Array|Tuple|Map|Nullable|LowCardinality|UUID|IPv[46])';
+const COLUMN = `\\w+ ${TYPE_NAME}(?:\\((?:${TYPE_NAME}|\\d{1,3}|[()]|, ?)*\\))?`;
+/** Columns of rows that are written out, with types by list: an expression in that text (`ALIAS(…)`) would be evaluated. */
+const COLUMNS_WITH_TYPES = new RegExp(`^'${COLUMN}(?:, *${COLUMN})*'$`);
 
 function refusedTableFunction(node: TreeNode): Refusal | undefined {
   const name = node.fields.table_function_name ?? '';

@@ -126,6 +126,7 @@ const attacks = (): [string, string][] => {
       'a file in the columns of rows that are written out',
       String.raw`SELECT (SELECT groupArray(b) FROM values('a String, b String ALIAS file(\'/etc/passwd\')', ('x')))`,
     ],
+    ['the same without a type', "SELECT * FROM values('a String, b ALIAS(hostName())', ('x'))"],
     ['the same in a parameter', "SELECT * FROM values({columns:String}, ('x'))"],
     ['the same, put together', "SELECT * FROM values(concat('a String ', 'ALIAS hostName()'), ('x'))"],
     [
@@ -223,6 +224,11 @@ describe('what is answered', () => {
     ['WITH (SELECT groupArray(number) FROM numbers(3)) AS list SELECT countIf(number IN list) FROM numbers(4)', '3'],
     ['WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r WHERE n < 10) SELECT max(n) FROM r', '10'],
     ["SELECT count() FROM events_v WHERE reason LIKE '%a\\nb%'", '0'],
+    ["SELECT count() FROM events_v WHERE type LIKE concat('%', lower('COMPLETED'), '%')", '1'],
+    ["SELECT * FROM values('a String, b Array(Tuple(UInt8, String))', ('x', [(1, 'y')]))", "x\t[(1,'y')]"],
+    ["SELECT * FROM values((1, 'x'), (2, 'y'))", '1\tx\n2\ty'],
+    ['SELECT count() FROM (SELECT region FROM attempts GROUP BY ROLLUP(region, provider))', '3'],
+    ["SELECT (SELECT groupArray(number) FROM numbers(3)), (SELECT (1, 'a'))", "[0,1,2]\t(1,'a')"],
   ])('answers %j', async (sql, expected) => {
     const answer = await ask(sql);
     expect(answer.replaceAll('"', '')).toBe(expected.replaceAll('"', ''));

@@ -1,0 +1,37 @@
+/** Who is named in a text, and who is not: a name may be a part of another. */
+import { expect, it } from 'vitest';
+import { isTelling, namingOf, searchedAs } from '../../src/privacy/identifier.ts';
+
+it.each([
+  ['ada@example.org', 'mail ADA@example.org, please', true],
+  ['ada@example.org', 'said ada@example.org.', true],
+  ['ada@example.org', '{"user":"ada@example.org"}', true],
+  ['ada@example.org', 'line\\nada@example.org', true],
+  ['ada@example.org', '\uff41da@example.org', true],
+  ['ada@example.org', 'la.ada@example.org', false],
+  ['ada@example.org', 'nada@example.org', false],
+  ['ada@example.org', 'ada@example.org.uk', false],
+  ['ada@example.org', 'ada@example.organic', false],
+  ["o'brien@example.org", "\\\\'o\\\\'brien@example.org\\\\'", true],
+  ['user-12345', '/users/user-12345/factors', true],
+  ['user-12345', 'user-123456', false],
+  ['user-12345', 'superuser-12345', false],
+  ['\u7528\u62371234', '\u7528\u62371234\u3002', true],
+  ['(.*)+1234', 'anything 1234', false],
+])('%s in %j: %s', (name, text, isThere) => {
+  expect(namingOf([searchedAs(name)]).isIn(text)).toBe(isThere);
+});
+
+it('finds nobody where there is no name', () => {
+  expect(namingOf([]).isIn('')).toBe(false);
+});
+
+it.each([
+  ['ada', false],
+  ['1234567', false],
+  ['u-17', true],
+  ['ada@x', true],
+  ['20241130', true],
+])('a search for %s tells: %s', (name, isSo) => {
+  expect(isTelling(name)).toBe(isSo);
+});
