@@ -19,8 +19,8 @@ const MADE_BEFORE_TABLES = [LOCK, FILES.keyRing, FILES.pseudonymKey, FILES.refer
 export async function ownDirectory(dataDir: string): Promise<void> {
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
   const has = (name: string) => existsSync(join(dataDir, name));
-  // A folder that is called like the engine's may be anybody's.
-  if ([FILES.engine, FILES.server].some(has) && MADE_BEFORE_TABLES.some(has)) return;
+  // A folder that is called like one of ours may be anybody's.
+  if ([FILES.engine, FILES.server, FILES.log].some(has) && MADE_BEFORE_TABLES.some(has)) return;
   const foreign = (await readdir(dataDir)).find((name) => !BEFORE_FIRST_START.test(name));
   if (foreign !== undefined)
     throw new MusterError(

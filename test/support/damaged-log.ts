@@ -51,6 +51,8 @@ export interface Damaged {
  * @param first sequence from which on numbers are free
  */
 export async function writeDamaged(directory: string, step: number, first: number): Promise<Damaged> {
+  // As in every data directory that was used.
+  await writeFile(join(directory, '..', 'lock'), '');
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const whole: string[] = [];
   let damaged = 0;
