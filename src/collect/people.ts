@@ -73,7 +73,7 @@ interface Plan {
   departure: Departure;
   /** Stands in the place of the person in what still counts. */
   anonymous: string;
-  /** What names the person in texts, sealed, in base64: it is written down in no other way. Version 0.20 and before wrote none. */
+  /** What names the person in texts, sealed, in base64: it is written down in no other way. A plan of an earlier version has none. */
   names?: string;
 }
 
