@@ -11,20 +11,23 @@ const WEEK = 7 * 86_400_000;
 const END = Math.floor((Date.now() - 3_600_000 + 12 * 3_600_000) / WEEK) * WEEK - 12 * 3_600_000;
 const iso = (ms: number) => new Date(ms).toISOString();
 let data: string;
+let elsewhere: string;
 let muster: Running | undefined;
 
 beforeAll(async () => {
   data = await temporaryData();
+  elsewhere = await temporaryData();
   const faults = [parseFault('provider_outage@-14h+3h', END), parseFault('migration_break@-5h+90m', END)];
   const { days } = simulate({ seed: 3, days: 2, perDay: 4_000, endMs: END, faults });
-  const file = join(data, 'history.ndjson');
+  const file = join(elsewhere, 'history.ndjson');
   await writeFile(file, [...days].flatMap((day) => day.events.map((event) => JSON.stringify(event))).join('\n'));
   const imported = await runMuster(['import', 'muster', file, '--data', data]);
-  expect(imported.status).toBe(0);
+  expect(imported).toMatchObject({ status: 0 });
 });
 afterAll(async () => {
   await muster?.stop();
   await removeData(data);
+  await removeData(elsewhere);
 });
 
 const OUTAGE = ['--from', iso(END - 14 * 3_600_000), '--to', iso(END - 11 * 3_600_000)];
