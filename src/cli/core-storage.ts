@@ -17,7 +17,7 @@ export async function eraseFromCore(where: Where, user: string): Promise<ErasedU
   if (options.kind === 'sqlite' && !existsSync(options.path)) return { rows: 0, spellings: [], left: 0 };
   const storage = await openCoreStorage(options);
   try {
-    return await eraseUser(storage, user);
+    return await eraseUser(storage, user, Date.now());
   } finally {
     await storage.close();
   }

@@ -6,6 +6,7 @@ import { CANARY_USERS, type Inbox } from './canary.ts';
 import { createEnrolling } from './enrolling.ts';
 import { CANARY_SERIAL } from './factors/hardware-otp.ts';
 import { FACTORS, type FactorType } from './factors/index.ts';
+import { dropForgotten } from './forgotten.ts';
 import { importTokens } from './hardware.ts';
 import { createHolding, type Options, type UseResult } from './holding.ts';
 import { createLedger, type Inside } from './ledger.ts';
@@ -185,6 +186,7 @@ export function createCore(deps: CoreDeps) {
     /** Takes away what is of no use any more. */
     async tidy(): Promise<void> {
       await answers.tidy();
+      await dropForgotten(storage, now());
       await storage.run("DELETE FROM enrollments WHERE state <> 'pending' AND created_at < ?", now() - ENDED_KEPT_MS);
     },
 

@@ -1,5 +1,6 @@
 /** Takes a user out of the reference core: enrollments, factors, messages, and events that still wait to be delivered. */
 import { isTelling, lookedUpBy, namingOf, searchedAs } from '../privacy/identifier.ts';
+import { noteForgotten } from './forgotten.ts';
 import type { CoreStorage, Statements } from './storage/storage.ts';
 
 /** Tables with a row or more of a person. */
@@ -15,7 +16,7 @@ export interface ErasedUser {
 }
 
 /** What went from the core's store, which may be in use. Kept answers hold what was shown to the user. */
-export async function eraseUser(storage: CoreStorage, user: string): Promise<ErasedUser> {
+export async function eraseUser(storage: CoreStorage, user: string, nowMs: number): Promise<ErasedUser> {
   const wanted = lookedUpBy(user);
   const spellings = new Set<string>();
   const isTheirs = (each: string | undefined): each is string => each !== undefined && lookedUpBy(each) === wanted;
@@ -35,6 +36,7 @@ export async function eraseUser(storage: CoreStorage, user: string): Promise<Era
       count += await statements.run('DELETE FROM kept_answers WHERE enrollment_id IN (SELECT id FROM enrollments WHERE user_id = ?)', each);
       for (const table of TABLES) count += await statements.run(`DELETE FROM ${table} WHERE user_id = ?`, each);
     }
+    await noteForgotten(statements, user, nowMs);
     return count;
   });
   // Rows that went before, of delivered events, may still stand in free pages.

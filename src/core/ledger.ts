@@ -1,6 +1,7 @@
 /** The ledger: rows change by the steps of the lifecycle alone, each in one transaction with the event that tells of it. */
 import { MusterError } from '../errors.ts';
 import { lookedUpBy } from '../privacy/identifier.ts';
+import { forgottenAt } from './forgotten.ts';
 import { after, ENROLLMENT, FACTOR, MAX_FAILURES } from './lifecycle.ts';
 import { asKept } from './outbox.ts';
 import { aboutEnrollment, type CoreEvent, type EnrollmentRow, type FactorRow } from './records.ts';
@@ -94,9 +95,8 @@ export function createLedger({ storage, vault, now, newId, deployment }: LedgerD
     },
     /** When all that was allowed before ended the last time, in milliseconds since 1970; 0 when it never did. */
     async notBeforeOf(statements: Statements, user: string): Promise<number> {
-      return Number(
-        (await statements.one<{ not_before: number }>('SELECT not_before FROM people WHERE user_id = ?', user))?.not_before ?? 0,
-      );
+      const row = await statements.one<{ not_before: number }>('SELECT not_before FROM people WHERE user_id = ?', user);
+      return Math.max(Number(row?.not_before ?? 0), await forgottenAt(statements, user));
     },
     /** @throws MUSTER_NOT_FOUND */
     async enrollment(statements: Statements, id: string): Promise<EnrollmentRow> {

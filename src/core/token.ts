@@ -12,7 +12,7 @@ const AUDIENCE = 'muster-core';
 /** Signatures alone: a key that could also make tokens has no place here. */
 const ALGORITHMS = ['ES256', 'ES384', 'EdDSA', 'Ed25519', 'PS256', 'RS256'];
 /** NIST SP 800-63B-4 section 4.1.2.2: ten minutes at most. */
-const MAX_LIFE_SECONDS = 600;
+export const MAX_TOKEN_LIFE_SECONDS = 600;
 /** Clocks of two machines. */
 const TOLERANCE_SECONDS = 5;
 /** RFC 8176: more than one factor was used to log in; a key alone may have been the only one. */
@@ -118,7 +118,7 @@ export function openTokens(
     async toStart(token) {
       const claimed = await check(token, TOLERANCE_SECONDS);
       const { iat, exp, auth_time: authTime, amr } = claimed;
-      if (exp - iat > MAX_LIFE_SECONDS) throw refused(`is valid for more than ${MAX_LIFE_SECONDS} s`);
+      if (exp - iat > MAX_TOKEN_LIFE_SECONDS) throw refused(`is valid for more than ${MAX_TOKEN_LIFE_SECONDS} s`);
       const age = now() / 1_000 - authTime;
       if (age > settings.max_age_seconds + TOLERANCE_SECONDS) throw refused('is of a log-in that is too long ago: log in again');
       if (age < -TOLERANCE_SECONDS) throw refused('is of a log-in that is yet to come: the clocks differ');

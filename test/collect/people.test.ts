@@ -315,7 +315,11 @@ describe('forget', () => {
        VALUES ('f', 'ada@example.org', 'totp', 'active', 0, ?, 0, 0, 0, '', 0, '{}')`,
       Buffer.from('sealed'),
     );
-    expect(await eraseUser(storage, 'ADA@example.org')).toEqual({ rows: 2, spellings: ['Ada@Example.org', 'ada@example.org'], left: 0 });
+    expect(await eraseUser(storage, 'ADA@example.org', Date.now())).toEqual({
+      rows: 2,
+      spellings: ['Ada@Example.org', 'ada@example.org'],
+      left: 0,
+    });
     await storage.close();
     const bytes = await readFile(path, 'latin1');
     for (const text of ['Ada@Example.org', 'ada@example.org', 'ben']) expect(bytes).not.toContain(text);

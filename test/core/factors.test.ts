@@ -489,7 +489,7 @@ describe('hardware tokens', () => {
     expect(await made.core.verify(stale.id, undefined, code(13))).toMatchObject({ isRight: false, reason: 'ended' });
     // Of whoever is forgotten nobody knows how far the token had come: it comes in anew.
     await bind('dee', 20);
-    await eraseUser(made.storage, 'dee');
+    await eraseUser(made.storage, 'dee', made.nowMs);
     await expect(bind('fay', 21)).rejects.toMatchObject({ code: 'MUSTER_NOT_FOUND' });
     expect(await imported()).toBe(1);
     expect(await bind('fay', 1)).toBeDefined();

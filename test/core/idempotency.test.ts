@@ -97,7 +97,7 @@ describe('kept answers', () => {
     const again = await made.core.answers.find(keyed);
     expect(again?.body).toMatchObject({ id: enrollment.id });
     expect(again?.body).not.toHaveProperty('challenge');
-    await eraseUser(made.storage, 'Ada@Example.org');
+    await eraseUser(made.storage, 'Ada@Example.org', made.nowMs);
     expect(await rows('kept_answers')).toBe(0);
   });
 

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { exportJWK, SignJWT } from 'jose';
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { eraseUser } from '../../src/core/erase.ts';
 import type { Settings } from '../../src/core/settings.ts';
 import { enrollTotp, type TestCore, testCore } from '../support/core.ts';
 
@@ -202,6 +203,27 @@ describe('an enrollment token', () => {
         made.core.start({ user: 'ben', factor_type: 'totp' }, await token({ sub: 'ben', iat: Math.floor(made.nowMs / 1_000) - 60 })),
       ).resolves.toBeDefined();
     }
+  });
+
+  test('does not make an account anew that was forgotten, and nothing says who that was', async () => {
+    const { token, begin, made } = await withTokens();
+    const [unused, pending] = [await token(), await token()];
+    await begin(pending);
+    made.nowMs += 1_500;
+    await eraseUser(made.storage, 'Ada@Example.org', made.nowMs);
+    await expect(begin(unused)).rejects.toMatchObject(REFUSED);
+    await expect(made.core.options({ user: '' }, pending)).rejects.toMatchObject(REFUSED);
+    expect(await made.storage.all('SELECT * FROM people')).toEqual([]);
+    await expect(made.core.start({ user: 'ben', factor_type: 'totp' }, await token({ sub: 'ben' }))).resolves.toBeDefined();
+    // What keeps them out is a digest, and stays for no longer than a token may be good.
+    const kept = await made.storage.all<Record<string, unknown>>('SELECT * FROM forgotten');
+    expect(kept).toHaveLength(1);
+    expect(Buffer.from(kept[0]?.digest as Uint8Array)).toHaveLength(32);
+    made.nowMs += 1_000;
+    await expect(begin(await token())).resolves.toBeDefined();
+    made.nowMs += 1_200_000;
+    await made.core.tidy();
+    expect(await made.storage.all('SELECT * FROM forgotten')).toEqual([]);
   });
 
   test('of a strong log-in is a step-up', async () => {
