@@ -2,15 +2,12 @@
  * The gate for SQL from outside: what the engine's own parser says of a statement is held against lists before it runs, on a connection
  * of its own with bounded time, memory and result. Whoever runs SQL that Muster did not write goes through here.
  */
-import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { TABLES } from '../../names.ts';
-import { type Engine, escapedValue, type RawSession } from '../engine.ts';
-import { withCatalogueViews } from './catalogue.ts';
-import { QueryError, queryError, refused, unknownTable } from './query-error.ts';
-import { parseQueryTree } from './query-tree.ts';
-import { type Catalogue, refusedAsResolved, refusedAsWritten } from './rules.ts';
-import { assertBoundedText, assertPlainNames, hasLineFeeds, shapeOf } from './statement.ts';
+import type { Engine } from '../engine.ts';
+import { createChecker } from './check.ts';
+import { type Connection, connectionPool } from './connections.ts';
+import { QueryError, queryError, refused } from './query-error.ts';
+import { assertBoundedText, shapeOf } from './statement.ts';
 import { turnstile } from './turns.ts';
 
 /** What one statement may take. */
@@ -83,54 +80,56 @@ export interface GuardOptions {
 
 /** The gate of an engine. */
 export function createGuard(engine: Engine, { seconds = QUERY_LIMITS.seconds, onStuck = () => {}, stuck = [] }: GuardOptions = {}): Guard {
-  let catalogue: Promise<Catalogue> | undefined;
+  const checker = createChecker(engine);
+  const connections = connectionPool(engine, { idle: TURNS.running, settings: settingsFor(seconds) });
   const turns = turnstile(TURNS);
-  const running = new Map<string, { shape: string; ended: Promise<unknown> }>();
+  const running = new Map<Connection, { shape: string; ended: Promise<unknown> }>();
+  const kill = (connection: Connection) => {
+    connection.isSpent = true;
+    void stop(engine, connection.name);
+  };
 
   const run = async (query: GuardedQuery): Promise<GuardedResult> => {
     assertBoundedText(query.sql);
     assertBoundedParameters(query.parameters);
     const shape = shapeOf(query.sql);
     if (stuck.includes(shape)) throw refused('a statement like this did not end before, and made Muster start again; write it another way');
-    catalogue ??= readCatalogue(engine).catch((error: unknown) => {
-      catalogue = undefined;
-      throw error;
-    });
-    const known = await catalogue;
-    const name = `muster-guarded-${randomUUID()}`;
-    const session = await engine.untrusted({ ...settingsFor(seconds), log_comment: name });
-    const kill = () => void stop(engine, name);
+    const connection = await connections.take();
+    const end = () => kill(connection);
     const answer = async () => {
-      const statement = await checked(session, query, known);
+      const statement = await checker.check(connection, query);
       query.signal?.throwIfAborted();
-      const result = await session.run(statement.sql, statement.format, query.parameters);
+      const result = await connection.run(statement.sql, statement.format, query.parameters);
       return { ...result, format: statement.format };
     };
-    query.signal?.addEventListener('abort', kill);
+    query.signal?.addEventListener('abort', end);
     const work = answer();
     // A connection whose statement still runs must not be closed: that would wait for it.
     const ended = work
-      .catch(() => {})
+      .catch(() => {
+        connection.isSpent = true;
+      })
       .then(() => {
-        running.delete(name);
-        session.close();
+        running.delete(connection);
+        connections.give(connection);
       });
-    running.set(name, { shape, ended });
+    running.set(connection, { shape, ended });
     try {
       // What hangs in a server is no thread of this process.
-      return await inTime(work, seconds, kill, () => engine.isEmbedded && onStuck(shape));
+      return await inTime(work, seconds, end, () => engine.isEmbedded && onStuck(shape));
     } catch (error) {
       throw queryError(error);
     } finally {
-      query.signal?.removeEventListener('abort', kill);
+      query.signal?.removeEventListener('abort', end);
     }
   };
   return {
     query: (query) => turns(() => run(query)),
     async end() {
+      connections.close();
       if (!engine.isEmbedded) return true;
       const all = [...running];
-      for (const [name] of all) void stop(engine, name);
+      for (const [connection] of all) kill(connection);
       await Promise.race([Promise.all(all.map(([, { ended }]) => ended)), sleep(END_AFTER_SECONDS * 1000, undefined, { ref: false })]);
       for (const { shape } of running.values()) onStuck(shape);
       return running.size === 0;
@@ -164,75 +163,6 @@ async function inTime<T>(work: Promise<T>, seconds: number, kill: () => void, on
   }
 }
 
-/** What the lists are held against. */
-async function readCatalogue(engine: Engine): Promise<Catalogue> {
-  const session = engine.session('panels');
-  const functions = await session.rows<{ name: string }>('SELECT name FROM system.functions');
-  const tables = await session.rows<{ name: string }>(`SELECT name FROM system.tables WHERE database = '${engine.database}'`);
-  const columns = await session.rows<{ name: string }>(
-    `SELECT DISTINCT name FROM system.columns WHERE database = '${engine.database}' AND table IN (${TABLES.map((name) => `'${name}'`).join(', ')})`,
-  );
-  return {
-    database: engine.database,
-    functions: new Set(functions.map(({ name }) => name.toLowerCase())),
-    columns: new Set(columns.map(({ name }) => name)),
-    tables: new Set(tables.map(({ name }) => name)),
-  };
-}
-
-/** Ends a running query: rejecting its promise would not. */
-async function stop(engine: Engine, name: string): Promise<void> {
-  await engine
-    .session('panels')
-    .run(`KILL QUERY WHERE Settings['log_comment'] = '${name}' ASYNC`)
-    .catch(() => {});
-}
-
-interface Statement {
-  sql: string;
-  format: string;
-}
-
-/** The statement as the engine's parser writes it, after it was held against the lists. Nothing of it is evaluated before it passed. */
-async function checked(session: RawSession, { sql, format, parameters }: GuardedQuery, catalogue: Catalogue): Promise<Statement> {
-  const text = async (query: string, values?: Readonly<Record<string, string>>) =>
-    (await session.run(query, 'TSVRaw', values)).bytes.toString();
-  // One statement comes out, without comments, each of its clauses on a line, line breaks in literals escaped; two are a syntax error.
-  const canonical = (await text('SELECT formatQuery({sql:String})', { sql: escapedValue(sql) })).trim();
-  const found = catalogueQuery(canonical, catalogue.database);
-  if (found !== undefined) return { sql: found, format: knownFormat(format) };
-  assertPlainNames(canonical);
-  assertPlainIdentifiers(canonical, parameters);
-  const { select, own } = withoutOptions(withCatalogueViews(canonical, catalogue.database));
-  if (!/^[(\s]*(SELECT|WITH|FROM)\b/.test(select)) throw refused('only SELECT is taken here');
-  const hold = async (rule: typeof refusedAsWritten, passes: string) => {
-    const tree = parseQueryTree(await text(`EXPLAIN QUERY TREE ${passes} ${select}`, parameters), rule === refusedAsWritten);
-    const isPlain = tree && !(tree.hasPatterns && hasLineFeeds(select));
-    const refusal = isPlain
-      ? rule(tree, catalogue)
-      : { reason: 'this statement cannot be looked through: write it with simpler names and texts' };
-    // Most often a name that is misspelt.
-    const isMissing = refusal?.table !== undefined && /^\w+$/.test(refusal.table) && !catalogue.tables.has(refusal.table);
-    if (refusal) throw isMissing ? unknownTable(refusal.reason) : refused(refusal.reason);
-  };
-  await hold(refusedAsWritten, 'run_passes = 0');
-  await hold(refusedAsResolved, 'run_passes = 1, passes = 1');
-  return { sql: select, format: knownFormat(own ?? format) };
-}
-
-/** A statement without the FORMAT behind it, which is the only thing that may stand there. */
-function withoutOptions(canonical: string): { select: string; own: string | undefined } {
-  const lines = canonical.split('\n');
-  const tail = lines.findIndex((line) => /^(INTO |FORMAT |SETTINGS )/.test(line));
-  const options = tail < 0 ? [] : lines.slice(tail);
-  const own = /^FORMAT [`"]?(\w+)[`"]?$/.exec(options[0] ?? '')?.[1];
-  if (options.length > 1 || (options.length === 1 && own === undefined))
-    throw refused(
-      `only one FORMAT and its name may follow a SELECT here, not ${options.find((line) => !line.startsWith('FORMAT '))?.split(/[ =]/, 1)[0] ?? 'two'}`,
-    );
-  return { select: (tail < 0 ? lines : lines.slice(0, tail)).join('\n'), own };
-}
-
 function assertBoundedParameters(parameters: Readonly<Record<string, string>> = {}): void {
   const entries = Object.entries(parameters);
   if (entries.some(([name]) => !/^\w{1,64}$/.test(name))) throw refused('names of parameters are letters, digits and underscores');
@@ -244,31 +174,10 @@ function assertBoundedParameters(parameters: Readonly<Record<string, string>> = 
     });
 }
 
-/** What a parameter names is held to what a plain name may be: it does not stand in the text that was looked through. */
-function assertPlainIdentifiers(canonical: string, parameters: Readonly<Record<string, string>> = {}): void {
-  for (const [, name = ''] of canonical.matchAll(/\{ ?[`"]?(\w+)[`"]? ?: ?Identifier ?\}/gi)) {
-    const value = parameters[name];
-    if (value !== undefined && !/^\w+(\.\w+)?$/.test(value))
-      throw refused(`the parameter ${name} names a table or column: letters, digits, underscores and a dot`);
-  }
-}
-
-function knownFormat(format: string): string {
-  if (/^[A-Za-z0-9]{1,64}$/.test(format)) return format;
-  throw new QueryError('MUSTER_BAD_QUERY', `no format is called ${JSON.stringify(format.slice(0, 60))}`, {
-    code: 73,
-    name: 'UNKNOWN_FORMAT',
-  });
-}
-
-/** What people and clients ask to find their way, beside SELECT. */
-function catalogueQuery(canonical: string, database: string): string | undefined {
-  const names = TABLES.map((name) => `'${name}'`).join(', ');
-  if (canonical === 'SHOW TABLES')
-    return `SELECT name FROM system.tables WHERE database = '${database}' AND name IN (${names}) ORDER BY name`;
-  if (canonical === 'SHOW DATABASES') return `SELECT name FROM system.databases WHERE name = '${database}'`;
-  const described = /^DESCRIBE TABLE (?:[`"]?(\w+)[`"]?\.)?[`"]?(\w+)[`"]?$/.exec(canonical);
-  if (!described) return undefined;
-  const [, from = database, table = ''] = described;
-  return `SELECT name, type, '' AS default_type, '' AS default_expression, comment FROM system.columns WHERE database = '${from}' AND database = '${database}' AND table = '${table}' AND table IN (${names}) ORDER BY position`;
+/** Ends a running query: rejecting its promise would not. */
+async function stop(engine: Engine, name: string): Promise<void> {
+  await engine
+    .session('panels')
+    .run(`KILL QUERY WHERE Settings['log_comment'] = '${name}' ASYNC`)
+    .catch(() => {});
 }

@@ -245,12 +245,43 @@ describe('what is answered', () => {
     await expect(ask('SELECT * FROM numbers(2000000)')).rejects.toThrow();
     expect(await ask('SELECT 42')).toBe('42');
     await ask('SELECT {x:UInt8}', 'TSV', { x: '7' });
-    await expect(ask('SELECT {x:UInt8}')).rejects.toMatchObject({ clickhouse: { code: 456 } });
+    for (const name of ['x', 'sql']) await expect(ask(`SELECT {${name}:String}`)).rejects.toMatchObject({ clickhouse: { code: 456 } });
   });
 
   it('answers in any format, byte for byte', async () => {
     const { bytes } = await services.store.guard.query({ sql: 'SELECT toUInt8(45) AS n', format: 'Native' });
     expect([...bytes]).toEqual([1, 1, 1, 110, 5, ...Buffer.from('UInt8'), 45]);
+  });
+});
+
+describe('what is remembered', () => {
+  const of = (seconds: number) =>
+    `SELECT count() FROM events_v WHERE time >= toDateTime(${seconds}) AND reason != 'toDateTime(1772355600)'`;
+
+  it('lets a statement run for another moment, with the figures of that', async () => {
+    for (const [seconds, count] of [
+      [1_772_300_000, '2'],
+      [1_772_400_000, '0'],
+      [1_772_355_610, '1'],
+    ] as const)
+      expect(await ask(of(seconds))).toBe(count);
+  });
+
+  it('says nothing of a statement that reads or calls something else', async () => {
+    const plain = { sql: 'SELECT count() FROM {from:Identifier} WHERE 1772355600 > 1', format: 'TSVRaw' };
+    await services.store.guard.query({ ...plain, parameters: { from: 'events_v' } });
+    const refused: [string, Record<string, string>][] = [
+      [plain.sql, { from: 'attempt_states' }],
+      [of(1_772_300_000).replace('events_v', 'attempt_states'), {}],
+      [of(1_772_300_000).replace('count()', "file('/etc/passwd')"), {}],
+      [`${of(1_772_300_000)} SETTINGS max_threads = 2`, {}],
+    ];
+    for (const [sql, parameters] of refused)
+      await expect(ask(sql, 'TSVRaw', parameters), sql).rejects.toMatchObject({ code: 'MUSTER_QUERY_REFUSED' });
+    // The same letters, of which those in quotes are another text or another name.
+    expect(await ask("SELECT 'toDateTime(1772355600)'")).toBe('toDateTime(1772355600)');
+    expect(await ask("SELECT 'toDateTime(1772355601)'")).toBe('toDateTime(1772355601)');
+    expect(await ask('SELECT 1 AS `toDateTime(1772355600)`, 2 AS `toDateTime(1772355601)`, `toDateTime(1772355600)`')).toBe('1\t2\t1');
   });
 });
 

@@ -1,0 +1,151 @@
+/** Holds a statement against the lists, and remembers what passed: a dashboard asks the same every minute, of another range. */
+import { createHash } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+import { TABLES } from '../../names.ts';
+import type { Engine, RawSession } from '../engine.ts';
+import { withCatalogueViews } from './catalogue.ts';
+import { QueryError, refused, unknownTable } from './query-error.ts';
+import { parseQueryTree } from './query-tree.ts';
+import { type Catalogue, refusedAsResolved, refusedAsWritten } from './rules.ts';
+import { assertPlainNames, hasLineFeeds, QUOTED } from './statement.ts';
+
+/** What was asked: see `GuardedQuery`. */
+interface Asked {
+  sql: string;
+  format: string;
+  parameters?: Readonly<Record<string, string>>;
+}
+
+export interface Checked {
+  /** As the engine's parser writes it. */
+  sql: string;
+  format: string;
+}
+
+export interface Checker {
+  /**
+   * The statement as it may run. Nothing of it is evaluated before it passed.
+   * @throws QueryError when it may not
+   */
+  check(session: RawSession, asked: Asked): Promise<Checked>;
+}
+
+/** Statements that passed, each by a digest. */
+const REMEMBERED = 1_000;
+
+export function createChecker(engine: Engine): Checker {
+  let catalogue: Promise<Catalogue> | undefined;
+  const passed = new LRUCache<string, true>({ max: REMEMBERED });
+  const known = () =>
+    (catalogue ??= readCatalogue(engine).catch((error: unknown) => {
+      catalogue = undefined;
+      throw error;
+    }));
+  return {
+    async check(session, { sql, format, parameters }) {
+      const catalogue = await known();
+      // One statement comes out, without comments, each of its clauses on a line, line breaks in literals escaped; two are a syntax error.
+      // A parameter would stay on the connection, for whoever has it next.
+      const formatted = await session.run(`SELECT formatQuery(base64Decode('${Buffer.from(sql).toString('base64')}'))`, 'TSVRaw');
+      const canonical = formatted.bytes.toString().trim();
+      const found = catalogueQuery(canonical, catalogue.database);
+      if (found !== undefined) return { sql: found, format: knownFormat(format) };
+      assertPlainNames(canonical);
+      assertPlainIdentifiers(canonical, parameters);
+      const { select, own } = withoutOptions(withCatalogueViews(canonical, catalogue.database));
+      const key = sameFor(select, parameters);
+      if (!passed.has(key)) {
+        await assertHarmless(session, select, parameters, catalogue);
+        passed.set(key, true);
+      }
+      return { sql: select, format: knownFormat(own ?? format) };
+    },
+  };
+}
+
+/** A moment as dashboards write it; which one it is changes nothing of what a statement reads or calls. */
+const MOMENT = new RegExp(`${QUOTED.source}|(?<=\\b(?:toDateTime|fromUnixTimestamp64Milli)\\()\\d{10}(?:\\d{3})?(?=\\))`, 'gs');
+
+/** The same for two statements of which either both may run or none. */
+function sameFor(select: string, parameters: Readonly<Record<string, string>> = {}): string {
+  const timeless = select.replace(MOMENT, (found) => (/^\d/.test(found) ? '?' : found));
+  return createHash('sha256')
+    .update(JSON.stringify([timeless, Object.entries(parameters).sort()]))
+    .digest('base64');
+}
+
+/** @throws QueryError */
+async function assertHarmless(session: RawSession, select: string, parameters: Asked['parameters'], catalogue: Catalogue): Promise<void> {
+  if (!/^[(\s]*(SELECT|WITH|FROM)\b/.test(select)) throw refused('only SELECT is taken here');
+  const hold = async (rule: typeof refusedAsWritten, passes: string) => {
+    const { bytes } = await session.run(`EXPLAIN QUERY TREE ${passes} ${select}`, 'TSVRaw', parameters);
+    const tree = parseQueryTree(bytes.toString(), rule === refusedAsWritten);
+    const isPlain = tree && !(tree.hasPatterns && hasLineFeeds(select));
+    const refusal = isPlain
+      ? rule(tree, catalogue)
+      : { reason: 'this statement cannot be looked through: write it with simpler names and texts' };
+    // Most often a name that is misspelt.
+    const isMissing = refusal?.table !== undefined && /^\w+$/.test(refusal.table) && !catalogue.tables.has(refusal.table);
+    if (refusal) throw isMissing ? unknownTable(refusal.reason) : refused(refusal.reason);
+  };
+  await hold(refusedAsWritten, 'run_passes = 0');
+  await hold(refusedAsResolved, 'run_passes = 1, passes = 1');
+}
+
+/** What the lists are held against. */
+async function readCatalogue(engine: Engine): Promise<Catalogue> {
+  const session = engine.session('panels');
+  const functions = await session.rows<{ name: string }>('SELECT name FROM system.functions');
+  const tables = await session.rows<{ name: string }>(`SELECT name FROM system.tables WHERE database = '${engine.database}'`);
+  const columns = await session.rows<{ name: string }>(
+    `SELECT DISTINCT name FROM system.columns WHERE database = '${engine.database}' AND table IN (${TABLES.map((name) => `'${name}'`).join(', ')})`,
+  );
+  return {
+    database: engine.database,
+    functions: new Set(functions.map(({ name }) => name.toLowerCase())),
+    columns: new Set(columns.map(({ name }) => name)),
+    tables: new Set(tables.map(({ name }) => name)),
+  };
+}
+
+/** A statement without the FORMAT behind it, which is the only thing that may stand there. */
+function withoutOptions(canonical: string): { select: string; own: string | undefined } {
+  const lines = canonical.split('\n');
+  const tail = lines.findIndex((line) => /^(INTO |FORMAT |SETTINGS )/.test(line));
+  const options = tail < 0 ? [] : lines.slice(tail);
+  const own = /^FORMAT [`"]?(\w+)[`"]?$/.exec(options[0] ?? '')?.[1];
+  if (options.length > 1 || (options.length === 1 && own === undefined))
+    throw refused(
+      `only one FORMAT and its name may follow a SELECT here, not ${options.find((line) => !line.startsWith('FORMAT '))?.split(/[ =]/, 1)[0] ?? 'two'}`,
+    );
+  return { select: (tail < 0 ? lines : lines.slice(0, tail)).join('\n'), own };
+}
+
+/** What a parameter names is held to what a plain name may be: it does not stand in the text that was looked through. */
+function assertPlainIdentifiers(canonical: string, parameters: Readonly<Record<string, string>> = {}): void {
+  for (const [, name = ''] of canonical.matchAll(/\{ ?[`"]?(\w+)[`"]? ?: ?Identifier ?\}/gi)) {
+    const value = parameters[name];
+    if (value !== undefined && !/^\w+(\.\w+)?$/.test(value))
+      throw refused(`the parameter ${name} names a table or column: letters, digits, underscores and a dot`);
+  }
+}
+
+function knownFormat(format: string): string {
+  if (/^[A-Za-z0-9]{1,64}$/.test(format)) return format;
+  throw new QueryError('MUSTER_BAD_QUERY', `no format is called ${JSON.stringify(format.slice(0, 60))}`, {
+    code: 73,
+    name: 'UNKNOWN_FORMAT',
+  });
+}
+
+/** What people and clients ask to find their way, beside SELECT. */
+function catalogueQuery(canonical: string, database: string): string | undefined {
+  const names = TABLES.map((name) => `'${name}'`).join(', ');
+  if (canonical === 'SHOW TABLES')
+    return `SELECT name FROM system.tables WHERE database = '${database}' AND name IN (${names}) ORDER BY name`;
+  if (canonical === 'SHOW DATABASES') return `SELECT name FROM system.databases WHERE name = '${database}'`;
+  const described = /^DESCRIBE TABLE (?:[`"]?(\w+)[`"]?\.)?[`"]?(\w+)[`"]?$/.exec(canonical);
+  if (!described) return undefined;
+  const [, from = database, table = ''] = described;
+  return `SELECT name, type, '' AS default_type, '' AS default_expression, comment FROM system.columns WHERE database = '${from}' AND database = '${database}' AND table = '${table}' AND table IN (${names}) ORDER BY position`;
+}
