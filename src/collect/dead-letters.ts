@@ -2,8 +2,8 @@
 import { eventSchema } from '../events/catalogue.ts';
 import { LEFT_OUT, redact } from '../privacy/redact.ts';
 import type { DeadLetter } from '../store/dead-letter-row.ts';
+import { canonicalJson } from '../system/canonical-json.ts';
 import { SENT_WITH, type SentWith } from './binding.ts';
-import { canonical } from './connectors/connector.ts';
 import { familyOf, networkOf } from './mask.ts';
 import type { Fresh, PseudonymKind, Pseudonyms } from './pseudonyms.ts';
 import { type Find, scrub, scrubAttributes } from './scrub.ts';
@@ -64,7 +64,7 @@ export function deadLetter(
 /** A record too deep to be written as JSON is told apart by nothing. */
 function fingerprinted(value: unknown): string {
   try {
-    return canonical(value);
+    return canonicalJson(value);
   } catch {
     return '';
   }

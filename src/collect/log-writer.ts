@@ -3,8 +3,15 @@ import { type FileHandle, mkdir, open, readdir, readFile } from 'node:fs/promise
 import { join } from 'node:path';
 import { MusterError, systemCode } from '../errors.ts';
 import { syncDirectory } from '../store/durable-files.ts';
-import type { SegmentSource } from '../store/loader.ts';
-import { encodeHeader, MAX_PAYLOAD_BYTES, type RecordKind, scanRecords, segmentName, segmentSequence } from '../store/log-format.ts';
+import {
+  encodeHeader,
+  MAX_PAYLOAD_BYTES,
+  type RecordKind,
+  type SegmentSource,
+  scanRecords,
+  segmentName,
+  segmentSequence,
+} from '../store/log-format.ts';
 
 /** A segment is closed at this size even when nobody asks for it. */
 const MAX_SEGMENT_BYTES = 64 * 1024 * 1024;

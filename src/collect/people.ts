@@ -13,12 +13,11 @@ import type { Vault } from '../privacy/vault.ts';
 import type { Audit, AuditVerdict } from '../store/audit.ts';
 import { writeDurably } from '../store/durable-files.ts';
 import { type Erased, eraseFromTables, latestOf, partsRemoved, searchTables } from '../store/erase.ts';
+import type { SegmentSource } from '../store/log-format.ts';
 import { oneAtATime } from '../store/one-at-a-time.ts';
 import type { Departure } from '../store/reference-table.ts';
 import type { Store } from '../store/store.ts';
-import type { Intake } from './intake.ts';
 import { retired, rotated, saveKeyRing } from './key-ring.ts';
-import type { LogWriter } from './log-writer.ts';
 import type { Pseudonyms } from './pseudonyms.ts';
 
 const REFERENCE = /^[A-Za-z0-9_-]{16}$/;
@@ -60,8 +59,9 @@ export interface People {
 export interface PeopleDeps {
   dataDir: string;
   store: Store;
-  log: LogWriter;
-  intake: Intake;
+  log: SegmentSource;
+  /** What intake has begun is done before the tables are rewritten. */
+  intake: { referenceOf(kind: 'operator', id: string): Promise<string>; settled(): Promise<void> };
   pseudonyms: Pseudonyms;
   vault: Vault;
   audit: Audit;

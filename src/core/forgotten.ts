@@ -1,9 +1,8 @@
 /** Who was forgotten a short while ago: a token that was issued before may still be good, and must not make the account anew. */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { lookedUpBy } from '../privacy/identifier.ts';
-import { TIME_TO_LIVE_MS } from './lifecycle.ts';
+import { MAX_TOKEN_LIFE_SECONDS, TIME_TO_LIVE_MS } from './lifecycle.ts';
 import type { Statements } from './storage/storage.ts';
-import { MAX_TOKEN_LIFE_SECONDS } from './token.ts';
 
 /** The longest life of a token, and what going on with an enrollment adds to it. */
 const KEPT_MS = MAX_TOKEN_LIFE_SECONDS * 1_000 + TIME_TO_LIVE_MS;

@@ -3,6 +3,8 @@ import { MusterError } from '../errors.ts';
 
 /** A pending enrollment ends after this. NIST SP 800-63B-4 section 3.1.3.2 allows ten minutes for a secret out of band; the same here. */
 export const TIME_TO_LIVE_MS = 600_000;
+/** Of an enrollment token. NIST SP 800-63B-4 section 4.1.2.2: ten minutes at most. */
+export const MAX_TOKEN_LIFE_SECONDS = 600;
 /** A challenge to log in with ends after ten minutes, whatever the factor (NIST SP 800-63B-4 section 3.1.3.2). */
 export const CHALLENGE_LIFE_MS = 600_000;
 

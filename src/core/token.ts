@@ -2,7 +2,7 @@
 import { errors, jwtVerify } from 'jose';
 import { z } from 'zod';
 import { MusterError } from '../errors.ts';
-import { TIME_TO_LIVE_MS } from './lifecycle.ts';
+import { MAX_TOKEN_LIFE_SECONDS, TIME_TO_LIVE_MS } from './lifecycle.ts';
 import { TIERS, type Tier } from './policy/policy.ts';
 import type { Settings } from './settings.ts';
 import type { Statements } from './storage/storage.ts';
@@ -11,8 +11,6 @@ import { openTokenKeys } from './token-keys.ts';
 const AUDIENCE = 'muster-core';
 /** Signatures alone: a key that could also make tokens has no place here. */
 const ALGORITHMS = ['ES256', 'ES384', 'EdDSA', 'Ed25519', 'PS256', 'RS256'];
-/** NIST SP 800-63B-4 section 4.1.2.2: ten minutes at most. */
-export const MAX_TOKEN_LIFE_SECONDS = 600;
 /** Clocks of two machines. */
 const TOLERANCE_SECONDS = 5;
 /** RFC 8176: more than one factor was used to log in; a key alone may have been the only one. */

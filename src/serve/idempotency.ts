@@ -1,8 +1,8 @@
 /** The Idempotency-Key header (draft-ietf-httpapi-idempotency-key-header), and what makes two requests the same. */
 import { createHash } from 'node:crypto';
 import type { Request } from 'express';
-import { canonical } from '../collect/connectors/connector.ts';
 import { MusterError } from '../errors.ts';
+import { canonicalJson } from '../system/canonical-json.ts';
 
 const MAX_LENGTH = 255;
 /** A String of RFC 8941 section 3.3.3, with parameters that are passed over. */
@@ -27,5 +27,5 @@ export function idempotencyKey(header: string | undefined): string | undefined {
 /** Of method, path and body; members of JSON in another order are the same. */
 export const fingerprintOf = ({ method, originalUrl, body }: Pick<Request, 'method' | 'originalUrl' | 'body'>): string =>
   createHash('sha256')
-    .update(`${method}\0${originalUrl}\0${canonical(body ?? null)}`)
+    .update(`${method}\0${originalUrl}\0${canonicalJson(body ?? null)}`)
     .digest('hex');

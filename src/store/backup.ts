@@ -13,9 +13,8 @@ import { FILES } from '../names.ts';
 import { assertEmptyOrMissing } from './data-directory.ts';
 import { openEmbedded } from './embedded.ts';
 import { type Engine, quoted } from './engine.ts';
-import type { SegmentSource } from './loader.ts';
 import { lockDirectory } from './lock.ts';
-import type { Store } from './store.ts';
+import type { SegmentSource } from './log-format.ts';
 
 /** What a backup is made of changes with this number. */
 const FORMAT = 1;
@@ -60,9 +59,15 @@ const manifestSchema = z.object({
 });
 export type BackupManifest = z.infer<typeof manifestSchema>;
 
+/** The tables, and what keeps them still while they are copied. */
+interface Stored {
+  engine: Engine;
+  loader: { whileIdle<T>(log: SegmentSource, work: () => Promise<T>): Promise<T> };
+}
+
 /** Makes the files of a backup in `folder`, inside the scratch folder of the engine. Events go on being acknowledged meanwhile. */
 export async function writeBackup(
-  deps: { store: Store; log: SegmentSource; dataDir: string; version: string; now: () => number },
+  deps: { store: Stored; log: SegmentSource; dataDir: string; version: string; now: () => number },
   folder: string,
 ): Promise<BackupManifest> {
   const { store, dataDir } = deps;

@@ -8,7 +8,7 @@ import { closeSeen, setAside } from './damage.ts';
 import type { EventRow } from './event-row.ts';
 import { Block, eachRow, lastRows, loadRecords } from './load-block.ts';
 import { readLoaderState, writeLoaderState } from './loader-state.ts';
-import { type LogRecord, scanRecords } from './log-format.ts';
+import { type LogRecord, type SegmentSource, scanRecords } from './log-format.ts';
 import { FoldedRecords, type Folding, PendingRoll } from './pending-roll.ts';
 import { bringUpToDate } from './rebuild.ts';
 import type { ReferenceTable } from './reference-table.ts';
@@ -29,11 +29,6 @@ const LOAD_EVERY_MS = 500;
 const BUSY_EVENTS = 10_000;
 const ROLL_EVERY_MS = 1_500;
 const TIDY_EVERY_MS = 3_600_000;
-
-/** Who writes the log: closes the segment in work, so that every file it returns is complete. Oldest first. */
-export interface SegmentSource {
-  seal(): Promise<string[]>;
-}
 
 export interface LoaderDeps extends RollerDeps {
   now: () => number;

@@ -86,3 +86,8 @@ export function segmentSequence(name: string): number | undefined {
   const match = SEGMENT_NAME.exec(name);
   return match ? Number(match[1]) : undefined;
 }
+
+/** Who writes the log: closes the segment in work, so that every file it returns is complete. Oldest first. */
+export interface SegmentSource {
+  seal(): Promise<string[]>;
+}

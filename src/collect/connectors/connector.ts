@@ -1,6 +1,8 @@
 /** What a connector is: it turns one log record of a product into events of the catalogue, or says that it concerns nothing of ours. */
+
 import { MusterError } from '../../errors.ts';
 import type { EventType } from '../../events/catalogue.ts';
+import { canonicalJson } from '../../system/canonical-json.ts';
 
 /** An event as a connector proposes it; the catalogue's checker has the last word. */
 export type Draft = { type: EventType; id: string; time: string; source: string } & Record<string, unknown>;
@@ -68,15 +70,6 @@ export function productTime(value: unknown): string | undefined {
   return /(?:[Zz]|[+-]\d{2}:\d{2})$/.test(text) ? text : `${text}Z`;
 }
 
-/** JSON with sorted keys: the same record gives the same text, whichever way it was written. */
-export function canonical(value: unknown): string {
-  return JSON.stringify(value, (_key, inner: unknown) =>
-    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
-      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : inner,
-  );
-}
-
 /** A draft with everything a registration needs; an attempt that is only known by its end gets an id of source, user, factor and time. */
 export function registration(draft: Draft, context: ConnectorContext): Draft {
   if (!draft.type.startsWith('enrollment.') || draft.attempt_id !== undefined) return draft;
@@ -105,7 +98,7 @@ export function eventOf(
   const time = record.time ?? context.defaultTime;
   const { user, actor, fields = {} } = finding;
   const draft = {
-    id: record.id ?? `derived:${context.fingerprint(`${source}\0${canonical(record.content)}`)}`,
+    id: record.id ?? `derived:${context.fingerprint(`${source}\0${canonicalJson(record.content)}`)}`,
     type: finding.type,
     source,
     ...(user !== undefined && { user }),

@@ -1,5 +1,6 @@
 /** Okta System Log: https://developer.okta.com/docs/reference/api/event-types/ */
-import { at, type Connector, canonical, cut, eventOf, type Finding, IGNORED, listAt, productTime, textAt } from './connector.ts';
+import { canonicalJson } from '../../system/canonical-json.ts';
+import { at, type Connector, cut, eventOf, type Finding, IGNORED, listAt, productTime, textAt } from './connector.ts';
 
 const FACTORS: readonly [RegExp, string][] = [
   [/webauthn|fido|passkey|u2f/i, 'webauthn'],
@@ -35,7 +36,8 @@ function meaningOf(eventType: string, isSuccess: boolean, record: unknown): Find
   if (meaning && Object.hasOwn(MEANINGS, eventType)) return meaning(isSuccess);
   if (/^system\.(sms|voice)\.send_/.test(eventType)) return 'provider.request';
   if (eventType.startsWith('user.session.impersonation.')) return 'admin.action';
-  const concernsEnrollment = /^policy\.(lifecycle|rule)\./.test(eventType) && /mfa_enroll/i.test(canonical(at(record, 'target') ?? null));
+  const concernsEnrollment =
+    /^policy\.(lifecycle|rule)\./.test(eventType) && /mfa_enroll/i.test(canonicalJson(at(record, 'target') ?? null));
   return concernsEnrollment ? 'policy.changed' : undefined;
 }
 
