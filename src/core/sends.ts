@@ -1,25 +1,10 @@
 /** Messages that were asked for: each is written down before it is sent, so that no crash forgets what limits and spend caps count. */
-import { z } from 'zod';
 import { MusterError } from '../errors.ts';
 import type { Message } from './factors/factor.ts';
 import { prefixOf } from './factors/phone.ts';
+import type { SendLimits } from './policy/send-limits.ts';
 import type { Sent } from './providers/delivery.ts';
 import type { Statements } from './storage/storage.ts';
-
-const count = (otherwise: number) => z.number().int().min(1).default(otherwise);
-const amount = (otherwise: number) => z.number().min(0).default(otherwise);
-
-/** Limits of what is sent; costs in the currency of the providers. */
-export const sendLimitsSchema = z.strictObject({
-  per_destination_in_10_minutes: count(5),
-  per_destination_per_day: count(10),
-  per_user_per_day: count(15),
-  /** Of numbers that begin alike: pumping shows there. */
-  per_prefix_per_hour: count(100),
-  spend_per_day: amount(100),
-  spend_per_prefix_per_day: amount(20),
-});
-export type SendLimits = z.infer<typeof sendLimitsSchema>;
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;

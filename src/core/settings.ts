@@ -5,8 +5,8 @@ import { MusterError } from '../errors.ts';
 import { yamlDocuments } from '../yaml-file.ts';
 import { FACTOR_TYPES } from './factors/index.ts';
 import { DEFAULT_RULES, ruleSchema } from './policy/policy.ts';
+import { sendLimitsSchema } from './policy/send-limits.ts';
 import { providerSchema } from './providers/index.ts';
-import { sendLimitsSchema } from './sends.ts';
 
 const isLoopback = (host: string) => host === 'localhost' || host === '[::1]' || /^127\./.test(host);
 const PHONE_CHANNELS = ['sms', 'voice'] as const;
