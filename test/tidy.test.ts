@@ -8,8 +8,8 @@ import { CONNECTORS } from '../src/collect/connectors/index.ts';
 import { ERRORS } from '../src/errors.ts';
 import { ALERTS } from '../src/names.ts';
 import { PANELS } from '../src/publish/panels/index.ts';
-import { BESIDE_ALERTS } from '../src/slo/alerts/index.ts';
-import { runbookOf } from '../src/slo/notifications.ts';
+import { BESIDE_ALERTS } from '../src/slo/evaluate/alerts/index.ts';
+import { runbookOf } from '../src/slo/evaluate/notifications.ts';
 import { SLIS } from '../src/slo/slis/index.ts';
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '../config.ts';
-import { type ErasedUser, eraseUser } from '../core/erase.ts';
+import { type ErasedUser, eraseUser } from '../core/ledger/erase.ts';
 import { openCoreStorage, type StorageOptions } from '../core/storage/open.ts';
 import { FILES } from '../names.ts';
 

@@ -10,8 +10,8 @@ import { seededRandom } from '../lab/random.ts';
 import { demoFaults, simulate } from '../lab/simulate.ts';
 import { FILES } from '../names.ts';
 import type { Fill } from '../serve/overview.ts';
-import { writeDurably } from '../store/durable-files.ts';
-import { readLoaderState } from '../store/loader-state.ts';
+import { readLoaderState } from '../store/roll/roll-state.ts';
+import { writeDurably } from '../system/durable-files.ts';
 import { type Context, print, progress } from './context.ts';
 import type { Services } from './services.ts';
 

@@ -2,7 +2,7 @@
 import { type DiagLogger, DiagLogLevel, diag } from '@opentelemetry/api';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { NodeSDK, resources } from '@opentelemetry/sdk-node';
-import { sayOnce } from '../store/repeat.ts';
+import { sayOnce } from '../system/repeat.ts';
 
 const STOP_MS = 1_000;
 

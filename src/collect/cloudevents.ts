@@ -4,7 +4,7 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { EVENT_TYPES } from '../events/catalogue.ts';
-import { parseTraceparent } from './trace-context.ts';
+import { parseTraceparent } from './intake/trace-context.ts';
 
 /** Context attributes of a CloudEvent, extensions among them. */
 type Attributes = Record<string, unknown>;

@@ -1,29 +1,29 @@
 /** The reference enrollment core, put together. Every step and its event are one transaction. */
 import { MusterError } from '../errors.ts';
-import { createAnswers } from './answers.ts';
-import type { VerifyResult } from './binding.ts';
+import { createHolding, type Options, type UseResult } from './active/active-factors.ts';
 import { CANARY_USERS, type Inbox } from './canary.ts';
-import { createEnrolling } from './enrolling.ts';
+import { importTokens } from './enrollment/hardware-tokens.ts';
+import { createEnrolling } from './enrollment/pending-enrollment.ts';
+import type { HardwareTokens, StartRequest } from './enrollment/requests.ts';
+import { createStarting, type Started, type StartHooks } from './enrollment/start-enrollment.ts';
+import { assertIssuedSince, type BoundToken, type Tokens } from './enrollment/token.ts';
+import type { VerifyResult } from './enrollment/verify-enrollment.ts';
 import { CANARY_SERIAL } from './factors/hardware-otp.ts';
 import { FACTORS, type FactorType } from './factors/index.ts';
-import { dropForgotten } from './forgotten.ts';
-import { importTokens } from './hardware.ts';
-import { createHolding, type Options, type UseResult } from './holding.ts';
-import { createLedger, type Inside } from './ledger.ts';
+import { dropForgotten } from './ledger/forgotten.ts';
+import { createAnswers } from './ledger/kept-answers.ts';
+import { createLedger, type Inside } from './ledger/ledger.ts';
+import { reconcile } from './ledger/reconcile.ts';
+import { aboutEnrollment, aboutFactor, type CoreEvent, type EnrollmentRow, type FactorRow } from './ledger/records.ts';
+import { rewrap } from './ledger/rewrap.ts';
+import { createOpened } from './ledger/unseal-then-lock.ts';
 import { createLimits, type Limited } from './limits.ts';
-import { createOpened } from './opened.ts';
+import { createSender } from './messages/sending.ts';
 import type { IsRolledOut } from './policy/flags.ts';
 import type { Tier } from './policy/policy.ts';
 import type { Delivery } from './providers/delivery.ts';
-import { reconcile } from './reconcile.ts';
-import { aboutEnrollment, aboutFactor, type CoreEvent, type EnrollmentRow, type FactorRow } from './records.ts';
-import type { HardwareTokens, StartRequest } from './requests.ts';
-import { rewrap } from './rewrap.ts';
-import { createSender } from './sending.ts';
 import type { Settings } from './settings.ts';
-import { createStarting, type Started, type StartHooks } from './starting.ts';
 import type { CoreStorage } from './storage/storage.ts';
-import { assertIssuedSince, type BoundToken, type Tokens } from './token.ts';
 import type { Vault } from './vault/vault.ts';
 
 /** Ended enrollments are of use for as long as somebody may ask what became of one. */

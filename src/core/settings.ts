@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { MusterError } from '../errors.ts';
-import { yamlDocuments } from '../yaml-file.ts';
+import { yamlDocuments } from '../system/yaml-file.ts';
 import { FACTOR_TYPES } from './factors/index.ts';
 import { DEFAULT_RULES, ruleSchema } from './policy/policy.ts';
 import { sendLimitsSchema } from './policy/send-limits.ts';

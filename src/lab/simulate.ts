@@ -3,7 +3,7 @@
  * it knows because it made them.
  */
 import { WINDOW_NAMES } from '../names.ts';
-import { windowSeconds } from '../slo/windows.ts';
+import { windowSeconds } from '../slo/arithmetic/windows.ts';
 import { backOfficeEvents } from './back-office.ts';
 import { type Conditions, FAULTS, type ScheduledFault } from './faults.ts';
 import { attemptsPerMinute, somebody } from './population.ts';

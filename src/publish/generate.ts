@@ -1,7 +1,7 @@
 /** Everything that `muster generate` writes, by what it is. */
 import { EXAMPLES } from '../events/examples.ts';
 import { eventJsonSchemas } from '../events/json-schema.ts';
-import type { Slo } from '../slo/openslo.ts';
+import type { Slo } from '../slo/definition/openslo.ts';
 import { alertmanagerConfig } from './alertmanager/config.ts';
 import type { Escalation } from './alertmanager/escalation.ts';
 import { type GeneratedFile, jsonText } from './generated.ts';

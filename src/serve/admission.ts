@@ -1,10 +1,10 @@
 /** Who may hand in events now: the own host, POST, room in memory, log and loader. Shared by all routes of intake. */
 import type { IncomingMessage } from 'node:http';
 import { setTimeout as sleep, setImmediate as yieldToLoop } from 'node:timers/promises';
-import type { Intake } from '../collect/intake.ts';
-import { LARGE_BODY_BYTES } from '../collect/parse.ts';
+import type { Intake } from '../collect/intake/intake.ts';
+import { LARGE_BODY_BYTES } from '../collect/intake/parse.ts';
 import { MusterError } from '../errors.ts';
-import { oneAtATime } from '../store/one-at-a-time.ts';
+import { oneAtATime } from '../system/one-at-a-time.ts';
 import type { Caller } from './access/gate.ts';
 import { type BodyForm, type BodyOptions, readBody } from './body.ts';
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { create } from 'tar';
 import { FILES } from '../names.ts';
-import { writeBackup } from '../store/backup.ts';
+import { writeBackup } from '../store/upkeep/backup.ts';
 
 /**
  * Takes a backup and hands its tar stream to `use`; what it needs of the disk meanwhile is gone afterwards.

@@ -1,8 +1,8 @@
 /** Reads a request's body with a bound on its bytes, before and after decompression. */
 import type { IncomingMessage } from 'node:http';
 import { createGunzip } from 'node:zlib';
-import { JsonScan } from '../collect/json-scan.ts';
-import { BODY_LIMITS } from '../collect/parse.ts';
+import { JsonScan } from '../collect/intake/json-scan.ts';
+import { BODY_LIMITS } from '../collect/intake/parse.ts';
 import { MusterError } from '../errors.ts';
 
 /** What a body is: one JSON value, one a line, or something else. */

@@ -1,7 +1,7 @@
 /** The dashboards as Muster's own page shows them: panels without their SQL, which comes with their rows. */
 import type { DashboardSpec } from '../publish/panels/panel.ts';
-import type { Slo } from '../slo/openslo.ts';
-import { windowSeconds } from '../slo/windows.ts';
+import { windowSeconds } from '../slo/arithmetic/windows.ts';
+import type { Slo } from '../slo/definition/openslo.ts';
 
 export function shownDashboard({ uid, title, question, from, panels }: DashboardSpec, slos: readonly Slo[]) {
   return {

@@ -1,11 +1,11 @@
 /** `muster doctor`: what is wrong with an installation, and with --production whether it is ready for one, each point with its evidence. */
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { People } from '../collect/people.ts';
+import type { People } from '../collect/people/people.ts';
 import type { Config } from '../config.ts';
 import { FILES } from '../names.ts';
-import { diskUse, secondsUntilFull, tableUse } from '../store/disk.ts';
 import type { Store } from '../store/store.ts';
+import { diskUse, secondsUntilFull, tableUse } from '../store/upkeep/disk.ts';
 import type { KeyRegistry } from './access/keys.ts';
 import { isLoopback } from './listen.ts';
 

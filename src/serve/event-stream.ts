@@ -1,7 +1,7 @@
 /** The live stream of events and evaluations to browsers, as server-sent events. */
 import type { Request, Response } from 'express';
-import type { Session } from '../store/engine.ts';
-import { COLUMN, type EventColumn, type EventRow } from '../store/event-row.ts';
+import type { Session } from '../store/engine/engine.ts';
+import { COLUMN, type EventColumn, type EventRow } from '../store/rows/event-row.ts';
 
 /** Browsers at once; one more is refused. */
 const MAX_LISTENERS = 100;

@@ -1,8 +1,8 @@
 /** `POST /v1/events`, in front of Express: from bytes to a durable answer. */
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
-import type { Candidate } from '../collect/batch.ts';
 import { fromBinary, fromStructured, isBinaryMode } from '../collect/cloudevents.ts';
-import { bounded, jsonCandidates, ndjsonCandidates } from '../collect/parse.ts';
+import type { Candidate } from '../collect/intake/batch.ts';
+import { bounded, jsonCandidates, ndjsonCandidates } from '../collect/intake/parse.ts';
 import { MusterError } from '../errors.ts';
 import type { Admit } from './admission.ts';
 import { type BodyForm, drain } from './body.ts';

@@ -1,16 +1,16 @@
 /** `/metrics`: the evaluator's counts, the collector's, and the process's own. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import type { Find } from '../collect/scrub.ts';
+import type { Find } from '../collect/intake/scrub.ts';
 import { METRICS } from '../names.ts';
 import { KINDS } from '../privacy/detector.ts';
-import type { AlertState } from '../slo/alert-state.ts';
-import type { ActiveAlert } from '../slo/alert-watch.ts';
-import { BESIDE_ALERTS } from '../slo/alerts/index.ts';
-import type { Evaluation } from '../slo/evaluator.ts';
-import { type Cause, causeName } from '../slo/explain.ts';
-import type { Slo } from '../slo/openslo.ts';
-import { type DiskUse, secondsUntilFull, type TableUse } from '../store/disk.ts';
+import type { AlertState } from '../slo/arithmetic/alert-state.ts';
+import type { Slo } from '../slo/definition/openslo.ts';
+import { BESIDE_ALERTS } from '../slo/evaluate/alerts/index.ts';
+import type { ActiveAlert } from '../slo/evaluate/companion-watch.ts';
+import type { Evaluation } from '../slo/evaluate/evaluator.ts';
+import { type Cause, causeName } from '../slo/inquiry/explain.ts';
+import { type DiskUse, secondsUntilFull, type TableUse } from '../store/upkeep/disk.ts';
 import { type CoreSource, showCore } from './core/metrics.ts';
 
 /** Gauges of the default set whose names break the naming rules of Prometheus; `promtool check metrics` refuses them. */

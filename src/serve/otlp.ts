@@ -4,16 +4,16 @@
  */
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import { setImmediate as yieldToLoop } from 'node:timers/promises';
-import { refusalOf } from '../collect/binding.ts';
+import { refusalOf } from '../collect/intake/key-binding.ts';
+import { jsonValue } from '../collect/intake/parse.ts';
+import type { Find } from '../collect/intake/scrub.ts';
 import { eventOf, isEvent } from '../collect/otlp/event.ts';
 import { type OtlpRecord, recordsOf } from '../collect/otlp/records.ts';
 import { decodeRequest, encodeResponse, encodeStatus, type Signal } from '../collect/otlp/schema.ts';
 import { isSpan, spanOf } from '../collect/otlp/span.ts';
-import { jsonValue } from '../collect/parse.ts';
-import type { Find } from '../collect/scrub.ts';
 import { MusterError } from '../errors.ts';
 import { httpBounds, type TimeBounds } from '../events/checker.ts';
-import type { SpanRow } from '../store/span-row.ts';
+import type { SpanRow } from '../store/rows/span-row.ts';
 import type { Caller } from './access/gate.ts';
 import type { Admit } from './admission.ts';
 import { drain } from './body.ts';

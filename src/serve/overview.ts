@@ -1,16 +1,16 @@
 /** What the Overview page shows, in one answer: verdict, SLO rows, what changed, and how fresh it all is. */
 
-import type { ActiveAlert } from '../slo/alert-watch.ts';
-import type { Counts } from '../slo/burn.ts';
-import { errorBudgetRemaining } from '../slo/burn.ts';
-import type { Evaluation } from '../slo/evaluator.ts';
-import { dailyCounts } from '../slo/figures.ts';
-import { type GateVerdict, gateOf } from '../slo/gate.ts';
-import { runbookOf } from '../slo/notifications.ts';
-import type { Slo } from '../slo/openslo.ts';
-import type { SloStatus } from '../slo/status.ts';
-import { type SloState, stateOf, type Verdict, verdictOf } from '../slo/verdict.ts';
-import type { Session } from '../store/engine.ts';
+import type { Counts } from '../slo/arithmetic/burn.ts';
+import { errorBudgetRemaining } from '../slo/arithmetic/burn.ts';
+import type { Slo } from '../slo/definition/openslo.ts';
+import type { ActiveAlert } from '../slo/evaluate/companion-watch.ts';
+import type { Evaluation } from '../slo/evaluate/evaluator.ts';
+import { runbookOf } from '../slo/evaluate/notifications.ts';
+import { type GateVerdict, gateOf } from '../slo/inquiry/gate.ts';
+import { dailyCounts } from '../slo/measure/figures.ts';
+import type { SloStatus } from '../slo/measure/status.ts';
+import { type SloState, stateOf, type Verdict, verdictOf } from '../slo/wording/verdict.ts';
+import type { Session } from '../store/engine/engine.ts';
 
 const DAYS = 30;
 const MAX_CHANGES = 8;

@@ -1,9 +1,9 @@
-import type { Intake } from '../collect/intake.ts';
-import type { People } from '../collect/people.ts';
-import type { Pseudonyms } from '../collect/pseudonyms.ts';
-import type { AlertWatch } from '../slo/alert-watch.ts';
-import type { Evaluator } from '../slo/evaluator.ts';
-import type { Slo } from '../slo/openslo.ts';
+import type { Intake } from '../collect/intake/intake.ts';
+import type { People } from '../collect/people/people.ts';
+import type { Pseudonyms } from '../collect/people/pseudonyms.ts';
+import type { Slo } from '../slo/definition/openslo.ts';
+import type { AlertWatch } from '../slo/evaluate/companion-watch.ts';
+import type { Evaluator } from '../slo/evaluate/evaluator.ts';
 import type { Store } from '../store/store.ts';
 
 import type { KeyRegistry } from './access/keys.ts';

@@ -7,7 +7,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Secret } from 'otpauth';
-import { openSqlite } from '../../src/store/sqlite.ts';
+import { openSqlite } from '../../src/system/sqlite.ts';
 import { type Connection, jsonRequest, openConnection } from './connection.ts';
 import { quantile, spread, usage } from './figures.ts';
 import { type Target, withMuster } from './ingest-load.ts';

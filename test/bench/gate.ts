@@ -6,7 +6,7 @@
 import { simulate } from '../../src/lab/simulate.ts';
 import { expandMacros } from '../../src/publish/grafana/macros.ts';
 import { DASHBOARDS, PANELS } from '../../src/publish/panels/index.ts';
-import { loadSlos } from '../../src/slo/openslo.ts';
+import { loadSlos } from '../../src/slo/definition/openslo.ts';
 import { createGuard, type Guard } from '../../src/store/guard/guard.ts';
 import { takeIn, testServices } from '../support/store.ts';
 import { median, quantile } from './figures.ts';

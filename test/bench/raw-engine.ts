@@ -2,14 +2,14 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { LineBuffer } from '../../src/collect/line-buffer.ts';
-import { mask } from '../../src/collect/mask.ts';
-import { pseudonyms } from '../../src/collect/pseudonyms.ts';
+import { LineBuffer } from '../../src/collect/intake/line-buffer.ts';
+import { mask } from '../../src/collect/intake/mask.ts';
+import { pseudonyms } from '../../src/collect/people/pseudonyms.ts';
 import { checkEvent, importBounds } from '../../src/events/checker.ts';
-import { openEmbedded } from '../../src/store/embedded.ts';
-import { quoted } from '../../src/store/engine.ts';
-import { EVENT_COLUMN_NAMES, EVENT_SELECT, EVENT_STRUCTURE } from '../../src/store/event-row.ts';
-import { migrate } from '../../src/store/migrate.ts';
+import { openEmbedded } from '../../src/store/engine/embedded.ts';
+import { quoted } from '../../src/store/engine/engine.ts';
+import { migrate } from '../../src/store/engine/migrate.ts';
+import { EVENT_COLUMN_NAMES, EVENT_SELECT, EVENT_STRUCTURE } from '../../src/store/rows/event-row.ts';
 import { folderBytes } from './figures.ts';
 
 const BLOCK = 100_000;

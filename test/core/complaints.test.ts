@@ -6,9 +6,9 @@
 import { generateKeyPairSync, sign } from 'node:crypto';
 import { HOTP, Secret, TOTP } from 'otpauth';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { startSchema } from '../../src/core/enrollment/requests.ts';
 import { otpauthUri } from '../../src/core/factors/otp.ts';
 import { signedText } from '../../src/core/factors/push.ts';
-import { startSchema } from '../../src/core/requests.ts';
 import { DEFAULT_SETTINGS, type Settings } from '../../src/core/settings.ts';
 import { CORE_ROUTES } from '../../src/serve/core/routes.ts';
 import { beginTotp, enrollTotp, sentCode, type TestCore, testCore } from '../support/core.ts';

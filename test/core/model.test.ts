@@ -1,8 +1,8 @@
 /** The state machine against a model: people start, prove, mistype, cancel, wait and are reset in any order and at the same moment; nothing else ever happens than the model says. */
 import fc from 'fast-check';
 import { afterAll, expect, test } from 'vitest';
-import { MAX_WRONG_PROOFS } from '../../src/core/binding.ts';
-import { TIME_TO_LIVE_MS } from '../../src/core/lifecycle.ts';
+import { MAX_WRONG_PROOFS } from '../../src/core/enrollment/verify-enrollment.ts';
+import { TIME_TO_LIVE_MS } from '../../src/core/ledger/lifecycle.ts';
 import { DEFAULT_SETTINGS } from '../../src/core/settings.ts';
 import { beginTotp, type TestCore, testCore } from '../support/core.ts';
 

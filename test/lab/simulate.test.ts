@@ -4,8 +4,8 @@ import { parseFault } from '../../src/lab/faults.ts';
 import type { SimulatedEvent } from '../../src/lab/scenario.ts';
 import { simulate, type Truth } from '../../src/lab/simulate.ts';
 import { WINDOW_NAMES } from '../../src/names.ts';
-import { figuresAt } from '../../src/slo/figures.ts';
-import { sloStatus } from '../../src/slo/status.ts';
+import { figuresAt } from '../../src/slo/measure/figures.ts';
+import { sloStatus } from '../../src/slo/measure/status.ts';
 import { type TestServices, testServices } from '../support/store.ts';
 
 const END_MS = Date.UTC(2026, 2, 5, 12);

@@ -1,8 +1,8 @@
 /** What is taken out of free text, and what is not: both sides, since a mark in every place helps nobody. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { familyOf } from '../../src/collect/mask.ts';
-import { type Find, scrub, scrubAttributes } from '../../src/collect/scrub.ts';
+import { familyOf } from '../../src/collect/intake/mask.ts';
+import { type Find, scrub, scrubAttributes } from '../../src/collect/intake/scrub.ts';
 import { simulate } from '../../src/lab/simulate.ts';
 import { KINDS, type Kind } from '../../src/privacy/detector.ts';
 import { kindsInId } from '../../src/privacy/ids.ts';

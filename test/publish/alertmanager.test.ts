@@ -9,7 +9,7 @@ import { parse } from 'yaml';
 import { ALERTS } from '../../src/names.ts';
 import { alertmanagerConfig } from '../../src/publish/alertmanager/config.ts';
 import { loadEscalation, parseEscalation } from '../../src/publish/alertmanager/escalation.ts';
-import { loadSlos } from '../../src/slo/openslo.ts';
+import { loadSlos } from '../../src/slo/definition/openslo.ts';
 import { have, pathOf } from '../support/counterparts.ts';
 
 const run = promisify(execFile);

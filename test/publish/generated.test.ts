@@ -16,8 +16,8 @@ import { DASHBOARD_SQL } from '../../src/publish/grafana/dashboard.ts';
 import { expandMacros } from '../../src/publish/grafana/macros.ts';
 import { COLLECTOR_METRICS } from '../../src/publish/panels/collector-metrics.ts';
 import { DASHBOARDS, PANELS } from '../../src/publish/panels/index.ts';
-import { addMaintenance } from '../../src/slo/maintenance.ts';
-import { loadSlos } from '../../src/slo/openslo.ts';
+import { loadSlos } from '../../src/slo/definition/openslo.ts';
+import { addMaintenance } from '../../src/slo/evaluate/maintenance.ts';
 import { have, pathOf } from '../support/counterparts.ts';
 import { type TestServices, testServices } from '../support/store.ts';
 

@@ -6,12 +6,12 @@ import { join } from 'node:path';
 import { Secret, TOTP } from 'otpauth';
 import { createInbox, type Inbox } from '../../src/core/canary.ts';
 import { type Core, createCore } from '../../src/core/core.ts';
+import { openTokens } from '../../src/core/enrollment/token.ts';
 import { createFlags, type IsRolledOut } from '../../src/core/policy/flags.ts';
 import { openDelivery } from '../../src/core/providers/delivery.ts';
 import { DEFAULT_SETTINGS, type Settings } from '../../src/core/settings.ts';
 import { openCoreStorage, type StorageOptions } from '../../src/core/storage/open.ts';
 import type { CoreStorage } from '../../src/core/storage/storage.ts';
-import { openTokens } from '../../src/core/token.ts';
 import { type FileKeys, openFileKeys } from '../../src/core/vault/file-keys.ts';
 import { openVault, type Vault } from '../../src/core/vault/vault.ts';
 

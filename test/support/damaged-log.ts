@@ -1,10 +1,10 @@
 /** Segments of the log, each damaged at another place, and what must be left of them. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { LineBuffer } from '../../src/collect/line-buffer.ts';
-import { mask } from '../../src/collect/mask.ts';
-import { pseudonyms } from '../../src/collect/pseudonyms.ts';
-import { encodeHeader, segmentName } from '../../src/store/log-format.ts';
+import { LineBuffer } from '../../src/collect/intake/line-buffer.ts';
+import { mask } from '../../src/collect/intake/mask.ts';
+import { pseudonyms } from '../../src/collect/people/pseudonyms.ts';
+import { encodeHeader, segmentName } from '../../src/store/rows/log-format.ts';
 
 const TIME = Date.UTC(2026, 2, 1, 9);
 const RECORDS = 3;

@@ -1,6 +1,6 @@
 /** The core's file as the version before numbered migrations wrote it. */
 import { createVault } from '../../src/privacy/vault.ts';
-import { openSqlite } from '../../src/store/sqlite.ts';
+import { openSqlite } from '../../src/system/sqlite.ts';
 
 const SCHEMA = `
   CREATE TABLE enrollments (

@@ -2,8 +2,8 @@
 import { parse } from 'yaml';
 import { METRICS } from '../../src/names.ts';
 import { prometheusRules } from '../../src/publish/prometheus/rules.ts';
-import type { Slo } from '../../src/slo/openslo.ts';
-import type { Pair } from '../../src/slo/pairs.ts';
+import type { Pair } from '../../src/slo/arithmetic/pairs.ts';
+import type { Slo } from '../../src/slo/definition/openslo.ts';
 
 interface Rule {
   record?: string;

@@ -1,8 +1,9 @@
 /** SLO documents and histories for tests. */
-import type { History } from '../../src/slo/history.ts';
-import type { Pair, Severity } from '../../src/slo/pairs.ts';
-import { pairsFor } from '../../src/slo/pairs.ts';
-import type { SloStatus } from '../../src/slo/status.ts';
+
+import type { Pair, Severity } from '../../src/slo/arithmetic/pairs.ts';
+import { pairsFor } from '../../src/slo/arithmetic/pairs.ts';
+import type { History } from '../../src/slo/measure/history.ts';
+import type { SloStatus } from '../../src/slo/measure/status.ts';
 
 const metric = (sli: string, outcome: 'good' | 'total') => ({ metricSource: { type: 'Muster', spec: { sli, outcome } } });
 

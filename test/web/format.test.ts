@@ -1,6 +1,6 @@
 /** How the page writes figures: nothing is rounded into a lie. */
 import { expect, test } from 'vitest';
-import { budget, burn, duration, forecast, objective, percent, share } from '../../web/src/format.ts';
+import { budget, burn, duration, forecast, objective, percent, share } from '../../web/src/parts/format.ts';
 
 const plain = (text: string) => text.replaceAll('\u00a0', ' ');
 

@@ -4,9 +4,9 @@ import type { ShownDashboard, ShownPanel } from '../../src/serve/dashboards.ts';
 import type { ShownEvent } from '../../src/serve/event-stream.ts';
 import type { Overview, OverviewSlo } from '../../src/serve/overview.ts';
 import type { Runbook, RunbookEntry } from '../../src/serve/runbooks.ts';
-import type { AttemptDetail, AttemptEvent } from '../../src/slo/attempt-detail.ts';
-import type { Suggestion } from '../../src/slo/backtest.ts';
-import type { SloDetail } from '../../src/slo/budget.ts';
+import type { AttemptDetail, AttemptEvent } from '../../src/slo/inquiry/attempt-detail.ts';
+import type { Suggestion } from '../../src/slo/inquiry/backtest.ts';
+import type { SloDetail } from '../../src/slo/inquiry/budget.ts';
 
 export type {
   AttemptDetail,

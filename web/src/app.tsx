@@ -1,20 +1,20 @@
 /** The shell and its pages: the answer first, then what stands behind it. */
 import { Fragment, useEffect, useState } from 'react';
 import type { Overview } from './api.ts';
-import { AttemptPage } from './attempt-page.tsx';
-import { AttemptsChart } from './attempts-chart.tsx';
-import { Changes } from './changes.tsx';
-import { DashboardPage } from './dashboard-page.tsx';
-import { EventList } from './event-list.tsx';
-import { duration, moment, zone } from './format.ts';
-import { Icon } from './icons.tsx';
-import { SuccessMatrix } from './matrix.tsx';
-import { RunbookList, RunbookPage } from './runbook-page.tsx';
-import { SignOut } from './sign-in.tsx';
-import { SloPage } from './slo-page.tsx';
-import { SloTable, WORDS } from './slo-table.tsx';
+import { AttemptPage } from './pages/attempt-page.tsx';
+import { DashboardPage } from './pages/dashboard-page.tsx';
+import { RunbookList, RunbookPage } from './pages/runbook-page.tsx';
+import { SignOut } from './pages/sign-in.tsx';
+import { SloPage } from './pages/slo-page.tsx';
+import { AttemptsChart } from './parts/attempts-chart.tsx';
+import { Changes } from './parts/changes.tsx';
+import { EventList } from './parts/event-list.tsx';
+import { duration, moment, zone } from './parts/format.ts';
+import { Icon } from './parts/icons.tsx';
+import { SuccessMatrix } from './parts/matrix.tsx';
+import { SloTable, WORDS } from './parts/slo-table.tsx';
+import { Waiting } from './parts/waiting.tsx';
 import { type Live, useLive } from './use-live.ts';
-import { Waiting } from './waiting.tsx';
 
 /** The pages of the rail, by their path; what stands below one belongs to it. */
 const PAGES = [

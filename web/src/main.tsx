@@ -1,12 +1,12 @@
 import { lazy, Suspense } from 'react';
 import { createRoot } from 'react-dom/client';
-import { SignInPage } from './sign-in.tsx';
+import { SignInPage } from './pages/sign-in.tsx';
 import './tokens.css';
 import './styles.css';
 
 // Whoever enrolls need not wait for charts.
 const App = lazy(async () => ({ default: (await import('./app.tsx')).App }));
-const EnrollPage = lazy(async () => ({ default: (await import('./enroll/enroll-page.tsx')).EnrollPage }));
+const EnrollPage = lazy(async () => ({ default: (await import('./pages/enroll/enroll-page.tsx')).EnrollPage }));
 
 const page = location.pathname === '/login' ? <SignInPage /> : location.pathname.startsWith('/enroll') ? <EnrollPage /> : <App />;
 const root = document.getElementById('root');

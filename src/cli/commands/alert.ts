@@ -2,8 +2,8 @@
 import type { Command } from 'commander';
 import { MusterError } from '../../errors.ts';
 import { alertSenders } from '../../publish/notify/senders.ts';
-import { type TestedRoute, testRoutes } from '../../slo/notifications.ts';
-import { loadSlos } from '../../slo/openslo.ts';
+import { loadSlos } from '../../slo/definition/openslo.ts';
+import { type TestedRoute, testRoutes } from '../../slo/evaluate/notifications.ts';
 import { ask, type Context, coloured, configOf, print, printJson, runningAt } from '../context.ts';
 
 export function alertCommand(program: Command, context: Context): void {

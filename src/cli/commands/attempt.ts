@@ -1,8 +1,8 @@
 /** `muster attempt`: one attempt, event by event. */
 import type { Command } from 'commander';
 import { printable } from '../../events/checker.ts';
-import { type AttemptDetail, type AttemptEvent, attemptDetail } from '../../slo/attempt-detail.ts';
-import { asTree, countedText, isBad, TOLD } from '../../slo/counted.ts';
+import { type AttemptDetail, type AttemptEvent, attemptDetail } from '../../slo/inquiry/attempt-detail.ts';
+import { asTree, countedText, isBad, TOLD } from '../../slo/wording/attempt-wording.ts';
 import { ask, type Context, coloured, configOf, print, printJson, throughEither } from '../context.ts';
 
 export function attemptCommand(program: Command, context: Context): void {

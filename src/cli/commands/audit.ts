@@ -1,7 +1,7 @@
 /** `muster audit verify` */
 import type { Command } from 'commander';
 import { MusterError } from '../../errors.ts';
-import type { AuditVerdict } from '../../store/audit.ts';
+import type { AuditVerdict } from '../../store/records/audit.ts';
 import { ask, type Context, coloured, configOf, print, printJson, throughEither } from '../context.ts';
 
 export function auditCommand(program: Command, context: Context): void {

@@ -8,7 +8,7 @@ import type { ReadableStream } from 'node:stream/web';
 import type { Command } from 'commander';
 import { MusterError } from '../../errors.ts';
 import { withBackup } from '../../serve/backup.ts';
-import { syncDirectory } from '../../store/durable-files.ts';
+import { syncDirectory } from '../../system/durable-files.ts';
 import { askStream, type Context, configOf, print, printJson, throughEither } from '../context.ts';
 
 interface Options {

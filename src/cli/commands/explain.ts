@@ -1,8 +1,8 @@
 /** `muster explain`: what accounts for the failures. */
 import type { Command } from 'commander';
 import { MusterError } from '../../errors.ts';
-import { type Explanation, explain } from '../../slo/explain.ts';
-import { sloNamed } from '../../slo/openslo.ts';
+import { sloNamed } from '../../slo/definition/openslo.ts';
+import { type Explanation, explain } from '../../slo/inquiry/explain.ts';
 import {
   ask,
   type Context,

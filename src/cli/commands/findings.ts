@@ -1,7 +1,7 @@
 /** `muster findings` */
 import type { Command } from 'commander';
 import { shownFinding } from '../../serve/routes/slo.ts';
-import { findingsSince } from '../../store/findings.ts';
+import { findingsSince } from '../../store/records/findings.ts';
 import { ask, type Context, coloured, configOf, momentParameters, print, printJson, throughEither, timeOption } from '../context.ts';
 import { momentText } from '../figures.ts';
 

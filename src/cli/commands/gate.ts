@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { MusterError } from '../../errors.ts';
 import { FILES } from '../../names.ts';
-import { type GateVerdict, gateOf } from '../../slo/gate.ts';
-import { sloNamed } from '../../slo/openslo.ts';
-import { sloStatus } from '../../slo/status.ts';
-import { lastAlive } from '../../store/coverage.ts';
+import { sloNamed } from '../../slo/definition/openslo.ts';
+import { type GateVerdict, gateOf } from '../../slo/inquiry/gate.ts';
+import { sloStatus } from '../../slo/measure/status.ts';
+import { lastAlive } from '../../store/records/coverage.ts';
 import { ask, type Context, coloured, configOf, print, printJson, throughEither } from '../context.ts';
 
 /** A collector that was down for longer leaves the gate closed. */

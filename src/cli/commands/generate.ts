@@ -6,7 +6,7 @@ import { MusterError, systemCode } from '../../errors.ts';
 import { DEFAULT_PORT } from '../../names.ts';
 import { loadEscalation } from '../../publish/alertmanager/escalation.ts';
 import { GENERATORS, type GeneratorName } from '../../publish/generate.ts';
-import { loadSlos } from '../../slo/openslo.ts';
+import { loadSlos } from '../../slo/definition/openslo.ts';
 import { type Context, print } from '../context.ts';
 
 const GENERATED_FOLDERS = [

@@ -1,7 +1,7 @@
 /** `muster pseudonyms status|rotate|retire` */
 import { userInfo } from 'node:os';
 import type { Command } from 'commander';
-import type { People, PseudonymStatus } from '../../collect/people.ts';
+import type { People, PseudonymStatus } from '../../collect/people/people.ts';
 import { MusterError } from '../../errors.ts';
 import { ask, type Context, configOf, post, print, printJson, throughEither } from '../context.ts';
 

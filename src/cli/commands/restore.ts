@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { MusterError } from '../../errors.ts';
-import { restoreBackup } from '../../store/backup.ts';
+import { restoreBackup } from '../../store/upkeep/backup.ts';
 import { type Context, configOf, print, printJson, runningAt } from '../context.ts';
 
 interface Options {

@@ -2,8 +2,8 @@
 
 import type { TimeBounds } from '../../events/checker.ts';
 import { decoded } from '../../privacy/redact.ts';
-import type { SpanRow } from '../../store/span-row.ts';
-import { type Find, scrub } from '../scrub.ts';
+import type { SpanRow } from '../../store/rows/span-row.ts';
+import { type Find, scrub } from '../intake/scrub.ts';
 import { attribute, type OtlpRecord } from './records.ts';
 
 /** Attributes of the semantic conventions that hold no person's data by their definition. */

@@ -1,7 +1,7 @@
 /** What a version before kept of the core: its tables are set aside, and their rows taken over once the vault is open. */
 
 import { createVault } from '../../privacy/vault.ts';
-import type { Sqlite } from '../../store/sqlite.ts';
+import type { Sqlite } from '../../system/sqlite.ts';
 import type { Kept } from '../factors/factor.ts';
 import type { Vault } from '../vault/vault.ts';
 import type { CoreStorage } from './storage.ts';

@@ -1,6 +1,6 @@
 /** The core's store in a SQLite file: callers of one moment share a commit (each has a savepoint), which is durable before any of them goes on. */
 import { setImmediate } from 'node:timers/promises';
-import { openSqlite } from '../../store/sqlite.ts';
+import { openSqlite } from '../../system/sqlite.ts';
 import { setOldTablesAside } from './before.ts';
 import { migrateCore } from './migrate.ts';
 import type { CoreStorage, Statements } from './storage.ts';

@@ -1,7 +1,7 @@
 /** Alertmanager's configuration from the escalation matrix (https://prometheus.io/docs/alerting/latest/configuration/). */
 import { stringify } from 'yaml';
 import { ALERTS } from '../../names.ts';
-import type { Slo } from '../../slo/openslo.ts';
+import type { Slo } from '../../slo/definition/openslo.ts';
 import { GENERATED_NOTE, type GeneratedFile } from '../generated.ts';
 import type { Escalation } from './escalation.ts';
 

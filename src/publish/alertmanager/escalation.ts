@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { MusterError, systemCode } from '../../errors.ts';
 import { ALERTS } from '../../names.ts';
-import { yamlDocuments } from '../../yaml-file.ts';
+import { yamlDocuments } from '../../system/yaml-file.ts';
 
 export const SHIPPED_ESCALATION = fileURLToPath(new URL('../../../alerts/escalation.yaml', import.meta.url));
 

@@ -1,9 +1,9 @@
 /** Grafana-managed alert rules, contact points, policies and mute timings, as files that Grafana provisions itself from. */
 import { createHash } from 'node:crypto';
 import { stringify } from 'yaml';
-import { BESIDE_ALERTS } from '../../slo/alerts/index.ts';
-import type { Slo } from '../../slo/openslo.ts';
-import type { Pair } from '../../slo/pairs.ts';
+import type { Pair } from '../../slo/arithmetic/pairs.ts';
+import type { Slo } from '../../slo/definition/openslo.ts';
+import { BESIDE_ALERTS } from '../../slo/evaluate/alerts/index.ts';
 import type { Escalation } from '../alertmanager/escalation.ts';
 import { GENERATED_NOTE, type GeneratedFile } from '../generated.ts';
 import { ON_CALL_UID } from '../panels/panel.ts';

@@ -1,9 +1,9 @@
 /** Grafana's expression of a burn-rate alert: SQL over the counts that the evaluator used, deciding for itself. */
-import { MIN_COVERAGE } from '../../slo/alert-state.ts';
-import type { Alert } from '../../slo/alerts/alert.ts';
-import { MIN_BAD, MIN_SLICES, MIN_USERS, WILSON_Z } from '../../slo/burn.ts';
-import { judgedOf, type Slo } from '../../slo/openslo.ts';
-import type { Pair } from '../../slo/pairs.ts';
+import { MIN_COVERAGE } from '../../slo/arithmetic/alert-state.ts';
+import { MIN_BAD, MIN_SLICES, MIN_USERS, WILSON_Z } from '../../slo/arithmetic/burn.ts';
+import type { Pair } from '../../slo/arithmetic/pairs.ts';
+import { judgedOf, type Slo } from '../../slo/definition/openslo.ts';
+import type { Alert } from '../../slo/evaluate/alerts/alert.ts';
 
 /** Evaluations older than this say nothing about now. */
 const FRESH = 'INTERVAL 5 MINUTE';

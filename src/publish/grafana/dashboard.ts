@@ -11,7 +11,7 @@ import {
   VariableSort,
 } from '@grafana/grafana-foundation-sdk/dashboard';
 import { METRICS } from '../../names.ts';
-import type { Slo } from '../../slo/openslo.ts';
+import type { Slo } from '../../slo/definition/openslo.ts';
 import { type GeneratedFile, jsonText } from '../generated.ts';
 import type { DashboardSpec, Threshold } from '../panels/panel.ts';
 import type { Links } from '../prometheus/rules.ts';

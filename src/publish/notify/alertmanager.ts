@@ -1,5 +1,5 @@
 /** Sends to an Alertmanager by its API, version 2: what fires is sent again and again, as Prometheus does; Alertmanager tells once. */
-import type { Notification, Sender } from '../../slo/notifications.ts';
+import type { Notification, Sender } from '../../slo/evaluate/notifications.ts';
 
 const TIMEOUT_MS = 10_000;
 /** Should Muster die, what it said fires ends by itself after this. */

@@ -1,5 +1,5 @@
 /** Calls a dead-man's switch with every evaluation: when the calls stop, somebody else says so. */
-import type { Sender } from '../../slo/notifications.ts';
+import type { Sender } from '../../slo/evaluate/notifications.ts';
 
 const TIMEOUT_MS = 10_000;
 const EVERY_MS = 55_000;

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import type { Config } from '../../config.ts';
 import { FILES } from '../../names.ts';
-import type { Sender } from '../../slo/notifications.ts';
+import type { Sender } from '../../slo/evaluate/notifications.ts';
 import { alertmanagerSender } from './alertmanager.ts';
 import { heartbeatSender } from './heartbeat.ts';
 import { webhookSender } from './webhook.ts';

@@ -7,8 +7,8 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import { systemCode } from '../../errors.ts';
-import { keyOf, type Notification, type Sender } from '../../slo/notifications.ts';
-import { writeDurably } from '../../store/durable-files.ts';
+import { keyOf, type Notification, type Sender } from '../../slo/evaluate/notifications.ts';
+import { writeDurably } from '../../system/durable-files.ts';
 
 const TIMEOUT_MS = 10_000;
 /** Alerts that ended are remembered as told for so long. */

@@ -1,4 +1,4 @@
-import type { Slo } from '../../slo/openslo.ts';
+import type { Slo } from '../../slo/definition/openslo.ts';
 import type { PanelFile } from './panel.ts';
 
 /** Burn over one hour, along the range, one line per SLO. */

@@ -1,5 +1,5 @@
 /** What a panel is. One file each; it comes out in Grafana and on Muster's own page. */
-import type { Slo } from '../../slo/openslo.ts';
+import type { Slo } from '../../slo/definition/openslo.ts';
 
 export interface Threshold {
   /** Null for the first step. */

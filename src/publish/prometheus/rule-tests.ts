@@ -1,11 +1,11 @@
 /** promtool unit tests for the generated rules: when each alert fires, when it stays silent, and what no data does. */
 import { stringify } from 'yaml';
 import { ALERTS, METRICS } from '../../names.ts';
-import type { Alert } from '../../slo/alerts/alert.ts';
-import { BESIDE_ALERTS } from '../../slo/alerts/index.ts';
-import { MIN_BAD, MIN_USERS } from '../../slo/burn.ts';
-import { judgedOf, type Slo } from '../../slo/openslo.ts';
-import type { Pair } from '../../slo/pairs.ts';
+import { MIN_BAD, MIN_USERS } from '../../slo/arithmetic/burn.ts';
+import type { Pair } from '../../slo/arithmetic/pairs.ts';
+import { judgedOf, type Slo } from '../../slo/definition/openslo.ts';
+import type { Alert } from '../../slo/evaluate/alerts/alert.ts';
+import { BESIDE_ALERTS } from '../../slo/evaluate/alerts/index.ts';
 import { GENERATED_NOTE, type GeneratedFile } from '../generated.ts';
 import { besideAlert, burnAlert, causeTemplate, EVALUATION_SECONDS, KEEP_FIRING_MINUTES, type Links, RULES_FILE } from './rules.ts';
 

@@ -1,13 +1,13 @@
 /** Prometheus rules over the window gauges of `/metrics`: the evaluator's counts, decided on by expressions of Prometheus's own. */
 import { stringify } from 'yaml';
 import { ALERTS, METRICS, WINDOW_NAMES } from '../../names.ts';
-import { MIN_COVERAGE } from '../../slo/alert-state.ts';
-import type { Alert } from '../../slo/alerts/alert.ts';
-import { BESIDE_ALERTS } from '../../slo/alerts/index.ts';
-import { MIN_BAD, MIN_SLICES, MIN_USERS, WILSON_Z } from '../../slo/burn.ts';
-import { runbookOf } from '../../slo/notifications.ts';
-import { judgedOf, type Slo } from '../../slo/openslo.ts';
-import { burnLabels, outageMinutes, type Pair } from '../../slo/pairs.ts';
+import { MIN_COVERAGE } from '../../slo/arithmetic/alert-state.ts';
+import { MIN_BAD, MIN_SLICES, MIN_USERS, WILSON_Z } from '../../slo/arithmetic/burn.ts';
+import { burnLabels, outageMinutes, type Pair } from '../../slo/arithmetic/pairs.ts';
+import { judgedOf, type Slo } from '../../slo/definition/openslo.ts';
+import type { Alert } from '../../slo/evaluate/alerts/alert.ts';
+import { BESIDE_ALERTS } from '../../slo/evaluate/alerts/index.ts';
+import { runbookOf } from '../../slo/evaluate/notifications.ts';
 import { GENERATED_NOTE, type GeneratedFile } from '../generated.ts';
 
 /** How often Prometheus evaluates the rules; the evaluator's counts are renewed as often. */

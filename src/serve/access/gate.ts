@@ -3,7 +3,7 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Response } from 'express';
 import { LRUCache } from 'lru-cache';
-import type { Binding } from '../../collect/binding.ts';
+import type { Binding } from '../../collect/intake/key-binding.ts';
 import { MusterError } from '../../errors.ts';
 import type { ApiKey, KeyRegistry, Scope } from './keys.ts';
 import { accessOf } from './routes.ts';

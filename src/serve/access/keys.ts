@@ -2,10 +2,10 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { z } from 'zod';
-import { bindingSchema } from '../../collect/binding.ts';
+import { bindingSchema } from '../../collect/intake/key-binding.ts';
 import { MusterError, systemCode } from '../../errors.ts';
-import { writeDurably } from '../../store/durable-files.ts';
-import { oneAtATime } from '../../store/one-at-a-time.ts';
+import { writeDurably } from '../../system/durable-files.ts';
+import { oneAtATime } from '../../system/one-at-a-time.ts';
 
 export const SCOPES = ['ingest', 'read', 'core', 'reveal', 'admin'] as const;
 export type Scope = (typeof SCOPES)[number];

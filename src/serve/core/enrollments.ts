@@ -1,13 +1,13 @@
 /** Routes of enrollments. */
 import { z } from 'zod';
-import type { Answer } from '../../core/answers.ts';
-import type { VerifyResult } from '../../core/binding.ts';
+import { startSchema, userSchema } from '../../core/enrollment/requests.ts';
+import type { Started } from '../../core/enrollment/start-enrollment.ts';
+import type { VerifyResult } from '../../core/enrollment/verify-enrollment.ts';
 import { FACTOR_TYPES } from '../../core/factors/index.ts';
+import type { Answer } from '../../core/ledger/kept-answers.ts';
 import { TIERS } from '../../core/policy/policy.ts';
-import { startSchema, userSchema } from '../../core/requests.ts';
-import type { Started } from '../../core/starting.ts';
 import { MusterError } from '../../errors.ts';
-import { parsed } from '../../parsed.ts';
+import { parsed } from '../../system/parsed-body.ts';
 import { bodyOf, problemBody } from '../problem.ts';
 import { type CoreRoute, param } from './route.ts';
 

@@ -1,10 +1,10 @@
 /** Routes of factors that are there, of the people who have them, and of hardware tokens. */
 import { z } from 'zod';
-import type { Answer } from '../../core/answers.ts';
+import type { Ended, UseResult } from '../../core/active/active-factors.ts';
+import { actSchema, tokensSchema } from '../../core/enrollment/requests.ts';
 import { FACTOR_TYPES } from '../../core/factors/index.ts';
-import type { Ended, UseResult } from '../../core/holding.ts';
-import { actSchema, tokensSchema } from '../../core/requests.ts';
-import { parsed } from '../../parsed.ts';
+import type { Answer } from '../../core/ledger/kept-answers.ts';
+import { parsed } from '../../system/parsed-body.ts';
 import { problemBody } from '../problem.ts';
 import { problemAnswer } from './enrollments.ts';
 import { type CoreRoute, param } from './route.ts';

@@ -1,8 +1,8 @@
 /** What a route of the core is: served, and described in the OpenAPI document, from the one definition. */
 import type { Request } from 'express';
 import type { z } from 'zod';
-import type { Answer } from '../../core/answers.ts';
 import type { Core } from '../../core/core.ts';
+import type { Answer } from '../../core/ledger/kept-answers.ts';
 import type { Statements } from '../../core/storage/storage.ts';
 
 /** As `api.request` names it. */

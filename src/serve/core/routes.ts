@@ -1,10 +1,10 @@
 /** The HTTP API of the reference core, below /core/v1. Every request is reported for the SLIs of the API, and is a span. */
 import { createHash } from 'node:crypto';
 import express, { type NextFunction, type Request, type Response, Router } from 'express';
-import type { Answer, Keyed } from '../../core/answers.ts';
 import type { Core } from '../../core/core.ts';
+import { labelsOf, startSchema } from '../../core/enrollment/requests.ts';
+import type { Answer, Keyed } from '../../core/ledger/kept-answers.ts';
 import { StrangerError } from '../../core/limits.ts';
-import { labelsOf, startSchema } from '../../core/requests.ts';
 import { failed, linkTo, traced } from '../../core/telemetry.ts';
 import { MusterError } from '../../errors.ts';
 import { type Caller, callerOf } from '../access/gate.ts';

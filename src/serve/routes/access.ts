@@ -3,7 +3,7 @@ import express, { Router } from 'express';
 import { z } from 'zod';
 import { MusterError } from '../../errors.ts';
 import { EVENT_TYPES } from '../../events/catalogue.ts';
-import { parsed } from '../../parsed.ts';
+import { parsed } from '../../system/parsed-body.ts';
 import { actorOf, type Caller, callerOf, type Gate } from '../access/gate.ts';
 import { SCOPES, type Scope } from '../access/keys.ts';
 import type { Ready } from '../ready.ts';

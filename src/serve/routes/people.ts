@@ -1,7 +1,7 @@
 /** `/api` about people behind pseudonyms, and about the audit log. */
 import express, { Router } from 'express';
 import { z } from 'zod';
-import { parsed } from '../../parsed.ts';
+import { parsed } from '../../system/parsed-body.ts';
 import { actorOf } from '../access/gate.ts';
 import type { Ready } from '../ready.ts';
 

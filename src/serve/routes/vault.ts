@@ -2,7 +2,7 @@
 import express, { Router } from 'express';
 import { z } from 'zod';
 import { MusterError } from '../../errors.ts';
-import { parsed } from '../../parsed.ts';
+import { parsed } from '../../system/parsed-body.ts';
 import { actorOf } from '../access/gate.ts';
 import type { Ready } from '../ready.ts';
 

@@ -1,4 +1,4 @@
-import type { Counter } from '../../store/sli-counter.ts';
+import type { Counter } from '../../store/roll/sli-counter.ts';
 import type { Sli } from './sli.ts';
 
 const counter: Counter = { id: 'M1', unit: 'attempt', total: `observed = 'full'`, good: `result = 'completed'` };

@@ -1,5 +1,5 @@
 /** What an SLI is. One file each; everything else (minutes, burn rates, metrics, rules, panels) is derived from it. */
-import type { StoredSli } from '../../store/sli-counter.ts';
+import type { StoredSli } from '../../store/roll/sli-counter.ts';
 
 /**
  * `ratio`: good of all. `time_slices`, `rate`: good slices of all slices, the latter of a rate over a longer time.

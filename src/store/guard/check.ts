@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { TABLES } from '../../names.ts';
-import type { Engine, RawSession } from '../engine.ts';
+import type { Engine, RawSession } from '../engine/engine.ts';
 import { withCatalogueViews } from './catalogue.ts';
 import { QueryError, refused, unknownTable } from './query-error.ts';
 import { parseQueryTree } from './query-tree.ts';

@@ -1,6 +1,6 @@
 /** Connections for statements from outside, used again where nothing went wrong on them: opening one takes as long as a small statement. */
 import { randomUUID } from 'node:crypto';
-import type { Engine, RawSession } from '../engine.ts';
+import type { Engine, RawSession } from '../engine/engine.ts';
 
 export interface Connection extends RawSession {
   /** What the engine knows its statements by. */

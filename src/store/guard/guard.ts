@@ -3,7 +3,7 @@
  * of its own with bounded time, memory and result. Whoever runs SQL that Muster did not write goes through here.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Engine } from '../engine.ts';
+import type { Engine } from '../engine/engine.ts';
 import { createChecker } from './check.ts';
 import { type Connection, connectionPool } from './connections.ts';
 import { QueryError, queryError, refused } from './query-error.ts';

@@ -1,9 +1,9 @@
 /** `muster slo backtest` */
 import type { Command } from 'commander';
 import { MusterError } from '../../../errors.ts';
-import { type Backtest, backtest, loadPast } from '../../../slo/backtest.ts';
-import { toMinute } from '../../../slo/figures.ts';
-import { sloNamed } from '../../../slo/openslo.ts';
+import { sloNamed } from '../../../slo/definition/openslo.ts';
+import { type Backtest, backtest, loadPast } from '../../../slo/inquiry/backtest.ts';
+import { toMinute } from '../../../slo/measure/figures.ts';
 import { ask, type Context, configOf, momentParameters, neededTime, print, printJson, throughEither } from '../../context.ts';
 import { budgetText, countText, durationText, momentText, objectiveText } from '../../figures.ts';
 

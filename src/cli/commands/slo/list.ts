@@ -1,6 +1,6 @@
 /** `muster slo list` */
 import type { Command } from 'commander';
-import { loadSlos } from '../../../slo/openslo.ts';
+import { loadSlos } from '../../../slo/definition/openslo.ts';
 import { type Context, configOf, print, printJson } from '../../context.ts';
 import { objectiveText } from '../../figures.ts';
 

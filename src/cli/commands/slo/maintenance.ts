@@ -1,9 +1,9 @@
 /** `muster slo maintenance add|list|remove` */
 import { userInfo } from 'node:os';
 import type { Command } from 'commander';
-import { shownMaintenance } from '../../../slo/budget.ts';
-import { addMaintenance, removeMaintenance } from '../../../slo/maintenance.ts';
-import { maintenanceIn } from '../../../store/maintenance.ts';
+import { addMaintenance, removeMaintenance } from '../../../slo/evaluate/maintenance.ts';
+import { shownMaintenance } from '../../../slo/inquiry/budget.ts';
+import { maintenanceIn } from '../../../store/records/maintenance.ts';
 import { ask, type Context, configOf, neededTime, post, print, printJson, throughEither, timeOption } from '../../context.ts';
 import { momentText } from '../../figures.ts';
 

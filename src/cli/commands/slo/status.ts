@@ -1,11 +1,11 @@
 /** `muster slo status` */
 import type { Command } from 'commander';
-import { besideWords } from '../../../slo/beside.ts';
-import { timeToExplain } from '../../../slo/explain.ts';
-import { type SloReport, sloReport } from '../../../slo/report.ts';
-import type { SloAlert } from '../../../slo/status.ts';
-import { stateOf } from '../../../slo/verdict.ts';
-import { windowSeconds } from '../../../slo/windows.ts';
+import { windowSeconds } from '../../../slo/arithmetic/windows.ts';
+import { timeToExplain } from '../../../slo/inquiry/explain.ts';
+import { type SloReport, sloReport } from '../../../slo/measure/report.ts';
+import type { SloAlert } from '../../../slo/measure/status.ts';
+import { besideWords } from '../../../slo/wording/companion-counts.ts';
+import { stateOf } from '../../../slo/wording/verdict.ts';
 import { ask, type Colour, type Context, coloured, configOf, print, printJson, throughEither, timeOption } from '../../context.ts';
 import { budgetText, burnText, countText, decimalsOf, momentText, objectiveText, percentText, sparkline } from '../../figures.ts';
 

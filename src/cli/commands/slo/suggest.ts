@@ -1,9 +1,9 @@
 /** `muster slo suggest` */
 import type { Command } from 'commander';
 import { MusterError } from '../../../errors.ts';
-import { loadPast, type Suggestion, suggest } from '../../../slo/backtest.ts';
-import { toMinute } from '../../../slo/figures.ts';
-import { sloNamed } from '../../../slo/openslo.ts';
+import { sloNamed } from '../../../slo/definition/openslo.ts';
+import { loadPast, type Suggestion, suggest } from '../../../slo/inquiry/backtest.ts';
+import { toMinute } from '../../../slo/measure/figures.ts';
 import { ask, type Context, configOf, momentParameters, print, printJson, throughEither } from '../../context.ts';
 import { budgetText, objectiveText, percentText } from '../../figures.ts';
 

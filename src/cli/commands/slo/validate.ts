@@ -1,7 +1,7 @@
 /** `muster slo validate` */
 import type { Command } from 'commander';
-import { judgedOf, loadSlos, type Slo } from '../../../slo/openslo.ts';
-import { outageMinutes, type Pair } from '../../../slo/pairs.ts';
+import { outageMinutes, type Pair } from '../../../slo/arithmetic/pairs.ts';
+import { judgedOf, loadSlos, type Slo } from '../../../slo/definition/openslo.ts';
 import { type Context, configOf, print, printJson } from '../../context.ts';
 import { durationText, objectiveText } from '../../figures.ts';
 

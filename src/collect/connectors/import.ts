@@ -1,0 +1,95 @@
+/** Import: records of a product, through its connector, into the same intake as everything else, counted record by record. */
+
+import { type Candidate, MAX_NAMED } from '../intake/batch.ts';
+import type { Intake } from '../intake/intake.ts';
+import type { Binding } from '../intake/key-binding.ts';
+import type { Connector, ConnectorContext, Mapped } from './connector.ts';
+
+export interface ImportCounts {
+  read: number;
+  accepted: number;
+  duplicates: number;
+  /** Of the duplicates, those with another content. */
+  conflicts: number;
+  ignored: number;
+  rejected: number;
+  /** The first {@link MAX_ERRORS} rejected records. */
+  errors: { line: number; id: string | null; message: string }[];
+}
+
+/** An answer names at most this many rejected records; `rejected` counts all. */
+export const MAX_ERRORS = 1_000;
+
+export const noCounts = (): ImportCounts => ({ read: 0, accepted: 0, duplicates: 0, conflicts: 0, ignored: 0, rejected: 0, errors: [] });
+
+/** Adds the counts of a part to those of the whole. */
+export function addCounts(whole: ImportCounts, part: ImportCounts): void {
+  for (const key of ['read', 'accepted', 'duplicates', 'conflicts', 'ignored', 'rejected'] as const) whole[key] += part[key];
+  whole.errors.push(...part.errors.slice(0, MAX_ERRORS - whole.errors.length));
+}
+
+/** A record of the input: its line or position, and the value or why there is none. */
+export type ImportRecord = { line: number } & Candidate;
+
+/**
+ * Takes in a batch of records. Each counts once: accepted if any of its events is new, rejected if any is invalid and none is new.
+ * Resolves when what was accepted is durable.
+ */
+export async function importRecords(
+  deps: { intake: Intake },
+  connector: Connector,
+  records: readonly ImportRecord[],
+  context: ConnectorContext & { binding?: Binding | undefined },
+): Promise<ImportCounts> {
+  const counts = noCounts();
+  const candidates: Candidate[] = [];
+  const spans: { record: ImportRecord; from: number; to: number }[] = [];
+  const add = (record: ImportRecord, values: readonly Candidate[]) => {
+    spans.push({ record, from: candidates.length, to: candidates.length + values.length });
+    candidates.push(...values);
+  };
+  const reject = (line: number, id: string | null, message: string) => {
+    counts.rejected += 1;
+    if (counts.errors.length < MAX_ERRORS) counts.errors.push({ line, id, message });
+  };
+  for (const record of records) {
+    counts.read += 1;
+    if ('unreadable' in record) {
+      add(record, [{ unreadable: record.unreadable }]);
+      continue;
+    }
+    const mapped = mapSafely(connector, record.value, context);
+    if (mapped.kind === 'ignored') counts.ignored += 1;
+    else if (mapped.kind === 'rejected') add(record, [{ unreadable: mapped.message, value: mapped.draft }]);
+    else
+      add(
+        record,
+        mapped.events.map((value) => ({ value })),
+      );
+  }
+  if (candidates.length === 0) return counts;
+
+  const result = await deps.intake.accept(candidates, 'import', context.binding);
+  const rejections = new Map(result.rejected.map((rejection) => [rejection.index, rejection]));
+  for (const { record, from, to } of spans) {
+    const sightings = result.sightings.slice(from, to);
+    const rejection = Array.from({ length: to - from }, (_, i) => rejections.get(from + i)).find((each) => each !== undefined);
+    if (sightings.includes('new')) counts.accepted += 1;
+    else if (sightings.includes('rejected'))
+      reject(record.line, rejection?.id ?? null, rejection?.message ?? `not valid, as more than ${MAX_NAMED} others of its part`);
+    else {
+      counts.duplicates += 1;
+      if (sightings.includes('conflict')) counts.conflicts += 1;
+    }
+  }
+  return counts;
+}
+
+function mapSafely(connector: Connector, value: unknown, context: ConnectorContext): Mapped {
+  try {
+    return connector.map(value, context);
+  } catch (error) {
+    if (error instanceof RangeError) return { kind: 'rejected', message: 'nested too deeply' };
+    throw error;
+  }
+}

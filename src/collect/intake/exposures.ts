@@ -1,0 +1,126 @@
+/** Secrets that arrived in telemetry (F8): each place where one keeps arriving is a finding, without what arrived. */
+import { KIND_NAMES, KINDS, type Kind } from '../../privacy/detector.ts';
+import type { Engine } from '../../store/engine/engine.ts';
+import { type Finding, findingsSince, writeFindings } from '../../store/records/findings.ts';
+import { repeat } from '../../system/repeat.ts';
+import type { Find } from './scrub.ts';
+
+const DETECTOR = 'secret_exposure';
+const FLUSH_EVERY_MS = 5_000;
+/** A place from which nothing came for so long is quiet again. */
+const QUIET_MS = 86_400_000;
+/** Places told apart; those of further sources are told as one. */
+const MAX_PLACES = 500;
+/** ATT&CK: Unsecured Credentials. */
+const ATTACK = ['T1552'];
+
+interface Exposure {
+  source: string;
+  field: string;
+  kind: Kind;
+  finding: Finding;
+  count: number;
+  lastMs: number;
+}
+
+export interface Exposures {
+  /** Takes note of what was found in something of a source. */
+  note(source: string, finds: readonly Find[]): void;
+  /** How many findings are open. */
+  open(): number;
+  start(): void;
+  stop(): Promise<void>;
+}
+
+/** Exposures of a data directory; goes on with those that the last process left open. */
+export async function openExposures(deps: { engine: Engine; now: () => number; onProblem: (message: string) => void }): Promise<Exposures> {
+  const places = new Map<string, Exposure>();
+  const changed = new Set<Exposure>();
+  for (const finding of await findingsSince(deps.engine, deps.now())) {
+    const exposure = finding.detector === DETECTOR ? leftOpen(finding) : undefined;
+    if (exposure) places.set(placeOf(exposure), exposure);
+  }
+
+  const noteOne = (source: string, { field, kind }: Find) => {
+    const nowMs = deps.now();
+    const key = placeOf({ source, field, kind });
+    const named = places.has(key) || places.size < MAX_PLACES ? source : 'other';
+    const exposure = places.get(placeOf({ source: named, field, kind })) ?? newExposure(named, field, kind, nowMs);
+    exposure.count += 1;
+    exposure.lastMs = nowMs;
+    places.set(placeOf(exposure), exposure);
+    changed.add(exposure);
+  };
+
+  const flush = async () => {
+    const nowMs = deps.now();
+    for (const [key, exposure] of places) {
+      if (nowMs - exposure.lastMs < QUIET_MS) continue;
+      places.delete(key);
+      changed.add(exposure);
+    }
+    const due = [...changed];
+    changed.clear();
+    try {
+      await writeFindings(
+        deps.engine,
+        due.map((exposure) => findingOf(exposure, nowMs)),
+        nowMs,
+      );
+    } catch (error) {
+      for (const exposure of due) changed.add(exposure);
+      throw error;
+    }
+  };
+
+  const flushing = repeat(FLUSH_EVERY_MS, (message) => deps.onProblem(`findings of exposed secrets: ${message}`));
+  return {
+    note(source, finds) {
+      for (const find of finds) if (KINDS[find.kind] === 'secret') noteOne(source, find);
+    },
+    open: () => places.size,
+    start: () => flushing.start(flush),
+    async stop() {
+      await flushing.stop();
+      // What cannot be written now is lost with the process; closing goes on.
+      await flush().catch((error: unknown) => deps.onProblem(`findings of exposed secrets: ${String(error)}`));
+    },
+  };
+}
+
+const placeOf = ({ source, field, kind }: Pick<Exposure, 'source' | 'field' | 'kind'>): string => JSON.stringify([source, field, kind]);
+
+function newExposure(source: string, field: string, kind: Kind, nowMs: number): Exposure {
+  const finding: Finding = {
+    id: [DETECTOR, source, field, kind, new Date(nowMs).toISOString()].join(':'),
+    kind: 'security',
+    detector: DETECTOR,
+    severity: 'ticket',
+    startMs: nowMs,
+    endMs: null,
+    dimensions: { source, field, secret: kind },
+    evidence: {},
+    attack: ATTACK,
+    status: 'open',
+  };
+  return { source, field, kind, finding, count: 0, lastMs: nowMs };
+}
+
+function findingOf({ finding, source, field, kind, count, lastMs }: Exposure, nowMs: number): Finding {
+  const times = count === 1 ? 'once' : `${count} times`;
+  const evidence = {
+    summary: `${source} sent ${KIND_NAMES[kind]} in ${field}, ${times}; it was left out of what is stored. Stop it there, and revoke what was sent.`,
+    count,
+    last: new Date(lastMs).toISOString(),
+  };
+  const isQuiet = nowMs - lastMs >= QUIET_MS;
+  return { ...finding, evidence, ...(isQuiet && { status: 'resolved', endMs: lastMs }) };
+}
+
+function leftOpen(finding: Finding): Exposure | undefined {
+  const { source, field, secret } = finding.dimensions;
+  const lastMs = Date.parse(String(finding.evidence.last));
+  if (finding.status !== 'open' || source === undefined || field === undefined || !(secret !== undefined && secret in KINDS))
+    return undefined;
+  return { source, field, kind: secret as Kind, finding, count: Number(finding.evidence.count), lastMs };
+}

@@ -1,0 +1,245 @@
+/** Intake: checks events, replaces what is personal, makes them durable in the log, and says what became of each. */
+import { setImmediate as yieldToLoop } from 'node:timers/promises';
+import { type ReferenceRow, referenceLine } from '../../store/records/reference-table.ts';
+import type { Folding, PendingRoll } from '../../store/roll/pending-roll.ts';
+import { type DeadLetter, deadLetterLine } from '../../store/rows/dead-letter-row.ts';
+import type { RecordKind } from '../../store/rows/log-format.ts';
+import { type SpanRow, spanLine } from '../../store/rows/span-row.ts';
+import { oneAtATime } from '../../system/one-at-a-time.ts';
+import { type Fresh, freshRows, type Pseudonyms, settle } from '../people/pseudonyms.ts';
+import { Batch, type Candidate, type Identity, type Mode, type Prepared, type Rejection } from './batch.ts';
+import type { Binding } from './key-binding.ts';
+import type { KnownIdentities, Sighting } from './known-identities.ts';
+import { LineBuffer } from './line-buffer.ts';
+import type { LogWriter } from './log-writer.ts';
+import type { Find } from './scrub.ts';
+
+/** After this many events the loop serves others, so that one large request does not delay all. */
+const EVENTS_PER_SLICE = 250;
+/** Requests of more events are finished one after the other: all at once they would hold the loop for as long as all take. */
+const SMALL_REQUEST = 20;
+const MAX_SOURCE_LABELS = 50;
+/** A span is some kilobytes at most: records of the log stay small. */
+const SPANS_PER_RECORD = 2_000;
+
+export interface IntakeResult {
+  accepted: number;
+  /** Known already, whatever their content. */
+  duplicates: number;
+  /** Of the duplicates, those that came with another content. */
+  conflicts: number;
+  /** The first thousand of them. */
+  rejected: Rejection[];
+  rejectedCount: number;
+  /** What became of each value, by position. */
+  sightings: (Sighting | 'rejected')[];
+}
+
+export interface IntakeDeps {
+  log: LogWriter;
+  pseudonyms: Pseudonyms;
+  now: () => number;
+  known: KnownIdentities;
+  /** Asks the store for identities that memory no longer holds: content hash by position, undefined where unknown. */
+  lookUp: (identities: readonly Identity[]) => Promise<(number | undefined)[]>;
+  /** Takes up what the accepted events say, so that the loader need not read it off the log again. */
+  folding: Folding;
+  /** Told of what was found in the free text of an event and left out. */
+  onFound?: (source: string, finds: readonly Find[]) => void;
+  /** Counts for `muster_collector_events_total`. */
+  onCounted?: (source: string, result: 'accepted' | 'duplicate' | 'rejected', count: number) => void;
+}
+
+export interface Intake {
+  /**
+   * Resolves once the accepted events are durable.
+   * @throws MUSTER_LOG_FAILED when nothing could be made durable
+   */
+  accept(candidates: Iterable<Candidate>, mode: Mode, binding?: Binding): Promise<IntakeResult>;
+  /**
+   * Resolves once the spans are durable.
+   * @throws MUSTER_LOG_FAILED
+   */
+  keepSpans(spans: readonly SpanRow[]): Promise<void>;
+  /**
+   * The reference of somebody who is named outside of events; durable when this resolves.
+   * @throws MUSTER_LOG_FAILED
+   */
+  referenceOf(kind: 'person' | 'operator', identifier: string): Promise<string>;
+  /** Resolves when all that is being taken in now has been answered. */
+  settled(): Promise<void>;
+}
+
+/** Refused records that are kept within a minute: beyond it somebody sends nothing else, and they are only counted. */
+const LETTERS_PER_MINUTE = 1_000;
+
+/** The intake of one data directory. */
+export function createIntake(deps: IntakeDeps): Intake {
+  const sources = new Set<string>();
+  const labelOf = (source: string) => {
+    if (!sources.has(source) && sources.size >= MAX_SOURCE_LABELS) return 'other';
+    sources.add(source);
+    return source;
+  };
+
+  let letterMinute = 0;
+  let lettersInMinute = 0;
+  const letterAllowed = (nowMs: number): boolean => {
+    const minute = Math.floor(nowMs / 60_000);
+    lettersInMinute = minute === letterMinute ? lettersInMinute + 1 : 1;
+    letterMinute = minute;
+    return lettersInMinute <= LETTERS_PER_MINUTE;
+  };
+
+  const oneLargeRequest = oneAtATime();
+  /** A slice may be of several requests. */
+  let takenInSlice = 0;
+  const prepare = async (candidates: Iterable<Candidate>, mode: Mode, binding: Binding | undefined): Promise<Batch> => {
+    const batch = new Batch({ ...deps, letterAllowed }, mode, binding);
+    const rest = candidates[Symbol.iterator]();
+    const takeSome = (count: number): boolean => {
+      for (let i = 0; i < count; i++) {
+        const next = rest.next();
+        if (next.done) return true;
+        batch.take(next.value);
+      }
+      return false;
+    };
+    if (takeSome(SMALL_REQUEST)) return batch;
+    await oneLargeRequest(async () => {
+      for (let isDone = false; !isDone; ) {
+        if (takenInSlice >= EVENTS_PER_SLICE) {
+          await yieldToLoop();
+          takenInSlice = 0;
+        }
+        const before = batch.count;
+        isDone = takeSome(EVENTS_PER_SLICE - takenInSlice);
+        takenInSlice += batch.count - before;
+      }
+    });
+    return batch;
+  };
+
+  /** References go first: an event in the log without the row of its user would be nobody's. Duplicates are written too: figures must not hang on what memory believes. */
+  const keep = async (references: readonly ReferenceRow[], letters: readonly DeadLetter[], lines: LineBuffer, folded?: PendingRoll) => {
+    const appending: Promise<unknown>[] = [];
+    const append = (kind: RecordKind, rows: readonly string[]) => {
+      if (rows.length > 0) appending.push(deps.log.append(Buffer.from(rows.join('')), rows.length, kind));
+    };
+    append('references', references.map(referenceLine));
+    const nowMs = deps.now();
+    append(
+      'letters',
+      letters.map((letter) => deadLetterLine(letter, nowMs)),
+    );
+    const payloads = lines.payloads();
+    for (const { bytes, rows } of payloads) {
+      const appended = deps.log.append(bytes, rows);
+      // What fills several records is read off the log.
+      const isWhole = folded !== undefined && payloads.length === 1;
+      appending.push(isWhole ? appended.then((sequence) => deps.folding.keep(sequence, folded)) : appended);
+    }
+    await Promise.all(appending);
+  };
+
+  /** Teaches memory what only the store still knows, so that an old event sent again counts as a duplicate. */
+  const recall = async (prepared: readonly Prepared[], identities: readonly Identity[]) => {
+    const found = await deps.lookUp(identities);
+    for (const [i, contentHash] of found.entries()) {
+      const { high, low } = prepared[i] as Prepared;
+      if (contentHash !== undefined) deps.known.note(high, low, contentHash, deps.now());
+    }
+  };
+
+  const underway = new Set<Promise<unknown>>();
+  const tracked = <T>(work: Promise<T>): Promise<T> => {
+    const ended: Promise<unknown> = work.then(
+      () => underway.delete(ended),
+      () => underway.delete(ended),
+    );
+    underway.add(ended);
+    return work;
+  };
+
+  const accept: Intake['accept'] = async (candidates, mode, binding) => {
+    const { prepared, identities, fresh, forgotten, letters, lines, folded, rejected, rejectedCount, count } = await prepare(
+      candidates,
+      mode,
+      binding,
+    );
+    if (mode !== 'live' && prepared.length > 0) await recall(prepared, identities);
+    const sightings = new Array<Sighting | 'rejected'>(count).fill('rejected');
+    for (const { index, high, low, contentHash } of prepared) {
+      sightings[index] = deps.known.note(high, low, contentHash, deps.now());
+    }
+    // What concerns somebody who was forgotten was delivered before that, or would bring the person back.
+    for (const index of forgotten) sightings[index] = 'duplicate';
+    if (prepared.length + letters.length > 0) {
+      try {
+        await keep(freshRows(fresh), letters, lines, folded);
+        settle(fresh);
+      } catch (error) {
+        for (const { index, high, low } of prepared) if (sightings[index] === 'new') deps.known.forget(high, low);
+        throw error;
+      }
+    }
+    const duplicates = sightings.filter((sighting) => sighting === 'duplicate' || sighting === 'conflict').length;
+    const result = {
+      accepted: prepared.length + forgotten.length - duplicates,
+      duplicates,
+      conflicts: sightings.filter((sighting) => sighting === 'conflict').length,
+      rejected,
+      rejectedCount,
+      sightings,
+    };
+    if (deps.onCounted) report(prepared, sightings, rejectedCount, labelOf, deps.onCounted);
+    return result;
+  };
+
+  return {
+    accept: (...given) => tracked(accept(...given)),
+    async keepSpans(spans) {
+      if (spans.length === 0) return;
+      const receivedAtMs = deps.now();
+      const records = [];
+      for (let from = 0; from < spans.length; from += SPANS_PER_RECORD) {
+        const part = spans.slice(from, from + SPANS_PER_RECORD);
+        records.push(deps.log.append(Buffer.from(part.map((span) => spanLine(span, receivedAtMs)).join('')), part.length, 'spans'));
+      }
+      await Promise.all(records);
+    },
+    async referenceOf(kind, identifier) {
+      const fresh: Fresh = new Set();
+      const ref = deps.pseudonyms.of(kind, identifier, fresh);
+      await keep(freshRows(fresh), [], new LineBuffer());
+      settle(fresh);
+      return ref;
+    },
+    async settled() {
+      await Promise.all(underway);
+    },
+  };
+}
+
+function report(
+  prepared: readonly Prepared[],
+  sightings: readonly (Sighting | 'rejected')[],
+  rejected: number,
+  labelOf: (source: string) => string,
+  onCounted: NonNullable<IntakeDeps['onCounted']>,
+): void {
+  const counts = new Map<string, { accepted: number; duplicate: number }>();
+  for (const { index, source } of prepared) {
+    const entry = counts.get(source) ?? { accepted: 0, duplicate: 0 };
+    if (sightings[index] === 'new') entry.accepted += 1;
+    else entry.duplicate += 1;
+    counts.set(source, entry);
+  }
+  for (const [source, { accepted, duplicate }] of counts) {
+    const label = labelOf(source);
+    if (accepted > 0) onCounted(label, 'accepted', accepted);
+    if (duplicate > 0) onCounted(label, 'duplicate', duplicate);
+  }
+  // A rejected event's source is not to be trusted as a label.
+  if (rejected > 0) onCounted('unknown', 'rejected', rejected);
+}

@@ -1,0 +1,87 @@
+/** Free text of an event on its way to storage: looked through once, remembered while it is common. */
+import { LRUCache } from 'lru-cache';
+import type { Kind } from '../../privacy/detector.ts';
+import { LEFT_OUT, type Redacted, redact, type TextKind } from '../../privacy/redact.ts';
+
+/** Something that was found and left out, and where; of attributes the field is `attributes`. */
+export interface Find {
+  field: string;
+  kind: Kind;
+}
+
+/** Texts remembered with what is left of them: most are labels and messages that come again. */
+const known: Readonly<Record<TextKind, LRUCache<string, Redacted>>> = {
+  text: new LRUCache({ max: 20_000 }),
+  label: new LRUCache({ max: 10_000 }),
+  version: new LRUCache({ max: 5_000 }),
+};
+/** Longer texts do not come again, and would fill the memory. */
+const MAX_KNOWN = 256;
+
+/** Words with which the name of an attribute ends that says a person or a secret by itself: whatever stands there is left out. */
+const TELLING = new Set(
+  'email mail phone msisdn mobile login upn sub username surname password passwd pwd passphrase passcode secret token otp totp hotp pin seed cookie authorization ssn iban birthday birthdate'.split(
+    ' ',
+  ),
+);
+/** The same of two words. */
+const TELLING_PAIRS =
+  /(?:^| )(?:(?:e?mail|phone|mobile) (?:address|number|no)|(?:user|first|last|full|display|given|family) name|user id|(?:api|access|private|secret) key|(?:otp|totp|recovery|backup|verification|security|sms|mfa|pass) codes?|birth (?:day|date))$/;
+
+const wordsOf = (key: string): string[] =>
+  key
+    .replace(/([a-z0-9])([A-Z])/g, '$1 $2')
+    .toLowerCase()
+    .split(/[^a-z0-9]+/)
+    .filter(Boolean);
+
+/** Whether the name of an attribute, in whatever way its words are joined, says that its value is somebody's or a secret. */
+function isTelling(key: string): boolean {
+  const words = wordsOf(key);
+  return TELLING.has(words.at(-1) ?? '') || words.join(' ') === 'code' || TELLING_PAIRS.test(words.join(' '));
+}
+
+/** Fields that are labels and codes: they are judged by what they are, and may look like anything. */
+const LABELS = new Set(['segment', 'tenant', 'region', 'environment', 'provider', 'error_code', 'action']);
+const VERSIONS = new Set(['client_version', 'deployment']);
+/** The same of attributes, by the last word of their names. */
+const LABEL_WORDS = new Set(
+  'code status type kind id pod host hostname instance node container service namespace revision commit sha hash zone region environment env cluster image tag flag plan method route job queue topic table invoice order ticket case reference receipt aaguid'.split(
+    ' ',
+  ),
+);
+const VERSION_WORDS = new Set(['version', 'release', 'deployment', 'build']);
+
+/** What the value of an attribute is, by the name of it. */
+function kindOfAttribute(key: string): TextKind {
+  const words = wordsOf(key);
+  if (words.slice(-2).some((word) => VERSION_WORDS.has(word))) return 'version';
+  return LABEL_WORDS.has(words.at(-1) ?? '') ? 'label' : 'text';
+}
+
+const kindOfField = (field: string): TextKind => (VERSIONS.has(field) ? 'version' : LABELS.has(field) ? 'label' : 'text');
+
+/**
+ * A field's text without what must not be stored; what was found is added to `finds`.
+ * @param kind of the text, where the field does not say it
+ */
+export function scrub(field: string, text: string, finds: Find[], kind: TextKind = kindOfField(field)): string {
+  const redacted = known[kind].get(text) ?? remember(text, kind);
+  for (const found of redacted.found) finds.push({ field, kind: found });
+  return redacted.text;
+}
+
+function remember(text: string, kind: TextKind): Redacted {
+  const redacted = redact(text, kind);
+  if (text.length <= MAX_KNOWN) known[kind].set(text, redacted);
+  return redacted;
+}
+
+/** Attributes without what must not be stored, in the order of their keys. */
+export function scrubAttributes(attributes: Record<string, string>, finds: Find[]): Record<string, string> {
+  const entries = Object.entries(attributes).map(([key, value]): [string, string] => [
+    scrub('attributes', key, finds),
+    isTelling(key) ? LEFT_OUT : scrub('attributes', value, finds, kindOfAttribute(key)),
+  ]);
+  return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
+}

@@ -1,0 +1,175 @@
+/** The ledger: rows change by the steps of the lifecycle alone, each in one transaction with the event that tells of it. */
+import { MusterError } from '../../errors.ts';
+import { lookedUpBy } from '../../privacy/identifier.ts';
+import type { CoreStorage, Statements, Value } from '../storage/storage.ts';
+import { traceFields } from '../telemetry.ts';
+import type { Vault } from '../vault/vault.ts';
+import { forgottenAt } from './forgotten.ts';
+import { after, ENROLLMENT, FACTOR, MAX_FAILURES } from './lifecycle.ts';
+import { asKept } from './outbox.ts';
+import { aboutEnrollment, type CoreEvent, type EnrollmentRow, type FactorRow } from './records.ts';
+
+const NOTHING = new Uint8Array();
+const SOURCE = 'muster-core';
+
+export interface LedgerDeps {
+  storage: CoreStorage;
+  vault: Pick<Vault, 'seal'>;
+  now: () => number;
+  /** A new id, sortable by time. */
+  newId: () => string;
+  /** Named in every event. */
+  deployment: string;
+}
+
+/** To be called with what is answered, in the transaction that makes it so. */
+export type Inside<T> = (statements: Statements, result: T) => Promise<void>;
+
+/** Of a factor that has ended, its record stays, and nothing that opens; a hardware token still knows how far it has come. */
+const leftOf = ({ factor_type: type }: FactorRow, step: keyof typeof FACTOR): { sealed?: Uint8Array } =>
+  (step === 'revoke' || step === 'deprovision') && type !== 'hardware_otp' ? { sealed: NOTHING } : {};
+
+export type Ledger = ReturnType<typeof createLedger>;
+
+export function createLedger({ storage, vault, now, newId, deployment }: LedgerDeps) {
+  const emit = async (statements: Statements, type: string, fields: CoreEvent, timeMs = now()): Promise<void> => {
+    const event = { id: newId(), type, time: new Date(timeMs).toISOString(), source: SOURCE, deployment, ...traceFields(), ...fields };
+    await statements.run('INSERT INTO outbox (event) VALUES (?)', JSON.stringify(asKept(event, vault)));
+  };
+
+  /** A change of a row that is as it was looked at. */
+  const change = async <Row extends EnrollmentRow | FactorRow>(
+    statements: Statements,
+    table: 'enrollments' | 'factors',
+    row: Row,
+    values: { [K in keyof Row]?: Row[K] },
+  ): Promise<void> => {
+    const names = Object.keys(values) as (keyof Row & string)[];
+    const changed = await statements.run(
+      `UPDATE ${table} SET version = version + 1, ${names.map((name) => `${name} = ?`).join(', ')} WHERE id = ? AND version = ?`,
+      ...names.map((name) => (values[name] ?? null) as Value),
+      row.id,
+      row.version,
+    );
+    if (changed !== 1) throw new Error(`a row of ${table} changed while its person was locked`);
+    Object.assign(row, values, { version: row.version + 1 });
+  };
+
+  const ledger = {
+    emit,
+    /** Keeps everybody else from changing what is this person's until the transaction ends. Returns their epoch. */
+    async lock(statements: Statements, user: string): Promise<number> {
+      const row = await statements.one<{ epoch: number }>(
+        'INSERT INTO people (user_id, epoch) VALUES (?, 0) ON CONFLICT (user_id) DO UPDATE SET epoch = people.epoch RETURNING epoch',
+        user,
+      );
+      return row?.epoch ?? 0;
+    },
+    /**
+     * The account that an administrator means: identifiers are opaque, and only a mail address that nobody has as it is written is looked up
+     * in another case.
+     * @throws MUSTER_CONFLICT when several have it
+     */
+    async accountOf(statements: Statements, named: string): Promise<string> {
+      if (!named.includes('@')) return named;
+      // Whoever only asked for an address in another case has a row of people, and nothing else.
+      const alike = await statements.all<{ user_id: string }>(
+        `SELECT user_id FROM people WHERE lower(user_id) = lower(?) AND (EXISTS (SELECT 1 FROM factors WHERE factors.user_id = people.user_id)
+           OR EXISTS (SELECT 1 FROM enrollments WHERE enrollments.user_id = people.user_id))`,
+        named,
+      );
+      const found = alike.map(({ user_id }) => user_id).filter((each) => lookedUpBy(each) === lookedUpBy(named));
+      if (found.includes(named)) return named;
+      const [only, other] = found;
+      if (other !== undefined)
+        throw new MusterError('MUSTER_CONFLICT', 'several accounts have this address, in different cases: write it as one of them does');
+      return only ?? named;
+    },
+    /** Counts what ended all that was open. */
+    async epochOf(user: string): Promise<number> {
+      return (await storage.one<{ epoch: number }>('SELECT epoch FROM people WHERE user_id = ?', user))?.epoch ?? 0;
+    },
+    /** What was allowed before is not allowed any more. */
+    async nextEpoch(statements: Statements, user: string, nowMs: number): Promise<void> {
+      await statements.run('UPDATE people SET epoch = epoch + 1, not_before = ? WHERE user_id = ?', nowMs, user);
+    },
+    /** When all that was allowed before ended the last time, in milliseconds since 1970; 0 when it never did. */
+    async notBeforeOf(statements: Statements, user: string): Promise<number> {
+      const row = await statements.one<{ not_before: number }>('SELECT not_before FROM people WHERE user_id = ?', user);
+      return Math.max(Number(row?.not_before ?? 0), await forgottenAt(statements, user));
+    },
+    /** @throws MUSTER_NOT_FOUND */
+    async enrollment(statements: Statements, id: string): Promise<EnrollmentRow> {
+      const row = await statements.one<EnrollmentRow>('SELECT * FROM enrollments WHERE id = ?', id);
+      if (row) return { ...row };
+      throw new MusterError('MUSTER_NOT_FOUND', 'no enrollment has this id');
+    },
+    /** @throws MUSTER_NOT_FOUND */
+    async factor(statements: Statements, id: string): Promise<FactorRow> {
+      const row = await statements.one<FactorRow>('SELECT * FROM factors WHERE id = ?', id);
+      if (row) return { ...row };
+      throw new MusterError('MUSTER_NOT_FOUND', 'no factor has this id');
+    },
+    /** Work on a row under the lock of its person, as it is then. */
+    withEnrollment<T>(id: string, work: (statements: Statements, row: EnrollmentRow) => Promise<T>): Promise<T> {
+      return storage.transaction(async (statements) => {
+        const { user_id: user } = await ledger.enrollment(statements, id);
+        await ledger.lock(statements, user);
+        const row = await ledger.enrollment(statements, id);
+        await ledger.expireIfDue(statements, row);
+        return work(statements, row);
+      });
+    },
+    withFactor<T>(id: string, work: (statements: Statements, row: FactorRow) => Promise<T>): Promise<T> {
+      return storage.transaction(async (statements) => {
+        const { user_id: user } = await ledger.factor(statements, id);
+        await ledger.lock(statements, user);
+        return work(statements, await ledger.factor(statements, id));
+      });
+    },
+    changeEnrollment: (statements: Statements, row: EnrollmentRow, values: Partial<EnrollmentRow>) =>
+      change(statements, 'enrollments', row, values),
+    changeFactor: (statements: Statements, row: FactorRow, values: Partial<FactorRow>) => change(statements, 'factors', row, values),
+    /** Ends an enrollment, and what it kept as a secret. @throws MUSTER_ILLEGAL_TRANSITION */
+    step: (statements: Statements, row: EnrollmentRow, name: keyof typeof ENROLLMENT, values: Partial<EnrollmentRow> = {}) =>
+      change(statements, 'enrollments', row, { sealed: NOTHING, ...values, state: after(ENROLLMENT, name, row.state, 'the enrollment') }),
+    /** @throws MUSTER_ILLEGAL_TRANSITION */
+    factorStep: (statements: Statements, row: FactorRow, name: keyof typeof FACTOR, values: Partial<FactorRow> = {}) =>
+      change(statements, 'factors', row, { ...leftOf(row, name), ...values, state: after(FACTOR, name, row.state, 'the factor') }),
+    /** A pending enrollment past its time is expired by whoever looks first. */
+    async expireIfDue(statements: Statements, row: EnrollmentRow): Promise<void> {
+      if (row.state !== 'pending' || now() < row.expires_at) return;
+      await ledger.step(statements, row, 'expire');
+      await emit(statements, 'enrollment.expired', { ...aboutEnrollment(row), error_class: 'expired' }, row.expires_at);
+    },
+    /** Cancels what is open of these. Returns how many were. */
+    async cancelOpen(statements: Statements, rows: readonly EnrollmentRow[], reason: string): Promise<number> {
+      let count = 0;
+      for (const each of rows) {
+        const row = { ...each };
+        await ledger.expireIfDue(statements, row);
+        if (row.state !== 'pending') continue;
+        await ledger.step(statements, row, 'cancel');
+        await emit(statements, 'enrollment.cancelled', { ...aboutEnrollment(row), error_code: reason });
+        count += 1;
+      }
+      return count;
+    },
+    openOf: (statements: Statements, user: string) =>
+      statements.all<EnrollmentRow>(`SELECT * FROM enrollments WHERE user_id = ? AND state = 'pending'`, user),
+    /**
+     * Whether somebody has to prove a factor before another comes: while there is one, and after one was lost to guessing, until a reset. Else
+     * guessing would be the way around it.
+     */
+    async mustStepUp(statements: Statements, user: string): Promise<boolean> {
+      const sql = `SELECT 1 AS found FROM factors WHERE user_id = ? AND (state IN ('active', 'suspended') OR failures >= ?) LIMIT 1`;
+      return (await statements.one(sql, user, MAX_FAILURES)) !== undefined;
+    },
+    liveFactorsOf: (statements: Statements, user: string) =>
+      statements.all<FactorRow>(
+        `SELECT * FROM factors WHERE user_id = ? AND state IN ('active', 'suspended') ORDER BY created_at, id`,
+        user,
+      ),
+  };
+  return ledger;
+}

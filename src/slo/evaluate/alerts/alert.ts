@@ -1,0 +1,52 @@
+/** What an alert beside the burn rates is. One file each, one line in the registry. */
+import type { Engine } from '../../../store/engine/engine.ts';
+import type { Severity } from '../../arithmetic/pairs.ts';
+import type { Slo } from '../../definition/openslo.ts';
+import type { Evaluation } from '../evaluator.ts';
+import type { Thresholds } from './thresholds.ts';
+
+/** Where an alert fires; what does not apply is missing. */
+export interface Place {
+  provider?: string;
+  region?: string;
+  deployment?: string;
+}
+
+/** A condition that holds now. */
+export interface Condition extends Place {
+  severity: Severity;
+  /** One sentence: what, where. */
+  summary: string;
+  /** What it stands on. */
+  evidence: Record<string, number | string>;
+}
+
+export interface AlertContext {
+  engine: Engine;
+  slos: readonly Slo[];
+  /** End of the windows, a full minute. */
+  atMs: number;
+  evaluation: Evaluation;
+  thresholds: Thresholds;
+}
+
+export interface Alert {
+  /** As rules and metrics spell it: `EnrollmentProviderOutage`. */
+  readonly name: string;
+  /** As findings spell it: `provider_outage`. */
+  readonly detector: string;
+  readonly kind: 'operational' | 'security';
+  /** What it means, for those who read the rule. */
+  readonly meaning: string;
+  /** Conditions that hold at the moment. */
+  check(context: AlertContext): Promise<Condition[]>;
+}
+
+/**
+ * SQL of the events of users in [fromMs, toMs), found by the table's key.
+ * @param deliveries `once` counts each event once; `any` is cheaper, for what a repeated delivery does not change
+ */
+export const eventsIn = (fromMs: number, toMs: number, deliveries: 'once' | 'any' = 'once'): string =>
+  `events ${deliveries === 'once' ? 'FINAL' : ''} WHERE toStartOfTenMinutes(time) >= toStartOfTenMinutes(fromUnixTimestamp64Milli(${fromMs}, 'UTC'))
+     AND toStartOfTenMinutes(time) <= toStartOfTenMinutes(fromUnixTimestamp64Milli(${toMs}, 'UTC'))
+     AND time >= fromUnixTimestamp64Milli(${fromMs}, 'UTC') AND time < fromUnixTimestamp64Milli(${toMs}, 'UTC') AND traffic IN ('', 'user')`;

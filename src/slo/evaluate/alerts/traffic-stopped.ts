@@ -1,0 +1,39 @@
+import { ALERTS } from '../../../names.ts';
+import type { Alert } from './alert.ts';
+
+const WEEK_SECONDS = 7 * 86_400;
+
+/**
+ * Traffic stopped: nobody starts an enrollment where, by the same time of past weeks, many should. Not "all is well": the door may be
+ * shut, or the producer silent.
+ */
+export const trafficStopped: Alert = {
+  name: ALERTS.trafficStopped,
+  detector: 'traffic_stopped',
+  kind: 'operational',
+  meaning: 'No enrollment was started for half an hour in which, by past weeks, many would have been.',
+  async check({ engine, atMs, thresholds, evaluation }) {
+    const { minutes, expected_starts, weeks } = thresholds.traffic_stopped;
+    const at = atMs / 1_000;
+    const length = minutes * 60;
+    const slots = Array.from({ length: weeks + 1 }, (_, week) => at - week * WEEK_SECONDS);
+    const [row] = await engine.session('evaluate').rows<Record<string, number>>(
+      `SELECT ${slots.map((end, i) => `toUInt32(sumIf(total, minute >= toDateTime(${end - length}, 'UTC') AND minute < toDateTime(${end}, 'UTC'))) AS week_${i}`).join(', ')}
+       FROM minutes FINAL WHERE sli = 'M3:starts' AND dimension = '' AND minute >= toDateTime(${at - weeks * WEEK_SECONDS - length}, 'UTC') AND minute < toDateTime(${at}, 'UTC')`,
+    );
+    const seen = slots.map((_, i) => row?.[`week_${i}`] ?? 0);
+    // Weeks before there was any traffic say nothing about what is usual.
+    const past = seen.slice(1);
+    const known = past.slice(0, past.findLastIndex((starts) => starts > 0) + 1);
+    const expected = known.length === 0 ? 0 : known.reduce((sum, starts) => sum + starts, 0) / known.length;
+    const isCovered = (evaluation.figures.coverage.get('30m') ?? 1) >= thresholds.telemetry_stale.coverage;
+    if (seen[0] !== 0 || expected < expected_starts || !isCovered) return [];
+    return [
+      {
+        severity: 'page',
+        summary: `Nobody started an enrollment for ${minutes} min; ${Math.round(expected)} would be usual`,
+        evidence: { starts: 0, expected, minutes, weeks: known.length },
+      },
+    ];
+  },
+};

@@ -1,0 +1,169 @@
+/** Backtest: would these alerts have woken anybody, and for what, had an SLO been in force over a past time? */
+import { setImmediate } from 'node:timers/promises';
+import type { Engine } from '../../store/engine/engine.ts';
+import { type Pair, type PairSpec, pairsFor, type Severity } from '../arithmetic/pairs.ts';
+import { windowSeconds } from '../arithmetic/windows.ts';
+import { judgedOf, type Slo } from '../definition/openslo.ts';
+import { type Circumstances, type History, loadCircumstances, loadHistory, walk, withoutMaintenance } from '../measure/history.ts';
+
+const MINUTE_MS = 60_000;
+/** States before the time are followed from so long before it, so that what fired already is known. */
+const LEAD_MS = 2 * 86_400_000;
+
+export interface Episode {
+  severity: Severity;
+  start: string;
+  /** The end of the time when it still fired then. */
+  end: string;
+  /** Share of the error budget of the whole time that was lost in the long window before its start, and while it fired. */
+  budgetSpent: number | null;
+}
+
+export interface Backtest {
+  slo: string;
+  objective: number;
+  from: string;
+  to: string;
+  good: number;
+  total: number;
+  episodes: Episode[];
+  /** Share of the error budget of the whole time: bad / (total × (1 − objective)); null without events. */
+  budgetSpent: number | null;
+}
+
+/** What a backtest stands on, loaded once for any number of objectives. */
+export interface Past {
+  fromMs: number;
+  toMs: number;
+  history: History;
+  circumstances: Circumstances;
+}
+
+/** The past of an SLO's SLI in [fromMs, toMs), cut to minutes. */
+export async function loadPast(engine: Engine, slo: Slo, fromMs: number, toMs: number): Promise<Past> {
+  const longest = Math.max(0, ...slo.pairs.map(({ long }) => windowSeconds(long))) * 1_000;
+  const startMs = fromMs - longest - LEAD_MS;
+  const circumstances = await loadCircumstances(engine.session('panels'), startMs, toMs);
+  const history = (await loadHistory(engine.session('panels'), [slo.sli.id], startMs, toMs)).get(slo.sli.id) as History;
+  return { fromMs, toMs, history: withoutMaintenance(history, circumstances.maintenance, slo.name), circumstances };
+}
+
+/** Runs an SLO, with its own objective or another, over its past. */
+export function backtest(slo: Slo, past: Past, objective: number = judgedOf(slo).objective): Backtest {
+  const { fromMs, toMs, history } = past;
+  const firstMinute = Math.round((fromMs - history.fromMs) / MINUTE_MS);
+  const sum = (values: Float64Array, from: number, to: number) => values.subarray(from, to).reduce((all, value) => all + value, 0);
+  const total = sum(history.total, firstMinute, history.total.length);
+  const good = sum(history.good, firstMinute, history.good.length);
+  const allowed = total * (1 - objective);
+  const spent = (startMs: number, endMs: number) => {
+    const [from, to] = [startMs, endMs].map((ms) => Math.max(firstMinute, Math.round((ms - history.fromMs) / MINUTE_MS))) as [
+      number,
+      number,
+    ];
+    return allowed === 0 ? null : (sum(history.total, from, to) - sum(history.good, from, to)) / allowed;
+  };
+  const firing = pairsAt(slo, objective).flatMap((pair) =>
+    runs(pair, slo, objective, past).map((run) => ({ severity: pair.severity, longMs: windowSeconds(pair.long) * 1_000, ...run })),
+  );
+  const episodes = (['page', 'ticket'] as const).flatMap((severity) =>
+    merged(firing.filter((run) => run.severity === severity)).map(({ startMs, endMs, longMs }) => ({
+      severity,
+      start: new Date(startMs).toISOString(),
+      end: new Date(endMs).toISOString(),
+      budgetSpent: spent(startMs - longMs, endMs),
+    })),
+  );
+  return {
+    slo: slo.name,
+    objective,
+    from: new Date(fromMs).toISOString(),
+    to: new Date(toMs).toISOString(),
+    good,
+    total,
+    episodes: episodes.sort((a, b) => (a.start < b.start ? -1 : 1)),
+    budgetSpent: allowed === 0 ? null : (total - good) / allowed,
+  };
+}
+
+/** The pairs of an SLO as they would be at another objective: factors are fitted anew. */
+function pairsAt(slo: Slo, objective: number): Pair[] {
+  return slo.pairs.map((pair) => {
+    const spec: PairSpec = { severity: pair.severity, long: pair.long, short: pair.short, factor: pair.factor };
+    return { ...(pairsFor(objective, slo.period.seconds, [], [spec])[0] as Pair), name: pair.name };
+  });
+}
+
+interface Run {
+  startMs: number;
+  endMs: number;
+}
+
+/** Times in which a pair fired, cut to the time asked for. */
+export function runs(pair: Pair, slo: Slo, objective: number, { fromMs, toMs, history, circumstances }: Past): Run[] {
+  const found: Run[] = [];
+  let startMs: number | undefined;
+  const close = (endMs: number) => {
+    if (startMs !== undefined && endMs > fromMs) found.push({ startMs: Math.max(startMs, fromMs), endMs });
+    startMs = undefined;
+  };
+  walk(pair, { ...judgedOf(slo), objective }, history, { ...circumstances, slo: slo.name }, (atMs, { state, sinceMs }) => {
+    if (state === 'firing') startMs ??= sinceMs;
+    else if (startMs !== undefined) close(atMs);
+  });
+  close(toMs);
+  return found;
+}
+
+/** Overlapping and touching times made one: two pairs that fire for one cause wake somebody once. */
+function merged<R extends Run>(all: readonly R[]): R[] {
+  const result: R[] = [];
+  for (const run of [...all].sort((a, b) => a.startMs - b.startMs)) {
+    const last = result.at(-1);
+    if (last && run.startMs <= last.endMs) last.endMs = Math.max(last.endMs, run.endMs);
+    else result.push({ ...run });
+  }
+  return result;
+}
+
+/** Objectives that people choose from. */
+const CANDIDATES = [0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995, 0.9999];
+/** A suggested objective leaves at least this much of the budget, and pages at most so often in thirty days. */
+const MIN_BUDGET_LEFT = 0.2;
+const MAX_PAGES_IN_30_DAYS = 2;
+
+export interface Suggestion {
+  slo: string;
+  current: number | null;
+  /** The strictest objective that the past would have met with room to spare, or null when none would. */
+  suggested: number | null;
+  value: number | null;
+  candidates: { objective: number; pages: number; tickets: number; budgetLeft: number | null }[];
+}
+
+/** Suggests an objective from what was, by a backtest of each candidate; lets others have a turn between them. */
+export async function suggest(slo: Slo, past: Past): Promise<Suggestion> {
+  const days = (past.toMs - past.fromMs) / 86_400_000;
+  const candidates: Suggestion['candidates'] = [];
+  for (const objective of CANDIDATES) {
+    const { episodes, budgetSpent } = backtest(slo, past, objective);
+    const count = (severity: Severity) => episodes.filter((episode) => episode.severity === severity).length;
+    candidates.push({
+      objective,
+      pages: count('page'),
+      tickets: count('ticket'),
+      budgetLeft: budgetSpent === null ? null : 1 - budgetSpent,
+    });
+    await setImmediate();
+  }
+  const isFit = ({ budgetLeft, pages }: (typeof candidates)[number]) =>
+    budgetLeft !== null && budgetLeft >= MIN_BUDGET_LEFT && pages <= Math.max(MAX_PAGES_IN_30_DAYS, (MAX_PAGES_IN_30_DAYS * days) / 30);
+  const { good, total } = backtest(slo, past);
+  return {
+    slo: slo.name,
+    current: slo.objective,
+    suggested: candidates.filter(isFit).at(-1)?.objective ?? null,
+    value: total === 0 ? null : good / total,
+    candidates,
+  };
+}

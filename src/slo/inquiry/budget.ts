@@ -1,0 +1,287 @@
+/** One SLO in depth: how its budget was spent, until when it lasts, how fast it burns, when it fired, and what changed meanwhile. */
+import type { Engine } from '../../store/engine/engine.ts';
+import type { MaintenanceWindow } from '../../store/records/maintenance.ts';
+import { burnRate, type Counts } from '../arithmetic/burn.ts';
+import type { Pair } from '../arithmetic/pairs.ts';
+import { elapsedAt, periodAt } from '../arithmetic/period.ts';
+import { windowSeconds } from '../arithmetic/windows.ts';
+import { judgedOf, type Slo } from '../definition/openslo.ts';
+import { toMinute } from '../measure/figures.ts';
+import { since, walk } from '../measure/history.ts';
+import { loadPast, type Past, runs } from './backtest.ts';
+import { type Explanation, explain, timeToExplain } from './explain.ts';
+
+const MINUTE_MS = 60_000;
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+/** Burn rates are drawn over so long, one point in so many minutes. */
+const BURN_MS = DAY_MS;
+const BURN_STEP_MINUTES = 5;
+const MAX_POINTS = 200;
+
+export interface Forecast {
+  /** RFC 3339: when the budget is empty at the rate of the last day; null when it lasts. */
+  emptyAt: string | null;
+  /** The same at the upper and lower end (95 %) of that rate. */
+  earliest: string | null;
+  latest: string | null;
+}
+
+export interface SloDetail {
+  slo: string;
+  title: string;
+  description: string;
+  service: string;
+  isSliced: boolean;
+  pairs: Pair[];
+  period: { from: string; to: string };
+  /** Budget left at the end of each step of the period, with a fixed denominator: all that was counted in it. */
+  burnDown: { at: string; left: number }[];
+  forecast: Forecast | null;
+  burn: { pair: string; points: { at: string; long: number | null; short: number | null }[] }[];
+  /** When pairs fired, by what is known now, and by what the evaluator knew then. */
+  history: { pair: string; severity: string; start: string; end: string; by: 'settled' | 'alerted' }[];
+  /** By what is known now and by what was used then: counts of the longest window of a pair at each alert. */
+  restated: { at: string; pair: string; window: string; alerted: Counts; settled: Counts }[];
+  deploys: { at: string; deployment: string; type: string }[];
+  maintenance: { id: string; start: string; end: string; reason: string; actor: string }[];
+  explanation: Explanation[];
+  /** Milliseconds of the last day below which half, 95 % and 99 % lie, of an SLI of durations. */
+  durations: { p50: number; p95: number; p99: number } | null;
+}
+
+/** The detail of an SLO at a moment. */
+export async function sloDetail(engine: Engine, slo: Slo, atMs: number): Promise<SloDetail> {
+  const at = toMinute(atMs);
+  const { fromMs } = elapsedAt(slo.period, at);
+  const { toMs } = periodAt(slo.period, at);
+  const past = await loadPast(engine, slo, fromMs, at);
+  const { objective } = judgedOf(slo);
+  const maintenance = past.circumstances.maintenance.filter((window) => window.slo === '*' || window.slo === slo.name);
+  const alerted = await alertedRuns(engine, slo, fromMs, at);
+  const settled = slo.pairs.flatMap((pair) =>
+    runs(pair, slo, objective, past).map(({ startMs, endMs }) => ({
+      pair: pair.name,
+      severity: pair.severity,
+      startMs,
+      endMs,
+      by: 'settled' as const,
+    })),
+  );
+  return {
+    slo: slo.name,
+    title: slo.title,
+    description: slo.description,
+    service: slo.service,
+    isSliced: slo.sli.slices !== undefined,
+    pairs: slo.pairs,
+    period: { from: iso(fromMs), to: iso(toMs) },
+    burnDown: slo.objective === null ? [] : burnDown(past, objective),
+    forecast: slo.objective === null ? null : forecastOf(slo, past, objective),
+    burn: slo.pairs.map((pair) => ({ pair: pair.name, points: burnPoints(slo, pair, past) })),
+    history: [...settled, ...alerted]
+      .sort((a, b) => b.startMs - a.startMs)
+      .map(({ pair, severity, by, startMs, endMs }) => ({ pair, severity, by, start: iso(startMs), end: iso(endMs) })),
+    restated: await restatements(engine, slo, past, alerted),
+    deploys: await deploysIn(engine, fromMs, at),
+    maintenance: maintenance.map(shownMaintenance),
+    explanation: await explanationOf(engine, slo, settled, at),
+    durations: await durationsOf(engine, slo, at),
+  };
+}
+
+const iso = (ms: number) => new Date(ms).toISOString();
+
+export const shownMaintenance = ({ id, startMs, endMs, reason, actorRef }: MaintenanceWindow) => ({
+  id,
+  start: iso(startMs),
+  end: iso(endMs),
+  reason,
+  actor: actorRef,
+});
+
+/** What the period spent, from 1 down; never up, since nothing that failed comes back within it. */
+function burnDown({ fromMs, toMs, history }: Past, objective: number): SloDetail['burnDown'] {
+  const first = Math.round((fromMs - history.fromMs) / MINUTE_MS);
+  const length = Math.round((toMs - fromMs) / MINUTE_MS);
+  let total = 0;
+  for (let i = first; i < first + length; i++) total += history.total[i] ?? 0;
+  if (total === 0) return [];
+  const step = Math.max(1, Math.ceil(length / MAX_POINTS));
+  const points: SloDetail['burnDown'] = [{ at: iso(fromMs), left: 1 }];
+  let bad = 0;
+  for (let i = 0; i < length; i++) {
+    bad += (history.total[first + i] ?? 0) - (history.good[first + i] ?? 0);
+    if ((i + 1) % step === 0 || i === length - 1)
+      points.push({ at: iso(fromMs + (i + 1) * MINUTE_MS), left: 1 - bad / (total * (1 - objective)) });
+  }
+  return points;
+}
+
+/**
+ * When the budget is empty if things go on as in the last day, with the interval that so many failures leave open (score interval of a
+ * Poisson count, 95 %). A rolling window forgets old failures meanwhile, which is left out: the forecast is the earlier for it.
+ */
+function forecastOf(slo: Slo, past: Past, objective: number): Forecast {
+  const { history, fromMs, toMs } = past;
+  const sum = (from: number): Counts => {
+    const counts: Counts = { good: 0, total: 0 };
+    for (let i = Math.max(0, Math.round((from - history.fromMs) / MINUTE_MS)); i < history.total.length; i++) {
+      counts.good += history.good[i] ?? 0;
+      counts.total += history.total[i] ?? 0;
+    }
+    return counts;
+  };
+  const whole = sum(fromMs);
+  const day = sum(Math.max(fromMs, toMs - DAY_MS));
+  const { toMs: endMs } = periodAt(slo.period, toMs);
+  const isRolling = slo.period.kind === 'rolling';
+  // A period of the calendar that has only begun has the budget of all its traffic, at the rate so far.
+  const expected = isRolling || toMs === fromMs ? whole.total : (whole.total * (endMs - fromMs)) / (toMs - fromMs);
+  const left = expected * (1 - objective) - (whole.total - whole.good);
+  return forecast({
+    left,
+    badInLastDay: day.total - day.good,
+    allowedPerDay: (day.total || 0) * (1 - objective),
+    atMs: toMs,
+    endMs: isRolling ? null : endMs,
+  });
+}
+
+/** Pure part of the forecast: counts in, moments out. */
+export function forecast(of: { left: number; badInLastDay: number; allowedPerDay: number; atMs: number; endMs: number | null }): Forecast {
+  const z = 1.96;
+  const middle = of.badInLastDay + (z * z) / 2;
+  const spread = z * Math.sqrt(of.badInLastDay + (z * z) / 4);
+  const emptyAt = (perDay: number): string | null => {
+    if (of.left <= 0) return iso(of.atMs);
+    // Rolling: what fails no faster than allowed lasts. Calendar: what outlives the period does.
+    if (perDay <= 0 || (of.endMs === null && perDay <= of.allowedPerDay)) return null;
+    const ms = of.atMs + (of.left / perDay) * DAY_MS;
+    return of.endMs !== null && ms >= of.endMs ? null : iso(ms);
+  };
+  return { emptyAt: emptyAt(of.badInLastDay), earliest: emptyAt(middle + spread), latest: emptyAt(Math.max(0, middle - spread)) };
+}
+
+function burnPoints(slo: Slo, pair: Pair, past: Past): SloDetail['burn'][number]['points'] {
+  const judged = judgedOf(slo);
+  const points: SloDetail['burn'][number]['points'] = [];
+  const fromMs = Math.max(past.history.fromMs, past.toMs - BURN_MS - windowSeconds(pair.long) * 1_000);
+  walk(
+    pair,
+    judged,
+    since(past.history, fromMs),
+    { ...past.circumstances, uncovered: past.circumstances.uncovered.subarray((fromMs - past.history.fromMs) / MINUTE_MS), slo: slo.name },
+    (atMs, _memory, { long, short }) => {
+      const isDrawn = (atMs / MINUTE_MS) % BURN_STEP_MINUTES === 0 || atMs === past.toMs;
+      if (atMs <= past.toMs - BURN_MS || !isDrawn) return;
+      points.push({ at: iso(atMs), long: burnRate(long, judged.objective), short: burnRate(short, judged.objective) });
+    },
+  );
+  return points;
+}
+
+/** Times in which the evaluator said that pairs fire. */
+async function alertedRuns(engine: Engine, slo: Slo, fromMs: number, toMs: number) {
+  const rows = await engine.session('panels').rows<{ pair: string; severity: string; started: number; first: number; ended: number }>(
+    `SELECT pair, severity, toUnixTimestamp(since) AS started, toUnixTimestamp(min(at)) AS first, toUnixTimestamp(max(at)) AS ended FROM alert_states
+     WHERE slo = {slo: String} AND state = 'firing' AND at > toDateTime(${fromMs / 1_000}, 'UTC') AND at <= toDateTime(${toMs / 1_000}, 'UTC')
+     GROUP BY pair, severity, since ORDER BY since`,
+    { slo: slo.name },
+  );
+  return rows.map(({ pair, severity, started, first, ended }) => ({
+    pair,
+    severity,
+    startMs: started * 1_000,
+    endMs: ended * 1_000 + MINUTE_MS,
+    /** The first evaluation that said so. */
+    firstMs: first * 1_000,
+    by: 'alerted' as const,
+  }));
+}
+
+/** What was used when an alert began, beside what is known of the same window now: late events show as the difference. */
+async function restatements(
+  engine: Engine,
+  slo: Slo,
+  past: Past,
+  alerted: readonly { pair: string; firstMs: number }[],
+): Promise<SloDetail['restated']> {
+  const starts = alerted.slice(-10);
+  if (starts.length === 0) return [];
+  const rows = await engine.session('panels').rows<{ at_s: number; window: string; good: string; bad: string }>(
+    `SELECT toUnixTimestamp(at) AS at_s, window, good, bad FROM alert_inputs
+     WHERE slo = {slo: String} AND at IN (${starts.map(({ firstMs }) => `toDateTime(${firstMs / 1_000}, 'UTC')`).join(', ')})`,
+    { slo: slo.name },
+  );
+  return starts.flatMap(({ pair, firstMs }) => {
+    const window = slo.pairs.find(({ name }) => name === pair)?.long;
+    const used = rows.find((row) => row.at_s * 1_000 === firstMs && row.window === window);
+    if (window === undefined || !used) return [];
+    const end = Math.round((firstMs - past.history.fromMs) / MINUTE_MS);
+    const settled: Counts = { good: 0, total: 0 };
+    for (let i = Math.max(0, end - windowSeconds(window) / 60); i < end; i++) {
+      settled.good += past.history.good[i] ?? 0;
+      settled.total += past.history.total[i] ?? 0;
+    }
+    const alertedCounts = { good: Number(used.good), total: Number(used.good) + Number(used.bad) };
+    return [{ at: iso(firstMs), pair, window, alerted: alertedCounts, settled }];
+  });
+}
+
+async function deploysIn(engine: Engine, fromMs: number, toMs: number): Promise<SloDetail['deploys']> {
+  const rows = await engine.session('panels').rows<{ ms: string; deployment: string; type: string }>(
+    `SELECT toUnixTimestamp64Milli(time) AS ms, deployment, type FROM events FINAL
+     WHERE toStartOfTenMinutes(time) >= toStartOfTenMinutes(fromUnixTimestamp64Milli(${fromMs}, 'UTC')) AND time < fromUnixTimestamp64Milli(${toMs}, 'UTC')
+       AND type IN ('deploy.completed', 'deploy.rolled_back') ORDER BY time DESC LIMIT 100`,
+  );
+  return rows.map(({ ms, ...row }) => ({ at: iso(Number(ms)), ...row }));
+}
+
+/** Where the durations of an SLI stand, found by the key of their table. */
+async function durationsOf(engine: Engine, slo: Slo, atMs: number): Promise<SloDetail['durations']> {
+  const fromMs = atMs - DAY_MS;
+  const minute = (ms: number) => Math.floor(ms / MINUTE_MS);
+  const rows: Partial<Record<string, string>> = {
+    M2: `attempt_states FINAL WHERE home BETWEEN ${minute(fromMs) - 61} AND ${minute(atMs)} AND dead = 0 AND traffic = '' AND result = 'completed'
+      AND observed = 'full' AND duration_ms >= 0 AND settled_at >= ${fromMs} AND settled_at < ${atMs}`,
+    M6: `events FINAL WHERE toStartOfTenMinutes(time) >= toStartOfTenMinutes(fromUnixTimestamp64Milli(${fromMs}, 'UTC'))
+      AND time >= fromUnixTimestamp64Milli(${fromMs}, 'UTC') AND time < fromUnixTimestamp64Milli(${atMs}, 'UTC')
+      AND type = 'api.request' AND traffic IN ('', 'user') AND http_status IS NOT NULL AND duration_ms IS NOT NULL`,
+  };
+  const source = rows[slo.sli.id];
+  if (source === undefined) return null;
+  const [row] = await engine
+    .session('panels')
+    .rows<{ p: (number | null)[]; n: number }>(
+      `SELECT quantiles(0.5, 0.95, 0.99)(assumeNotNull(toFloat64(duration_ms))) AS p, toUInt32(count()) AS n FROM ${source} SETTINGS max_execution_time = 10`,
+    );
+  const [p50, p95, p99] = row?.p ?? [];
+  return row && row.n > 0 && p50 != null && p95 != null && p99 != null ? { p50, p95, p99 } : null;
+}
+
+interface SettledRun {
+  pair: string;
+  severity: string;
+  startMs: number;
+  endMs: number;
+}
+
+/** The last alert; a page rather than a ticket that fired in the same days. */
+function lastIncident(runs: readonly SettledRun[]): SettledRun | undefined {
+  const byEnd = runs.toSorted((a, b) => a.endMs - b.endMs);
+  const last = byEnd.at(-1);
+  if (!last) return undefined;
+  return byEnd.findLast(({ severity, endMs }) => severity === 'page' && endMs > last.startMs - DAY_MS) ?? last;
+}
+
+/** Why it failed: over the alert that fires now, or the last one, or else the last day. */
+async function explanationOf(engine: Engine, slo: Slo, settled: readonly SettledRun[], atMs: number): Promise<Explanation[]> {
+  if (slo.sli.kind !== 'ratio') return [];
+  const last = lastIncident(settled);
+  const long = slo.pairs.find(({ name }) => name === last?.pair)?.long;
+  const { when, baseline } = last
+    ? timeToExplain(last.startMs, long === undefined ? 0 : windowSeconds(long), last.endMs)
+    : { when: { fromMs: atMs - DAY_MS, toMs: atMs }, baseline: { fromMs: atMs - 2 * DAY_MS, toMs: atMs - DAY_MS } };
+  return (await explain(engine, slo.sli, when, baseline)).slice(0, 12);
+}

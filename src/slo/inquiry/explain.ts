@@ -1,0 +1,235 @@
+/** Explain: which dimension values account for failures beyond what a baseline makes expect, and which attempts show it. */
+import { MusterError } from '../../errors.ts';
+import { DIMENSIONS } from '../../names.ts';
+import type { Engine, Role, Session } from '../../store/engine/engine.ts';
+import { RECOVERY_WINDOW_MS } from '../../store/roll/minutes.ts';
+import type { Counter } from '../../store/roll/sli-counter.ts';
+import type { Interval } from '../arithmetic/windows.ts';
+import type { Sli } from '../slis/sli.ts';
+
+/** Labels that only failures have: what is expected of them follows from all attempts. */
+const CAUSES = ['error_class', 'error_code'] as const;
+const MAX_COMBINATIONS = 200_000;
+const MAX_SECONDS = 30;
+const EXAMPLES = 3;
+/** A ticket's long window would reach back into times that were well. */
+const MAX_BACK_MS = 6 * 3_600_000;
+const MAX_BASELINE_MS = 24 * 3_600_000;
+/** Below this many in the baseline, a value's own rate says less than that of all. */
+const MIN_BASELINE = 30;
+/** One-sided 99 %. */
+const SIGNIFICANT_Z = 2.33;
+const MINUTE_MS = 60_000;
+const MAX_WINDOW_MS = 61 * MINUTE_MS;
+
+export interface Explanation {
+  /** A dimension, or two with a comma between. */
+  dimension: string;
+  /** Its value, or two likewise. */
+  value: string;
+  bad: number;
+  total: number;
+  /** Failures beyond what the baseline makes expect. */
+  excess: number;
+  /** Of the excess of all. */
+  excessShare: number;
+  /** Standard errors above what was expected. */
+  z: number;
+  isSignificant: boolean;
+  /** Ids of attempts (or events) that failed, as `source/id`. */
+  examples: string[];
+}
+
+interface Combination {
+  labels: string[];
+  isNow: boolean;
+  total: number;
+  bad: number;
+  examples: string[];
+}
+
+/**
+ * Ranks dimension values, and pairs of them, by their excess failures over the baseline, largest first.
+ * @param role whose connection is used: what alerts say must not wait for what people look at
+ * @throws MUSTER_BAD_ARGUMENT for an SLI that has no failures of its own
+ */
+export async function explain(engine: Engine, sli: Sli, when: Interval, baseline: Interval, role: Role = 'panels'): Promise<Explanation[]> {
+  const counter = sli.counters.find(({ id }) => id === sli.id);
+  if (!counter || sli.kind !== 'ratio') {
+    throw new MusterError('MUSTER_BAD_ARGUMENT', `${sli.id} is not a ratio of attempts or requests; explain ranks what failed in one`);
+  }
+  const names = [...DIMENSIONS, ...CAUSES];
+  const combinations = await combinationsOf(engine.session(role), counter, names, when, baseline);
+  const whole = { now: sumOf(combinations, true), before: sumOf(combinations, false) };
+  const rate = whole.before.total === 0 ? 0 : whole.before.bad / whole.before.total;
+  const wholeExcess = whole.now.bad - whole.now.total * rate;
+  const subsets = names.flatMap((_, i) => [[i], ...names.slice(i + 1).map((__, j) => [i, i + 1 + j])]);
+  const all = subsets.flatMap((subset) => explainSubset(combinations, names, subset, whole, wholeExcess));
+  const singles = new Map(all.filter(({ dimension }) => !dimension.includes(',')).map((each) => [`${each.dimension}=${each.value}`, each]));
+  return all.filter((each) => each.excess > 0 && saysMore(each, singles)).sort(byExcess);
+}
+
+/** Values that account for about as much (to a tenth of all) are ranked by how much of them failed: the provider before the factor that it carries. */
+const byExcess = (a: Explanation, b: Explanation): number =>
+  Number(b.isSignificant) - Number(a.isSignificant) ||
+  Math.round(b.excessShare * 10) - Math.round(a.excessShare * 10) ||
+  b.bad / b.total - a.bad / a.total ||
+  (a.dimension < b.dimension ? -1 : 1);
+
+/** A pair says more than its two values where it holds most of their excess on clearly fewer attempts. */
+function saysMore(each: Explanation, singles: ReadonlyMap<string, Explanation>): boolean {
+  const names = each.dimension.split(',');
+  if (names.length === 1) return true;
+  const values = each.value.split(',');
+  return names.every((name, i) => {
+    const single = singles.get(`${name}=${values[i]}`);
+    return single !== undefined && each.excess >= 0.8 * single.excess && each.total <= 0.8 * single.total;
+  });
+}
+
+interface Sums {
+  total: number;
+  bad: number;
+  examples: string[];
+}
+
+function sumOf(combinations: readonly Combination[], isNow: boolean): Sums {
+  const sums: Sums = { total: 0, bad: 0, examples: [] };
+  for (const combination of combinations) {
+    if (combination.isNow !== isNow) continue;
+    sums.total += combination.total;
+    sums.bad += combination.bad;
+    if (sums.examples.length < EXAMPLES) sums.examples.push(...combination.examples.slice(0, EXAMPLES - sums.examples.length));
+  }
+  return sums;
+}
+
+function explainSubset(
+  combinations: readonly Combination[],
+  names: readonly string[],
+  subset: readonly number[],
+  whole: { now: Sums; before: Sums },
+  wholeExcess: number,
+): Explanation[] {
+  const isCause = subset.some((index) => (CAUSES as readonly string[]).includes(names[index] ?? ''));
+  const groups = Map.groupBy(combinations, ({ labels }) => subset.map((index) => labels[index]).join('\0'));
+  return [...groups].flatMap(([key, of]) => {
+    const values = key.split('\0');
+    // What has no value points nowhere.
+    if (values.some((value) => value === '')) return [];
+    const now = sumOf(of, true);
+    const before = sumOf(of, false);
+    // A cause has no attempts of its own that did not fail: it is held against all of them.
+    const total = isCause ? whole.now.total : now.total;
+    const beforeTotal = isCause ? whole.before.total : before.total;
+    const own =
+      beforeTotal >= MIN_BASELINE ? before.bad / beforeTotal : whole.before.total === 0 ? 0 : whole.before.bad / whole.before.total;
+    const rate = isCause && beforeTotal < MIN_BASELINE ? 0 : own;
+    const excess = now.bad - total * rate;
+    // At a rate of 0 every failure is beyond it; a small floor keeps one failure from being proof.
+    const floor = Math.max(rate, 1 / Math.max(beforeTotal, MIN_BASELINE));
+    const z = excess / Math.sqrt(Math.max(total, 1) * floor * (1 - Math.min(floor, 0.5)));
+    return [
+      {
+        dimension: subset.map((index) => names[index]).join(','),
+        value: values.join(','),
+        bad: now.bad,
+        total,
+        excess,
+        excessShare: wholeExcess > 0 ? excess / wholeExcess : 0,
+        z,
+        isSignificant: z > SIGNIFICANT_Z && now.bad >= EXAMPLES,
+        examples: now.examples,
+      },
+    ];
+  });
+}
+
+/** Good and bad of both times by all labels at once. */
+async function combinationsOf(
+  session: Session,
+  counter: Counter,
+  names: readonly string[],
+  when: Interval,
+  baseline: Interval,
+): Promise<Combination[]> {
+  const { rows, at, id } = sourceOf(counter, when, baseline);
+  const within = ({ fromMs, toMs }: Interval) => `(${at} >= ${fromMs} AND ${at} < ${toMs})`;
+  const found = await session.rows<{ labels: string[]; is_now: number; n: number; failed: number; examples: string[] }>(
+    `SELECT [${names.map((name) => `toString(${name})`).join(', ')}] AS labels, ${within(when)} AS is_now, toUInt32(count()) AS n,
+       toUInt32(countIf(NOT ifNull(${counter.good}, 0))) AS failed, groupArrayIf(${EXAMPLES})(concat(source, '/', ${id}), NOT ifNull(${counter.good}, 0)) AS examples
+     FROM (${rows}) WHERE (${within(when)} OR ${within(baseline)}) AND traffic IN ('', 'user') AND (${counter.total})
+     GROUP BY labels, is_now LIMIT ${MAX_COMBINATIONS + 1} SETTINGS max_execution_time = ${MAX_SECONDS}`,
+  );
+  if (found.length > MAX_COMBINATIONS)
+    throw new MusterError('MUSTER_BAD_ARGUMENT', `more than ${MAX_COMBINATIONS} combinations of labels in that time; choose a shorter one`);
+  return found.map(({ labels, is_now, n, failed, examples }) => ({ labels, isNow: is_now === 1, total: n, bad: failed, examples }));
+}
+
+/** The rows of a counter's unit around both times, found by the key of their table. */
+function sourceOf(counter: Counter, when: Interval, baseline: Interval): { rows: string; at: string; id: string } {
+  const minute = (ms: number) => Math.floor(ms / MINUTE_MS);
+  if (counter.unit === 'event') {
+    const ten = (ms: number) => `toStartOfTenMinutes(fromUnixTimestamp64Milli(${ms}, 'UTC'))`;
+    const near = [when, baseline].map(
+      ({ fromMs, toMs }) => `(toStartOfTenMinutes(time) >= ${ten(fromMs)} AND toStartOfTenMinutes(time) <= ${ten(toMs)})`,
+    );
+    const types = counter.types.map((type) => `'${type}'`).join(', ');
+    return {
+      rows: `SELECT * FROM events FINAL WHERE (${near.join(' OR ')}) AND type IN (${types})`,
+      at: 'toUnixTimestamp64Milli(time)',
+      id: 'id',
+    };
+  }
+  const reach = counter.unit === 'recovery' ? RECOVERY_WINDOW_MS : MAX_WINDOW_MS;
+  const near = [when, baseline].map(({ fromMs, toMs }) => `home BETWEEN ${Math.max(0, minute(fromMs - reach))} AND ${minute(toMs)}`);
+  const table = counter.unit === 'recovery' ? 'recovery_states' : 'attempt_states';
+  return {
+    rows: `SELECT * FROM ${table} FINAL WHERE (${near.join(' OR ')}) AND dead = 0 AND settled_at > 0
+        AND (by_clock = 0 OR settled_at <= toUnixTimestamp64Milli(now64(3)))`,
+    at: 'toInt64(settled_at)',
+    id: 'attempt_id',
+  };
+}
+
+/** The time to explain of a pair that fires: what fired it lies in its long window, and a baseline of the same length before that. */
+export function timeToExplain(sinceMs: number, longWindowSeconds: number, nowMs: number): { when: Interval; baseline: Interval } {
+  const backMs = Math.min(longWindowSeconds * 1_000, MAX_BACK_MS);
+  // Of what has fired for days, the last day says what leads now.
+  const fromMs = Math.max(sinceMs - backMs, nowMs - MAX_BASELINE_MS);
+  return { when: { fromMs, toMs: nowMs }, baseline: { fromMs: fromMs - Math.min(nowMs - fromMs, MAX_BASELINE_MS), toMs: fromMs } };
+}
+
+/** What accounts for most of what failed beyond the usual. */
+export interface Cause {
+  /** A dimension, or two with a comma between. */
+  dimension: string;
+  value: string;
+  /** Of the excess failures, at most 1. */
+  share: number;
+  bad: number;
+  total: number;
+}
+
+/** The first form of an explanation; undefined when nothing stands out. */
+export function leadingCause(explanations: readonly Explanation[]): Cause | undefined {
+  const [first] = explanations.filter(({ isSignificant }) => isSignificant);
+  if (!first) return undefined;
+  const { dimension, value, bad, total } = first;
+  return { dimension, value, share: Math.min(1, first.excessShare), bad, total };
+}
+
+/** What leads, in words: `provider sms-aurora and region eu-west`. */
+export function causeName({ dimension, value }: Cause): string {
+  const values = value.split(',');
+  return dimension
+    .split(',')
+    .map((name, i) => `${name.replaceAll('_', ' ')} ${values[i]}`)
+    .join(' and ');
+}
+
+/** A cause as a sentence, for an alert's description. */
+export function causeText(cause: Cause): string {
+  const { share, bad, total } = cause;
+  return `${causeName(cause)} accounts for ${Math.round(share * 100)} % of the excess failures (${bad} of ${total} failed).`;
+}

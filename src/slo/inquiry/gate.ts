@@ -1,0 +1,27 @@
+/**
+ * The error-budget policy as a gate for deploys: closed while an SLO pages, has no budget left, or cannot be judged.
+ * Google, "The Site Reliability Workbook", appendix B, "Example Error Budget Policy".
+ */
+import type { SloStatus } from '../measure/status.ts';
+
+export interface GateVerdict {
+  slo: string;
+  isOpen: boolean;
+  /** Why, in words. */
+  reason: string;
+}
+
+export function gateOf(status: SloStatus): GateVerdict {
+  const verdict = (isOpen: boolean, reason: string): GateVerdict => ({ slo: status.slo, isOpen, reason });
+  if (status.objective === null) return verdict(true, 'it is only counted, without an objective');
+  const page = status.alerts.find(({ severity, state }) => severity === 'page' && state === 'firing');
+  if (page) return verdict(false, `it pages since ${page.since} (pair ${page.pair})`);
+  const left = status.errorBudgetRemaining;
+  if (left !== null && left <= 0) return verdict(false, `no error budget is left over ${status.window}: only fixes and rollbacks go out`);
+  const frozen = status.alerts.find(({ state }) => state === 'frozen');
+  if (frozen) return verdict(false, 'the collector saw too little to judge by; a deploy would go out blind');
+  if (left === null) return verdict(true, `nothing was counted over ${status.window}, so no budget was spent`);
+  const ticket = status.alerts.find(({ severity, state }) => severity === 'ticket' && state === 'firing');
+  const rest = `${Math.floor(left * 100)} % of the error budget is left`;
+  return verdict(true, ticket ? `${rest}, though a ticket is open since ${ticket.since}` : rest);
+}

@@ -1,0 +1,85 @@
+/** Findings: what was found, since when, by what evidence. Raised by anyone; a row is replaced whole. */
+import type { Naming } from '../../privacy/identifier.ts';
+import type { Engine } from '../engine/engine.ts';
+
+export interface Finding {
+  id: string;
+  kind: 'operational' | 'security';
+  detector: string;
+  severity: string;
+  startMs: number;
+  /** Null while it is open. */
+  endMs: number | null;
+  dimensions: Record<string, string>;
+  evidence: Record<string, unknown>;
+  /** ATT&CK techniques. */
+  attack: readonly string[];
+  status: 'open' | 'resolved';
+}
+
+const STRUCTURE =
+  'id String, kind String, detector String, severity String, start Int64, end Nullable(Int64), dimensions Map(String, String), evidence String, attack Array(String), status String, version UInt64';
+
+/** Writes findings down, each in place of what stood under its id. */
+export async function writeFindings(engine: Engine, findings: readonly Finding[], nowMs: number): Promise<void> {
+  if (findings.length === 0) return;
+  const lines = findings.map(({ id, kind, detector, severity, startMs, endMs, dimensions, evidence, attack, status }) =>
+    JSON.stringify([id, kind, detector, severity, startMs, endMs, dimensions, JSON.stringify(evidence), attack, status, nowMs]),
+  );
+  await engine.insert(
+    'evaluate',
+    { data: lines.join('\n'), format: 'JSONCompactEachRow', structure: STRUCTURE },
+    (rows) =>
+      `INSERT INTO findings_log SELECT id, kind, detector, severity, fromUnixTimestamp64Milli(start, 'UTC'), fromUnixTimestamp64Milli(end, 'UTC'),
+         dimensions, evidence, attack, status, greatest(version, (SELECT max(version) + 1 FROM findings_log)) FROM ${rows}`,
+  );
+}
+
+/** Findings that began at or after `sinceMs`, or that are open, newest first, at most `limit`. */
+export const findingsSince = (engine: Engine, sinceMs: number, limit = 1_000): Promise<Finding[]> =>
+  select(
+    engine,
+    `findings WHERE status = 'open' OR start >= fromUnixTimestamp64Milli(${Math.floor(sinceMs)}, 'UTC') ORDER BY start DESC, id LIMIT ${limit}`,
+  );
+
+/**
+ * Takes people out of findings, their past versions too: `other` comes in the place of every string that one of `refs` is in, or that names them.
+ * Returns how many findings had one.
+ */
+export async function replaceInFindings(
+  engine: Engine,
+  { refs, naming }: { refs: readonly string[]; naming: Naming },
+  other: string,
+  nowMs: number,
+): Promise<number> {
+  const isTheirs = (text: string) => refs.some((ref) => text.includes(ref)) || naming.isIn(text);
+  const withoutThem = <T>(value: T): T => {
+    if (typeof value === 'string') return (isTheirs(value) ? other : value) as T;
+    if (Array.isArray(value)) return value.map(withoutThem) as T;
+    if (typeof value !== 'object' || value === null) return value;
+    return Object.fromEntries(Object.entries(value).map(([key, each]) => [withoutThem(key), withoutThem(each)])) as T;
+  };
+  const changed = (await select(engine, 'findings')).flatMap((finding) => {
+    const [dimensions, evidence] = [withoutThem(finding.dimensions), withoutThem(finding.evidence)];
+    const isChanged = JSON.stringify([dimensions, evidence]) !== JSON.stringify([finding.dimensions, finding.evidence]);
+    return isChanged ? [{ ...finding, dimensions, evidence }] : [];
+  });
+  await writeFindings(engine, changed, nowMs);
+  if (changed.length > 0) await engine.session('evaluate').run('OPTIMIZE TABLE findings_log FINAL');
+  return changed.length;
+}
+
+async function select(engine: Engine, from: string): Promise<Finding[]> {
+  const rows = await engine
+    .session('read')
+    .rows<Omit<Finding, 'startMs' | 'endMs' | 'evidence'> & { start_ms: string; end_ms: string | null; evidence: string }>(
+      `SELECT id, kind, detector, severity, toUnixTimestamp64Milli(start) AS start_ms, toUnixTimestamp64Milli(end) AS end_ms, dimensions, evidence, attack, status
+     FROM ${from}`,
+    );
+  return rows.map(({ start_ms, end_ms, evidence, ...row }) => ({
+    ...row,
+    startMs: Number(start_ms),
+    endMs: end_ms === null ? null : Number(end_ms),
+    evidence: JSON.parse(evidence) as Record<string, unknown>,
+  }));
+}

@@ -1,0 +1,89 @@
+/** Brings attempts and minutes of an older store up to what this version knows: new rules count for the past too. */
+import { EVENT_COLUMN_NAMES, type EventRow } from '../rows/event-row.ts';
+import { rangesFrom } from '../rows/ranges.ts';
+import { recomputeMinutes } from './minutes.ts';
+import { PendingRoll } from './pending-roll.ts';
+import { LAYOUT, type LoaderState, writeLoaderState } from './roll-state.ts';
+import { type RollerDeps, roll } from './roller.ts';
+import { countedTypes } from './sli-counter.ts';
+import { recomputeSlices } from './slices.ts';
+
+const DAY_MINUTES = 1_440;
+const MILLISECONDS = new Set<string>(['time', 'received_at', 'expires_at']);
+
+export interface RebuildDeps extends RollerDeps {
+  now: () => number;
+  /** Told once when there is much to compute. */
+  onNotice?: (message: string) => void;
+}
+
+/** @returns the state that is now on disk */
+export async function bringUpToDate(deps: RebuildDeps, state: LoaderState): Promise<LoaderState> {
+  if (state.cursor > 0 && (state.layout !== LAYOUT || state.definitions !== definitionsOf(deps)))
+    deps.onNotice?.(
+      'the store was written by another version: its attempts and minutes are computed anew, which takes about a minute per million events',
+    );
+  const rolled = state.layout === LAYOUT ? state : await rollAgain(deps, state);
+  return recomputeIfRedefined(deps, rolled);
+}
+
+/** So many events, at least an hour of them, are rolled again at a time. */
+const CHUNK_EVENTS = 100_000;
+
+/** Rolls every stored event once more, in order. Rows join what they held, so nothing that only they know is lost. */
+async function rollAgain(deps: RebuildDeps, old: LoaderState): Promise<LoaderState> {
+  const session = deps.engine.session('roll');
+  const hours = await session.rows<{ hour: number; n: number }>(
+    'SELECT toUInt32(intDiv(toUnixTimestamp(time), 3600)) AS hour, toUInt32(count()) AS n FROM events GROUP BY hour ORDER BY hour',
+  );
+  const columns = EVENT_COLUMN_NAMES.map((name) => (MILLISECONDS.has(name) ? `toUnixTimestamp64Milli(${name})` : name)).join(', ');
+  let state = old;
+  for (let from = 0; from < hours.length; ) {
+    let events = 0;
+    let to = from;
+    while (to < hours.length && (to === from || events + (hours[to]?.n ?? 0) <= CHUNK_EVENTS)) events += hours[to++]?.n ?? 0;
+    const [first, last] = [hours[from]?.hour ?? 0, hours[to - 1]?.hour ?? 0];
+    const rows = await session.rows<{ row: EventRow }>(
+      `SELECT tuple(${columns}) AS row FROM events FINAL
+       WHERE toStartOfTenMinutes(time) >= toDateTime(${first * 3_600}, 'UTC') AND toStartOfTenMinutes(time) < toDateTime(${(last + 1) * 3_600}, 'UTC')
+       SETTINGS output_format_json_named_tuples_as_objects = 0, output_format_json_quote_64bit_integers = 0`,
+    );
+    const pending = new PendingRoll(countedTypes(deps.slis));
+    for (const { row } of rows) pending.add(row);
+    state = await roll(deps, state, pending, deps.now());
+    from = to;
+  }
+  const done = { ...state, layout: LAYOUT };
+  await writeLoaderState(deps.statePath, done);
+  return done;
+}
+
+/** The SLI definitions that minutes are computed with. */
+const definitionsOf = ({ slis }: RollerDeps): string => JSON.stringify(slis.map(({ id, counters, slices }) => [id, counters, slices]));
+
+async function recomputeIfRedefined(deps: RollerDeps, state: LoaderState): Promise<LoaderState> {
+  const definitions = definitionsOf(deps);
+  if (state.definitions === definitions) return state;
+  const session = deps.engine.session('roll');
+  const minutes = await session.rows<{ minute: number }>(
+    `SELECT DISTINCT arrayJoin([toUInt32(intDiv(settled_at, 60000)), toUInt32(intDiv(started_at, 60000))]) AS minute FROM attempt_states
+     UNION DISTINCT SELECT DISTINCT toUInt32(intDiv(settled_at, 60000)) FROM recovery_states
+     UNION DISTINCT SELECT DISTINCT toUInt32(intDiv(toUnixTimestamp(time), 60)) FROM events`,
+  );
+  const open = minutes.filter(({ minute }) => minute >= state.closedMinute);
+  const byDay = [...Map.groupBy(open, ({ minute }) => Math.floor(minute / DAY_MINUTES))].sort(([a], [b]) => a - b);
+  const next = { ...state, roll: state.roll + 1, definitions };
+  const version = { roll: next.roll, nowMs: state.settledUntilMs };
+  for (const [day, of] of byDay) {
+    if (day > 0)
+      await recomputeMinutes(
+        { ...deps, role: 'roll' },
+        of.map(({ minute }) => minute),
+        version,
+      );
+  }
+  const ranges = byDay.filter(([day]) => day > 0).map(([day]): [number, number] => [day * DAY_MINUTES, (day + 8) * DAY_MINUTES]);
+  await recomputeSlices({ ...deps, role: 'roll' }, { minutes: [], ranges: rangesFrom(state.closedMinute, ranges) }, version);
+  await writeLoaderState(deps.statePath, next);
+  return next;
+}

@@ -1,0 +1,95 @@
+/** SLIs of time slices: each slice's good or bad follows from sums over a time before its end, kept as a row of `minutes`. */
+import { DIMENSIONS } from '../../names.ts';
+import { mergedRanges, type Range } from '../rows/ranges.ts';
+import { hourRanges, INSERT_SETTINGS, type MinutesDeps, sumHours, type Version } from './minutes.ts';
+import type { Slices, StoredSli } from './sli-counter.ts';
+
+/** So many slices are computed at a time. */
+const CHUNK_SLICES = 2 * 1_440;
+/** Nothing is overdue for longer (contract, SLI M3). */
+const MAX_OVERDUE_MINUTES = 7 * 1_440;
+
+/** How far (in minutes) what happens in a minute reaches into later slices. */
+const reachOf = (slices: Slices): number => Math.max(...Object.values(slices.sums).map(({ spanMinutes }) => spanMinutes));
+
+/** The same of all SLIs, and of what is overdue. */
+export const longestReach = (slis: readonly StoredSli[]): number =>
+  Math.max(0, ...slis.flatMap(({ slices }) => (slices ? [reachOf(slices), slices.hasBacklog ? MAX_OVERDUE_MINUTES : 0] : [])));
+
+/**
+ * Replaces the slices that changed and have ended by `nowMs`. Repeating it changes nothing.
+ * @param changed minutes (since 1970) whose counters changed, and ranges whose slices changed otherwise
+ */
+export async function recomputeSlices(
+  deps: MinutesDeps,
+  changed: { minutes: Iterable<number>; ranges: readonly Range[] },
+  version: Version,
+): Promise<void> {
+  const minutes = [...changed.minutes];
+  for (const sli of deps.slis) {
+    if (!sli.slices) continue;
+    const { slices } = sli;
+    const length = slices.minutes;
+    const floor = (minute: number) => Math.floor(minute / length) * length;
+    const lastEnded = floor(version.nowMs / 60_000) - length;
+    const reach = reachOf(slices);
+    const touched: number[] = [];
+    const ranges = mergedRanges([...minutes.map((minute): Range => [minute, minute + reach - 1]), ...changed.ranges]);
+    for (const [first, last] of ranges) {
+      const end = Math.min(floor(last), lastEnded);
+      for (let from = floor(first); from <= end; from += CHUNK_SLICES * length) {
+        const to = Math.min(from + (CHUNK_SLICES - 1) * length, end);
+        await deps.engine.session(deps.role).run(slicesInsert(sli.id, slices, [from, to], version.roll));
+        for (let minute = from; minute < to; minute += 60) touched.push(minute);
+        touched.push(to);
+      }
+    }
+    for (const range of hourRanges(touched)) await sumHours(deps.engine.session(deps.role), [sli.id], range, version.roll);
+  }
+}
+
+const time = (minute: number) => `toDateTime(${minute * 60}, 'UTC')`;
+
+/**
+ * A slice's row stands at its last minute, so that a window counts it once it has ended.
+ * Sums run from one change to the next: what comes in or falls out of a sum, and attempts that become overdue or end, are changes at
+ * the first slice whose end sees them. Between two changes all slices are alike.
+ */
+function slicesInsert(id: string, slices: Slices, [first, last]: Range, roll: number): string {
+  const { minutes: length, sums } = slices;
+  const names = Object.keys(sums);
+  const changes = (name: string, change: string) =>
+    [...names, 'overdue'].map((each) => `toInt64(${each === name ? change : '0'}) AS d_${each}`).join(', ');
+  // Each row comes in at one slice and goes out at a later one.
+  const edges = (comes: string, goes: string) =>
+    `arrayJoin([(toInt64(${comes}), 1), (toInt64(${goes}), -1)]) AS edge, greatest(edge.1, ${first}) AS at`;
+  const added = Object.entries(sums).map(([name, { counter, spanMinutes }]) => {
+    const slice = `intDiv(intDiv(toUnixTimestamp(minute), 60), ${length}) * ${length}`;
+    return `SELECT dimension, value, ${edges(slice, `${slice} + ${spanMinutes}`)}, ${changes(name, 'edge.2 * total')}
+      FROM ${length === 60 ? 'hours' : 'minutes'} FINAL
+      WHERE sli = '${counter}' AND minute >= ${time(first - spanMinutes)} AND minute < ${time(last + length)} AND total > 0`;
+  });
+  const splits = [`('', '')`, ...DIMENSIONS.map((name) => `('${name}', toString(${name}))`)].join(', ');
+  const overdue = slices.hasBacklog
+    ? [
+        `SELECT split.1 AS dimension, split.2 AS value, ${edges('overdue_from', 'overdue_until')}, ${changes('overdue', 'edge.2')}
+         FROM backlog FINAL ARRAY JOIN [${splits}] AS split
+         WHERE dead = 0 AND overdue_from >= ${first - MAX_OVERDUE_MINUTES} AND overdue_from <= ${last} AND overdue_until > ${first}`,
+      ]
+    : [];
+  const running = [...names, 'overdue'].map((name) => `sum(sum(d_${name})) OVER running AS ${name}`).join(', ');
+  return `
+    INSERT INTO minutes (sli, dimension, minute, value, good, total, roll)
+    SELECT '${id}', dimension, toDateTime((slice + ${length - 1}) * 60, 'UTC') AS minute, value, max(is_good), max(is_counted), ${roll} FROM (
+      SELECT dimension, value, arrayJoin(range(toUInt32(at), toUInt32(next), ${length})) AS slice, toUInt64(1) AS is_counted, toUInt64(${slices.good}) AS is_good
+      FROM (
+        SELECT dimension, value, at, leadInFrame(at, 1, ${last + length}) OVER (PARTITION BY dimension, value ORDER BY at ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS next, ${running}
+        FROM (SELECT dimension, value, at, ${[...names, 'overdue'].map((name) => `d_${name}`).join(', ')} FROM (${[...added, ...overdue].join(' UNION ALL ')})) WHERE at <= ${last} GROUP BY dimension, value, at
+        WINDOW running AS (PARTITION BY dimension, value ORDER BY at ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+      ) WHERE ${slices.counted}
+      UNION ALL
+      SELECT dimension, value, toUInt32(intDiv(toUnixTimestamp(minute), 60) - ${length - 1}) AS slice, toUInt64(0) AS is_counted, toUInt64(0) AS is_good FROM minutes FINAL
+      WHERE sli = '${id}' AND minute >= ${time(first)} AND minute < ${time(last + length)} AND total > 0
+    ) GROUP BY dimension, slice, value
+    ${INSERT_SETTINGS}`;
+}

@@ -1,0 +1,261 @@
+/**
+ * Backups of a whole data directory, taken while it is in use: tables, files of SQLite, keys and state as they were at one moment between two
+ * loads; and the way back.
+ */
+import { closeSync, existsSync, openSync } from 'node:fs';
+import { copyFile, cp, mkdir, mkdtemp, open as openFile, readdir, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { extract } from 'tar';
+import { z } from 'zod';
+import { MusterError, systemCode } from '../../errors.ts';
+import { FILES } from '../../names.ts';
+import { assertEmptyOrMissing } from '../../system/data-directory.ts';
+import { lockDirectory } from '../../system/lock.ts';
+import { openEmbedded } from '../engine/embedded.ts';
+import { type Engine, quoted } from '../engine/engine.ts';
+import type { SegmentSource } from '../rows/log-format.ts';
+
+/** What a backup is made of changes with this number. */
+const FORMAT = 1;
+const TABLES_FOLDER = 'tables';
+const MANIFEST = 'backup.json';
+/** Copied as they are, if they are there. Those before the tables may be older than these, never newer. */
+const BEFORE = [FILES.alive];
+const AFTER = [
+  FILES.auditHead,
+  FILES.loaderState,
+  FILES.keyRing,
+  FILES.identityKey,
+  FILES.auditKey,
+  FILES.vaultKeys,
+  FILES.vaultKey,
+  FILES.clickhouseKey,
+  FILES.keys,
+  FILES.told,
+  FILES.demo,
+];
+
+/** All that is in a backup. */
+const KNOWN: ReadonlySet<string> = new Set([
+  '.',
+  MANIFEST,
+  TABLES_FOLDER,
+  FILES.core,
+  FILES.references,
+  FILES.quarantine,
+  ...BEFORE,
+  ...AFTER,
+]);
+
+const manifestSchema = z.object({
+  format: z.number(),
+  version: z.string(),
+  createdAt: z.string(),
+  /** Of each table that had any. */
+  rows: z.record(z.string(), z.number()),
+  /** Of the archive, the manifest aside: one that was cut short has fewer. */
+  content: z.object({ files: z.number(), bytes: z.number() }),
+});
+export type BackupManifest = z.infer<typeof manifestSchema>;
+
+/** The tables, and what keeps them still while they are copied. */
+interface Stored {
+  engine: Engine;
+  loader: { whileIdle<T>(log: SegmentSource, work: () => Promise<T>): Promise<T> };
+}
+
+/** Makes the files of a backup in `folder`, inside the scratch folder of the engine. Events go on being acknowledged meanwhile. */
+export async function writeBackup(
+  deps: { store: Stored; log: SegmentSource; dataDir: string; version: string; now: () => number },
+  folder: string,
+): Promise<BackupManifest> {
+  const { store, dataDir } = deps;
+  if (!store.engine.isEmbedded)
+    throw new MusterError(
+      'MUSTER_CONFLICT',
+      `the tables are in a ClickHouse server: stop Muster, back up the database ${store.engine.database} there, and copy ${dataDir}`,
+    );
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  for (const name of BEFORE) await copyIfThere(join(dataDir, name), join(folder, name));
+  // Before the tables: what the core hands over in between is in both, and counts once.
+  copyDatabase(join(dataDir, FILES.core), join(folder, FILES.core));
+  const rows = await store.loader.whileIdle(deps.log, async () => {
+    // The heads of the audit log right before it: they may be behind by an entry, and not ahead.
+    await copyIfThere(join(dataDir, FILES.auditHead), join(folder, FILES.auditHead));
+    copyDatabase(join(dataDir, FILES.references), join(folder, FILES.references));
+    await copyIfThere(join(dataDir, FILES.loaderState), join(folder, FILES.loaderState));
+    await store.engine
+      .session('tidy')
+      .run(`BACKUP DATABASE ${store.engine.database} TO File(${quoted(resolve(join(folder, TABLES_FOLDER)))})`);
+    return countRows(store.engine);
+  });
+  for (const name of AFTER) if (!existsSync(join(folder, name))) await copyIfThere(join(dataDir, name), join(folder, name));
+  if (existsSync(join(dataDir, FILES.quarantine)))
+    await cp(join(dataDir, FILES.quarantine), join(folder, FILES.quarantine), { recursive: true });
+  const manifest = {
+    format: FORMAT,
+    version: deps.version,
+    createdAt: new Date(deps.now()).toISOString(),
+    rows,
+    content: await contentOf(folder),
+  };
+  await writeFile(join(folder, MANIFEST), JSON.stringify(manifest, null, 2), { mode: 0o600 });
+  return manifest;
+}
+
+/**
+ * Makes a data directory out of a backup. It appears whole, or not at all.
+ * @throws MUSTER_CONFLICT when there is anything in it already, MUSTER_BAD_ARGUMENT when the file is no backup or not all of one
+ */
+export async function restoreBackup(file: string, dataDir: string): Promise<BackupManifest> {
+  await assertEmptyOrMissing(dataDir);
+  await assertPlainTar(file);
+  // A link stays one.
+  const place = existsSync(dataDir) ? await realpath(dataDir) : resolve(dataDir);
+  await mkdir(dirname(place), { recursive: true });
+  // A directory of its own, under a name that nobody has: what fails takes nothing else along.
+  const target = await mkdtemp(`${place}.restoring-`);
+  const unlock = lockDirectory(target);
+  try {
+    const unpacked = join(target, 'backup');
+    await mkdir(unpacked, { mode: 0o700 });
+    await unpack(file, unpacked);
+    const manifest = await readManifest(file, unpacked);
+    await restoreTables(target, unpacked, manifest);
+    for (const name of [...BEFORE, ...AFTER, FILES.core, FILES.references, FILES.quarantine]) {
+      if (existsSync(join(unpacked, name))) await rename(join(unpacked, name), join(target, name));
+    }
+    await rm(unpacked, { recursive: true });
+    unlock();
+    await takePlace(target, place);
+    return manifest;
+  } catch (error) {
+    unlock();
+    await rm(target, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+/** Puts a directory in the place of an empty one, and of nothing else; into one that cannot be replaced, since a disk is mounted there. */
+async function takePlace(made: string, dataDir: string): Promise<void> {
+  try {
+    await rename(made, dataDir);
+  } catch (error) {
+    if (!['EBUSY', 'ENOTEMPTY', 'EXDEV'].includes(systemCode(error) ?? '')) throw error;
+    await assertEmptyOrMissing(dataDir);
+    // The tables come last and at once: without them Muster does not start on what else is there.
+    const coming = join(dataDir, `${FILES.engine}.restoring`);
+    await cp(join(made, FILES.engine), coming, { recursive: true });
+    for (const name of await readdir(made)) if (name !== FILES.engine) await cp(join(made, name), join(dataDir, name), { recursive: true });
+    await rename(coming, join(dataDir, FILES.engine));
+    await rm(made, { recursive: true });
+  }
+}
+
+const MAGIC_OFFSET = 257;
+
+/**
+ * A backup is as large as what comes out of it. A compressed one could be a thousand times smaller, which is found out too late.
+ * @throws MUSTER_BAD_ARGUMENT
+ */
+async function assertPlainTar(file: string): Promise<void> {
+  const handle = await openFile(file, 'r');
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(MAGIC_OFFSET + 5), 0, MAGIC_OFFSET + 5, 0);
+    if (buffer[0] === 0x1f && buffer[1] === 0x8b)
+      throw new MusterError('MUSTER_BAD_ARGUMENT', `${file}: is compressed; unpack it first, such as with gunzip`);
+    if (bytesRead < MAGIC_OFFSET + 5 || buffer.toString('latin1', MAGIC_OFFSET) !== 'ustar')
+      throw new MusterError('MUSTER_BAD_ARGUMENT', `${file}: is no backup of Muster`);
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Takes files and folders out of an archive, and nothing else that an archive can hold. @throws MUSTER_BAD_ARGUMENT */
+async function unpack(file: string, folder: string): Promise<void> {
+  let foreign: string | undefined;
+  const filter = (path: string, entry: object) => {
+    const isOurs =
+      'type' in entry &&
+      (entry.type === 'File' || entry.type === 'Directory') &&
+      KNOWN.has(path.split('/').find((part) => part !== '.' && part !== '') ?? '.');
+    if (!isOurs) foreign ??= path;
+    return isOurs;
+  };
+  await extract({ file, cwd: folder, strict: true, preservePaths: false, filter }).catch((cause: unknown) => {
+    throw new MusterError('MUSTER_BAD_ARGUMENT', `${file}: is no backup of Muster, or is damaged`, { cause });
+  });
+  if (foreign !== undefined)
+    throw new MusterError('MUSTER_BAD_ARGUMENT', `${file}: is no backup of Muster: it holds ${JSON.stringify(foreign.slice(0, 60))}`);
+}
+
+async function readManifest(file: string, folder: string): Promise<BackupManifest> {
+  const path = join(folder, MANIFEST);
+  const manifest = existsSync(path) ? manifestSchema.safeParse(JSON.parse(await readFile(path, 'utf8'))) : undefined;
+  if (!manifest?.success) throw new MusterError('MUSTER_BAD_ARGUMENT', `${file}: is no backup of Muster, or its end is missing`);
+  if (manifest.data.format > FORMAT)
+    throw new MusterError(
+      'MUSTER_BAD_ARGUMENT',
+      `${file}: was made by a newer Muster (${manifest.data.version}); restore it with that one`,
+    );
+  const { files, bytes } = await contentOf(folder);
+  if (files !== manifest.data.content.files || bytes !== manifest.data.content.bytes)
+    throw new MusterError(
+      'MUSTER_BAD_ARGUMENT',
+      `${file}: is cut short, or was changed; ${files} of ${manifest.data.content.files} files are in it`,
+    );
+  return manifest.data;
+}
+
+async function contentOf(folder: string): Promise<{ files: number; bytes: number }> {
+  const entries = await readdir(folder, { withFileTypes: true, recursive: true });
+  const files = entries.filter((entry) => entry.isFile() && entry.name !== MANIFEST);
+  const sizes = await Promise.all(files.map(async ({ parentPath, name }) => (await stat(join(parentPath, name))).size));
+  return { files: sizes.length, bytes: sizes.reduce((sum, size) => sum + size, 0) };
+}
+
+async function restoreTables(target: string, unpacked: string, manifest: BackupManifest): Promise<void> {
+  const scratch = join(target, FILES.scratch);
+  const engine = await openEmbedded({ path: join(target, FILES.engine), scratch });
+  try {
+    // The engine reads backups from its scratch folder only.
+    const tables = join(scratch, TABLES_FOLDER);
+    await rename(join(unpacked, TABLES_FOLDER), tables);
+    await engine.session('tidy').run(`RESTORE DATABASE ${engine.database} FROM File(${quoted(resolve(tables))})`);
+    await rm(tables, { recursive: true });
+    const rows = await countRows(engine);
+    // The engine has checked every file by its sum; merges may make rows fewer at any time, never none.
+    for (const table of Object.keys(manifest.rows)) {
+      if (!rows[table]) throw new MusterError('MUSTER_INTERNAL', `the table ${table} is empty after restoring, and should not be`);
+    }
+  } finally {
+    await engine.close();
+  }
+}
+
+/** Rows of each table of ours, counted without regard to their versions. */
+async function countRows(engine: Engine): Promise<Record<string, number>> {
+  const rows = await engine
+    .session('tidy')
+    .rows<{ table: string; n: number }>(
+      'SELECT table, toUInt32(sum(rows)) AS n FROM system.parts WHERE database = currentDatabase() AND active GROUP BY table',
+    );
+  return Object.fromEntries(rows.map(({ table, n }) => [table, n]));
+}
+
+async function copyIfThere(from: string, to: string): Promise<void> {
+  if (existsSync(from)) await copyFile(from, to);
+}
+
+/** A file of SQLite as it is at this moment, whoever uses it. */
+function copyDatabase(from: string, to: string): void {
+  if (!existsSync(from)) return;
+  closeSync(openSync(to, 'wx', 0o600));
+  const database = new DatabaseSync(from, { readOnly: true });
+  try {
+    database.prepare('VACUUM INTO ?').run(to);
+  } finally {
+    database.close();
+  }
+}

@@ -1,0 +1,52 @@
+/** What had to be set aside, of the log or of a block of rows: a file each, and a finding that is open while the file is there. */
+import { existsSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Engine } from '../engine/engine.ts';
+import { type Finding, findingsSince, writeFindings } from '../records/findings.ts';
+
+const DETECTOR = 'log_damage';
+
+export interface SetAside {
+  /** Name of the file to be. */
+  name: string;
+  bytes: Buffer;
+  /** What it is, in words. */
+  what: string;
+}
+
+/** Keeps the bytes in a file of its own and raises the finding. Returns the file's path. */
+export async function setAside(engine: Engine, directory: string, { name, bytes, what }: SetAside, nowMs: number): Promise<string> {
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const path = join(directory, name);
+  await writeFile(path, bytes, { mode: 0o600 });
+  const finding: Finding = {
+    id: `${DETECTOR}:${name}`,
+    kind: 'operational',
+    detector: DETECTOR,
+    severity: 'ticket',
+    startMs: nowMs,
+    endMs: null,
+    dimensions: {},
+    evidence: {
+      summary: `${what} (${bytes.length} bytes) set aside in ${path}; everything around it is kept. Look at the disk, then move the file away.`,
+      file: path,
+      bytes: bytes.length,
+    },
+    attack: [],
+    status: 'open',
+  };
+  await writeFindings(engine, [finding], nowMs);
+  return path;
+}
+
+/** Closes the findings whose file somebody has moved away. */
+export async function closeSeen(engine: Engine, nowMs: number): Promise<void> {
+  const open = (await findingsSince(engine, nowMs)).filter(({ detector, status }) => detector === DETECTOR && status === 'open');
+  const seen = open.filter(({ evidence }) => typeof evidence.file === 'string' && !existsSync(evidence.file));
+  await writeFindings(
+    engine,
+    seen.map((finding) => ({ ...finding, endMs: nowMs, status: 'resolved' })),
+    nowMs,
+  );
+}

@@ -1,0 +1,14 @@
+import type { z } from 'zod';
+import { MusterError } from '../errors.ts';
+
+/** The body of a request by its schema. @throws MUSTER_BAD_ARGUMENT naming the field */
+export function parsed<T extends z.ZodType>(schema: T, body: unknown): z.infer<T> {
+  const result = schema.safeParse(body ?? {});
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  const field = issue?.path.join('.');
+  throw new MusterError(
+    'MUSTER_BAD_ARGUMENT',
+    `${field ? `${field}: ` : ''}${issue?.message.replace('Invalid input: ', '') ?? 'not what this route takes'}`,
+  );
+}

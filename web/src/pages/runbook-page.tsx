@@ -1,0 +1,126 @@
+/** Runbooks: what to do, with queries that run here. */
+import { Fragment, type ReactNode, useEffect, useState } from 'react';
+import Markdown from 'react-markdown';
+import { get, type PanelRow, post, type Runbook, type RunbookEntry } from '../api.ts';
+import { Panel, PlainTable, Scroll } from '../parts/panel.tsx';
+import { Waiting } from '../parts/waiting.tsx';
+
+/** Asks once; a runbook does not change while it is read. */
+function useOnce<T>(path: string) {
+  const [answer, setAnswer] = useState<T>();
+  const [problem, setProblem] = useState<string>();
+  useEffect(() => {
+    get<T>(path).then(setAnswer, (error: Error) => setProblem(error.message));
+  }, [path]);
+  return { answer, problem };
+}
+
+export function RunbookList() {
+  const { answer, problem } = useOnce<RunbookEntry[]>('/api/runbooks');
+  if (!answer) return <Waiting problem={problem} />;
+  return (
+    <>
+      <div className="verdict">
+        <div>
+          <h1>What to do when it fails</h1>
+          <p>One runbook for each alert, and one for each failure mode.</p>
+        </div>
+      </div>
+      <Panel title="Runbooks" className="lines">
+        <Scroll label="Runbooks">
+          <table>
+            <tbody>
+              {answer.map(({ name, title, lastReviewed }) => (
+                <tr key={name}>
+                  <td className="grow">
+                    <a href={`/runbooks/${name}`}>{title}</a>
+                  </td>
+                  <td className="dim">reviewed {lastReviewed}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </Scroll>
+      </Panel>
+    </>
+  );
+}
+
+export function RunbookPage({ name }: { name: string }) {
+  const { answer, problem } = useOnce<Runbook>(`/api/runbooks/${encodeURIComponent(name)}`);
+  if (!answer) return <Waiting problem={problem} />;
+  return (
+    <>
+      <div className="verdict">
+        <div>
+          <h1>{answer.title}</h1>
+          <p>Last reviewed {answer.lastReviewed}.</p>
+        </div>
+      </div>
+      <article className="prose">
+        <Markdown components={{ pre: Fragment, code: Code, a: Link }}>{answer.markdown}</Markdown>
+      </article>
+    </>
+  );
+}
+
+/** Runbooks refer to one another by file. */
+function Link({ href = '', children }: { href?: string | undefined; children?: ReactNode }) {
+  const name = /^([a-z0-9-]+)\.md$/.exec(href)?.[1];
+  return <a href={name === undefined ? href : `/runbooks/${name}`}>{children}</a>;
+}
+
+function Code({ className, children }: { className?: string | undefined; children?: ReactNode }) {
+  const text = String(children);
+  if (className === 'language-sql') return <Query sql={text.trim()} />;
+  if (!text.includes('\n')) return <code>{children}</code>;
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: a box that scrolls must be reachable by keyboard (WCAG 2.1.1).
+    <pre className="sql" tabIndex={0}>
+      {text}
+    </pre>
+  );
+}
+
+/** A query that runs where it is read, through the same gate as any other. */
+function Query({ sql }: { sql: string }) {
+  const [rows, setRows] = useState<PanelRow[]>();
+  const [problem, setProblem] = useState<string>();
+  const [isRunning, setRunning] = useState(false);
+  const run = async () => {
+    setRunning(true);
+    try {
+      const text = await post('/api/query', { sql, format: 'JSONEachRow' });
+      setRows(
+        text
+          .split('\n')
+          .filter(Boolean)
+          .map((line) => JSON.parse(line) as PanelRow),
+      );
+      setProblem(undefined);
+    } catch (error) {
+      setProblem(error instanceof Error ? error.message : String(error));
+    }
+    setRunning(false);
+  };
+  return (
+    <div className="query">
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a box that scrolls must be reachable by keyboard (WCAG 2.1.1). */}
+      <pre className="sql" tabIndex={0}>
+        {sql}
+      </pre>
+      <button type="button" className="button" disabled={isRunning} onClick={run}>
+        {isRunning ? 'Running' : 'Run'}
+        <span className="hidden"> this query</span>
+      </button>
+      <button type="button" className="button" onClick={() => void navigator.clipboard.writeText(sql)}>
+        Copy<span className="hidden"> this query</span>
+      </button>
+      <div aria-live="polite">
+        {problem && <p className="key">{problem}</p>}
+        {rows?.length === 0 && <p className="key">No row: nothing of the kind.</p>}
+        {rows && rows.length > 0 && <PlainTable title="The answer" rows={rows} />}
+      </div>
+    </div>
+  );
+}
