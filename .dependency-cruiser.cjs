@@ -1,13 +1,8 @@
-/** Imports go one way: a folder imports only from folders above its own. The order is that of ARCHITECTURE.md. */
-const ORDER = ['privacy', 'events', 'store', 'collect', 'core', 'slo', 'detect', 'publish', 'serve', 'lab', 'cli'];
-/** Neighbours on one line: neither imports the other. */
-const NEIGHBOURS = [
-  ['collect', 'core'],
-  ['collect', 'slo'],
-  ['core', 'slo'],
-];
+/** Imports go one way: what may import what is the order in scripts/rooms.cjs. */
+const { ORDER, NEIGHBOURS, ROOMS } = require('./scripts/rooms.cjs');
 
 const rule = (name, comment, from, to) => ({ name, severity: 'error', comment, from: { path: from }, to: { path: to } });
+const escaped = (name) => name.replaceAll('.', '\\.');
 
 module.exports = {
   forbidden: [
@@ -31,11 +26,31 @@ module.exports = {
       rule(`${a}-beside-${b}`, `${a} and ${b} do not know each other.`, `^src/${a}/`, `^src/${b}/`),
       rule(`${b}-beside-${a}`, `${a} and ${b} do not know each other.`, `^src/${b}/`, `^src/${a}/`),
     ]),
+    ...Object.entries(ROOMS).flatMap(([folder, rooms]) =>
+      rooms.slice(0, -1).map((room, index) =>
+        rule(
+          `${folder}-${room}-imports-up`,
+          `src/${folder}/${room} imports only from rooms above it.`,
+          `^src/${folder}/${escaped(room)}`,
+          `^src/${folder}/(${rooms
+            .slice(index + 1)
+            .map(escaped)
+            .join('|')})`,
+        ),
+      ),
+    ),
+    ...Object.entries(ROOMS).map(([folder, rooms]) => ({
+      name: `${folder}-has-its-rooms`,
+      severity: 'error',
+      comment: `A file of src/${folder} stands in one of its rooms.`,
+      from: { path: `^src/${folder}/`, pathNot: `^src/${folder}/(${rooms.map(escaped).join('|')})` },
+      to: {},
+    })),
     rule('roots-import-nothing', 'names, config and errors stand above everything.', '^src/[^/]+\\.ts$', '^src/[^/]+/'),
     rule(
       'chdb-in-one-file',
       'The experimental connection hook is known to one file.',
-      '^src/(?!store/embedded\\.ts)',
+      '^src/(?!store/engine/embedded\\.ts)',
       'node_modules/chdb/',
     ),
   ],

@@ -1,7 +1,7 @@
 /** What would otherwise be said twice in a review. */
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { CONNECTORS } from '../src/collect/connectors/index.ts';
@@ -42,11 +42,21 @@ test('every file begins by saying what it is for', () => {
   expect(silent).toEqual([]);
 });
 
+test('every room says what it is for, what it must not know, and where to begin', () => {
+  const rooms = new Set([...sources, ...filesIn('web/src', /\.tsx?$/)].map((path) => dirname(path)));
+  for (const room of [...rooms].filter((path) => !['src', 'web/src'].includes(path))) {
+    const [, first] =
+      /^# .+\n\n[A-Z].+\n\n(?:Must not know: .+|It may know everything)\. Begin with `(.+)`\.\n$/.exec(read(`${room}/README.md`)) ?? [];
+    expect(first, room).toBeDefined();
+    expect(existsSync(join(ROOT, room, first as string)), `${room}/${first}`).toBe(true);
+  }
+});
+
 test('every part is in its registry', () => {
   const parts = (folder: string, ...others: string[]) =>
     readdirSync(join(ROOT, folder)).filter((name) => name.endsWith('.ts') && !['index.ts', ...others].includes(name)).length;
   expect(parts('src/slo/slis', 'sli.ts')).toBe(SLIS.length);
-  expect(parts('src/slo/alerts', 'alert.ts', 'thresholds.ts')).toBe(BESIDE_ALERTS.length);
+  expect(parts('src/slo/evaluate/alerts', 'alert.ts', 'thresholds.ts')).toBe(BESIDE_ALERTS.length);
   expect(parts('src/publish/panels', 'panel.ts', 'collector-metrics.ts')).toBe(PANELS.length);
   expect(parts('src/collect/connectors', 'connector.ts')).toBe(CONNECTORS.length);
 });

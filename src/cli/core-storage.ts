@@ -12,12 +12,12 @@ export const coreStorageOf = ({ dataDir, coreDatabaseUrl: url }: Where): Storage
   url === undefined ? { kind: 'sqlite', path: join(dataDir, FILES.core) } : { kind: 'postgres', url };
 
 /** Takes somebody out of the core, whether it runs or not; where there is none, there is nobody in it. */
-export async function eraseFromCore(where: Where, user: string): Promise<ErasedUser> {
+export async function eraseFromCore(where: Where, user: string, nowMs: number): Promise<ErasedUser> {
   const options = coreStorageOf(where);
   if (options.kind === 'sqlite' && !existsSync(options.path)) return { rows: 0, spellings: [], left: 0 };
   const storage = await openCoreStorage(options);
   try {
-    return await eraseUser(storage, user, Date.now());
+    return await eraseUser(storage, user, nowMs);
   } finally {
     await storage.close();
   }

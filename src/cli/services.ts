@@ -135,7 +135,7 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
       now,
     });
     const people = createPeople({ dataDir, store, log, intake, pseudonyms, vault, audit, now }, (user) =>
-      eraseFromCore(options.config, user),
+      eraseFromCore(options.config, user, now()),
     );
     await people.resume();
     return {

@@ -1,9 +1,9 @@
 /** Refused records: kept without what is personal, and driven again. */
 import { readFile } from 'node:fs/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { importRecords } from '../../../src/collect/connectors/import.ts';
 import { okta } from '../../../src/collect/connectors/okta.ts';
-import { retryRejected } from '../../../src/collect/connectors/retry.ts';
+import { importRecords } from '../../../src/collect/import/import.ts';
+import { retryRejected } from '../../../src/collect/import/retry.ts';
 import { type TestServices, testServices } from '../../support/store.ts';
 
 // The engine drops letters of a month ago by its own clock.

@@ -4,9 +4,9 @@ import { Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connectorNamed } from '../../../src/collect/connectors/connector.ts';
-import { type ImportRecord, importRecords } from '../../../src/collect/connectors/import.ts';
 import { CONNECTORS } from '../../../src/collect/connectors/index.ts';
-import { recordsOf } from '../../../src/collect/connectors/record-file.ts';
+import { type ImportRecord, importRecords } from '../../../src/collect/import/import.ts';
+import { recordsOf } from '../../../src/collect/import/record-file.ts';
 import { type TestServices, testServices } from '../../support/store.ts';
 
 let services: TestServices;

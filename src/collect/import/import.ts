@@ -1,9 +1,9 @@
 /** Import: records of a product, through its connector, into the same intake as everything else, counted record by record. */
 
+import type { Connector, ConnectorContext, Mapped } from '../connectors/connector.ts';
 import { type Candidate, MAX_NAMED } from '../intake/batch.ts';
 import type { Intake } from '../intake/intake.ts';
 import type { Binding } from '../intake/key-binding.ts';
-import type { Connector, ConnectorContext, Mapped } from './connector.ts';
 
 export interface ImportCounts {
   read: number;
