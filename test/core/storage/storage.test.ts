@@ -163,13 +163,13 @@ describe.each(['sqlite', 'postgres'] as const)('%s', (kind) => {
     }
     const where = storage.kind === 'sqlite' ? {} : { coreDatabaseUrl: storage.url };
     // As the command does it, beside the core that runs.
-    const { rows, spellings } = await eraseFromCore({ dataDir: directory, ...where }, 'ADA@Example.org');
+    const { rows, spellings } = await eraseFromCore({ dataDir: directory, ...where }, 'ADA@Example.org', Date.now());
     expect([rows > 5, spellings]).toEqual([true, ['ada@example.org']]);
     for (const table of ['people', 'enrollments', 'factors', 'sends', 'kept_answers', 'outbox']) {
       const left = JSON.stringify(await made.storage.all(`SELECT * FROM ${table}`));
       expect([table, left.includes('ada@example.org'), left.length > 2]).toEqual([table, false, true]);
     }
-    expect(await eraseFromCore({ dataDir: directory, ...where }, 'ada@example.org')).toEqual({ rows: 0, spellings: [], left: 0 });
+    expect(await eraseFromCore({ dataDir: directory, ...where }, 'ada@example.org', Date.now())).toEqual({ rows: 0, spellings: [], left: 0 });
   });
 
   test.runIf(runs)(
