@@ -169,7 +169,11 @@ describe.each(['sqlite', 'postgres'] as const)('%s', (kind) => {
       const left = JSON.stringify(await made.storage.all(`SELECT * FROM ${table}`));
       expect([table, left.includes('ada@example.org'), left.length > 2]).toEqual([table, false, true]);
     }
-    expect(await eraseFromCore({ dataDir: directory, ...where }, 'ada@example.org', Date.now())).toEqual({ rows: 0, spellings: [], left: 0 });
+    expect(await eraseFromCore({ dataDir: directory, ...where }, 'ada@example.org', Date.now())).toEqual({
+      rows: 0,
+      spellings: [],
+      left: 0,
+    });
   });
 
   test.runIf(runs)(
