@@ -17,8 +17,8 @@ import { CATALOGUE_VIEW_SQL, CATALOGUE_VIEWS } from './guard/catalogue.ts';
 import { createGuard, type Guard, type GuardOptions } from './guard/guard.ts';
 import { type Loader, openLoader } from './load/loader.ts';
 import { openReferenceTable, type ReferenceTable } from './records/reference-table.ts';
-import type { StoredSli } from './roll/sli-counter.ts';
 import type { EventRow } from './rows/event-row.ts';
+import type { StoredSli } from './rows/sli-counter.ts';
 import type { Retention } from './upkeep/retention.ts';
 
 /** Completion window of an attempt (contract, "Attempts"): 10 minutes. */

@@ -19,8 +19,8 @@ import { PendingRoll } from '../../src/store/roll/pending-roll.ts';
 import { bringUpToDate } from '../../src/store/roll/rebuild.ts';
 import { LAYOUT, type LoaderState } from '../../src/store/roll/roll-state.ts';
 import { roll } from '../../src/store/roll/roller.ts';
-import { countedTypes } from '../../src/store/roll/sli-counter.ts';
 import { COLUMN, EVENT_COLUMN_NAMES, type EventRow } from '../../src/store/rows/event-row.ts';
+import { countedTypes } from '../../src/store/rows/sli-counter.ts';
 import { median, spread } from './figures.ts';
 import { withPostgres } from './postgres.ts';
 

@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { simulate } from '../../src/lab/simulate.ts';
+import { SLIS } from '../../src/slo/slis/index.ts';
 import { have, pathOf } from '../support/counterparts.ts';
 import { type Running, removeData, startMuster, temporaryData } from '../support/process.ts';
 
@@ -44,7 +45,7 @@ test('the window gauges are the counts of the status at the same minute', async 
     burnRates: Record<string, number | null>;
     errorBudgetRemaining: number | null;
   }[];
-  expect(statuses).toHaveLength(12);
+  expect(statuses).toHaveLength(SLIS.length);
   for (const { slo, objective, burnRates, errorBudgetRemaining } of statuses) {
     expect(value('muster_slo_objective_ratio', { slo })).toBe(objective ?? undefined);
     expect(value('muster_slo_error_budget_remaining_ratio', { slo })).toBe(errorBudgetRemaining ?? undefined);

@@ -56,12 +56,11 @@ export function explainCommand(program: Command, context: Context): void {
             `${url}/api/slos/${encodeURIComponent(options.slo)}/explain?${momentParameters({ from: fromMs, to: toMs, baseline_from: baselineFromMs, baseline_to: baselineToMs })}`,
           ),
         (services) =>
-          explain(
-            services.store.engine,
-            sloNamed(services.slos, options.slo).sli,
-            { fromMs, toMs },
-            { fromMs: baselineFromMs, toMs: baselineToMs },
-          ),
+          explain(services.store.engine, sloNamed(services.slos, options.slo).sli, {
+            when: { fromMs, toMs },
+            baseline: { fromMs: baselineFromMs, toMs: baselineToMs },
+            nowMs: context.now(),
+          }),
         { mayCreate: false },
       );
       if (options.json) printJson(context, rows);

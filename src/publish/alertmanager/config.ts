@@ -11,15 +11,12 @@ const GROUP_BY = ['alertname', 'slo', 'service'];
 const matcher = (label: string, value: string) => `${label}="${value}"`;
 const anyOf = (label: string, values: readonly string[]) => `${label}=~"${values.join('|')}"`;
 
-/** SLIs that fail when a provider does. */
-const PROVIDER_SYMPTOMS = ['M1', 'M1S', 'M2', 'M7'];
-
 /**
  * Which alert silences which, while both fire. `equal` labels that both lack count as equal, so each rule names labels that its
  * source always has.
  */
 function inhibitions(slos: readonly Slo[]) {
-  const symptoms = slos.filter(({ sli }) => PROVIDER_SYMPTOMS.includes(sli.id)).map(({ name }) => name);
+  const symptoms = slos.filter(({ sli }) => sli.failsWithProvider).map(({ name }) => name);
   return [
     {
       source_matchers: [matcher('alertname', ALERTS.errorBudgetBurn), matcher('severity', 'page')],

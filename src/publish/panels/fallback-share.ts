@@ -1,8 +1,9 @@
-import { FILTERS, type PanelFile } from './panel.ts';
+import { m7 } from '../../slo/slis/m7.ts';
+import { FILTERS, objectiveOf, type PanelFile } from './panel.ts';
 
 /** How often another provider had to take over. */
 export const fallbackShare: PanelFile = (slos) => {
-  const objective = slos.find(({ sli }) => sli.id === 'M7')?.objective ?? 0.99;
+  const objective = objectiveOf(slos, m7, 0.99);
   return {
     id: 25,
     name: 'fallback-share',

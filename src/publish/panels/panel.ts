@@ -1,5 +1,6 @@
 /** What a panel is. One file each; it comes out in Grafana and on Muster's own page. */
 import type { Slo } from '../../slo/definition/openslo.ts';
+import type { Sli } from '../../slo/slis/sli.ts';
 
 export interface Threshold {
   /** Null for the first step. */
@@ -77,3 +78,7 @@ export const FILTERS = ['environment', 'region', 'provider', 'factor_type', 'dep
 
 /** Settled attempts of users in the range of the dashboard. */
 export const SETTLED_ATTEMPTS = `attempts WHERE traffic = 'user' AND settled_at IS NOT NULL AND $__timeFilter(settled_at) AND ${FILTERS}`;
+
+/** The objective of an SLI. @param otherwise where no SLO has one for it */
+export const objectiveOf = (slos: readonly Slo[], sli: Sli, otherwise: number): number =>
+  slos.find((slo) => slo.sli === sli)?.objective ?? otherwise;

@@ -1,8 +1,9 @@
-import { type PanelFile, SETTLED_ATTEMPTS } from './panel.ts';
+import { m1 } from '../../slo/slis/m1.ts';
+import { objectiveOf, type PanelFile, SETTLED_ATTEMPTS } from './panel.ts';
 
 /** M1 day by day. */
 export const successByDay: PanelFile = (slos) => {
-  const objective = slos.find(({ sli }) => sli.id === 'M1')?.objective ?? 0.98;
+  const objective = objectiveOf(slos, m1, 0.98);
   return {
     id: 14,
     name: 'success-by-day',

@@ -1,8 +1,9 @@
+import { m8 } from '../../slo/slis/m8.ts';
 import { FILTERS, type PanelFile } from './panel.ts';
 
 /** What enrollment costs the support desk. */
 export const ticketsPerThousand: PanelFile = (slos) => {
-  const isSlo = slos.some(({ sli }) => sli.id === 'M8');
+  const isSlo = slos.some(({ sli }) => sli === m8);
   return {
     id: 16,
     name: 'tickets-per-thousand',

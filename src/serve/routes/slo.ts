@@ -58,7 +58,11 @@ export function sloRoutes(ready: () => Ready, now: () => number): Router {
     const [fromMs, toMs] = rangeOf(request.query, now());
     const baselineTo = momentOf(request.query.baseline_to, fromMs);
     const baselineFrom = momentOf(request.query.baseline_from, baselineTo - (toMs - fromMs));
-    response.json(await explain(store.engine, slo.sli, { fromMs, toMs }, { fromMs: baselineFrom, toMs: baselineTo }));
+    const [when, baseline] = [
+      { fromMs, toMs },
+      { fromMs: baselineFrom, toMs: baselineTo },
+    ];
+    response.json(await explain(store.engine, slo.sli, { when, baseline, nowMs: now() }));
   });
 
   router.get('/gate', async (request, response) => {

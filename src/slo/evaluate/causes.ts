@@ -24,7 +24,7 @@ export function createCauses(deps: { engine: Engine; slos: readonly Slo[]; onPro
   const explainNow = async (slo: Slo, alert: SloStatus['alerts'][number], atMs: number): Promise<Cause | undefined> => {
     const { when, baseline } = timeToExplain(Date.parse(alert.since ?? ''), windowSeconds(alert.longWindow), atMs);
     try {
-      return leadingCause(await explain(deps.engine, slo.sli, when, baseline, 'explain'));
+      return leadingCause(await explain(deps.engine, slo.sli, { when, baseline, nowMs: atMs }, 'explain'));
     } catch (error) {
       deps.onProblem(`explain ${slo.name}: ${error instanceof Error ? error.message : String(error)}`);
       // What was known says more than nothing.

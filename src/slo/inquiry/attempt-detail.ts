@@ -2,8 +2,8 @@
 import { MusterError } from '../../errors.ts';
 import type { Session } from '../../store/engine/engine.ts';
 import { maintenanceIn } from '../../store/records/maintenance.ts';
-import type { Counter } from '../../store/roll/sli-counter.ts';
 import { attemptKey } from '../../store/rows/attempt-row.ts';
+import type { Counter } from '../../store/rows/sli-counter.ts';
 import type { Slo } from '../definition/openslo.ts';
 
 const MINUTE_MS = 60_000;

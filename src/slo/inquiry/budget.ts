@@ -1,6 +1,7 @@
 /** One SLO in depth: how its budget was spent, until when it lasts, how fast it burns, when it fired, and what changed meanwhile. */
 import type { Engine } from '../../store/engine/engine.ts';
 import type { MaintenanceWindow } from '../../store/records/maintenance.ts';
+import { eventsIn, rowsOf } from '../../store/rows/rows-of.ts';
 import { burnRate, type Counts } from '../arithmetic/burn.ts';
 import type { Pair } from '../arithmetic/pairs.ts';
 import { elapsedAt, periodAt } from '../arithmetic/period.ts';
@@ -232,30 +233,21 @@ async function restatements(
 async function deploysIn(engine: Engine, fromMs: number, toMs: number): Promise<SloDetail['deploys']> {
   const rows = await engine.session('panels').rows<{ ms: string; deployment: string; type: string }>(
     `SELECT toUnixTimestamp64Milli(time) AS ms, deployment, type FROM events FINAL
-     WHERE toStartOfTenMinutes(time) >= toStartOfTenMinutes(fromUnixTimestamp64Milli(${fromMs}, 'UTC')) AND time < fromUnixTimestamp64Milli(${toMs}, 'UTC')
-       AND type IN ('deploy.completed', 'deploy.rolled_back') ORDER BY time DESC LIMIT 100`,
+     WHERE ${eventsIn([{ fromMs, toMs }])} AND type IN ('deploy.completed', 'deploy.rolled_back') ORDER BY time DESC LIMIT 100`,
   );
   return rows.map(({ ms, ...row }) => ({ at: iso(Number(ms)), ...row }));
 }
 
-/** Where the durations of an SLI stand, found by the key of their table. */
-async function durationsOf(engine: Engine, slo: Slo, atMs: number): Promise<SloDetail['durations']> {
-  const fromMs = atMs - DAY_MS;
-  const minute = (ms: number) => Math.floor(ms / MINUTE_MS);
-  const rows: Partial<Record<string, string>> = {
-    M2: `attempt_states FINAL WHERE home BETWEEN ${minute(fromMs) - 61} AND ${minute(atMs)} AND dead = 0 AND traffic = '' AND result = 'completed'
-      AND observed = 'full' AND duration_ms >= 0 AND settled_at >= ${fromMs} AND settled_at < ${atMs}`,
-    M6: `events FINAL WHERE toStartOfTenMinutes(time) >= toStartOfTenMinutes(fromUnixTimestamp64Milli(${fromMs}, 'UTC'))
-      AND time >= fromUnixTimestamp64Milli(${fromMs}, 'UTC') AND time < fromUnixTimestamp64Milli(${atMs}, 'UTC')
-      AND type = 'api.request' AND traffic IN ('', 'user') AND http_status IS NOT NULL AND duration_ms IS NOT NULL`,
-  };
-  const source = rows[slo.sli.id];
-  if (source === undefined) return null;
-  const [row] = await engine
-    .session('panels')
-    .rows<{ p: (number | null)[]; n: number }>(
-      `SELECT quantiles(0.5, 0.95, 0.99)(assumeNotNull(toFloat64(duration_ms))) AS p, toUInt32(count()) AS n FROM ${source} SETTINGS max_execution_time = 10`,
-    );
+/** Where the durations of the last day stand, of those that the SLI counts. */
+async function durationsOf(engine: Engine, { sli }: Slo, atMs: number): Promise<SloDetail['durations']> {
+  const counter = sli.counters.find(({ id }) => id === sli.id);
+  if (!sli.hasDurations || !counter) return null;
+  const types = counter.unit === 'event' ? counter.types : [];
+  const { from } = rowsOf(counter.unit, [{ fromMs: atMs - DAY_MS, toMs: atMs }], { nowMs: atMs, types });
+  const [row] = await engine.session('panels').rows<{ p: (number | null)[]; n: number }>(
+    `SELECT quantiles(0.5, 0.95, 0.99)(assumeNotNull(toFloat64(duration_ms))) AS p, toUInt32(count()) AS n
+     FROM ${from} AND traffic IN ('', 'user') AND (${counter.total}) SETTINGS max_execution_time = 10`,
+  );
   const [p50, p95, p99] = row?.p ?? [];
   return row && row.n > 0 && p50 != null && p95 != null && p99 != null ? { p50, p95, p99 } : null;
 }
@@ -283,5 +275,5 @@ async function explanationOf(engine: Engine, slo: Slo, settled: readonly Settled
   const { when, baseline } = last
     ? timeToExplain(last.startMs, long === undefined ? 0 : windowSeconds(long), last.endMs)
     : { when: { fromMs: atMs - DAY_MS, toMs: atMs }, baseline: { fromMs: atMs - 2 * DAY_MS, toMs: atMs - DAY_MS } };
-  return (await explain(engine, slo.sli, when, baseline)).slice(0, 12);
+  return (await explain(engine, slo.sli, { when, baseline, nowMs: atMs })).slice(0, 12);
 }

@@ -2,8 +2,8 @@
 import { MusterError } from '../../errors.ts';
 import { DIMENSIONS } from '../../names.ts';
 import type { Engine, Role, Session } from '../../store/engine/engine.ts';
-import { RECOVERY_WINDOW_MS } from '../../store/roll/minutes.ts';
-import type { Counter } from '../../store/roll/sli-counter.ts';
+import { rowsOf } from '../../store/rows/rows-of.ts';
+import type { Counter } from '../../store/rows/sli-counter.ts';
 import type { Interval } from '../arithmetic/windows.ts';
 import type { Sli } from '../slis/sli.ts';
 
@@ -19,8 +19,6 @@ const MAX_BASELINE_MS = 24 * 3_600_000;
 const MIN_BASELINE = 30;
 /** One-sided 99 %. */
 const SIGNIFICANT_Z = 2.33;
-const MINUTE_MS = 60_000;
-const MAX_WINDOW_MS = 61 * MINUTE_MS;
 
 export interface Explanation {
   /** A dimension, or two with a comma between. */
@@ -48,18 +46,25 @@ interface Combination {
   examples: string[];
 }
 
+/** The time to explain, the one to hold it against, and the moment of asking: an attempt that waits for its deadline then has not failed. */
+export interface Times {
+  when: Interval;
+  baseline: Interval;
+  nowMs: number;
+}
+
 /**
  * Ranks dimension values, and pairs of them, by their excess failures over the baseline, largest first.
  * @param role whose connection is used: what alerts say must not wait for what people look at
  * @throws MUSTER_BAD_ARGUMENT for an SLI that has no failures of its own
  */
-export async function explain(engine: Engine, sli: Sli, when: Interval, baseline: Interval, role: Role = 'panels'): Promise<Explanation[]> {
+export async function explain(engine: Engine, sli: Sli, times: Times, role: Role = 'panels'): Promise<Explanation[]> {
   const counter = sli.counters.find(({ id }) => id === sli.id);
   if (!counter || sli.kind !== 'ratio') {
     throw new MusterError('MUSTER_BAD_ARGUMENT', `${sli.id} is not a ratio of attempts or requests; explain ranks what failed in one`);
   }
   const names = [...DIMENSIONS, ...CAUSES];
-  const combinations = await combinationsOf(engine.session(role), counter, names, when, baseline);
+  const combinations = await combinationsOf(engine.session(role), counter, names, times);
   const whole = { now: sumOf(combinations, true), before: sumOf(combinations, false) };
   const rate = whole.before.total === 0 ? 0 : whole.before.bad / whole.before.total;
   const wholeExcess = whole.now.bad - whole.now.total * rate;
@@ -150,46 +155,18 @@ async function combinationsOf(
   session: Session,
   counter: Counter,
   names: readonly string[],
-  when: Interval,
-  baseline: Interval,
+  { when, baseline, nowMs }: Times,
 ): Promise<Combination[]> {
-  const { rows, at, id } = sourceOf(counter, when, baseline);
-  const within = ({ fromMs, toMs }: Interval) => `(${at} >= ${fromMs} AND ${at} < ${toMs})`;
+  const { from, moment, id } = rowsOf(counter.unit, [when, baseline], { nowMs, types: counter.unit === 'event' ? counter.types : [] });
   const found = await session.rows<{ labels: string[]; is_now: number; n: number; failed: number; examples: string[] }>(
-    `SELECT [${names.map((name) => `toString(${name})`).join(', ')}] AS labels, ${within(when)} AS is_now, toUInt32(count()) AS n,
+    `SELECT [${names.map((name) => `toString(${name})`).join(', ')}] AS labels, (${moment} >= ${when.fromMs} AND ${moment} < ${when.toMs}) AS is_now, toUInt32(count()) AS n,
        toUInt32(countIf(NOT ifNull(${counter.good}, 0))) AS failed, groupArrayIf(${EXAMPLES})(concat(source, '/', ${id}), NOT ifNull(${counter.good}, 0)) AS examples
-     FROM (${rows}) WHERE (${within(when)} OR ${within(baseline)}) AND traffic IN ('', 'user') AND (${counter.total})
+     FROM ${from} AND traffic IN ('', 'user') AND (${counter.total})
      GROUP BY labels, is_now LIMIT ${MAX_COMBINATIONS + 1} SETTINGS max_execution_time = ${MAX_SECONDS}`,
   );
   if (found.length > MAX_COMBINATIONS)
     throw new MusterError('MUSTER_BAD_ARGUMENT', `more than ${MAX_COMBINATIONS} combinations of labels in that time; choose a shorter one`);
   return found.map(({ labels, is_now, n, failed, examples }) => ({ labels, isNow: is_now === 1, total: n, bad: failed, examples }));
-}
-
-/** The rows of a counter's unit around both times, found by the key of their table. */
-function sourceOf(counter: Counter, when: Interval, baseline: Interval): { rows: string; at: string; id: string } {
-  const minute = (ms: number) => Math.floor(ms / MINUTE_MS);
-  if (counter.unit === 'event') {
-    const ten = (ms: number) => `toStartOfTenMinutes(fromUnixTimestamp64Milli(${ms}, 'UTC'))`;
-    const near = [when, baseline].map(
-      ({ fromMs, toMs }) => `(toStartOfTenMinutes(time) >= ${ten(fromMs)} AND toStartOfTenMinutes(time) <= ${ten(toMs)})`,
-    );
-    const types = counter.types.map((type) => `'${type}'`).join(', ');
-    return {
-      rows: `SELECT * FROM events FINAL WHERE (${near.join(' OR ')}) AND type IN (${types})`,
-      at: 'toUnixTimestamp64Milli(time)',
-      id: 'id',
-    };
-  }
-  const reach = counter.unit === 'recovery' ? RECOVERY_WINDOW_MS : MAX_WINDOW_MS;
-  const near = [when, baseline].map(({ fromMs, toMs }) => `home BETWEEN ${Math.max(0, minute(fromMs - reach))} AND ${minute(toMs)}`);
-  const table = counter.unit === 'recovery' ? 'recovery_states' : 'attempt_states';
-  return {
-    rows: `SELECT * FROM ${table} FINAL WHERE (${near.join(' OR ')}) AND dead = 0 AND settled_at > 0
-        AND (by_clock = 0 OR settled_at <= toUnixTimestamp64Milli(now64(3)))`,
-    at: 'toInt64(settled_at)',
-    id: 'attempt_id',
-  };
 }
 
 /** The time to explain of a pair that fires: what fired it lies in its long window, and a baseline of the same length before that. */

@@ -4,6 +4,7 @@ import type { Engine, Role, Session } from '../../store/engine/engine.ts';
 import { type MaintenanceWindow, maintenanceIn } from '../../store/records/maintenance.ts';
 import { MAX_USERS_BAD } from '../../store/roll/minutes.ts';
 import { mergedRanges } from '../../store/rows/ranges.ts';
+import { waitingAttempts } from '../../store/rows/rows-of.ts';
 import type { Counts, WindowCounts } from '../arithmetic/burn.ts';
 import { elapsedAt } from '../arithmetic/period.ts';
 import { type Interval, pieces, windowSeconds, without } from '../arithmetic/windows.ts';
@@ -226,15 +227,9 @@ export async function totalCounts(session: Session): Promise<Map<string, Counts>
 
 /** Attempts of users that wait for their end at `nowMs`. */
 export async function pendingAttempts(session: Session, nowMs: number): Promise<number> {
-  const [row] = await session.rows<{ n: number }>(
-    `SELECT toUInt32(count()) AS n FROM attempt_states FINAL
-     WHERE home >= ${Math.floor(nowMs / MINUTE_MS) - MAX_WINDOW_MINUTES} AND dead = 0 AND traffic = '' AND by_clock AND settled_at > ${nowMs}`,
-  );
+  const [row] = await session.rows<{ n: number }>(`SELECT toUInt32(count()) AS n FROM ${waitingAttempts(nowMs)} AND traffic = ''`);
   return row?.n ?? 0;
 }
-
-/** An attempt lies at the minute of its start, and settles at most this much later (contract: windows of 1 to 60 minutes). */
-const MAX_WINDOW_MINUTES = 61;
 
 /** Good and total of each of the last `days` days that end at `atMs`, oldest first; days without traffic are 0 of 0. */
 export async function dailyCounts(session: Session, atMs: number, days: number): Promise<Map<string, Counts[]>> {

@@ -1,5 +1,7 @@
-import type { Counter } from '../../store/roll/sli-counter.ts';
+import type { Counter } from '../../store/rows/sli-counter.ts';
 import type { Sli } from './sli.ts';
+
+const percent = ({ good, total }: { good: number; total: number }) => `${(Math.floor((good / total) * 1e5) / 1e3).toFixed(2)} %`;
 
 const counter: Counter = { id: 'M1', unit: 'attempt', total: `observed = 'full'`, good: `result = 'completed'` };
 
@@ -16,5 +18,9 @@ export const m1: Sli = {
   title: 'Enrollment success',
   meaning: 'settled and completed',
   kind: 'ratio',
+  failsWithProvider: true,
   counters: [counter, { ...counter, id: 'M1:all', traffic: 'any' }],
+  companions: {
+    all: (all, total) => (all.total > total ? `with bots and synthetic traffic ${percent(all)} of ${all.total}` : undefined),
+  },
 };

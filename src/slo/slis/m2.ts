@@ -12,6 +12,8 @@ export const m2: Sli = {
   title: 'Time to enroll',
   meaning: 'completed in 60 s or less',
   kind: 'ratio',
+  failsWithProvider: true,
+  hasDurations: true,
   counters: [
     {
       id: 'M2',
@@ -21,4 +23,7 @@ export const m2: Sli = {
     },
     { id: 'M2:negative', unit: 'attempt', total: `result = 'completed' AND observed = 'full' AND duration_ms < 0`, good: '0' },
   ],
+  companions: {
+    negative: ({ total }) => (total > 0 ? `${total} completed before their start and are left out` : undefined),
+  },
 };

@@ -1,4 +1,8 @@
+import type { Counter } from '../../store/rows/sli-counter.ts';
 import type { Sli } from './sli.ts';
+
+/** Starts by the minute: what says that traffic comes in at all. */
+export const STARTS: Counter = { id: 'M3:starts', unit: 'start', total: `observed = 'full'`, good: '0' };
 
 /**
  * M3, pending backlog: in how many minutes fewer than 1 % of a day's attempts wait past their TTL.
@@ -13,10 +17,10 @@ export const m3: Sli = {
   title: 'Pending backlog',
   meaning: 'minutes below 1 % overdue',
   kind: 'time_slices',
-  counters: [{ id: 'M3:starts', unit: 'start', total: `observed = 'full'`, good: '0' }],
+  counters: [STARTS],
   slices: {
     minutes: 1,
-    sums: { starts: { counter: 'M3:starts', spanMinutes: 1_440 } },
+    sums: { starts: { counter: STARTS.id, spanMinutes: 1_440 } },
     hasBacklog: true,
     counted: 'starts > 0',
     good: 'overdue * 100 < starts',

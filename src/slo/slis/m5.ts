@@ -17,4 +17,5 @@ export const m5: Sli = {
     { id: 'M5', unit: 'attempt', total: '1', good: 'NOT own_error' },
     { id: 'M5:provider', unit: 'attempt', total: `fault = 'provider'`, good: '0' },
   ],
+  companions: { provider: ({ total }) => (total > 0 ? `${total} more failed at a provider` : undefined) },
 };

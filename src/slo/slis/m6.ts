@@ -12,6 +12,7 @@ export const m6: Sli = {
   title: 'API latency',
   meaning: 'API requests under 500 ms',
   kind: 'ratio',
+  hasDurations: true,
   counters: [
     {
       id: 'M6',

@@ -11,5 +11,6 @@ export const m7: Sli = {
   title: 'Provider fallback',
   meaning: 'attempts whose first provider delivered',
   kind: 'ratio',
+  failsWithProvider: true,
   counters: [{ id: 'M7', unit: 'attempt', total: 'provider_requested', good: 'NOT provider_fell_back' }],
 };

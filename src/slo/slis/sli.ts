@@ -1,11 +1,17 @@
 /** What an SLI is. One file each; everything else (minutes, burn rates, metrics, rules, panels) is derived from it. */
-import type { StoredSli } from '../../store/roll/sli-counter.ts';
+import type { StoredSli } from '../../store/rows/sli-counter.ts';
 
 /**
  * `ratio`: good of all. `time_slices`, `rate`: good slices of all slices, the latter of a rate over a longer time.
  * `count`: how many, without an objective.
  */
 export type SliKind = 'ratio' | 'time_slices' | 'rate' | 'count';
+
+/**
+ * A sentence about what is counted beside an SLI.
+ * @param total of the SLI itself
+ */
+export type Companion = (counts: { good: number; total: number }, total: number) => string | undefined;
 
 export interface Sli extends StoredSli {
   /** Name in words. */
@@ -15,4 +21,12 @@ export interface Sli extends StoredSli {
   readonly kind: SliKind;
   /** Whether open security findings that began in the period count too. */
   readonly hasFindings?: true;
+  /** Whether its rows have a duration of which half, 95 % and 99 % are worth knowing. */
+  readonly hasDurations?: true;
+  /** Whether it fails when a provider does: who is told of the provider need not be told of it as well. */
+  readonly failsWithProvider?: true;
+  /** What its other counters say, by what stands behind the colon of their id; nothing where there is nothing to say. */
+  readonly companions?: Readonly<Record<string, Companion>>;
+  /** Of a count: the companion whose number it is divided by, and what one of those is called. */
+  readonly countedPer?: { readonly companion: string; readonly one: string };
 }

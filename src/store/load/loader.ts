@@ -10,10 +10,10 @@ import { FoldedRecords, type Folding, PendingRoll } from '../roll/pending-roll.t
 import { bringUpToDate } from '../roll/rebuild.ts';
 import { readLoaderState, writeLoaderState } from '../roll/roll-state.ts';
 import { type RollerDeps, roll } from '../roll/roller.ts';
-import { countedTypes } from '../roll/sli-counter.ts';
 import { dropStraySpans } from '../roll/stray-spans.ts';
 import type { EventRow } from '../rows/event-row.ts';
 import { type LogRecord, type SegmentSource, scanRecords } from '../rows/log-format.ts';
+import { countedTypes } from '../rows/sli-counter.ts';
 import { closeSeen, setAside } from '../upkeep/damage.ts';
 import { closedMinute, dropOldMonths, type Retention } from '../upkeep/retention.ts';
 import { Block, eachRow, lastRows, loadRecords } from './load-block.ts';

@@ -1,7 +1,8 @@
 /** `minutes` and what follows from them (`hours`, `bad_users`): recomputed whole for the minutes that changed, never added to. */
 import type { Engine, Role, Session } from '../engine/engine.ts';
 import { mergedRanges, type Range } from '../rows/ranges.ts';
-import { type Counter, dimensionsOf, type StoredSli, UNITS, type Unit } from './sli-counter.ts';
+import { RECOVERY_WINDOW_MS } from '../rows/rows-of.ts';
+import { type Counter, dimensionsOf, type StoredSli, UNITS, type Unit } from '../rows/sli-counter.ts';
 
 /** Users hit are counted exactly up to here (contract, "Tables"). */
 export const MAX_USERS_BAD = 1_000;
@@ -18,9 +19,6 @@ export interface Version {
   roll: number;
   nowMs: number;
 }
-
-/** A recovery that was begun settles within three days (contract, SLI M4). */
-export const RECOVERY_WINDOW_MS = 72 * 3_600_000;
 
 /** Compiling expressions to machine code takes longer than these short queries run. */
 export const INSERT_SETTINGS =

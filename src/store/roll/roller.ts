@@ -8,10 +8,11 @@ import type { BulkRows, Engine, Session } from '../engine/engine.ts';
 import { attemptKey, fromRow, ROW_COLUMN_NAMES, ROW_STRUCTURE, STATE_COLUMNS, type StateRow, toRow } from '../rows/attempt-row.ts';
 import { type AttemptState, join, type Settlement, settle } from '../rows/attempt-state.ts';
 import { mergedRanges, type Range, rangesFrom } from '../rows/ranges.ts';
-import { RECOVERY_WINDOW_MS, recomputeMinutes } from './minutes.ts';
+import { RECOVERY_WINDOW_MS } from '../rows/rows-of.ts';
+import { type StoredSli, UNITS } from '../rows/sli-counter.ts';
+import { recomputeMinutes } from './minutes.ts';
 import { KIND_NAMES, KINDS, type KindName, type PendingRoll } from './pending-roll.ts';
 import { type LoaderState, writeLoaderState } from './roll-state.ts';
-import { type StoredSli, UNITS } from './sli-counter.ts';
 import { longestReach, recomputeSlices } from './slices.ts';
 
 export interface RollerDeps {

@@ -1,8 +1,8 @@
 /** SLIs of time slices: each slice's good or bad follows from sums over a time before its end, kept as a row of `minutes`. */
 import { DIMENSIONS } from '../../names.ts';
 import { mergedRanges, type Range } from '../rows/ranges.ts';
+import type { Slices, StoredSli } from '../rows/sli-counter.ts';
 import { hourRanges, INSERT_SETTINGS, type MinutesDeps, sumHours, type Version } from './minutes.ts';
-import type { Slices, StoredSli } from './sli-counter.ts';
 
 /** So many slices are computed at a time. */
 const CHUNK_SLICES = 2 * 1_440;

@@ -150,12 +150,12 @@ describe('an outage of half an hour', () => {
       ),
     );
     const slo = sloNamed(services.slos, 'enrollment-success');
-    const rows = await explain(
-      services.store.engine,
-      slo.sli,
-      { fromMs: NOON, toMs: NOON + 30 * MINUTE },
-      { fromMs: NOON - 30 * MINUTE, toMs: NOON },
-    );
+    const nowMs = NOON + 30 * MINUTE;
+    const rows = await explain(services.store.engine, slo.sli, {
+      when: { fromMs: NOON, toMs: nowMs },
+      baseline: { fromMs: NOON - 30 * MINUTE, toMs: NOON },
+      nowMs,
+    });
     expect(rows[0]).toMatchObject({
       dimension: 'provider',
       value: 'sms-a',
@@ -171,10 +171,18 @@ describe('an outage of half an hour', () => {
     expect(cause && causeText(cause)).toBe('provider sms-a accounts for 100 % of the excess failures (300 of 300 failed).');
     // Nothing failed in the hour before against the one before that.
     expect(
-      await explain(services.store.engine, slo.sli, { fromMs: NOON - HOUR, toMs: NOON }, { fromMs: NOON - 2 * HOUR, toMs: NOON - HOUR }),
+      await explain(services.store.engine, slo.sli, {
+        when: { fromMs: NOON - HOUR, toMs: NOON },
+        baseline: { fromMs: NOON - 2 * HOUR, toMs: NOON - HOUR },
+        nowMs,
+      }),
     ).toEqual([]);
     await expect(
-      explain(services.store.engine, sloNamed(services.slos, 'pending-backlog').sli, { fromMs: 0, toMs: 1 }, { fromMs: 0, toMs: 1 }),
+      explain(services.store.engine, sloNamed(services.slos, 'pending-backlog').sli, {
+        when: { fromMs: 0, toMs: 1 },
+        baseline: { fromMs: 0, toMs: 1 },
+        nowMs,
+      }),
     ).rejects.toThrow(/M3 is not a ratio/);
   });
 

@@ -1,6 +1,6 @@
 /** One SLO: how its budget was spent, how fast it burns, what the alerts stand on, when they fired, and why it failed. */
 import { useEffect, useState } from 'react';
-import { besideWords } from '../../../src/slo/wording/companion-counts.ts';
+import { companionWords } from '../../../src/slo/wording/companion-counts.ts';
 import { get, type OverviewSlo, type SloDetail, type Suggestion } from '../api.ts';
 import { BudgetChart } from '../parts/budget-chart.tsx';
 import { BurnChart } from '../parts/burn-chart.tsx';
@@ -96,7 +96,7 @@ function Facts({ slo, detail, now }: { slo: OverviewSlo; detail: SloDetail; now:
           `last day: half below ${duration(detail.durations.p50 / 1_000)}, 95 % below ${duration(detail.durations.p95 / 1_000)}, 99 % below ${duration(detail.durations.p99 / 1_000)}`,
         ]
       : []),
-    ...besideWords(slo),
+    ...companionWords(slo),
   ];
   if (slo.objective === null || slo.good === null) {
     return (

@@ -4,7 +4,8 @@ import { windowSeconds } from '../../../slo/arithmetic/windows.ts';
 import { timeToExplain } from '../../../slo/inquiry/explain.ts';
 import { type SloReport, sloReport } from '../../../slo/measure/report.ts';
 import type { SloAlert } from '../../../slo/measure/status.ts';
-import { besideWords } from '../../../slo/wording/companion-counts.ts';
+import { SLIS } from '../../../slo/slis/index.ts';
+import { companionWords } from '../../../slo/wording/companion-counts.ts';
 import { stateOf } from '../../../slo/wording/verdict.ts';
 import { ask, type Colour, type Context, coloured, configOf, print, printJson, throughEither, timeOption } from '../../context.ts';
 import { budgetText, burnText, countText, decimalsOf, momentText, objectiveText, percentText, sparkline } from '../../figures.ts';
@@ -59,7 +60,7 @@ function statusText(context: Context, report: SloReport): string {
     `  ${word}${budgetLine(report)}`,
     ...(alert && state !== 'healthy' ? [`  ${reasonText(report, alert, state)}`] : []),
     `  ${days}  burn ${['5m', '1h', '6h', '1d', '3d'].map((window) => `${window} ${burnText(report.burnRates[window])}`).join('  ')}`,
-    ...besideWords(report).map((words) => `  ${words}`),
+    ...companionWords(report).map((words) => `  ${words}`),
     ...(next ? [coloured(context, 'gray', `  next: ${next}`)] : []),
   ].join('\n');
 }
@@ -101,14 +102,15 @@ function nextStep(report: SloReport, state: keyof typeof WORDS): string | undefi
 
 /** What a count comes to per deploy, or per day and against the time before. */
 function besideText({ sli, beside, total, daily }: SloReport): string {
-  const deploys = beside.deploys?.total ?? 0;
-  if (sli !== 'M10') {
+  const per = SLIS.find(({ id }) => id === sli)?.countedPer;
+  if (!per) {
     const week = (days: typeof daily) => days.reduce((sum, day) => sum + day.total, 0) / 7;
     const [last, before] = [week(daily.slice(-7)), week(daily.slice(-14, -7))];
     const trend = last > before * 1.1 ? 'rising' : last < before * 0.9 ? 'falling' : 'steady';
     return `, ${last.toFixed(1)} a day in the last week, ${before.toFixed(1)} in the week before: ${trend}`;
   }
-  return sli === 'M10' && deploys > 0 ? `, ${(total / deploys).toFixed(3)} per deploy of ${countText(deploys)}` : '';
+  const units = beside[per.companion]?.total ?? 0;
+  return units > 0 ? `, ${(total / units).toFixed(3)} per ${per.one} of ${countText(units)}` : '';
 }
 
 /** Height of a day's bar: how much of what the objective allows was not used; of a count, its share of the largest day. */

@@ -1,5 +1,7 @@
 /** What an alert beside the burn rates is. One file each, one line in the registry. */
+
 import type { Engine } from '../../../store/engine/engine.ts';
+import { eventsIn } from '../../../store/rows/rows-of.ts';
 import type { Severity } from '../../arithmetic/pairs.ts';
 import type { Slo } from '../../definition/openslo.ts';
 import type { Evaluation } from '../evaluator.ts';
@@ -46,7 +48,5 @@ export interface Alert {
  * SQL of the events of users in [fromMs, toMs), found by the table's key.
  * @param deliveries `once` counts each event once; `any` is cheaper, for what a repeated delivery does not change
  */
-export const eventsIn = (fromMs: number, toMs: number, deliveries: 'once' | 'any' = 'once'): string =>
-  `events ${deliveries === 'once' ? 'FINAL' : ''} WHERE toStartOfTenMinutes(time) >= toStartOfTenMinutes(fromUnixTimestamp64Milli(${fromMs}, 'UTC'))
-     AND toStartOfTenMinutes(time) <= toStartOfTenMinutes(fromUnixTimestamp64Milli(${toMs}, 'UTC'))
-     AND time >= fromUnixTimestamp64Milli(${fromMs}, 'UTC') AND time < fromUnixTimestamp64Milli(${toMs}, 'UTC') AND traffic IN ('', 'user')`;
+export const userEvents = (fromMs: number, toMs: number, deliveries: 'once' | 'any' = 'once'): string =>
+  `events ${deliveries === 'once' ? 'FINAL' : ''} WHERE ${eventsIn([{ fromMs, toMs }])} AND traffic IN ('', 'user')`;

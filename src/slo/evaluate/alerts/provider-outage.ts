@@ -1,5 +1,6 @@
 import { ALERTS } from '../../../names.ts';
-import { type Alert, type AlertContext, type Condition, eventsIn } from './alert.ts';
+import { rowsOf } from '../../../store/rows/rows-of.ts';
+import { type Alert, type AlertContext, type Condition, userEvents } from './alert.ts';
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
@@ -50,14 +51,14 @@ async function requestsAndCircuits({ engine, atMs, thresholds }: AlertContext): 
   const fromMs = atMs - thresholds.provider_outage.minutes * MINUTE_MS;
   const requests = await engine.session('evaluate').rows<{ provider: string; region: string; requests: number; failed: number }>(
     `SELECT provider, region, toUInt32(count()) AS requests, toUInt32(countIf(outcome IN ('failure', 'timeout'))) AS failed
-     FROM ${eventsIn(fromMs, atMs)} AND type = 'provider.request' AND provider != '' GROUP BY provider, region`,
+     FROM ${userEvents(fromMs, atMs)} AND type = 'provider.request' AND provider != '' GROUP BY provider, region`,
   );
   // Open since the first opening after the last close: a breaker that says so again with every probe has not just opened.
   const circuits = await engine.session('evaluate').rows<{ provider: string; region: string; opened_ms: string }>(
     `SELECT provider, region, toInt64(arrayMin(arrayFilter(at -> at > closed_ms, openings))) AS opened_ms FROM (
        SELECT provider, region, maxIf(toUnixTimestamp64Milli(time), type = 'provider.circuit_closed') AS closed_ms,
          groupUniqArrayIf(1000)(toUnixTimestamp64Milli(time), type = 'provider.circuit_opened') AS openings
-       FROM ${eventsIn(atMs - CIRCUIT_LOOK_BACK_MS, atMs, 'any')} AND type IN ('provider.circuit_opened', 'provider.circuit_closed') AND provider != ''
+       FROM ${userEvents(atMs - CIRCUIT_LOOK_BACK_MS, atMs, 'any')} AND type IN ('provider.circuit_opened', 'provider.circuit_closed') AND provider != ''
        GROUP BY provider, region
      ) WHERE arrayExists(at -> at > closed_ms, openings)`,
   );
@@ -73,11 +74,12 @@ async function requestsAndCircuits({ engine, atMs, thresholds }: AlertContext): 
 
 /** Share of the attempts of the last hour that a provider carries in a region (everywhere, when the region is not known). */
 async function sharesOfAttempts({ engine, atMs }: AlertContext): Promise<(provider: string, region: string) => number> {
-  const rows = await engine.session('evaluate').rows<{ provider: string; region: string; attempts: number }>(
-    `SELECT provider, region, toUInt32(count()) AS attempts FROM attempt_states FINAL
-     WHERE home >= ${Math.floor((atMs - HOUR_MS) / MINUTE_MS)} AND home < ${Math.floor(atMs / MINUTE_MS)} AND dead = 0 AND traffic = '' AND started_at > 0
-     GROUP BY provider, region`,
-  );
+  const { from } = rowsOf('start', [{ fromMs: atMs - HOUR_MS, toMs: atMs }], { nowMs: atMs });
+  const rows = await engine
+    .session('evaluate')
+    .rows<{ provider: string; region: string; attempts: number }>(
+      `SELECT provider, region, toUInt32(count()) AS attempts FROM ${from} AND traffic = '' GROUP BY provider, region`,
+    );
   const all = rows.reduce((sum, { attempts }) => sum + attempts, 0);
   return (provider, region) => {
     const carried = rows.filter((row) => row.provider === provider && (region === '' || row.region === region));

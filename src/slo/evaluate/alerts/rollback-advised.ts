@@ -1,7 +1,7 @@
 import { ALERTS } from '../../../names.ts';
 import { burnRate, type Counts, hasEvidence } from '../../arithmetic/burn.ts';
 import { judgedOf, type Slo } from '../../definition/openslo.ts';
-import { type Alert, type AlertContext, type Condition, eventsIn } from './alert.ts';
+import { type Alert, type AlertContext, type Condition, userEvents } from './alert.ts';
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
@@ -50,7 +50,7 @@ async function afterDeploy(slo: Slo, context: AlertContext): Promise<Condition |
   const limits = thresholds.rollback_advised;
   const onsetMs = await onsetOf(slo, context);
   const [deploy] = await engine.session('evaluate').rows<{ deployment: string; ms: string }>(
-    `SELECT deployment, toUnixTimestamp64Milli(time) AS ms FROM ${eventsIn(onsetMs - limits.minutes_before_onset * MINUTE_MS, onsetMs)}
+    `SELECT deployment, toUnixTimestamp64Milli(time) AS ms FROM ${userEvents(onsetMs - limits.minutes_before_onset * MINUTE_MS, onsetMs)}
        AND type = 'deploy.completed' AND deployment != '' ORDER BY time DESC LIMIT 1`,
   );
   if (!deploy) return undefined;
@@ -116,7 +116,7 @@ async function compare(
 ): Promise<{ newer: Counts; older: Counts }> {
   const session = engine.session('evaluate');
   const [previous] = await session.rows<{ deployment: string }>(
-    `SELECT deployment FROM ${eventsIn(deployedMs - PREVIOUS_DEPLOY_MS, deployedMs, 'any')} AND type = 'deploy.completed' AND deployment NOT IN ('', {deployment: String})
+    `SELECT deployment FROM ${userEvents(deployedMs - PREVIOUS_DEPLOY_MS, deployedMs, 'any')} AND type = 'deploy.completed' AND deployment NOT IN ('', {deployment: String})
      ORDER BY time DESC LIMIT 1`,
     { deployment },
   );

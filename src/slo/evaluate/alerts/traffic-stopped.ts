@@ -1,4 +1,5 @@
 import { ALERTS } from '../../../names.ts';
+import { STARTS } from '../../slis/m3.ts';
 import type { Alert } from './alert.ts';
 
 const WEEK_SECONDS = 7 * 86_400;
@@ -19,7 +20,7 @@ export const trafficStopped: Alert = {
     const slots = Array.from({ length: weeks + 1 }, (_, week) => at - week * WEEK_SECONDS);
     const [row] = await engine.session('evaluate').rows<Record<string, number>>(
       `SELECT ${slots.map((end, i) => `toUInt32(sumIf(total, minute >= toDateTime(${end - length}, 'UTC') AND minute < toDateTime(${end}, 'UTC'))) AS week_${i}`).join(', ')}
-       FROM minutes FINAL WHERE sli = 'M3:starts' AND dimension = '' AND minute >= toDateTime(${at - weeks * WEEK_SECONDS - length}, 'UTC') AND minute < toDateTime(${at}, 'UTC')`,
+       FROM minutes FINAL WHERE sli = '${STARTS.id}' AND dimension = '' AND minute >= toDateTime(${at - weeks * WEEK_SECONDS - length}, 'UTC') AND minute < toDateTime(${at}, 'UTC')`,
     );
     const seen = slots.map((_, i) => row?.[`week_${i}`] ?? 0);
     // Weeks before there was any traffic say nothing about what is usual.
