@@ -52,6 +52,16 @@ test('every room says what it is for, what it must not know, and where to begin'
   }
 });
 
+test('tables are made and changed in one file, and their engines are said once', () => {
+  const statement = /\b(?:(?:ALTER|OPTIMIZE|TRUNCATE|CREATE) TABLE [\w$]|ENGINE = \w*MergeTree)/;
+  const elsewhere = [...sources, ...filesIn('src/store', /\.sql$/)].filter(
+    (path) =>
+      path.startsWith('src/store/') && path !== 'src/store/engine/ddl.ts' && !/reference-table/.test(path) && statement.test(read(path)),
+  );
+  // Migrations are written down as they ran, but for the engine.
+  expect(elsewhere.filter((path) => !path.includes('/migrations/') || /ENGINE = (?!@)/.test(read(path)))).toEqual([]);
+});
+
 test('every part is in its registry', () => {
   const parts = (folder: string, ...others: string[]) =>
     readdirSync(join(ROOT, folder)).filter((name) => name.endsWith('.ts') && !['index.ts', ...others].includes(name)).length;

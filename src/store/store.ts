@@ -1,4 +1,5 @@
 /** The store: engine, schema, loader, and the queries that others ask of it. */
+
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -9,6 +10,7 @@ import { FILES, TABLES } from '../names.ts';
 import { ownDirectory } from '../system/data-directory.ts';
 import { writeDurably } from '../system/durable-files.ts';
 import { lockDirectory } from '../system/lock.ts';
+import { addColumns, createTable } from './engine/ddl.ts';
 import { openEmbedded } from './engine/embedded.ts';
 import type { Engine, Session } from './engine/engine.ts';
 import { migrate } from './engine/migrate.ts';
@@ -17,6 +19,7 @@ import { CATALOGUE_VIEW_SQL, CATALOGUE_VIEWS } from './guard/catalogue.ts';
 import { createGuard, type Guard, type GuardOptions } from './guard/guard.ts';
 import { type Loader, openLoader } from './load/loader.ts';
 import { openReferenceTable, type ReferenceTable } from './records/reference-table.ts';
+import { FACT_COLUMNS } from './rows/attempt-row.ts';
 import type { EventRow } from './rows/event-row.ts';
 import type { StoredSli } from './rows/sli-counter.ts';
 import type { Retention } from './upkeep/retention.ts';
@@ -64,6 +67,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     engine = await open(options);
     await claim(engine, options.dataDir);
     await migrate(engine.session('load'));
+    for (const table of ['attempt_states', 'recovery_states'] as const) await addColumns(engine.session('load'), table, FACT_COLUMNS);
     for (const statement of CATALOGUE_VIEW_SQL) await engine.session('load').run(statement);
     await engine.offer();
     references = openReferenceTable(join(options.dataDir, FILES.references));
@@ -137,7 +141,7 @@ async function claim(engine: Engine, dataDir: string): Promise<void> {
   const path = join(dataDir, FILES.server);
   const session = engine.session('load');
   // Before anything of the database is changed, which may be that of another version.
-  await session.run('CREATE TABLE IF NOT EXISTS owner (id String, at DateTime64(3) DEFAULT now64(3)) ENGINE = MergeTree ORDER BY at');
+  await createTable(session, 'owner', 'id String, at DateTime64(3) DEFAULT now64(3)', 'ORDER BY at');
   const ownerNow = async () => (await session.rows<{ id: string }>('SELECT id FROM owner ORDER BY at, id LIMIT 1'))[0]?.id;
   const known = existsSync(path) ? ownerSchema.parse(JSON.parse(await readFile(path, 'utf8'))) : undefined;
   let owner = await ownerNow();

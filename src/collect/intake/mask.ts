@@ -5,26 +5,13 @@ import ipaddr from 'ipaddr.js';
 import { LRUCache } from 'lru-cache';
 import type { Event } from '../../events/catalogue.ts';
 import { redact } from '../../privacy/redact.ts';
-import type { EventRow } from '../../store/rows/event-row.ts';
+import { type Cell, COLUMN, EVENT_COLUMN_NAMES, type EventColumn, type EventRow } from '../../store/rows/event-row.ts';
 import type { Fresh, Pseudonyms } from '../people/pseudonyms.ts';
 import { type Find, scrub, scrubAttributes } from './scrub.ts';
 
 const IPV4_PREFIX_BITS = 24;
 const IPV6_PREFIX_BITS = 48;
 const families = new LRUCache<string, string>({ max: 10_000 });
-
-/** Fields that hold what people and programs wrote. */
-type FreeText =
-  | 'segment'
-  | 'tenant'
-  | 'region'
-  | 'environment'
-  | 'deployment'
-  | 'client_version'
-  | 'provider'
-  | 'error_code'
-  | 'action'
-  | 'reason';
 
 /** What masking leaves to do. */
 export interface Noted {
@@ -42,6 +29,95 @@ export interface MaskedEvent {
   userRef: string;
 }
 
+interface Masking {
+  timeMs: number;
+  expiresAtMs: number | undefined;
+  pseudonyms: Pick<Pseudonyms, 'of'>;
+  fresh: Fresh | undefined;
+  finds: Find[];
+}
+
+type TextField = { [K in keyof Event]-?: Exclude<Event[K], undefined> extends string ? K : never }[keyof Event];
+type Mask = (event: Event, masking: Masking) => Cell;
+
+/** What the schema bounds to words of its own. */
+const asIs =
+  (field: TextField): Mask =>
+  (event) =>
+    event[field] ?? '';
+/** What people and programs wrote. */
+const clean =
+  (field: Parameters<typeof scrub>[0] & TextField): Mask =>
+  (event, { finds }) => {
+    const text = event[field];
+    return text === undefined || text === '' ? '' : scrub(field, text, finds);
+  };
+const reference =
+  (kind: 'person' | 'device' | 'destination' | 'session', field: TextField): Mask =>
+  (event, { pseudonyms, fresh }) => {
+    const identifier = event[field];
+    return identifier === undefined ? '' : pseudonyms.of(kind, identifier, fresh);
+  };
+const number =
+  (field: 'http_status' | 'duration_ms' | 'risk_score' | 'cost' | 'cold_start' | 'assisted'): Mask =>
+  (event) =>
+    event[field] ?? null;
+const hex =
+  (field: 'trace_id' | 'span_id'): Mask =>
+  (event) =>
+    event[field]?.toLowerCase() ?? '';
+
+/** What becomes of each field on its way to storage: a column that is missing here does not compile. */
+const MASKS: Readonly<Record<Exclude<EventColumn, 'received_at' | 'content_hash'>, Mask>> = {
+  id: asIs('id'),
+  source: asIs('source'),
+  type: asIs('type'),
+  time: (_event, { timeMs }) => timeMs,
+  attempt_id: asIs('attempt_id'),
+  recovery_id: asIs('recovery_id'),
+  factor_id: asIs('factor_id'),
+  user_ref: reference('person', 'user'),
+  actor_ref: reference('person', 'actor'),
+  device_ref: reference('device', 'device'),
+  destination_ref: reference('destination', 'destination'),
+  session_ref: reference('session', 'session'),
+  user_tier: asIs('user_tier'),
+  traffic: asIs('traffic'),
+  channel: asIs('channel'),
+  segment: clean('segment'),
+  tenant: clean('tenant'),
+  region: clean('region'),
+  environment: clean('environment'),
+  deployment: clean('deployment'),
+  client_version: clean('client_version'),
+  provider: clean('provider'),
+  factor_type: asIs('factor_type'),
+  operation: asIs('operation'),
+  outcome: asIs('outcome'),
+  error_class: asIs('error_class'),
+  error_code: clean('error_code'),
+  action: clean('action'),
+  reason: clean('reason'),
+  http_status: number('http_status'),
+  duration_ms: number('duration_ms'),
+  risk_score: number('risk_score'),
+  cost: number('cost'),
+  cost_currency: asIs('cost_currency'),
+  cold_start: number('cold_start'),
+  assisted: number('assisted'),
+  method: asIs('method'),
+  expires_at: (_event, { expiresAtMs }) => expiresAtMs ?? null,
+  ip: ({ ip }) => (ip === undefined ? '' : networkOf(ip)),
+  user_agent: ({ user_agent: agent }) => (agent === undefined ? '' : familyOf(agent)),
+  user_agent_ref: ({ user_agent: agent }, { pseudonyms }) => (agent === undefined ? '' : pseudonyms.of('user_agent', agent)),
+  country: asIs('country'),
+  trace_id: hex('trace_id'),
+  span_id: hex('span_id'),
+  attributes: ({ attributes }, { finds }) => (attributes === undefined ? {} : scrubAttributes(attributes, finds)),
+};
+/** In the order of the columns. */
+const IN_ORDER = EVENT_COLUMN_NAMES.flatMap((name) => (name in MASKS ? [MASKS[name as keyof typeof MASKS]] : []));
+
 /**
  * What is stored of a checked event.
  * @param noted takes up what the caller has to see to
@@ -52,61 +128,9 @@ export function mask(
   pseudonyms: Pick<Pseudonyms, 'of'>,
   { finds = [], fresh }: Noted = {},
 ): MaskedEvent {
-  const clean = (field: FreeText) => {
-    const text = event[field];
-    return text === undefined || text === '' ? '' : scrub(field, text, finds);
-  };
-  const reference = (kind: 'person' | 'device' | 'destination' | 'session', value: string | undefined) =>
-    value === undefined ? '' : pseudonyms.of(kind, value, fresh);
-  const userRef = reference('person', event.user);
-  const row: EventRow = [
-    event.id,
-    event.source,
-    event.type,
-    times.timeMs,
-    event.attempt_id ?? '',
-    event.recovery_id ?? '',
-    event.factor_id ?? '',
-    userRef,
-    reference('person', event.actor),
-    reference('device', event.device),
-    reference('destination', event.destination),
-    reference('session', event.session),
-    event.user_tier ?? '',
-    event.traffic ?? '',
-    event.channel ?? '',
-    clean('segment'),
-    clean('tenant'),
-    clean('region'),
-    clean('environment'),
-    clean('deployment'),
-    clean('client_version'),
-    clean('provider'),
-    event.factor_type ?? '',
-    event.operation ?? '',
-    event.outcome ?? '',
-    event.error_class ?? '',
-    clean('error_code'),
-    clean('action'),
-    clean('reason'),
-    event.http_status ?? null,
-    event.duration_ms ?? null,
-    event.risk_score ?? null,
-    event.cost ?? null,
-    event.cost_currency ?? '',
-    event.cold_start ?? null,
-    event.assisted ?? null,
-    event.method ?? '',
-    times.expiresAtMs ?? null,
-    event.ip === undefined ? '' : networkOf(event.ip),
-    event.user_agent === undefined ? '' : familyOf(event.user_agent),
-    event.user_agent === undefined ? '' : pseudonyms.of('user_agent', event.user_agent),
-    event.country ?? '',
-    event.trace_id?.toLowerCase() ?? '',
-    event.span_id?.toLowerCase() ?? '',
-    event.attributes === undefined ? {} : scrubAttributes(event.attributes, finds),
-  ];
-  return { row, content: JSON.stringify(row), userRef };
+  const masking: Masking = { ...times, pseudonyms, fresh, finds };
+  const row: EventRow = IN_ORDER.map((each) => each(event, masking));
+  return { row, content: JSON.stringify(row), userRef: row[COLUMN.user_ref] as string };
 }
 
 /** The /24 or /48 network of an address, or of such a network; '' for what is neither. */

@@ -1,10 +1,12 @@
 /** The embedded engine: `chdb` behind the official client. The one file that knows of the experimental connection hook. */
+
 import { mkdir, open, readdir, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { type ClickHouseClient, createClient } from '@clickhouse/client';
 import { Session as ChdbSession, drainPending } from 'chdb';
 import { createChdbConnection } from 'chdb/connection';
 import { oneAtATime } from '../../system/one-at-a-time.ts';
+import { readableByAll } from './ddl.ts';
 import { engineConfig, OUTSIDE_ROLE, usersConfig } from './embedded-config.ts';
 import { type BulkRows, databaseName, type Engine, quoted, type RawSession, ROLES, type Role, type Session } from './engine.ts';
 
@@ -104,8 +106,7 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Engine> {
       );
       // Else whoever reads a view would need to be allowed what it reads from.
       for (const { name, definition } of views)
-        if (readable.includes(name) && !definition.includes('SQL SECURITY NONE'))
-          await session('load').run(`ALTER TABLE ${databaseName(name)} MODIFY SQL SECURITY NONE`);
+        if (readable.includes(name) && !definition.includes('SQL SECURITY NONE')) await readableByAll(session('load'), databaseName(name));
     },
     abandon: async () => {},
     close,

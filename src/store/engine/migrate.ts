@@ -1,19 +1,20 @@
 /** Brings a database to the newest schema: numbered SQL files, forward only, each applied once. */
 import { readdir, readFile } from 'node:fs/promises';
+import { createTable, withEngine } from './ddl.ts';
 import type { Session } from './engine.ts';
 
 const FOLDER = new URL('./migrations/', import.meta.url);
 
 /** Applies the migrations that the database has not seen, in order of their numbers. */
 export async function migrate(session: Session): Promise<void> {
-  await session.run('CREATE TABLE IF NOT EXISTS migrations (name String, at DateTime DEFAULT now()) ENGINE = MergeTree ORDER BY name');
+  await createTable(session, 'migrations', 'name String, at DateTime DEFAULT now()', 'ORDER BY name');
   const applied = new Set((await session.rows<{ name: string }>('SELECT name FROM migrations')).map(({ name }) => name));
   const names = (await readdir(FOLDER)).filter((name) => name.endsWith('.sql')).sort();
   for (const name of names) {
     if (applied.has(name)) continue;
     for (const statement of statements(await readFile(new URL(name, FOLDER), 'utf8'))) {
       // A crash between two statements of one file leaves the first done: the second start passes over it.
-      await session.run(statement.replace(/^CREATE (TABLE|VIEW) /m, 'CREATE $1 IF NOT EXISTS '));
+      await session.run(withEngine(statement).replace(/^CREATE (TABLE|VIEW) /m, 'CREATE $1 IF NOT EXISTS '));
     }
     // Not VALUES: of those the embedded engine reads more from the standard input.
     await session.run(`INSERT INTO migrations (name) SETTINGS async_insert = 0 SELECT '${name}'`);

@@ -3,8 +3,10 @@
  * without the key breaks the chain; whoever cuts its end off is found by the heads that are kept beside it. What is taken out of an entry
  * because somebody is forgotten is in the chain itself.
  */
+
 import { createHash, createHmac, randomBytes } from 'node:crypto';
 import { oneAtATime } from '../../system/one-at-a-time.ts';
+import { rewrite } from '../engine/ddl.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { HeadPlace } from './audit-head.ts';
 
@@ -164,9 +166,11 @@ export async function openAudit(deps: { engine: Engine; key: Buffer; heads: read
     const list = (of: (row: Row) => boolean) => `(${[0, ...changed.filter(of).map(({ seq }) => seq)].join(', ')})`;
     const [blankTargets, blankReasons] = [list(({ target }) => target === ''), list(({ reason }) => reason === FORGOTTEN)];
     if (changed.length > 0)
-      await session.run(
-        `ALTER TABLE audit_entries UPDATE target = if(seq IN ${blankTargets}, '', target), target_salt = if(seq IN ${blankTargets}, '', target_salt),
-           reason = if(seq IN ${blankReasons}, '${FORGOTTEN}', reason) WHERE seq IN ${list(() => true)} SETTINGS mutations_sync = 2`,
+      await rewrite(
+        session,
+        'audit_entries',
+        `UPDATE target = if(seq IN ${blankTargets}, '', target), target_salt = if(seq IN ${blankTargets}, '', target_salt),
+           reason = if(seq IN ${blankReasons}, '${FORGOTTEN}', reason) WHERE seq IN ${list(() => true)}`,
       );
     return changed.length;
   };

@@ -1,6 +1,9 @@
 /** Findings: what was found, since when, by what evidence. Raised by anyone; a row is replaced whole. */
+
 import type { Naming } from '../../privacy/identifier.ts';
+import { mergeRows } from '../engine/ddl.ts';
 import type { Engine } from '../engine/engine.ts';
+import { nextVersion } from '../engine/versions.ts';
 
 export interface Finding {
   id: string;
@@ -23,15 +26,16 @@ const STRUCTURE =
 /** Writes findings down, each in place of what stood under its id. */
 export async function writeFindings(engine: Engine, findings: readonly Finding[], nowMs: number): Promise<void> {
   if (findings.length === 0) return;
+  const version = await nextVersion(engine, 'findings_log', nowMs);
   const lines = findings.map(({ id, kind, detector, severity, startMs, endMs, dimensions, evidence, attack, status }) =>
-    JSON.stringify([id, kind, detector, severity, startMs, endMs, dimensions, JSON.stringify(evidence), attack, status, nowMs]),
+    JSON.stringify([id, kind, detector, severity, startMs, endMs, dimensions, JSON.stringify(evidence), attack, status, version]),
   );
   await engine.insert(
     'evaluate',
     { data: lines.join('\n'), format: 'JSONCompactEachRow', structure: STRUCTURE },
     (rows) =>
       `INSERT INTO findings_log SELECT id, kind, detector, severity, fromUnixTimestamp64Milli(start, 'UTC'), fromUnixTimestamp64Milli(end, 'UTC'),
-         dimensions, evidence, attack, status, greatest(version, (SELECT max(version) + 1 FROM findings_log)) FROM ${rows}`,
+         dimensions, evidence, attack, status, version FROM ${rows}`,
   );
 }
 
@@ -65,7 +69,7 @@ export async function replaceInFindings(
     return isChanged ? [{ ...finding, dimensions, evidence }] : [];
   });
   await writeFindings(engine, changed, nowMs);
-  if (changed.length > 0) await engine.session('evaluate').run('OPTIMIZE TABLE findings_log FINAL');
+  if (changed.length > 0) await mergeRows(engine.session('evaluate'), 'findings_log');
   return changed.length;
 }
 

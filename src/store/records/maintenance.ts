@@ -1,6 +1,8 @@
 /** Maintenance windows and exclusions: times that count in no budget, with the reason and who said so. */
+
 import { randomUUID } from 'node:crypto';
 import type { Engine, Session } from '../engine/engine.ts';
+import { nextVersion } from '../engine/versions.ts';
 
 export interface MaintenanceWindow {
   id: string;
@@ -17,13 +19,13 @@ const STRUCTURE = 'id String, slo String, start UInt32, end UInt32, reason Strin
 /** Writes a window down, or takes it away when `isDead`. */
 export async function writeMaintenance(engine: Engine, window: MaintenanceWindow, nowMs: number, isDead = false): Promise<void> {
   const { id, slo, startMs, endMs, reason, actorRef } = window;
-  const line = JSON.stringify([id, slo, Math.floor(startMs / 1_000), Math.ceil(endMs / 1_000), reason, actorRef, nowMs, Number(isDead)]);
+  const version = await nextVersion(engine, 'maintenance_log', nowMs);
+  const line = JSON.stringify([id, slo, Math.floor(startMs / 1_000), Math.ceil(endMs / 1_000), reason, actorRef, version, Number(isDead)]);
   await engine.insert(
     'roll',
     { data: line, format: 'JSONCompactEachRow', structure: STRUCTURE },
     (rows) =>
-      `INSERT INTO maintenance_log SELECT id, slo, toDateTime(start, 'UTC'), toDateTime(end, 'UTC'), reason, actor_ref,
-           greatest(version, (SELECT max(version) + 1 FROM maintenance_log)), dead FROM ${rows}`,
+      `INSERT INTO maintenance_log SELECT id, slo, toDateTime(start, 'UTC'), toDateTime(end, 'UTC'), reason, actor_ref, version, dead FROM ${rows}`,
   );
 }
 

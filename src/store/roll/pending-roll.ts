@@ -1,5 +1,6 @@
 /** Events on their way into figures, folded: states of attempts and recoveries, and the minutes that they count in. */
-import { ATTEMPT, type AttemptState, absorb, join, type Lifecycle, RECOVERY } from '../rows/attempt-state.ts';
+import type { Lifecycle } from '../rows/attempt-facts.ts';
+import { ATTEMPT, type AttemptState, absorb, join, RECOVERY } from '../rows/attempt-state.ts';
 import { COLUMN, type EventRow } from '../rows/event-row.ts';
 
 /** What settles, and the tables that hold it. */

@@ -1,10 +1,11 @@
 /** Brings attempts and minutes of an older store up to what this version knows: new rules count for the past too. */
+import { LAYOUT } from '../rows/attempt-row.ts';
 import { EVENT_COLUMN_NAMES, type EventRow } from '../rows/event-row.ts';
 import { rangesFrom } from '../rows/ranges.ts';
 import { countedTypes } from '../rows/sli-counter.ts';
 import { recomputeMinutes } from './minutes.ts';
 import { PendingRoll } from './pending-roll.ts';
-import { LAYOUT, type LoaderState, writeLoaderState } from './roll-state.ts';
+import { type LoaderState, writeLoaderState } from './roll-state.ts';
 import { type RollerDeps, roll } from './roller.ts';
 import { recomputeSlices } from './slices.ts';
 

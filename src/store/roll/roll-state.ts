@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { systemCode } from '../../errors.ts';
 import { writeDurably } from '../../system/durable-files.ts';
+import { LAYOUT } from '../rows/attempt-row.ts';
 
 const schema = z.object({
   /** Sequence of the last log record that is in events, attempts and minutes. */
@@ -17,15 +18,12 @@ const schema = z.object({
   dirtyRanges: z.array(z.tuple([z.number().int(), z.number().int()]).readonly()).default([]),
   /** Minutes before this one have lost events: their figures stay as they are. */
   closedMinute: z.number().int().nonnegative().default(0),
-  /** What the rows of attempts hold: a store that was rolled with less is rolled again, whole. */
+  /** How much the rows of attempts hold, see `LAYOUT`. */
   layout: z.number().int().default(1),
   /** The SLI definitions that the minutes were computed with, as JSON. */
   definitions: z.string().default(''),
 });
 export type LoaderState = z.infer<typeof schema>;
-
-/** Changes when attempts or recoveries hold something more of their events. */
-export const LAYOUT = 2;
 
 /** Reads the state, or that of an empty store. */
 export async function readLoaderState(path: string): Promise<LoaderState> {

@@ -2,8 +2,10 @@
  * The roll: takes loaded events into attempts, recoveries and minutes, and lets silence settle by the clock.
  * No step minds being repeated: a crash anywhere is repaired by rolling the same records again.
  */
+
 import { setImmediate as yieldToLoop } from 'node:timers/promises';
 import { DIMENSIONS } from '../../names.ts';
+import { cleanUp } from '../engine/ddl.ts';
 import type { BulkRows, Engine, Session } from '../engine/engine.ts';
 import { attemptKey, fromRow, ROW_COLUMN_NAMES, ROW_STRUCTURE, STATE_COLUMNS, type StateRow, toRow } from '../rows/attempt-row.ts';
 import { type AttemptState, join, type Settlement, settle } from '../rows/attempt-state.ts';
@@ -103,9 +105,7 @@ export async function roll(
 const isNewHour = (beforeMs: number, nowMs: number) => beforeMs > 0 && Math.floor(beforeMs / 3_600_000) < Math.floor(nowMs / 3_600_000);
 
 /** Most attempts wait only for a moment: what they leave behind in the backlog is dropped once an hour, or it would be read for a week. */
-async function dropDeadBacklog(session: Session): Promise<void> {
-  await session.run('OPTIMIZE TABLE backlog FINAL CLEANUP SETTINGS optimize_throw_if_noop = 0');
-}
+const dropDeadBacklog = (session: Session): Promise<void> => cleanUp(session, 'backlog');
 
 /** What a roll has to compute anew. */
 class Changes {
@@ -168,7 +168,7 @@ async function storedRows(engine: Engine, kind: KindName, keys: readonly string[
     const lines = homes.map(({ k, home }) => `${home}\t${k}`).join('\n');
     return engine.withRows('roll', { data: lines, format: 'TSV', structure: 'home UInt32, k UInt64' }, (known) =>
       session.rows<StateRow>(
-        `SELECT ${STATE_COLUMNS.join(', ')} FROM ${KINDS[kind].table} WHERE (home, k) IN (SELECT home, k FROM ${known})
+        `SELECT ${STATE_COLUMNS} FROM ${KINDS[kind].table} WHERE (home, k) IN (SELECT home, k FROM ${known})
          SETTINGS output_format_json_quote_64bit_integers = 1`,
       ),
     );

@@ -1,4 +1,5 @@
 /** A service sends all its traces; those without an event of ours are nobody's enrollment, and go. */
+import { removeLater } from '../engine/ddl.ts';
 import type { Session } from '../engine/engine.ts';
 
 const HOUR_MS = 3_600_000;
@@ -21,5 +22,5 @@ export async function dropStraySpans(session: Session, nowMs: number): Promise<v
   const stray = `${waiting} AND trace_id NOT IN (
     SELECT trace_id FROM events WHERE trace_id != '' AND toStartOfTenMinutes(time) >= toStartOfTenMinutes(${from}))`;
   const [found] = await session.rows<{ n: number }>(`SELECT toUInt32(count()) AS n FROM spans_log WHERE ${stray} SETTINGS max_threads = 1`);
-  if (found?.n) await session.run(`ALTER TABLE spans_log DELETE WHERE ${stray}`);
+  if (found?.n) await removeLater(session, 'spans_log', stray);
 }

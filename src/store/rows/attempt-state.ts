@@ -2,34 +2,35 @@
  * The state of an attempt or a recovery: nothing but minima and maxima over its events, so that order, repetition and batching cannot
  * matter. `join` of any two parts of the deliveries is the state of both; `settle` reads the contract's rules off it.
  */
+import {
+  type AttemptName,
+  FLAGS,
+  type FlagName,
+  isRefusedStart,
+  LABELS,
+  type Label,
+  type Lifecycle,
+  MARKS,
+  type MarkName,
+} from './attempt-facts.ts';
 import { COLUMN, type EventRow } from './event-row.ts';
-
-/** Labels of an attempt: the value of the first event that carries one. */
-export const LABELS = [
-  'factor_type',
-  'provider',
-  'region',
-  'deployment',
-  'client_version',
-  'channel',
-  'user_tier',
-  'segment',
-  'tenant',
-  'environment',
-  'user_ref',
-] as const;
 
 /** A moment and what stood there: compared by time (milliseconds since 1970), then part by part. */
 export type Mark = readonly [time: number, ...parts: (string | number)[]];
 
-/** The earliest mark of each kind is kept. `failed` carries rank, class and code; `completed` and `refused` class and code. */
-export const EARLIEST = ['started', 'completed', 'failed', 'refused', 'own_error', 'ux_abandoned', 'expires', ...LABELS] as const;
-type Earliest = (typeof EARLIEST)[number];
+type Earliest = MarkName | Label;
+const MARK_NAMES = Object.keys(MARKS) as MarkName[];
+/** The earliest mark of each kind is kept. */
+export const EARLIEST: readonly Earliest[] = [...MARK_NAMES, ...LABELS];
 type EarliestMarks = { [K in Earliest]: Mark | undefined };
 const NOTHING = Object.fromEntries(EARLIEST.map((name) => [name, undefined])) as EarliestMarks;
+type Flags = { [K in FlagName]: boolean };
+const FLAG_NAMES = Object.keys(FLAGS) as FlagName[];
+const UNSET = Object.fromEntries(FLAG_NAMES.map((name) => [name, false])) as Flags;
 
 /** Marks of which there is none yet; all of one shape, as there are very many. */
 export const noMarks = (): EarliestMarks => ({ ...NOTHING });
+export const noFlags = (): Flags => ({ ...UNSET });
 
 export interface AttemptState {
   source: string;
@@ -37,38 +38,16 @@ export interface AttemptState {
   /** Time of the earliest event. */
   first: number;
   earliest: EarliestMarks;
+  flags: Flags;
   /** The latest provider, then the greater. */
   providerFinal?: Mark;
-  /** Whether there is any event of its lifecycle (`enrollment.*`, or start and end of a recovery). */
-  enrolled: boolean;
-  providerRequested: boolean;
-  providerFellBack: boolean;
-  /** Whether any event of it was denied with a high risk. */
-  deniedAtRisk: boolean;
-  /** Whether a person of the support helped, by any event. */
-  assisted: boolean;
   /** The greatest value other than `user`, or ''. */
   traffic: string;
 }
 
 /** Of several ends at one instant, failed comes before expired before cancelled. */
 const ATTEMPT_FAILURES: Readonly<Record<string, number>> = { 'enrollment.failed': 0, 'enrollment.expired': 1, 'enrollment.cancelled': 2 };
-/** A denial at this risk counts as an unauthorised attempt (contract, SLI M9). */
-const HIGH_RISK = 0.8;
 const FAILURE_RESULT = ['failed', 'expired', 'cancelled'] as const;
-
-/** Which events make something that starts, ends and settles. */
-export interface Lifecycle {
-  readonly started: string;
-  readonly completed: string;
-  /** Types that end it badly, and their order at one instant. */
-  readonly failures: Readonly<Record<string, number>>;
-  readonly isStep: (type: string) => boolean;
-  /** The one that an event concerns. */
-  readonly nameOf: (row: EventRow) => AttemptName | undefined;
-  /** Whether a start that the API refused or failed is one too. */
-  readonly hasRefusals: boolean;
-}
 
 /** An attempt: `(source, attempt_id)`. */
 export const ATTEMPT: Lifecycle = {
@@ -107,67 +86,33 @@ function compare(a: Mark, b: Mark): number {
  * The same as joining the event's own state, without making it: most events say nothing new.
  */
 export function absorb(state: AttemptState | undefined, row: EventRow, name: AttemptName, lifecycle: Lifecycle): AttemptState {
-  const text = (index: number) => row[index] as string;
-  const type = text(COLUMN.type);
   const time = row[COLUMN.time] as number;
-  const into: AttemptState = state ?? {
-    ...name,
-    first: time,
-    earliest: noMarks(),
-    enrolled: false,
-    providerRequested: false,
-    providerFellBack: false,
-    deniedAtRisk: false,
-    assisted: false,
-    traffic: '',
-  };
-  const { earliest } = into;
+  const into: AttemptState = state ?? { ...name, first: time, earliest: noMarks(), flags: noFlags(), traffic: '' };
+  const { earliest, flags } = into;
+  if (time < into.first) into.first = time;
   // Most say nothing new, and a mark is only made where it may.
-  const isNews = (key: Earliest) => {
+  const keep = (key: Earliest, parts: readonly (string | number)[]) => {
     const known = earliest[key];
-    return known === undefined || time <= known[0];
-  };
-  const keep = (key: Earliest, mark: Mark) => {
-    const known = earliest[key];
+    if (known !== undefined && time > known[0]) return;
+    const mark: Mark = [time, ...parts];
     if (known === undefined || compare(mark, known) < 0) earliest[key] = mark;
   };
-  if (time < into.first) into.first = time;
-
-  const status = row[COLUMN.http_status] as number | null;
-  const errorClass = text(COLUMN.error_class);
-  const errorCode = text(COLUMN.error_code);
-  if (type === lifecycle.started) keep('started', [time]);
-  else if (type === lifecycle.completed) keep('completed', [time, errorClass, errorCode]);
-  else if (type === 'ux.abandoned') keep('ux_abandoned', [time]);
-  const rank = lifecycle.failures[type];
-  if (rank !== undefined) keep('failed', [time, rank, errorClass, errorCode]);
-  if (lifecycle.hasRefusals && isRefusedStart(row)) keep('refused', [time, errorClass, errorCode]);
-  const isServerError = type === 'api.request' && status !== null && status >= 500;
-  if (isServerError || errorClass === 'internal' || errorClass === 'storage') keep('own_error', [time]);
-  const expiresAt = row[COLUMN.expires_at] as number | null;
-  if (expiresAt !== null) keep('expires', [time, expiresAt]);
-  for (const label of LABELS) {
-    const value = text(COLUMN[label]);
-    if (value !== '' && isNews(label)) keep(label, [time, value]);
+  for (const key of MARK_NAMES) {
+    const parts = MARKS[key].of(row, lifecycle);
+    if (parts !== undefined) keep(key, parts);
   }
+  for (const label of LABELS) {
+    const value = row[COLUMN[label]] as string;
+    if (value !== '') keep(label, [value]);
+  }
+  for (const flag of FLAG_NAMES) flags[flag] ||= FLAGS[flag](row, lifecycle);
 
-  const provider = text(COLUMN.provider);
+  const provider = row[COLUMN.provider] as string;
   const final = into.providerFinal;
   if (provider !== '' && (final === undefined || time >= final[0])) into.providerFinal = later(final, [time, provider]);
-  into.enrolled ||= lifecycle.isStep(type);
-  into.providerRequested ||= type === 'provider.request';
-  into.providerFellBack ||= type === 'provider.fallback';
-  const risk = row[COLUMN.risk_score] as number | null;
-  into.deniedAtRisk ||= row[COLUMN.outcome] === 'denied' && risk !== null && risk >= HIGH_RISK;
-  into.assisted ||= row[COLUMN.assisted] === true;
-  const traffic = text(COLUMN.traffic);
+  const traffic = row[COLUMN.traffic] as string;
   if (traffic !== 'user' && traffic > into.traffic) into.traffic = traffic;
   return into;
-}
-
-export interface AttemptName {
-  source: string;
-  attemptId: string;
 }
 
 /** The attempt that an event concerns: its own, the one that a refused start makes, or none. */
@@ -176,12 +121,6 @@ function attemptOf(row: EventRow): AttemptName | undefined {
   const attemptId = row[COLUMN.attempt_id] as string;
   if (attemptId !== '') return { source, attemptId };
   return isRefusedStart(row) ? { source, attemptId: `refused:${row[COLUMN.id] as string}` } : undefined;
-}
-
-/** A start that the API refused or failed: 5xx or 429 (contract, "Attempts"). */
-function isRefusedStart(row: EventRow): boolean {
-  const status = row[COLUMN.http_status] as number | null;
-  return row[COLUMN.type] === 'api.request' && row[COLUMN.operation] === 'start' && status !== null && (status >= 500 || status === 429);
 }
 
 const later = (a: Mark | undefined, b: Mark): Mark => (a && compare(a, b) >= 0 ? a : b);
@@ -200,12 +139,8 @@ export function join(a: AttemptState, b: AttemptState): AttemptState {
     attemptId: a.attemptId,
     first: Math.min(a.first, b.first),
     earliest,
+    flags: Object.fromEntries(FLAG_NAMES.map((name) => [name, a.flags[name] || b.flags[name]])) as Flags,
     ...(providerFinal && { providerFinal }),
-    enrolled: a.enrolled || b.enrolled,
-    providerRequested: a.providerRequested || b.providerRequested,
-    providerFellBack: a.providerFellBack || b.providerFellBack,
-    deniedAtRisk: a.deniedAtRisk || b.deniedAtRisk,
-    assisted: a.assisted || b.assisted,
     traffic: a.traffic > b.traffic ? a.traffic : b.traffic,
   };
 }
@@ -247,7 +182,7 @@ const SYSTEM_CLASSES = new Set(['internal', 'storage', 'rate_limit', 'duplicate'
 /** Applies the contract's rules of start, deadline, settlement and fault. Pure; needs no clock. */
 export function settle(state: AttemptState, windowMs: number): Settlement {
   const { earliest } = state;
-  const isRefusal = !state.enrolled && earliest.refused !== undefined;
+  const isRefusal = !state.flags.enrolled && earliest.refused !== undefined;
   const startedAt = (isRefusal ? earliest.refused : earliest.started)?.[0] ?? 0;
   const end = isRefusal
     ? endedBy('failed', earliest.refused as Mark)
@@ -258,7 +193,7 @@ export function settle(state: AttemptState, windowMs: number): Settlement {
   const settledAt = end ? end.at : deadline;
   // A completion that is not the end came past the deadline: the attempt stays bad, and says that it got there after all.
   const isLate = startedAt !== 0 && earliest.completed !== undefined && end?.result !== 'completed';
-  const result = isLate ? 'completed_late' : (end?.result ?? (startedAt !== 0 ? 'timed_out' : state.enrolled ? 'pending' : ''));
+  const result = isLate ? 'completed_late' : (end?.result ?? (startedAt !== 0 ? 'timed_out' : state.flags.enrolled ? 'pending' : ''));
   const isBad = result !== 'completed' && result !== 'pending' && result !== '';
   return {
     result,

@@ -1,6 +1,8 @@
 /** Takes a person out of every table: what counts stays and counts as before, for nobody any more. */
+
 import type { Event } from '../../events/catalogue.ts';
 import type { Naming } from '../../privacy/identifier.ts';
+import { emptyTable, rewrite, type StoredTable } from '../engine/ddl.ts';
 import { databaseName, type Engine, escapedValue, quoted, type Session } from '../engine/engine.ts';
 import { replaceInFindings } from '../records/findings.ts';
 
@@ -70,7 +72,7 @@ export interface ErasedPerson {
 export async function eraseFromTables(engine: Engine, person: ErasedPerson, nowMs: number): Promise<Erased> {
   const session = engine.session('tidy');
   // The engine keeps the text of what rewrites a table: it must not hold what it takes out.
-  await session.run('TRUNCATE TABLE erasing');
+  await emptyTable(session, 'erasing');
   await engine.insert(
     'tidy',
     {
@@ -106,11 +108,12 @@ export async function eraseFromTables(engine: Engine, person: ErasedPerson, nowM
     findings: await replaceInFindings(engine, person, person.anonymous, nowMs),
   };
 
-  const rewrite = (statement: string) => session.run(`ALTER TABLE ${statement} SETTINGS mutations_sync = 2`);
-  await rewrite(`spans_log DELETE WHERE ${traces}`);
+  const change = (table: StoredTable, how: string) => rewrite(session, table, how);
+  await change('spans_log', `DELETE WHERE ${traces}`);
   // The trace of another stays, without the name.
-  await rewrite(
-    `spans_log UPDATE name = if(${names('name')}, '', name), service = if(${names('service')}, '', service), attributes = ${notNaming} WHERE ${namingSpans}`,
+  await change(
+    'spans_log',
+    `UPDATE name = if(${names('name')}, '', name), service = if(${names('service')}, '', service), attributes = ${notNaming} WHERE ${namingSpans}`,
   );
   // The user is part of the key: rows are written anew, with the same ids and content hashes, before the old ones go.
   const blank = [...CIRCUMSTANCE_COLUMNS, ['factor_id', "''"]].map(([column, empty]) => `${empty} AS ${column}`).join(', ');
@@ -118,23 +121,25 @@ export async function eraseFromTables(engine: Engine, person: ErasedPerson, nowM
     `INSERT INTO events SELECT * REPLACE (${anonymous} AS user_ref, if(actor_ref IN ${refs}, '', actor_ref) AS actor_ref, ${blank})
      FROM (SELECT * FROM events WHERE ${theirs})`,
   );
-  await rewrite(`events DELETE WHERE ${theirs}`);
+  await change('events', `DELETE WHERE ${theirs}`);
   // Of what the person did to others, where from, with what and in whose words; of the others' own, what names the person.
   const empty = CIRCUMSTANCE_COLUMNS.map(([column, nothing]) => `${column} = ${nothing}`).join(', ');
-  await rewrite(`events UPDATE actor_ref = '', ${empty} WHERE actor_ref IN ${refs}`);
-  await rewrite(`events UPDATE ${empty} WHERE ${unnamed}`);
-  await rewrite(
-    `events UPDATE reason = if(${names('reason')}, '', reason), attributes = ${notNaming} WHERE ${names(`concat(reason, '\\n', ${ATTRIBUTES})`)}`,
+  await change('events', `UPDATE actor_ref = '', ${empty} WHERE actor_ref IN ${refs}`);
+  await change('events', `UPDATE ${empty} WHERE ${unnamed}`);
+  await change(
+    'events',
+    `UPDATE reason = if(${names('reason')}, '', reason), attributes = ${notNaming} WHERE ${names(`concat(reason, '\\n', ${ATTRIBUTES})`)}`,
   );
-  for (const table of ['attempt_states', 'recovery_states']) await rewrite(`${table} UPDATE user_ref = ${anonymous} WHERE ${theirs}`);
+  for (const table of ['attempt_states', 'recovery_states'] as const) await change(table, `UPDATE user_ref = ${anonymous} WHERE ${theirs}`);
   const hashes = '(SELECT groupArray(sipHash64(ref)) FROM erasing)';
-  await rewrite(
-    `bad_users UPDATE users = arrayMap(u -> if(has(${hashes}, u), sipHash64(${anonymous}), u), users) WHERE hasAny(users, ${hashes})`,
+  await change(
+    'bad_users',
+    `UPDATE users = arrayMap(u -> if(has(${hashes}, u), sipHash64(${anonymous}), u), users) WHERE hasAny(users, ${hashes})`,
   );
-  await rewrite(`dead_letters_log DELETE WHERE ${letters}`);
-  await rewrite(`maintenance_log UPDATE actor_ref = '' WHERE actor_ref IN ${refs}`);
-  await rewrite(`maintenance_log UPDATE reason = '' WHERE ${names('reason')}`);
-  await session.run('TRUNCATE TABLE erasing');
+  await change('dead_letters_log', `DELETE WHERE ${letters}`);
+  await change('maintenance_log', `UPDATE actor_ref = '' WHERE actor_ref IN ${refs}`);
+  await change('maintenance_log', `UPDATE reason = '' WHERE ${names('reason')}`);
+  await emptyTable(session, 'erasing');
   return erased;
 }
 

@@ -2,9 +2,11 @@
  * Retention: whole months of a table go once all of them is older than it is kept. Minutes of which events go are closed first: from then on
  * their figures stay as they are, whatever comes late.
  */
+
 import { mkdir, readdir, rename } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { syncDirectory } from '../../system/durable-files.ts';
+import { dropMonth } from '../engine/ddl.ts';
 import type { Engine } from '../engine/engine.ts';
 
 const DAY_MS = 86_400_000;
@@ -48,7 +50,7 @@ export async function dropOldMonths(deps: RetentionDeps): Promise<void> {
     if (days === undefined) continue;
     for (const month of await monthsBefore(deps.engine, TABLES[kept], keptFromMs(deps.now(), days))) {
       if (kept === 'events' && deps.archiveDir !== undefined) await archive(deps, deps.archiveDir, month);
-      await deps.engine.session('tidy').run(`ALTER TABLE ${TABLES[kept]} DROP PARTITION ${month}`);
+      await dropMonth(deps.engine.session('tidy'), TABLES[kept], month);
       deps.onNotice(`${kept} of ${month.slice(0, 4)}-${month.slice(4)} were dropped: they are kept for ${days} days`);
     }
   }

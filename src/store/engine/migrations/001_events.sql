@@ -48,7 +48,7 @@ CREATE TABLE events (
   attributes Map(String, String) CODEC(ZSTD(1)),
   content_hash UInt32 CODEC(NONE)
 )
-ENGINE = ReplacingMergeTree(content_hash)
+ENGINE = @
 PARTITION BY toYYYYMM(time)
 ORDER BY (toStartOfTenMinutes(time), user_ref, time, source, id)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1;

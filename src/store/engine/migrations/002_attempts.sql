@@ -3,7 +3,7 @@ CREATE TABLE attempt_homes (
   k UInt64 CODEC(NONE),
   home UInt32 CODEC(Delta, ZSTD(1))
 )
-ENGINE = ReplacingMergeTree
+ENGINE = @
 ORDER BY (k, home)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1;
 
@@ -46,7 +46,7 @@ CREATE TABLE attempt_states (
   duration_ms Nullable(Int64) CODEC(ZSTD(1)),
   own_error UInt8
 )
-ENGINE = ReplacingMergeTree(roll, dead)
+ENGINE = @
 PARTITION BY toYYYYMM(toDateTime(home * 60, 'UTC'))
 ORDER BY (home, k)
 SETTINGS index_granularity = 1024, fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1;

@@ -8,7 +8,7 @@ CREATE TABLE minutes (
   total UInt64 CODEC(T64, ZSTD(1)),
   roll UInt64 CODEC(Delta, ZSTD(1))
 )
-ENGINE = ReplacingMergeTree(roll)
+ENGINE = @
 PARTITION BY toYYYYMM(minute)
 ORDER BY (sli, dimension, minute, value)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1;

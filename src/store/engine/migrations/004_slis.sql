@@ -14,7 +14,7 @@ CREATE TABLE skewed_starts (
   minute UInt32 CODEC(Delta, ZSTD(1)),
   home UInt32 CODEC(Delta, ZSTD(1))
 )
-ENGINE = ReplacingMergeTree
+ENGINE = @
 ORDER BY (minute, home)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1;
 
@@ -32,7 +32,7 @@ CREATE TABLE backlog (
   roll UInt64 CODEC(Delta, ZSTD(1)),
   dead UInt8
 )
-ENGINE = ReplacingMergeTree(roll, dead)
+ENGINE = @
 PARTITION BY toYYYYMM(toDateTime(overdue_from * 60, 'UTC'))
 ORDER BY (overdue_from, k)
 SETTINGS allow_experimental_replacing_merge_with_cleanup = 1, fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1;
@@ -49,7 +49,7 @@ CREATE TABLE minutes (
   total UInt64 CODEC(T64, ZSTD(1)),
   roll UInt64 CODEC(Delta, ZSTD(1))
 )
-ENGINE = ReplacingMergeTree(roll)
+ENGINE = @
 PARTITION BY toYYYYMM(minute)
 ORDER BY (sli, dimension, minute, value)
 SETTINGS index_granularity = 512, fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1;
@@ -66,7 +66,7 @@ CREATE TABLE bad_users (
   anonymous UInt64 CODEC(T64, ZSTD(1)),
   roll UInt64 CODEC(Delta, ZSTD(1))
 )
-ENGINE = ReplacingMergeTree(roll)
+ENGINE = @
 PARTITION BY toYYYYMM(minute)
 ORDER BY (sli, span, minute)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1;

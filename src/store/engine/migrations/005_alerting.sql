@@ -4,7 +4,7 @@ CREATE TABLE coverage (
   covered UInt8,
   lag_seconds Float32 CODEC(ZSTD(1))
 )
-ENGINE = ReplacingMergeTree
+ENGINE = @
 ORDER BY minute;
 
 CREATE VIEW coverage_minutes AS SELECT minute, covered, lag_seconds FROM coverage FINAL;
@@ -20,7 +20,7 @@ CREATE TABLE maintenance_log (
   version UInt64,
   dead UInt8
 )
-ENGINE = ReplacingMergeTree(version, dead)
+ENGINE = @
 ORDER BY id
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
 
@@ -39,7 +39,7 @@ CREATE TABLE alert_inputs_log (
   maintenance UInt8,
   evaluated_at DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1))
 )
-ENGINE = ReplacingMergeTree(evaluated_at)
+ENGINE = @
 PARTITION BY toYYYYMM(at)
 ORDER BY (slo, window, at);
 
@@ -57,7 +57,7 @@ CREATE TABLE alert_states_log (
   quiet_since Nullable(DateTime('UTC')) CODEC(ZSTD(1)),
   evaluated_at DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1))
 )
-ENGINE = ReplacingMergeTree(evaluated_at)
+ENGINE = @
 PARTITION BY toYYYYMM(at)
 ORDER BY (slo, pair, at);
 
@@ -77,7 +77,7 @@ CREATE TABLE findings_log (
   status LowCardinality(String),
   version UInt64
 )
-ENGINE = ReplacingMergeTree(version)
+ENGINE = @
 ORDER BY id
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
 

@@ -12,7 +12,7 @@ CREATE TABLE spans_log (
   attributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
   received_at DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1))
 )
-ENGINE = ReplacingMergeTree(received_at)
+ENGINE = @
 PARTITION BY toYYYYMM(start)
 ORDER BY (trace_id, span_id)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1;

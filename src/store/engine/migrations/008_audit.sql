@@ -14,7 +14,7 @@ CREATE TABLE audit_entries (
   prev_hash String,
   hash String
 )
-ENGINE = MergeTree
+ENGINE = @
 ORDER BY seq
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
 

@@ -9,7 +9,7 @@ CREATE TABLE dead_letters_log (
   version UInt64,
   dead UInt8
 )
-ENGINE = ReplacingMergeTree(version, dead)
+ENGINE = @
 ORDER BY id
 TTL toDateTime(at) + INTERVAL 30 DAY
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1,
