@@ -10,6 +10,7 @@ export type BodyForm = 'json' | 'lines' | 'bytes';
 
 /** What a client still sends after a refusal is thrown away, so that it reads the answer; but only for so long. */
 const DRAIN_MS = 5_000;
+const MAX_DRAINED_PIECES = 10_000;
 
 export interface BodyOptions {
   maxBytes: number;
@@ -17,6 +18,10 @@ export interface BodyOptions {
   /** Told of bytes as they come to be held in memory; may throw to refuse more. */
   hold?: (bytes: number) => void;
 }
+
+/** Pieces of a body cost the same however small they are: so many may be smaller than this on average. */
+const SMALL_CHUNKS = 1_000;
+const SMALL_CHUNK_BYTES = 16;
 
 /** What is smaller may hold what it likes: it is parsed in some milliseconds. */
 const SCANNED_FROM_BYTES = 64 * 1024;
@@ -98,13 +103,20 @@ function unzipped(packed: Buffer, onChunk: (chunk: Buffer) => void): Promise<Buf
 
 /** By events: an iterator over the stream costs a small request more than all the rest of reading it. */
 function bytesOf(request: IncomingMessage, onChunk: (chunk: Buffer) => void): Promise<Buffer> {
-  if (request.destroyed) return Promise.reject(new Error('the request broke off'));
+  if (request.destroyed) return Promise.reject(brokenOff());
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
+    let size = 0;
     const onData = (chunk: Buffer) => {
       try {
         onChunk(chunk);
         chunks.push(chunk);
+        size += chunk.length;
+        if (chunks.length > SMALL_CHUNKS && size < chunks.length * SMALL_CHUNK_BYTES) {
+          // Reading on costs as much as it did before.
+          request.socket.destroy();
+          throw new MusterError('MUSTER_BAD_ARGUMENT', 'the body comes in pieces of a few bytes; send larger ones');
+        }
       } catch (error) {
         request.off('data', onData).pause();
         reject(error);
@@ -115,15 +127,21 @@ function bytesOf(request: IncomingMessage, onChunk: (chunk: Buffer) => void): Pr
       .once('end', () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)))
       .once('error', reject)
       .once('close', () => {
-        if (!request.readableEnded) reject(new Error('the request broke off'));
+        if (!request.readableEnded) reject(brokenOff());
       });
   });
 }
 
+const brokenOff = () => new Error('the request broke off');
+
 /** After a refusal: lets the client finish, then closes the connection. */
 export function drain(request: IncomingMessage): void {
   if (request.complete) return;
-  request.resume();
+  let pieces = 0;
+  request.on('data', () => {
+    pieces += 1;
+    if (pieces > MAX_DRAINED_PIECES) request.socket.destroy();
+  });
   const timer = setTimeout(() => request.socket.destroy(), DRAIN_MS);
   request.once('close', () => clearTimeout(timer));
   request.once('end', () => clearTimeout(timer));

@@ -99,6 +99,10 @@ export function createEventStream(): EventStream {
         return;
       }
       response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', connection: 'keep-alive' });
+      if (request.method === 'HEAD') {
+        response.end();
+        return;
+      }
       response.write('retry: 2000\n\n');
       listeners.set(response, isStillIn);
       request.once('close', () => listeners.delete(response));

@@ -3,7 +3,6 @@
  * events, and spans are kept beside them; an answer comes in the type of the request, errors too, and is retryable only where a retry helps.
  */
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
-import { setImmediate as yieldToLoop } from 'node:timers/promises';
 import { refusalOf } from '../collect/intake/key-binding.ts';
 import { jsonValue } from '../collect/intake/parse.ts';
 import type { Find } from '../collect/intake/scrub.ts';
@@ -14,6 +13,7 @@ import { isSpan, spanOf } from '../collect/otlp/span.ts';
 import { MusterError } from '../errors.ts';
 import { httpBounds, type TimeBounds } from '../events/checker.ts';
 import type { SpanRow } from '../store/rows/span-row.ts';
+import { breather } from '../system/breather.ts';
 import type { Caller } from './access/gate.ts';
 import type { Admit } from './admission.ts';
 import { drain } from './body.ts';
@@ -72,7 +72,8 @@ export function createOtlp(signal: Signal, deps: OtlpDeps): IngestHandler {
           deps.onFound,
           binding,
         );
-        const candidates = events.map((record) => ({ value: eventOf(record, deps.fingerprint) }));
+        // Made one by one, as intake takes them.
+        const candidates = events.values().map((record) => ({ value: eventOf(record, deps.fingerprint) }));
         const [{ rejected, rejectedCount }] = await Promise.all([intake.accept(candidates, 'live', binding), intake.keepSpans(spans)]);
         const told = rejected.slice(0, TOLD_REJECTIONS).map(({ index, message }) => `event ${index}: ${message}`);
         if (unusable > 0) told.push('a span without valid ids and times, or of a source that the key is not for');
@@ -112,18 +113,14 @@ function decoded(signal: Signal, encoding: Encoding, body: Buffer): unknown {
   }
 }
 
-/** After this many records the loop serves others. */
-const RECORDS_PER_SLICE = 250;
-
 /** What becomes of the records of a request; a span that is an event may be without times of a span. */
 async function sorted(records: Iterable<OtlpRecord>, bounds: TimeBounds, onFound: OtlpDeps['onFound'], binding: Caller['binding']) {
   const events: OtlpRecord[] = [];
   const spans: SpanRow[] = [];
   let unusable = 0;
-  let count = 0;
+  const pause = breather();
   for (const record of records) {
-    count += 1;
-    if (count % RECORDS_PER_SLICE === 0) await yieldToLoop();
+    if (pause.isDue()) await pause.rest();
     if (isEvent(record)) events.push(record);
     if (isSpan(record, bounds)) {
       const finds: Find[] = [];

@@ -1,5 +1,5 @@
 /** The server: hot intake in front, Express behind; who may enter is asked before anything else. */
-import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import { fileURLToPath } from 'node:url';
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
@@ -9,6 +9,7 @@ import { INSTANCE_HEADER } from '../names.ts';
 import type { Gate } from './access/gate.ts';
 import { type AdmissionDeps, type Bodies, createAdmission, createBodies } from './admission.ts';
 import { type CoreRoutesDeps, coreRoutes } from './core/routes.ts';
+import { inTurn } from './in-turn.ts';
 import { createIngest } from './ingest.ts';
 import { LOOPBACK, listenOn, listenOnLoopback } from './listen.ts';
 import type { Metrics } from './metrics.ts';
@@ -109,8 +110,14 @@ export function createApp(deps: ServerDeps, assertHost: HostCheck, bodies: Bodie
   app.use(() => {
     throw new MusterError('MUSTER_NOT_FOUND', 'no such page or route');
   });
-  app.use((error: unknown, _request: Request, response: Response, next: NextFunction) => {
-    if (response.headersSent) return next(error);
+  app.use((error: unknown, request: Request, response: Response, _next: NextFunction) => {
+    // Who broke off hears nothing, and it is no defect of ours.
+    if (isGone(request, response)) return;
+    if (response.headersSent) {
+      problemOf(error, deps.onDefect);
+      response.destroy();
+      return;
+    }
     sendProblem(response, problemOf(error, deps.onDefect));
   });
   return app;
@@ -161,14 +168,17 @@ function listener(deps: ServerDeps, assertHost: HostCheck): RequestListener {
     ['/v1/traces', createOtlp('traces', shared)],
     ['/v1/logs', createOtlp('logs', shared)],
   ]);
-  return (request, response) => {
+  return inTurn((request, response) => {
     const handler = hot.get(pathOf(request));
     if (handler) void handler(request, response);
     // Express finds no path in such a request, and would answer it by itself.
     else if (!request.url?.startsWith('/')) sendProblem(response, problemOf(notAPath(), deps.onDefect));
     else app(request, response);
-  };
+  });
 }
+
+const isGone = (request: IncomingMessage, response: ServerResponse): boolean =>
+  (request.destroyed && !request.complete) || (response.destroyed && !response.writableFinished);
 
 const notAPath = () => new MusterError('MUSTER_BAD_ARGUMENT', 'expected the path of a request to begin with /');
 

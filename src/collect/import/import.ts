@@ -1,9 +1,11 @@
 /** Import: records of a product, through its connector, into the same intake as everything else, counted record by record. */
-
+import { MusterError } from '../../errors.ts';
+import { breather } from '../../system/breather.ts';
 import type { Connector, ConnectorContext, Mapped } from '../connectors/connector.ts';
 import { type Candidate, MAX_NAMED } from '../intake/batch.ts';
 import type { Intake } from '../intake/intake.ts';
 import type { Binding } from '../intake/key-binding.ts';
+import { MAX_EVENTS } from '../intake/parse.ts';
 
 export interface ImportCounts {
   read: number;
@@ -16,6 +18,9 @@ export interface ImportCounts {
   /** The first {@link MAX_ERRORS} rejected records. */
   errors: { line: number; id: string | null; message: string }[];
 }
+
+/** Of one record: an activity of a product has a few. */
+const MAX_EVENTS_OF_RECORD = 1_000;
 
 /** An answer names at most this many rejected records; `rejected` counts all. */
 export const MAX_ERRORS = 1_000;
@@ -46,13 +51,20 @@ export async function importRecords(
   const spans: { record: ImportRecord; from: number; to: number }[] = [];
   const add = (record: ImportRecord, values: readonly Candidate[]) => {
     spans.push({ record, from: candidates.length, to: candidates.length + values.length });
-    candidates.push(...values);
+    for (const value of values) candidates.push(value);
+    if (candidates.length > MAX_EVENTS)
+      throw new MusterError(
+        'MUSTER_BODY_TOO_LARGE',
+        `more than ${MAX_EVENTS.toLocaleString('en')} events in one part; send fewer records at a time`,
+      );
   };
   const reject = (line: number, id: string | null, message: string) => {
     counts.rejected += 1;
     if (counts.errors.length < MAX_ERRORS) counts.errors.push({ line, id, message });
   };
+  const pause = breather();
   for (const record of records) {
+    if (pause.isDue()) await pause.rest();
     counts.read += 1;
     if ('unreadable' in record) {
       add(record, [{ unreadable: record.unreadable }]);
@@ -61,6 +73,7 @@ export async function importRecords(
     const mapped = mapSafely(connector, record.value, context);
     if (mapped.kind === 'ignored') counts.ignored += 1;
     else if (mapped.kind === 'rejected') add(record, [{ unreadable: mapped.message, value: mapped.draft }]);
+    else if (mapped.events.length > MAX_EVENTS_OF_RECORD) add(record, [{ unreadable: `holds more than ${MAX_EVENTS_OF_RECORD} events` }]);
     else
       add(
         record,

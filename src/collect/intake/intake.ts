@@ -1,10 +1,10 @@
 /** Intake: checks events, replaces what is personal, makes them durable in the log, and says what became of each. */
-import { setImmediate as yieldToLoop } from 'node:timers/promises';
 import { type ReferenceRow, referenceLine } from '../../store/records/reference-table.ts';
 import type { Folding, PendingRoll } from '../../store/roll/pending-roll.ts';
 import { type DeadLetter, deadLetterLine } from '../../store/rows/dead-letter-row.ts';
 import type { RecordKind } from '../../store/rows/log-format.ts';
 import { type SpanRow, spanLine } from '../../store/rows/span-row.ts';
+import { type Breather, breather } from '../../system/breather.ts';
 import { oneAtATime } from '../../system/one-at-a-time.ts';
 import { type Fresh, freshRows, type Pseudonyms, settle } from '../people/pseudonyms.ts';
 import { Batch, type Candidate, type Identity, type Mode, type Prepared, type Rejection } from './batch.ts';
@@ -14,8 +14,6 @@ import { LineBuffer } from './line-buffer.ts';
 import type { LogWriter } from './log-writer.ts';
 import type { Find } from './scrub.ts';
 
-/** After this many events the loop serves others, so that one large request does not delay all. */
-const EVENTS_PER_SLICE = 250;
 /** Requests of more events are finished one after the other: all at once they would hold the loop for as long as all take. */
 const SMALL_REQUEST = 20;
 const MAX_SOURCE_LABELS = 50;
@@ -93,29 +91,22 @@ export function createIntake(deps: IntakeDeps): Intake {
 
   const oneLargeRequest = oneAtATime();
   /** A slice may be of several requests. */
-  let takenInSlice = 0;
+  const pauseOfLarge = breather();
   const prepare = async (candidates: Iterable<Candidate>, mode: Mode, binding: Binding | undefined): Promise<Batch> => {
     const batch = new Batch({ ...deps, letterAllowed }, mode, binding);
     const rest = candidates[Symbol.iterator]();
-    const takeSome = (count: number): boolean => {
-      for (let i = 0; i < count; i++) {
+    /** Whether that was all; not when it is time to let others go first. */
+    const takeSome = (most: number, pause: Breather): boolean => {
+      for (let i = 0; i < most && !pause.isDue(); i++) {
         const next = rest.next();
         if (next.done) return true;
         batch.take(next.value);
       }
       return false;
     };
-    if (takeSome(SMALL_REQUEST)) return batch;
+    if (takeSome(SMALL_REQUEST, breather())) return batch;
     await oneLargeRequest(async () => {
-      for (let isDone = false; !isDone; ) {
-        if (takenInSlice >= EVENTS_PER_SLICE) {
-          await yieldToLoop();
-          takenInSlice = 0;
-        }
-        const before = batch.count;
-        isDone = takeSome(EVENTS_PER_SLICE - takenInSlice);
-        takenInSlice += batch.count - before;
-      }
+      while (!takeSome(Number.POSITIVE_INFINITY, pauseOfLarge)) await pauseOfLarge.rest();
     });
     return batch;
   };

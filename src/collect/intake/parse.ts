@@ -11,7 +11,7 @@ export const LARGE_BODY_BYTES = 1024 * 1024;
 /** What a body may hold. An event has some fifteen values in 300 bytes, and as many keys. */
 export const BODY_LIMITS = { depth: 64, values: 2_500_000 } as const;
 /** Values that may be handed in by one request. */
-const MAX_EVENTS = 100_000;
+export const MAX_EVENTS = 100_000;
 const SPLIT_BYTES = 64 * 1024;
 const LINE_FEED = 10;
 const [TAB, CARRIAGE_RETURN, SPACE] = [9, 13, 32];

@@ -1,6 +1,6 @@
 /** From a span or log record to an event of the catalogue. */
 import { EVENT_TYPES, type EventType, eventSchema } from '../../events/catalogue.ts';
-import { type AttributeValue, attribute, type OtlpRecord } from './records.ts';
+import { type Attributes, type AttributeValue, attribute, type OtlpRecord } from './records.ts';
 
 const PREFIX = 'muster.';
 const NESTED = 'muster.attributes.';
@@ -71,22 +71,46 @@ function conventional(record: OtlpRecord): Record<string, AttributeValue> {
   return fields;
 }
 
-function namedFields({ own, shared }: OtlpRecord) {
-  const fields: Record<string, AttributeValue> = Object.create(null);
-  const nested: Record<string, string> = Object.create(null);
-  for (const [name, value] of [...shared, ...own]) {
-    if (name.startsWith(NESTED)) nested[name.slice(NESTED.length)] = String(value);
-    else if (name.startsWith(PREFIX)) fields[name.slice(PREFIX.length)] = value;
+/** Of a resource, which thousands of records share. */
+interface Shared {
+  named: ReturnType<typeof namedIn>;
+  /** As JSON, by name. */
+  text: string;
+}
+const SHARED = new WeakMap<Attributes, Shared>();
+
+function sharedOf({ shared }: OtlpRecord): Shared {
+  const known = SHARED.get(shared);
+  if (known) return known;
+  const made = { named: namedIn(shared), text: sortedText(shared) };
+  SHARED.set(shared, made);
+  return made;
+}
+
+function namedIn(attributes: Attributes) {
+  const fields: Record<string, AttributeValue> = {};
+  const nested: Record<string, string> = {};
+  for (const [name, value] of attributes) {
+    if (name.startsWith(NESTED)) set(nested, name.slice(NESTED.length), String(value));
+    else if (name.startsWith(PREFIX)) set(fields, name.slice(PREFIX.length), value);
   }
-  return { fields, nested: { ...nested } };
+  return { fields, nested };
+}
+
+/** As a field of its own, `__proto__` too. */
+const set = <T>(of: Record<string, T>, name: string, value: T) =>
+  Object.defineProperty(of, name, { value, enumerable: true, writable: true, configurable: true });
+
+function namedFields(record: OtlpRecord) {
+  const [shared, own] = [sharedOf(record).named, namedIn(record.own)];
+  return { fields: { ...shared.fields, ...own.fields }, nested: { ...shared.nested, ...own.nested } };
 }
 
 /** What a log record without an id is told apart by. */
-const contentOf = ({ own, shared, eventName, traceId, spanId, endUs }: OtlpRecord): string =>
-  JSON.stringify([
-    eventName,
-    traceId,
-    spanId,
-    endUs,
-    ...[shared, own].map((attributes) => [...attributes].sort(([a], [b]) => (a < b ? -1 : 1))),
-  ]);
+function contentOf(record: OtlpRecord): string {
+  const { own, eventName, traceId, spanId, endUs } = record;
+  const head = JSON.stringify([eventName, traceId, spanId, endUs]);
+  return `${head.slice(0, -1)},${sharedOf(record).text},${sortedText(own)}]`;
+}
+
+const sortedText = (attributes: Attributes): string => JSON.stringify([...attributes].sort(([a], [b]) => (a < b ? -1 : 1)));

@@ -1,6 +1,7 @@
 /** The HTTP API of the reference core, below /core/v1. Every request is reported for the SLIs of the API, and is a span. */
+
 import { createHash } from 'node:crypto';
-import express, { type NextFunction, type Request, type Response, Router } from 'express';
+import { type NextFunction, type Request, type Response, Router } from 'express';
 import type { Core } from '../../core/core.ts';
 import { labelsOf, startSchema } from '../../core/enrollment/requests.ts';
 import type { Answer, Keyed } from '../../core/ledger/kept-answers.ts';
@@ -9,13 +10,14 @@ import { failed, linkTo, traced } from '../../core/telemetry.ts';
 import { MusterError } from '../../errors.ts';
 import { type Caller, callerOf } from '../access/gate.ts';
 import { fingerprintOf, idempotencyKey } from '../idempotency.ts';
+import { jsonBody } from '../json-body.ts';
 import { problemOf } from '../problem.ts';
 import { enrollmentRoutes } from './enrollments.ts';
 import { factorRoutes } from './factors.ts';
 import type { Asked, CoreRoute } from './route.ts';
 
-const MAX_BODY = '1mb';
-const MAX_CODE_BODY = '16kb';
+const MAX_BODY = 1024 * 1024;
+const MAX_CODE_BODY = 16 * 1024;
 
 /** Every route of the core. */
 export const CORE_ROUTES: readonly CoreRoute[] = [...enrollmentRoutes, ...factorRoutes];
@@ -39,11 +41,9 @@ interface Served {
 /** The router of the core. */
 export function coreRoutes(deps: CoreRoutesDeps): Router {
   const router = Router();
-  const small = express.json({ limit: MAX_CODE_BODY });
+  const small = jsonBody(MAX_CODE_BODY);
   // Seeds of a thousand tokens are more than a code.
-  router.use((request, response, next) =>
-    (request.path === '/hardware-tokens' ? express.json({ limit: MAX_BODY }) : small)(request, response, next),
-  );
+  router.use((request, response, next) => (request.path === '/hardware-tokens' ? jsonBody(MAX_BODY) : small)(request, response, next));
   for (const route of CORE_ROUTES) router[route.method](route.path, serve(route));
 
   // A body that does not parse never reaches an operation.

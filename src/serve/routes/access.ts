@@ -1,16 +1,18 @@
 /** Signing in and out, and `/api/keys`. */
-import express, { Router } from 'express';
+
+import { Router } from 'express';
 import { z } from 'zod';
 import { MusterError } from '../../errors.ts';
 import { EVENT_TYPES } from '../../events/catalogue.ts';
 import { parsed } from '../../system/parsed-body.ts';
 import { actorOf, type Caller, callerOf, type Gate } from '../access/gate.ts';
 import { SCOPES, type Scope } from '../access/keys.ts';
+import { jsonBody } from '../json-body.ts';
 import type { Ready } from '../ready.ts';
 
-const MAX_BODY = '16kb';
+const MAX_BODY = 16 * 1024;
 const DAY_MS = 86_400_000;
-const json = express.json({ limit: MAX_BODY });
+const json = jsonBody(MAX_BODY);
 const moment = z.iso.datetime({ offset: true, error: 'expected RFC 3339, such as 2026-03-01T09:30:00Z' });
 
 const keyBody = z.strictObject({

@@ -1,11 +1,13 @@
 /** `/api` about people behind pseudonyms, and about the audit log. */
-import express, { Router } from 'express';
+
+import { Router } from 'express';
 import { z } from 'zod';
 import { parsed } from '../../system/parsed-body.ts';
 import { actorOf } from '../access/gate.ts';
+import { jsonBody } from '../json-body.ts';
 import type { Ready } from '../ready.ts';
 
-const MAX_BODY = '16kb';
+const MAX_BODY = 16 * 1024;
 const actor = z.string().max(200).default('');
 const bodies = {
   reveal: z.strictObject({ ref: z.string(), reason: z.string().max(500), actor }),
@@ -23,7 +25,7 @@ const verifyQuery = z.object({
 
 export function peopleRoutes(ready: () => Ready): Router {
   const router = Router();
-  const json = express.json({ limit: MAX_BODY });
+  const json = jsonBody(MAX_BODY);
 
   router.post('/reveal', json, async (request, response) => {
     const { ref, ...by } = parsed(bodies.reveal, request.body);

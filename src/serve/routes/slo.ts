@@ -1,5 +1,6 @@
 /** `/api` about SLOs: one in depth, its past, why it failed, whether deploys may go out, maintenance, findings. */
-import express, { Router } from 'express';
+
+import { Router } from 'express';
 import { z } from 'zod';
 import { MusterError } from '../../errors.ts';
 import { sloNamed } from '../../slo/definition/openslo.ts';
@@ -13,11 +14,12 @@ import { findingsSince } from '../../store/records/findings.ts';
 import { maintenanceIn } from '../../store/records/maintenance.ts';
 import { parsed } from '../../system/parsed-body.ts';
 import { actorOf } from '../access/gate.ts';
+import { jsonBody } from '../json-body.ts';
 import { momentOf } from '../moments.ts';
 import type { Ready } from '../ready.ts';
 
 const YEAR_MS = 366 * 86_400_000;
-const MAX_BODY = '16kb';
+const MAX_BODY = 16 * 1024;
 /** An evaluation ends at a full minute and is renewed every 15 s: an older one means that evaluating fails. */
 const MAX_EVALUATION_AGE_MS = 300_000;
 
@@ -81,7 +83,7 @@ export function sloRoutes(ready: () => Ready, now: () => number): Router {
     response.json(windows.map((window) => ({ slo: window.slo, ...shownMaintenance(window) })));
   });
 
-  router.post('/maintenance', express.json({ limit: MAX_BODY }), async (request, response) => {
+  router.post('/maintenance', jsonBody(MAX_BODY), async (request, response) => {
     const { store, slos, intake, people } = ready();
     const { slo, start, end, reason, actor } = parsed(maintenanceBody, request.body);
     const who = actorOf(response, actor);

@@ -97,13 +97,9 @@ async function readCatalogue(engine: Engine): Promise<Catalogue> {
   const session = engine.session('panels');
   const functions = await session.rows<{ name: string }>('SELECT name FROM system.functions');
   const tables = await session.rows<{ name: string }>(`SELECT name FROM system.tables WHERE database = '${engine.database}'`);
-  const columns = await session.rows<{ name: string }>(
-    `SELECT DISTINCT name FROM system.columns WHERE database = '${engine.database}' AND table IN (${TABLES.map((name) => `'${name}'`).join(', ')})`,
-  );
   return {
     database: engine.database,
     functions: new Set(functions.map(({ name }) => name.toLowerCase())),
-    columns: new Set(columns.map(({ name }) => name)),
     tables: new Set(tables.map(({ name }) => name)),
   };
 }
@@ -130,9 +126,13 @@ function assertPlainIdentifiers(canonical: string, parameters: Readonly<Record<s
   }
 }
 
+/** Formats of results. Not those that need a schema: the engine makes files for them. */
+const FORMATS =
+  /^(?:(?:TabSeparated|TSV|CSV|CustomSeparated)(?:Raw)?(?:WithNames(?:AndTypes)?)?|TSKV|JSON(?:Strings|Columns|ColumnsWithMetadata|ObjectEachRow)?|JSONCompact(?:Strings|Columns)?|JSON(?:Compact)?(?:Strings)?EachRow(?:WithProgress|WithNames(?:AndTypes)?)?|Pretty\w*|Vertical|Values|Null|XML|Markdown|SQLInsert|RawBLOB|Native|RowBinary(?:WithNames(?:AndTypes)?)?|Parquet|Arrow(?:Stream)?|ORC|MsgPack|LineAsString)$/;
+
 function knownFormat(format: string): string {
-  if (/^[A-Za-z0-9]{1,64}$/.test(format)) return format;
-  throw new QueryError('MUSTER_BAD_QUERY', `no format is called ${JSON.stringify(format.slice(0, 60))}`, {
+  if (FORMATS.test(format)) return format;
+  throw new QueryError('MUSTER_BAD_QUERY', `no format for results is called ${JSON.stringify(format.slice(0, 60))}`, {
     code: 73,
     name: 'UNKNOWN_FORMAT',
   });

@@ -1,6 +1,6 @@
 /** How large a statement becomes once names stand for what they name: thirty lines that double what came before make a billion parts. */
 import type { QueryTree, TreeNode } from './query-tree.ts';
-import { byName, type Named, pathOf } from './reach.ts';
+import { byName, lambdaArguments, type Named, pathOf } from './reach.ts';
 
 /** A table counts as many nodes: the engine's plan for three thousand of them takes ten seconds. */
 const TABLE_WEIGHT = 100;
@@ -23,7 +23,7 @@ export function expandedSize(tree: QueryTree, aliases: Named, tables: ReadonlySe
     if (name === undefined) return [];
     // An element of a tuple, or a column of a table: the first part is what may stand for more.
     return [name, name.split('.')[0] ?? name]
-      .flatMap((each) => [...(common.get(each) ?? []), ...(aliases.get(each) ?? [])])
+      .flatMap((each) => [...(common.get(each) ?? []), ...(aliases.get(each) ?? []), ...lambdaArguments(each, node)])
       .filter((each) => each !== node);
   };
   const sizeOf = (node: TreeNode): number => {

@@ -57,8 +57,8 @@ export const FUNCTIONS: ReadonlySet<string> = names(`
   bitAnd bitCount bitHammingDistance bitNot bitOr bitRotateLeft bitRotateRight bitShiftLeft bitShiftRight bitSlice bitTest bitTestAll
   bitTestAny bitXor
   bitmapAnd bitmapAndCardinality bitmapAndnot bitmapAndnotCardinality bitmapBuild bitmapCardinality bitmapContains bitmapHasAll
-  bitmapHasAny bitmapMax bitmapMin bitmapOr bitmapOrCardinality bitmapSubsetInRange bitmapSubsetLimit bitmapToArray bitmapTransform
-  bitmapXor bitmapXorCardinality subBitmap
+  bitmapHasAny bitmapMax bitmapMin bitmapOr bitmapOrCardinality bitmapToArray bitmapTransform
+  bitmapXor bitmapXorCardinality
   equals globalIn globalInIgnoreSet globalNotIn globalNotInIgnoreSet globalNotNullIn globalNotNullInIgnoreSet globalNullIn
   globalNullInIgnoreSet greater greaterOrEquals in inIgnoreSet isDistinctFrom isNotDistinctFrom less lessOrEquals notEquals notIn
   notInIgnoreSet notNullIn notNullInIgnoreSet nullIn nullInIgnoreSet
@@ -109,9 +109,9 @@ export const FUNCTIONS: ReadonlySet<string> = names(`
   JSONExtractFloat JSONExtractFloatCaseInsensitive JSONExtractInt JSONExtractIntCaseInsensitive JSONExtractKeys JSONExtractKeysAndValues
   JSONExtractKeysAndValuesCaseInsensitive JSONExtractKeysAndValuesRaw JSONExtractKeysAndValuesRawCaseInsensitive
   JSONExtractKeysCaseInsensitive JSONExtractRaw JSONExtractRawCaseInsensitive JSONExtractString JSONExtractStringCaseInsensitive
-  JSONExtractUInt JSONExtractUIntCaseInsensitive JSONHas JSONKey JSONLength JSONMergePatch JSONSharedDataPaths
-  JSONSharedDataPathsWithTypes JSONType JSON_ARRAY_LENGTH JSON_EXISTS JSON_QUERY JSON_VALUE dynamicElement dynamicType
-  isDynamicElementInSharedData isValidJSON jsonMergePatch prettyPrintJSON simpleJSONExtractBool simpleJSONExtractFloat
+  JSONExtractUInt JSONExtractUIntCaseInsensitive JSONHas JSONKey JSONLength JSONSharedDataPaths
+  JSONSharedDataPathsWithTypes JSONType JSON_ARRAY_LENGTH dynamicElement dynamicType
+  isDynamicElementInSharedData isValidJSON prettyPrintJSON simpleJSONExtractBool simpleJSONExtractFloat
   simpleJSONExtractInt simpleJSONExtractRaw simpleJSONExtractString simpleJSONExtractUInt simpleJSONHas toJSONString
   visitParamExtractBool visitParamExtractFloat visitParamExtractInt visitParamExtractRaw visitParamExtractString visitParamExtractUInt
   visitParamHas
@@ -138,7 +138,7 @@ export const FUNCTIONS: ReadonlySet<string> = names(`
   tryBase64URLDecode ucase upper upperUTF8
   REGEXP_REPLACE format overlay overlayUTF8 regexpQuoteMeta replace replaceAll replaceOne replaceRegexpAll replaceRegexpOne
   translate translateUTF8
-  REGEXP_MATCHES countMatches countMatchesCaseInsensitive countSubstrings countSubstringsCaseInsensitive
+  REGEXP_MATCHES countSubstrings countSubstringsCaseInsensitive
   countSubstringsCaseInsensitiveUTF8 extract extractAll extractAllGroupsHorizontal extractGroups hasAllToken hasAllTokens hasAnyToken
   hasAnyTokens hasPhrase hasSubsequence hasSubsequenceCaseInsensitive hasSubsequenceCaseInsensitiveUTF8 hasSubsequenceUTF8 hasToken
   hasTokenCaseInsensitive hasTokenCaseInsensitiveOrNull hasTokenOrNull ilike instr like locate match matchPhrase multiSearchAllPositions
@@ -150,7 +150,7 @@ export const FUNCTIONS: ReadonlySet<string> = names(`
   ngramSearchCaseInsensitiveUTF8 ngramSearchUTF8 notILike notLike position positionCaseInsensitive positionCaseInsensitiveUTF8
   positionUTF8
   alphaTokens arrayStringConcat array_to_string extractAllGroups extractAllGroupsVertical ngrams reverseBySeparator splitByAlpha
-  splitByChar splitByNonAlpha splitByRegexp splitByString splitByWhitespace tokens
+  splitByChar splitByNonAlpha splitByString splitByWhitespace tokens
   hop hopEnd hopStart tumble tumbleEnd tumbleStart windowID
   dotProduct flattenTuple scalarProduct tuple tupleConcat tupleDivide tupleDivideByNumber tupleElement tupleHammingDistance tupleIntDiv
   tupleIntDivByNumber tupleIntDivOrZero tupleIntDivOrZeroByNumber tupleMinus tupleModulo tupleModuloByNumber tupleMultiply
@@ -192,7 +192,7 @@ export const FUNCTIONS: ReadonlySet<string> = names(`
   UUIDNumToString UUIDStringToNum UUIDToNum UUIDv7ToDateTime dateTime64ToSnowflakeID dateTimeToSnowflakeID dateTimeToUUIDv7
   generateUUIDv4 generateUUIDv7 snowflakeIDToDateTime snowflakeIDToDateTime64 toUUIDOrDefault toUUIDOrNull
   DATABASE FORMAT_BYTES SCHEMA bar blockNumber byteSize countDigits currentDatabase currentUser current_database current_user
-  defaultValueOfTypeName displayName finalizeAggregation formatReadableDecimalSize formatReadableQuantity formatReadableSize
+  defaultValueOfTypeName finalizeAggregation formatReadableDecimalSize formatReadableQuantity formatReadableSize
   formatReadableTimeDelta identity ignore indexHint isConstant materialize neighbor parseReadableSize parseReadableSizeOrNull
   parseReadableSizeOrZero parseTimeDelta revision rowNumberInAllBlocks rowNumberInBlock runningAccumulate runningDifference session_user
   toColumnTypeName toTypeName transform uptime user version visibleWidth
@@ -213,8 +213,8 @@ export const WRITTEN_OUT: ReadonlyMap<string, number> = new Map([
   ...at(
     1,
     `
-  match REGEXP_MATCHES extract extractAll extractAllGroups extractAllGroupsHorizontal extractAllGroupsVertical extractGroups countMatches
-  countMatchesCaseInsensitive regexpExtract REGEXP_EXTRACT REGEXP_SUBSTR regexpPosition regexpInstr regexp_instr replaceRegexpAll
+  match REGEXP_MATCHES extract extractAll extractAllGroups extractAllGroupsHorizontal extractAllGroupsVertical extractGroups
+  regexpExtract REGEXP_EXTRACT REGEXP_SUBSTR regexpPosition regexpInstr regexp_instr replaceRegexpAll
   REGEXP_REPLACE replaceRegexpOne replaceAll replaceOne replace ilike notILike like notLike position positionCaseInsensitive
   positionCaseInsensitiveUTF8 positionUTF8 instr countSubstrings countSubstringsCaseInsensitive countSubstringsCaseInsensitiveUTF8
   multiSearchAllPositions multiSearchAllPositionsCaseInsensitive multiSearchAllPositionsCaseInsensitiveUTF8 multiSearchAllPositionsUTF8
@@ -227,7 +227,14 @@ export const WRITTEN_OUT: ReadonlyMap<string, number> = new Map([
   hasSubsequenceCaseInsensitiveUTF8 hasSubsequenceUTF8 substringIndex SUBSTRING_INDEX substringIndexUTF8
 `,
   ),
-  ...at(0, 'splitByRegexp splitByString splitByChar locate'),
+  ...at(0, 'splitByString splitByChar locate'),
+]);
+
+/** Positions of types that are written as texts; -1 is the last argument. */
+export const TYPED: ReadonlyMap<string, number> = new Map([
+  ...at(0, 'defaultValueOfTypeName'),
+  ...at(1, 'CAST _CAST accurateCast accurateCastOrDefault accurateCastOrNull reinterpret dynamicElement'),
+  ...at(-1, 'JSONExtract JSONExtractCaseInsensitive JSONExtractKeysAndValues JSONExtractKeysAndValuesCaseInsensitive'),
 ]);
 
 /** Positions of arguments that say how long a list becomes. */

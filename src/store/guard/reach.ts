@@ -8,7 +8,10 @@ export function byName(nodes: readonly TreeNode[], nameOf: (node: TreeNode) => s
   const found = new Map<string, TreeNode[]>();
   for (const node of nodes) {
     const name = nameOf(node);
-    if (name !== undefined) found.set(name, [...(found.get(name) ?? []), node]);
+    if (name === undefined) continue;
+    const alike = found.get(name);
+    if (alike) alike.push(node);
+    else found.set(name, [node]);
   }
   return found;
 }
@@ -37,13 +40,15 @@ export function isCommonTable(name: string, node: TreeNode): boolean {
   return false;
 }
 
-/** Whether a name is that of an argument of a lambda around the node. */
-export const isLambdaArgument = (name: string, node: TreeNode): boolean =>
-  pathOf(node).some(
+/** What a name may stand for where it is the argument of a lambda around the node: whatever the function with that lambda is given. */
+export function lambdaArguments(name: string, node: TreeNode): readonly TreeNode[] {
+  const lambda = pathOf(node).find(
     ({ kind, children }) =>
       kind === 'LAMBDA' &&
       children.find(({ section }) => section === 'ARGUMENTS')?.children.some(({ fields }) => fields.identifier === name),
   );
+  return (lambda?.parent?.children ?? []).filter((each) => each !== lambda);
+}
 
 /** Whether an alias is given in a query around the node. */
 export function isAliasInReach(alias: TreeNode, node: TreeNode): boolean {

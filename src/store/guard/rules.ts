@@ -15,11 +15,13 @@ import {
   LENGTHS,
   NAMED_BY_TEXT,
   TABLE_FUNCTIONS,
+  TYPED,
   WITH_COLUMNS,
   WRITTEN_OUT,
 } from './functions.ts';
 import type { QueryTree, TreeNode } from './query-tree.ts';
-import { byName, isAliasInReach, isCommonTable, isLambdaArgument, type Named, pathOf } from './reach.ts';
+import { byName, isAliasInReach, isCommonTable, type Named } from './reach.ts';
+import { arePlainColumns, isPlainType } from './type-text.ts';
 
 /** Nodes that a tree may hold, each of which is looked at here or has nothing in it that could name a function or a table. */
 const NODES = new Set(
@@ -31,9 +33,15 @@ const TABLE_SECTIONS = new Set(['JOIN TREE', 'TABLE EXPRESSION', 'LEFT TABLE EXP
 /** What the engine's own passes put in the place of subqueries and conversions. */
 const MADE_BY_PASSES = new Set(['__getscalar', '__scalarsubqueryresult', '__actionname']);
 
-/** Endings that make another aggregate function of one (ClickHouse, "Aggregate function combinators"). */
-const COMBINATORS =
-  /(If|Array|Map|SimpleState|State|Merge|MergeState|ForEach|Distinct|OrDefault|OrNull|Resample|ArgMin|ArgMax|RespectNulls)$/i;
+/**
+ * Endings that make another aggregate function of one (ClickHouse, "Aggregate function combinators"). Not `Resample`: sizes that are multiplied
+ * overflow in the engine.
+ */
+const COMBINATORS = /(If|Array|Map|SimpleState|State|Merge|MergeState|ForEach|Distinct|OrDefault|OrNull|ArgMin|ArgMax|RespectNulls)$/i;
+/** No name that anybody writes is longer. */
+const MAX_NAME_LENGTH = 200;
+/** Parts of a statement that one name stands for. */
+const MAX_ALIKE = 100;
 
 /** Tables of the engine itself that hold nothing of ours: the row of a SELECT without FROM, numbers, and what functions there are. */
 const SYSTEM_TABLES = ['system.one', 'system.numbers', 'system.functions'];
@@ -57,8 +65,6 @@ export interface Catalogue {
   functions: ReadonlySet<string>;
   /** Names of all tables and views in it, those that are not shown among them. */
   tables: ReadonlySet<string>;
-  /** Names of the columns of {@link TABLES}. */
-  columns: ReadonlySet<string>;
 }
 
 /** Whether a function may be called, by its name as written. */
@@ -67,6 +73,7 @@ export function isAllowedFunction(name: string): boolean {
 }
 
 function isAllowedAggregate(name: string): boolean {
+  if (name.length > MAX_NAME_LENGTH) return false;
   if (AGGREGATE_FUNCTIONS.has(name.toLowerCase())) return true;
   const base = name.replace(COMBINATORS, '');
   return base !== name && isAllowedAggregate(base);
@@ -118,19 +125,21 @@ function refusedNode(node: TreeNode, aliases: Named, catalogue: Catalogue): Refu
   if (kind === 'TABLE_FUNCTION') return refusedTableFunction(node);
   if (kind === 'FUNCTION') return refusedCall(node, aliases, catalogue);
   if (kind === 'QUERY') return refusedGrouping(node);
+  if (kind === 'CONSTANT') return refusedText(fields.constant_value ?? '');
   if (kind !== 'IDENTIFIER') return undefined;
   const name = fields.identifier ?? '';
   if (TABLE_SECTIONS.has(section)) return isAllowedTable(name, catalogue) || isCommonTable(name, node) ? undefined : noTable(name);
-  if (isArgument(node) && !isAllowedFunction(name) && isFunction(name, catalogue) && !isColumn(name, node, aliases, catalogue))
-    return notAllowed(name, '; if it is the name of a column, call that something else');
+  // Whether it means a column or a function is the engine's to say, and it evaluates on the way: none of our columns is called like one of these.
+  if (!isAllowedFunction(name) && isFunction(name, catalogue))
+    return notAllowed(name, '; if it is the name of a column or an argument, call that something else');
   return undefined;
 }
 
-const TYPE_NAME =
-  '(?:String|FixedString|U?Int(?:8|16|32|64|128|256)|Float(?:32|64)|Bool|Date(?:32|Time|Time64)?|Decimal(?:32|64|128|256)?|Array|Tuple|Map|Nullable|LowCardinality|UUID|IPv[46])';
-const COLUMN = `\\w+ ${TYPE_NAME}(?:\\((?:${TYPE_NAME}|\\d{1,3}|[()]|, ?)*\\))?`;
-/** Columns of rows that are written out, with types by list: an expression in that text (`ALIAS(…)`) would be evaluated. */
-const COLUMNS_WITH_TYPES = new RegExp(`^'${COLUMN}(?:, *${COLUMN})*'$`);
+/** As a time zone it is opened. */
+const refusedText = (value: string): Refusal | undefined =>
+  /^'\s*:?\s*file:/i.test(value)
+    ? { reason: "a text that begins with 'file:' is not taken here; time zones are named like Europe/Berlin" }
+    : undefined;
 
 function refusedTableFunction(node: TreeNode): Refusal | undefined {
   const name = node.fields.table_function_name ?? '';
@@ -139,7 +148,7 @@ function refusedTableFunction(node: TreeNode): Refusal | undefined {
   const first = node.children.find(({ section }) => section === 'ARGUMENTS')?.children[0];
   const value = first?.kind === 'CONSTANT' ? (first.fields.constant_value ?? '') : undefined;
   const isRow = first?.kind === 'FUNCTION' && first.fields.function_name === 'tuple';
-  if (isRow || (value !== undefined && (!value.startsWith("'") || COLUMNS_WITH_TYPES.test(value)))) return undefined;
+  if (isRow || (value !== undefined && (!value.startsWith("'") || arePlainColumns(value)))) return undefined;
   return { reason: `the first argument of ${name} is a row, or names and types of columns, written out: 'name String, n UInt64'` };
 }
 
@@ -151,6 +160,7 @@ function refusedGrouping({ fields, children }: TreeNode): Refusal | undefined {
 
 /** Whether the engine has a function of this name, made of another by combinators or not. */
 function isFunction(name: string, catalogue: Catalogue): boolean {
+  if (name.length > MAX_NAME_LENGTH) return true;
   if (catalogue.functions.has(name.toLowerCase())) return true;
   const base = name.replace(COMBINATORS, '');
   return base !== name && isFunction(base, catalogue);
@@ -164,11 +174,18 @@ function refusedCall(node: TreeNode, aliases: Named, catalogue: Catalogue): Refu
   const lower = name.toLowerCase();
   const given = node.children.find(({ section }) => section === 'ARGUMENTS')?.children ?? [];
   return (
+    refusedType(name, given.at(TYPED.get(lower) ?? given.length)) ??
     (NAMED_BY_TEXT.has(lower) ? refusedName(name, given[0]) : undefined) ??
     (IN_FUNCTIONS.has(lower) ? refusedSet(given[1], aliases, catalogue) : undefined) ??
     refusedArgument(name, 'what is looked for', WRITTEN_OUT.get(lower), given, areShortTexts) ??
     refusedArgument(name, 'the length', LENGTHS.get(lower), given, isSmallNumber)
   );
+}
+
+/** A type in a text: what stands in it is evaluated when it is read. */
+function refusedType(name: string, type: TreeNode | undefined): Refusal | undefined {
+  if (type === undefined || (type.kind === 'CONSTANT' && isPlainType(type.fields.constant_value ?? ''))) return undefined;
+  return { reason: `the type in ${name} is written out: numbers, texts, times and lists of them, such as Array(Nullable(String))` };
 }
 
 /** A function named by a text: parameters of an aggregate function in that text would be evaluated, whatever they are. */
@@ -227,28 +244,13 @@ function refusedSet(set: TreeNode | undefined, aliases: Named, catalogue: Catalo
   const name = set.fields.identifier ?? '';
   if (isAllowedTable(name, catalogue) || isCommonTable(name, set)) return undefined;
   // What an alias names must be written out: another name would be looked up as a table.
-  const named = (aliases.get(name) ?? []).filter((alias) => isAliasInReach(alias, set));
+  const alike = aliases.get(name) ?? [];
+  if (alike.length > MAX_ALIKE) return { reason: `${short(name)} stands for more than ${MAX_ALIKE} things in this statement` };
+  const named = alike.filter((alias) => isAliasInReach(alias, set));
   const isValue = named.length > 0 && named.every(({ kind }) => ['CONSTANT', 'FUNCTION', 'QUERY', 'UNION'].includes(kind));
   if (isValue && !name.includes('.') && !catalogue.tables.has(name)) return undefined;
   return noTable(name, `; to look into a column that is a list, write has(${short(name)}, …)`);
 }
-
-/** Whether a name stands among the arguments of a function, where the engine also takes names of functions. */
-const isArgument = ({ parent }: TreeNode): boolean => parent?.kind === 'LIST' && parent.parent?.kind === 'FUNCTION';
-
-/** Of a name that is a column as well as a function the resolved tree decides, unless it stands in what may have been folded away from that. */
-function isColumn(name: string, node: TreeNode, aliases: Named, { columns }: Catalogue): boolean {
-  if (isLambdaArgument(name, node)) return true;
-  return (columns.has(name) || aliases.has(name)) && !pathOf(node).some(isFoldable);
-}
-
-/** A query in the place of a value. */
-const isFoldable = ({ kind, section, parent, fields }: TreeNode): boolean =>
-  (kind === 'QUERY' || kind === 'UNION') &&
-  parent !== undefined &&
-  !TABLE_SECTIONS.has(section) &&
-  fields.is_cte !== '1' &&
-  !(parent.kind === 'LIST' && parent.section === 'QUERIES');
 
 /**
  * Why a statement is refused by what its names came to mean; undefined when it is not.

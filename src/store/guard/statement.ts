@@ -37,7 +37,7 @@ export const shapeOf = (sql: string): string =>
   createHash('sha256')
     .update(
       sql
-        .replace(/'(?:[^'\\]|\\.)*'|\d+/gs, '?')
+        .replace(/'(?:[^'\\]|\\.)*(?:'|$)|\d+/gs, '?')
         .replace(/\s+/g, ' ')
         .trim(),
     )

@@ -50,6 +50,34 @@ const attacks = (): [string, string][] => {
     ['a program', "SELECT * FROM executable('id', 'TSV', 'a String')"],
     ['a database on disk', "SELECT * FROM sqlite('/tmp/x.sqlite', 't')"],
     ['a network model', "SELECT aiGenerate('x')"],
+    [
+      'a file named like a column of another query, in the argument of a table function',
+      "SELECT * FROM numbers(toUInt64(arrayMap(file, ['/etc/passwd'])[1])), (SELECT 1 AS file)",
+    ],
+    ...['toDateTime(now(), (SELECT v FROM x))', "CAST((SELECT v FROM x), 'Enum8(\\'a\\' = 1)')", '(SELECT v FROM x)'].map(
+      (what): [string, string] => [
+        `a file named like a column of another query, ${what}`,
+        `WITH x AS (SELECT toUInt64(arrayMap(file, ['/etc/passwd'])[1]) AS v), y AS (SELECT 1 AS file) SELECT ${what}`,
+      ],
+    ),
+    ['a file named like the argument of a lambda', "SELECT arrayMap(file -> arrayMap(file, ['/etc/passwd']), [1])"],
+    [
+      'a size that overflows',
+      'SELECT avgResampleIfResampleIfResample(0,1048576,1,0,1048576,1,0,1048576,1)(number,1,1,1,1,1) FROM numbers(10)',
+    ],
+    ['a state of an aggregate function out of a text', "SELECT finalizeAggregation(CAST('', 'AggregateFunction(sum, UInt64)'))"],
+    ['the same by other letters', "SELECT CAST('', 'Array( aggregateFunction/**/(sum, UInt64))')"],
+    ['the same of columns that are written out', "SELECT * FROM values('a AggregateFunction(sum, UInt64)', '')"],
+    ['an expression in such columns', "SELECT * FROM values('a UInt8 DEFAULT file(\\'/etc/passwd\\')', 1)"],
+    ['columns that take long to read', `SELECT * FROM values('a Array(${'1'.repeat(60)}!', 1)`],
+    ['a type by an alias', "WITH 'UInt8' AS t SELECT CAST(1, t)"],
+    ['a time zone that is a file', "SELECT toTimeZone(now(), 'file:/usr/share/zoneinfo/Europe/Berlin')"],
+    ['a time zone that is a file, in a type', "SELECT CAST(now(), 'DateTime(\\'file:/etc/localtime\\')')"],
+    ['JSON that is merged as deep as it goes', `SELECT jsonMergePatch('{}', '{}')`],
+    ['a value that doubles with each lambda', `SELECT ${'arrayMap(x -> (x, x), '.repeat(26)}[1]${')'.repeat(26)}`],
+    ['a name that never ends', `SELECT sum${'IfArray'.repeat(9_000)}(1)`],
+    ['a schema that the engine writes a file for', 'SELECT 1 FORMAT Protobuf'],
+    ['a column called like a function that is not allowed', 'SELECT sum(file) FROM (SELECT 1 AS file)'],
     ['a second statement', 'SELECT 1; SELECT 2'],
     ['a second statement that drops', 'SELECT 1; DROP TABLE muster.events'],
     ['a table dropped', 'DROP TABLE events'],
@@ -219,8 +247,8 @@ describe('what is answered', () => {
     ['SELECT 1 FORMAT Null', ''],
     ['SELECT 1 FORMAT Values', '(1)'],
     ["SELECT arrayReduce('quantile(0.5)', [1, 2, 3])", '2'],
-    ["SELECT arrayMap(hostname -> upper(hostname), ['a']), (SELECT 1)", "['A']\t1"],
-    ['SELECT sum(file) FROM (SELECT 1 AS file) WHERE file = (SELECT 1)', '1'],
+    ["SELECT arrayMap(host -> upper(host), ['a']), (SELECT 1)", "['A']\t1"],
+    ['SELECT sum(files) FROM (SELECT 1 AS files) WHERE files = (SELECT 1)', '1'],
     ['WITH (SELECT groupArray(number) FROM numbers(3)) AS list SELECT countIf(number IN list) FROM numbers(4)', '3'],
     ['WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r WHERE n < 10) SELECT max(n) FROM r', '10'],
     ["SELECT count() FROM events_v WHERE reason LIKE '%a\\nb%'", '0'],
@@ -251,6 +279,15 @@ describe('what is answered', () => {
   it('answers in any format, byte for byte', async () => {
     const { bytes } = await services.store.guard.query({ sql: 'SELECT toUInt8(45) AS n', format: 'Native' });
     expect([...bytes]).toEqual([1, 1, 1, 110, 5, ...Buffer.from('UInt8'), 45]);
+  });
+});
+
+describe('what is said of an error', () => {
+  it('takes no longer for a long one', async () => {
+    const sql = "SELECT toUInt64(concat(arrayStringConcat(arrayMap(x -> ' ', range(1000000))), 'x'))";
+    const error = await ask(sql).catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ clickhouse: { code: 6 } });
+    expect((error as Error).message.length).toBeLessThan(5_000);
   });
 });
 
