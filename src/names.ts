@@ -82,6 +82,8 @@ export const FILES = {
   core: 'core.sqlite',
   demo: 'demo.json',
   alive: 'alive',
+  /** Says whose directory it is. */
+  marker: 'data-directory.txt',
   told: 'webhook-told.json',
 } as const;
 

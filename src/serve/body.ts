@@ -132,16 +132,18 @@ function bytesOf(request: IncomingMessage, onChunk: (chunk: Buffer) => void): Pr
   });
 }
 
-const brokenOff = () => new Error('the request broke off');
+const brokenOff = () => new MusterError('MUSTER_BAD_ARGUMENT', 'the request broke off');
 
 /** After a refusal: lets the client finish, then closes the connection. */
 export function drain(request: IncomingMessage): void {
   if (request.complete) return;
   let pieces = 0;
-  request.on('data', () => {
-    pieces += 1;
-    if (pieces > MAX_DRAINED_PIECES) request.socket.destroy();
-  });
+  request
+    .on('data', () => {
+      pieces += 1;
+      if (pieces > MAX_DRAINED_PIECES) request.socket.destroy();
+    })
+    .resume();
   const timer = setTimeout(() => request.socket.destroy(), DRAIN_MS);
   request.once('close', () => clearTimeout(timer));
   request.once('end', () => clearTimeout(timer));

@@ -56,6 +56,9 @@ function fromExpress(error: unknown): MusterError | undefined {
   if (type === 'entity.parse.failed') return new MusterError('MUSTER_BAD_JSON', 'the body is not valid JSON');
   if (type === 'encoding.unsupported' || type === 'charset.unsupported')
     return new MusterError('MUSTER_UNSUPPORTED_TYPE', 'the encoding of the body is not supported');
+  // As Node says it of a request whose sender has gone.
+  if (error instanceof Error && error.message === 'aborted' && 'code' in error && error.code === 'ECONNRESET')
+    return new MusterError('MUSTER_BAD_ARGUMENT', 'the request broke off');
   const status = typeof error === 'object' && error !== null && 'status' in error ? Number(error.status) : 0;
   if (status >= 400 && status < 500) return new MusterError('MUSTER_BAD_ARGUMENT', 'the body cannot be read');
   if (error instanceof URIError) return new MusterError('MUSTER_BAD_ARGUMENT', 'the path is not valid');

@@ -72,6 +72,64 @@ test.each([
   await expect.poll(() => socket.told(), { timeout: 5_000 }).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
 });
 
+test('who asks ahead of the answers keeps nobody waiting, and gets no more than some of them', { timeout: 60_000 }, async () => {
+  const ahead = several(20, 'GET /metrics HTTP/1.1\r\nHost: HOST\r\n\r\n'.repeat(500));
+  // They are let go while they have had a few answers, not five hundred.
+  await expect.poll(() => ahead.every(({ isClosed }) => isClosed()), { timeout: 30_000 }).toBe(true);
+  for (const { told } of ahead) expect(told().split('HTTP/1.1 200').length).toBeLessThan(100);
+  expect((await fetch(`${muster.url}/healthz`)).status).toBe(200);
+});
+
+test('requests sent ahead are answered in their order', async () => {
+  const socket = half(['/healthz', '/readyz', '/nothing', '/healthz'].map((path) => `GET ${path} HTTP/1.1\r\nHost: HOST\r\n\r\n`).join(''));
+  await expect
+    .poll(
+      () =>
+        socket
+          .told()
+          .match(/HTTP\/1\.1 \d+/g)
+          ?.map((line) => line.slice(9)),
+      { timeout: 5_000 },
+    )
+    .toEqual(['200', '200', '404', '200']);
+});
+
+test('a body in pieces of a byte is refused, and so is the connection', { timeout: 30_000 }, async () => {
+  const pieces = '1\r\nx\r\n'.repeat(100_000);
+  const started = several(
+    20,
+    `POST /v1/events HTTP/1.1\r\nHost: HOST\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n${pieces}`,
+  );
+  await expect.poll(() => started.every(({ isClosed }) => isClosed()), { timeout: 20_000 }).toBe(true);
+});
+
+test('who breaks off in the middle of a body leaves no trace in the log', async () => {
+  const head = 'HTTP/1.1\r\nHost: HOST\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"rec';
+  const routes = ['/v1/events', '/v1/logs', '/api/import/okta', '/api/query', '/core/v1/enrollments'];
+  const begun = routes.map((path) => half(`POST ${path} ${head}`));
+  await sleep(300);
+  for (const socket of sockets.splice(0)) socket.destroy();
+  await expect.poll(() => begun.every(({ isClosed }) => isClosed())).toBe(true);
+  expect((await send(event('after'))).status).toBe(200);
+  expect(muster.output()).not.toMatch(/failed:|aborted|at .*\.ts/);
+});
+
+test.each(['/core/v1/enrollments', '/api/query', '/api/forget', '/api/maintenance'])('%s takes no text that is not UTF-8', async (path) => {
+  const body = Buffer.concat([Buffer.from('{"user":"eve'), Buffer.of(0xff), Buffer.from('","factor_type":"totp"}')]);
+  for (const [type, bytes] of [
+    ['application/json', body],
+    ['application/json; charset=utf-16', Buffer.from('{"user":"eve"}', 'utf16le')],
+  ] as const) {
+    const response = await fetch(`${muster.url}${path}`, {
+      method: 'POST',
+      headers: { 'content-type': type },
+      body: new Uint8Array(bytes),
+    });
+    expect([400, 415]).toContain(response.status);
+    expect(['MUSTER_BAD_JSON', 'MUSTER_UNSUPPORTED_TYPE']).toContain(((await response.json()) as { code: string }).code);
+  }
+});
+
 test('of JSON that says a thing twice the last counts, and numbers without end are refused', async () => {
   expect(await send(`{"id":"first",${event('last').slice(1)}`)).toMatchObject({ status: 200, body: { accepted: 1 } });
   const { status, body } = await send(event('endless', ',"duration_ms":1e999'));

@@ -125,6 +125,24 @@ test('what is cut short, changed, or no backup makes no data directory; one that
   });
 });
 
+test('a backup takes the place of nothing, and is nobody else’s to read', { timeout: 60_000 }, async () => {
+  const dataDir = join(folder, 'restored');
+  const [victim, part] = [join(folder, 'victim.txt'), join(folder, 'kept.tar.part')];
+  await writeFile(victim, 'mine');
+  await symlink(victim, part);
+  const kept = join(folder, 'kept.tar');
+  await command('backup', kept, '--data', dataDir);
+  expect(await readFile(victim, 'utf8')).toBe('mine');
+  expect((await lstat(part)).isSymbolicLink()).toBe(true);
+  expect((await lstat(kept)).mode & 0o777).toBe(0o600);
+  expect((await readdir(folder)).filter((name) => name.startsWith('kept'))).toEqual(['kept.tar', 'kept.tar.part']);
+  await symlink(join(folder, 'nowhere'), join(folder, 'dangling.tar'));
+  expect(await runMuster(['backup', join(folder, 'dangling.tar'), '--data', dataDir])).toMatchObject({
+    status: 1,
+    stderr: expect.stringContaining('there already'),
+  });
+});
+
 test('a directory behind a link, and a disk of its own, are restored into', { timeout: 60_000 }, async () => {
   const [elsewhere, link, disk] = ['elsewhere', 'link', 'disk'].map((name) => join(folder, name)) as [string, string, string];
   await mkdir(elsewhere);
@@ -159,6 +177,15 @@ test('what is in a directory that is not a data directory stays there, whichever
   }
   for (const file of files) expect(await readFile(file, 'utf8')).toBe('mine');
   expect((await readdir(mine)).sort()).toEqual(['letters.txt', 'scratch']);
+  // Names that are ours are not enough.
+  const alike = join(folder, 'alike');
+  await mkdir(join(alike, 'log'), { recursive: true });
+  for (const name of ['lock', 'muster.json', 'references.sqlite']) await writeFile(join(alike, name), '');
+  expect(await runMuster(['up', '--port', '0', '--clickhouse-port', 'off', '--data', alike])).toMatchObject({
+    status: 1,
+    stderr: expect.stringContaining('not Muster'),
+  });
+  expect((await readdir(alike)).sort()).toEqual(['lock', 'log', 'muster.json', 'references.sqlite']);
   // An empty directory is taken, and what somebody put into the scratch of ours is left.
   const own = join(folder, 'own');
   await mkdir(own);
@@ -177,6 +204,17 @@ test('an archive that is compressed, or holds what a backup does not, is refused
     status: 2,
     stderr: expect.stringContaining('is compressed'),
   });
+  // A frame of another packer, with the magic of an archive where it stands in one.
+  const packed = join(folder, 'bomb.tar.zst');
+  const frame = Buffer.alloc(1_024);
+  frame.writeUInt32LE(0xfd2fb528, 0);
+  frame.write('ustar', 257);
+  await writeFile(packed, frame);
+  expect(await runMuster(['restore', packed, '--data', target])).toMatchObject({
+    status: 2,
+    stderr: expect.stringContaining('is compressed'),
+  });
+  await rm(packed);
   const other = join(folder, 'other');
   await mkdir(other);
   await writeFile(join(other, 'surprise.txt'), 'x');

@@ -65,6 +65,43 @@ const BOMBS: [what: string, path: string, type: string, body: () => string | Buf
   ['log records in protobuf that hold nothing', '/v1/logs', 'application/x-protobuf', () => protobuf(15 * MIB)],
   ['spans in protobuf that hold nothing', '/v1/traces', 'application/x-protobuf', () => protobuf(15 * MIB)],
   ['resources in protobuf that hold nothing', '/v1/traces', 'application/x-protobuf', () => Buffer.alloc(15 * MIB, Buffer.of(0x0a, 0x00))],
+  [
+    'log records that share a hundred attributes',
+    '/v1/logs',
+    JSON_TYPE,
+    () => {
+      const attributes = Array.from({ length: 120 }, (_, i) => `{"key":"muster.attributes.k${i}","value":{"stringValue":"${i}"}}`).join(
+        ',',
+      );
+      const records = array('{"eventName":"api.request"}', 1.3 * MIB);
+      return `{"resourceLogs":[{"resource":{"attributes":[${attributes}]},"scopeLogs":[{"logRecords":${records}}]}]}`;
+    },
+  ],
+  [
+    'an activity of a quarter of a million events',
+    '/api/import/google_workspace',
+    JSON_TYPE,
+    () => `{"records":[{"line":1,"value":{"events":${array('{"name":"2sv_enroll"}', 5 * MIB)}}}]}`,
+  ],
+  [
+    'ten thousand activities of twenty events each',
+    '/api/import/google_workspace',
+    JSON_TYPE,
+    () => `{"records":${array(`{"line":1,"value":{"events":${array('{"name":"2sv_enroll"}', 440)}}}`, MIB)}}`,
+  ],
+  ['records that are of another form', '/api/import/okta', JSON_TYPE, () => `{"records":${array('{"lin":1}', 90_000)}}`],
+  [
+    'events full of what may be a secret',
+    '/v1/events',
+    JSON_TYPE,
+    () => {
+      const attributes = Array.from({ length: 32 }, (_, i) => `"k${i}":"${`${'QUJD'.repeat(60)} `.repeat(4)}"`).join(',');
+      return array(
+        `{"id":"x","type":"api.request","time":"${new Date().toISOString()}","source":"app","attributes":{${attributes}}}`,
+        0.9 * MIB,
+      );
+    },
+  ],
   ['a record of one text of 600 MiB', '/api/import/okta', JSON_TYPE, () => Buffer.alloc(600 * MIB, 'x')],
   ['records that are nothing', '/api/import/okta', JSON_TYPE, () => `{"records":${array('0', 15 * MIB)}}`],
   ['records that hold nothing', '/api/import/duo', JSON_TYPE, () => `{"records":${array('{"line":1,"value":{}}', 15 * MIB)}}`],

@@ -1,12 +1,13 @@
 /** `muster backup` */
-import { createWriteStream, existsSync } from 'node:fs';
-import { open, rename, rm, stat } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { createWriteStream } from 'node:fs';
+import { link, lstat, rename, rm, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ReadableStream } from 'node:stream/web';
 import type { Command } from 'commander';
-import { MusterError } from '../../errors.ts';
+import { MusterError, systemCode } from '../../errors.ts';
 import { withBackup } from '../../serve/backup.ts';
 import { syncDirectory } from '../../system/durable-files.ts';
 import { askStream, type Context, configOf, print, printJson, throughEither } from '../context.ts';
@@ -27,7 +28,7 @@ export function backupCommand(program: Command, context: Context): void {
     .option('--json', 'print as JSON')
     .addHelpText('after', '\nExample:\n  $ muster backup muster-2026-11-26.tar')
     .action(async (file: string, options: Options) => {
-      if (existsSync(file)) throw new MusterError('MUSTER_CONFLICT', `${file}: is there already; backups are not written over`);
+      if (await isThere(file)) throw isThereAlready(file);
       const config = configOf(context, { data: options.data });
       await throughEither(
         context,
@@ -46,17 +47,37 @@ export function backupCommand(program: Command, context: Context): void {
     });
 }
 
-/** Under another name until all of it is on the disk. */
+const isThereAlready = (file: string) => new MusterError('MUSTER_CONFLICT', `${file}: is there already; backups are not written over`);
+
+/** A link that leads nowhere is there too. */
+const isThere = (file: string): Promise<boolean> =>
+  lstat(file).then(
+    () => true,
+    () => false,
+  );
+
+/** Under a name of its own, which nobody else has, until all of it is on the disk. */
 async function writeWhole(file: string, stream: Readable): Promise<void> {
-  const part = `${file}.part`;
+  const part = `${file}.${randomUUID()}.part`;
   try {
-    await pipeline(stream, createWriteStream(part, { mode: 0o600 }));
-    const handle = await open(part, 'r');
-    await handle.sync().finally(() => handle.close());
-    await rename(part, file);
+    await pipeline(stream, createWriteStream(part, { mode: 0o600, flags: 'wx', flush: true }));
+    await giveName(part, file);
     await syncDirectory(dirname(resolve(file)));
   } catch (error) {
     await rm(part, { force: true });
     throw error;
+  }
+}
+
+/** In the place of nothing: a file that has come meanwhile stays. */
+async function giveName(part: string, file: string): Promise<void> {
+  try {
+    await link(part, file);
+    await rm(part);
+  } catch (error) {
+    if (systemCode(error) === 'EEXIST') throw isThereAlready(file);
+    // Not every file system has a second name for a file.
+    if (await isThere(file)) throw isThereAlready(file);
+    await rename(part, file);
   }
 }

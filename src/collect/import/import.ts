@@ -19,8 +19,8 @@ export interface ImportCounts {
   errors: { line: number; id: string | null; message: string }[];
 }
 
-/** Of one record: an activity of a product has a few. */
-const MAX_EVENTS_OF_RECORD = 1_000;
+/** Values of one record: an activity of a product has some hundred. */
+const MAX_VALUES_OF_RECORD = 10_000;
 
 /** An answer names at most this many rejected records; `rejected` counts all. */
 export const MAX_ERRORS = 1_000;
@@ -70,10 +70,13 @@ export async function importRecords(
       add(record, [{ unreadable: record.unreadable }]);
       continue;
     }
+    if (hasMoreValues(record.value, MAX_VALUES_OF_RECORD)) {
+      add(record, [{ unreadable: `holds more than ${MAX_VALUES_OF_RECORD} values` }]);
+      continue;
+    }
     const mapped = mapSafely(connector, record.value, context);
     if (mapped.kind === 'ignored') counts.ignored += 1;
     else if (mapped.kind === 'rejected') add(record, [{ unreadable: mapped.message, value: mapped.draft }]);
-    else if (mapped.events.length > MAX_EVENTS_OF_RECORD) add(record, [{ unreadable: `holds more than ${MAX_EVENTS_OF_RECORD} events` }]);
     else
       add(
         record,
@@ -105,4 +108,19 @@ function mapSafely(connector: Connector, value: unknown, context: ConnectorConte
     if (error instanceof RangeError) return { kind: 'rejected', message: 'nested too deeply' };
     throw error;
   }
+}
+
+/** Whether there are more values in one than so many; looked at no further than that. */
+function hasMoreValues(value: unknown, most: number): boolean {
+  const waiting = [value];
+  let count = 0;
+  while (waiting.length > 0) {
+    const next = waiting.pop();
+    count += 1;
+    if (typeof next !== 'object' || next === null) continue;
+    const inner = Array.isArray(next) ? next : Object.values(next);
+    if (count + waiting.length + inner.length > most) return true;
+    waiting.push(...inner);
+  }
+  return false;
 }

@@ -33,6 +33,8 @@ type Message = Record<string, unknown>;
 
 /** A request of more records is refused: an SDK sends 512. */
 const MAX_RECORDS = 50_000;
+/** The same of attributes, those of a resource counted for each of its records: each record is made with all of them. */
+const MAX_ATTRIBUTES_IN_ALL = 1_000_000;
 /** More attributes than these are passed over; the SDKs' own limit is 128. */
 const MAX_ATTRIBUTES = 128;
 /** Of `Status.code` (opentelemetry-proto, trace/v1). */
@@ -58,6 +60,7 @@ export function* recordsOf(signal: Signal, request: unknown): Generator<OtlpReco
     throw new MusterError('MUSTER_BAD_JSON', `the body is not an OTLP request of ${signal}`);
   const [resources, scopes, records] = NAMES[signal];
   let count = 0;
+  let attributes = 0;
   for (const resource of list(request[resources])) {
     const shared = attributesOf(inner(resource, 'resource').attributes);
     for (const scope of list(resource[scopes])) {
@@ -65,7 +68,14 @@ export function* recordsOf(signal: Signal, request: unknown): Generator<OtlpReco
         count += 1;
         if (count > MAX_RECORDS)
           throw new MusterError('MUSTER_BODY_TOO_LARGE', `more than ${MAX_RECORDS} records in one request; send them in parts`);
-        yield recordOf(signal, record, shared);
+        const made = recordOf(signal, record, shared);
+        attributes += shared.size + made.own.size;
+        if (attributes > MAX_ATTRIBUTES_IN_ALL)
+          throw new MusterError(
+            'MUSTER_BODY_TOO_LARGE',
+            `more than ${MAX_ATTRIBUTES_IN_ALL} attributes in one request, those of a resource for each of its records; send it in parts`,
+          );
+        yield made;
       }
     }
   }

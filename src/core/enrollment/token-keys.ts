@@ -20,7 +20,11 @@ export function openTokenKeys(
   if (address !== undefined) return createRemoteJWKSet(new URL(address), REMOTE);
   const file = String(path);
   let stamp = stampOf(file);
-  let keys = createLocalJWKSet(readKeys(file));
+  const first = readKeys(file);
+  if (first.keys.length === 0)
+    throw new MusterError('MUSTER_BAD_ARGUMENT', `${file}: holds no key, so that no enrollment token can be valid`);
+  // Later on a set without keys takes all of them back.
+  let keys = createLocalJWKSet(first);
   let lookedAtMs = now();
   return (header, token) => {
     if (Math.abs(now() - lookedAtMs) >= LOOK_EVERY_MS) {
@@ -49,7 +53,7 @@ function stampOf(path: string): string {
 function readKeys(path: string): JSONWebKeySet {
   try {
     const keys = JSON.parse(readFileSync(path, 'utf8')) as JSONWebKeySet;
-    if (keys.keys.length > 0 && keys.keys.every(({ kty, d }) => kty !== 'oct' && d === undefined)) return keys;
+    if (keys.keys.every(({ kty, d }) => kty !== 'oct' && d === undefined)) return keys;
   } catch (cause) {
     throw new MusterError('MUSTER_BAD_ARGUMENT', `${path}: cannot be read as a JSON Web Key Set`, { cause });
   }

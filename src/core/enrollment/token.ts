@@ -13,6 +13,8 @@ const AUDIENCE = 'muster-core';
 const ALGORITHMS = ['ES256', 'ES384', 'EdDSA', 'Ed25519', 'PS256', 'RS256'];
 /** Clocks of two machines. */
 const TOLERANCE_SECONDS = 5;
+/** How far a token may be issued ahead of this clock: seconds are whole, and clocks that are kept in time differ by less. */
+const AHEAD_SECONDS = 1;
 /** RFC 8176: more than one factor was used to log in; a key alone may have been the only one. */
 const STRONG_METHOD = 'mfa';
 
@@ -53,7 +55,8 @@ export interface BoundToken {
  * @throws MUSTER_TOKEN_REFUSED
  */
 export function assertIssuedSince({ issuedAtMs }: Pick<BoundToken, 'issuedAtMs'>, notBeforeMs: number): void {
-  if (notBeforeMs > 0 && Math.floor(issuedAtMs / 1_000) <= Math.floor(notBeforeMs / 1_000))
+  // One issued ahead of our clock may have been there before.
+  if (notBeforeMs > 0 && Math.floor(issuedAtMs / 1_000) <= Math.floor(notBeforeMs / 1_000) + AHEAD_SECONDS)
     throw refused('was issued before the factors of this person were reset, or the account ended: ask for a new one');
 }
 
@@ -93,7 +96,7 @@ export function openTokens(
     try {
       const { payload } = await jwtVerify(token, keys, options);
       const claimed = claims.parse(payload);
-      if (claimed.iat > now() / 1_000 + TOLERANCE_SECONDS) throw refused('is of a moment that is yet to come: the clocks differ');
+      if (claimed.iat > now() / 1_000 + AHEAD_SECONDS) throw refused('is of a moment that is yet to come: the clocks differ');
       return claimed;
     } catch (error) {
       if (error instanceof MusterError) throw error;

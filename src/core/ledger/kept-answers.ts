@@ -49,6 +49,8 @@ export interface Answers {
   tidy(): Promise<void>;
 }
 
+const FACTOR_STATES = new Set(['active', 'suspended']);
+
 const inProgress = () => new MusterError('MUSTER_IN_PROGRESS', 'a request with this Idempotency-Key is being answered; send it again');
 
 interface Row {
@@ -59,6 +61,7 @@ interface Row {
   enrollment_id: string;
   state: EnrollmentRow['state'] | null;
   factor_state: FactorRow['state'] | null;
+  factor_id: string;
 }
 
 export function createAnswers({ storage, vault, now }: { storage: CoreStorage; vault: Vault; now: () => number }): Answers {
@@ -72,7 +75,7 @@ export function createAnswers({ storage, vault, now }: { storage: CoreStorage; v
     async find(request) {
       const { principal, key, fingerprint } = request;
       const row = await storage.one<Row>(
-        `SELECT fingerprint, status, kept_answers.sealed AS sealed, at, enrollment_id, enrollments.state AS state, factors.state AS factor_state
+        `SELECT fingerprint, status, kept_answers.sealed AS sealed, at, enrollment_id, kept_answers.factor_id AS factor_id, enrollments.state AS state, factors.state AS factor_state
          FROM kept_answers LEFT JOIN enrollments ON enrollments.id = enrollment_id
          LEFT JOIN factors ON factors.id = CASE WHEN kept_answers.factor_id = '' THEN enrollments.factor_id ELSE kept_answers.factor_id END
          WHERE principal = ? AND key = ?`,
@@ -84,9 +87,10 @@ export function createAnswers({ storage, vault, now }: { storage: CoreStorage; v
         throw new MusterError('MUSTER_KEY_REUSED', 'this Idempotency-Key came with another request before');
       if (row.status === BEGUN) throw inProgress();
       const body = await vault.open<Answer['body']>(row.sealed, ownerOf(request));
-      // A proof is good for as long as what it proves.
-      if (request.isProof && row.status < 400 && row.factor_state !== 'active')
-        throw new MusterError('MUSTER_CONFLICT', 'the factor has ended, or was suspended, since this was answered');
+      // A proof is good for as long as what it proves, and what was said of a factor for as long as it is so.
+      const said = row.factor_id !== '' && FACTOR_STATES.has(String(body.state)) ? body.state : 'active';
+      if ((request.isProof || row.factor_id !== '') && row.status < 400 && row.factor_state !== said)
+        throw new MusterError('MUSTER_CONFLICT', 'the factor has ended, or its state is another, since this was answered');
       const { challenge, ...rest } = body;
       const hasEnded = row.enrollment_id !== '' && row.state !== 'pending';
       return { status: row.status, body: challenge !== undefined && hasEnded ? rest : body };

@@ -43,7 +43,7 @@ const steps = (['suspend', 'resume'] as const).map(
       const by = parsed(actSchema, asked.request.body);
       const answer = ok({ id, state: step === 'suspend' ? 'suspended' : 'active' });
       await asked.audit(`factor.${step}`, id, by);
-      await asked.core.holding[step](id, by, (statements) => asked.keep(statements, answer, ''));
+      await asked.core.holding[step](id, by, (statements) => asked.keep(statements, answer, '', id));
       return answer;
     },
   }),
@@ -107,7 +107,7 @@ export const factorRoutes: readonly CoreRoute[] = [
     async work(asked) {
       const id = param(asked, 'factor');
       const answer = (shown: Record<string, unknown>) => ok({ id, challenge: shown });
-      return answer(await asked.core.holding.challenge(id, (statements, shown) => asked.keep(statements, answer(shown), '')));
+      return answer(await asked.core.holding.challenge(id, (statements, shown) => asked.keep(statements, answer(shown), '', id)));
     },
   },
   {

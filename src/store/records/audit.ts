@@ -193,14 +193,24 @@ export async function openAudit(deps: { engine: Engine; key: Buffer; heads: read
     return verdict(null);
   };
 
+  const hasEvents = async () => (await session.rows('SELECT 1 AS found FROM events LIMIT 1')).length > 0;
   const begin = async () => {
     const texts = await Promise.all(deps.heads.map(async (place) => place.read?.()));
     const own = texts.filter((_, i) => deps.heads[i]?.read && !deps.heads[i]?.isAdded);
     const last = await lastRow();
     const isFirst = (text: string | undefined) => text === undefined || chain.headOf(text)?.seq === 0;
     const old = chain.oldHeadOf(texts[0]);
-    if (!last && own.some((text) => text === undefined) && own.every(isFirst)) await writeHeads(START);
-    else if (last?.action === UPGRADED && own.some((text) => chain.headOf(text) === undefined)) await writeHeads(last);
+    if (!last && own.some((text) => text === undefined) && own.every(isFirst)) {
+      await writeHeads(START);
+      // The first head is older than the first event.
+      if (own.every((text) => text === undefined) && (await hasEvents()))
+        await write({ actorRef: '', action: HEADS_LOST, target: '', reason: 'no entry and no head was left of a store that has events' });
+    } else if (
+      last?.action === UPGRADED &&
+      own.some((text) => chain.headOf(text) === undefined) &&
+      (old || chain.headOf(texts[0])?.hash === last.hash)
+    )
+      await writeHeads(last);
     // A head of the version before is taken once, and only where there was none of this version: this one never writes such a head.
     else if (last && old && own.slice(1).every((text) => text === undefined)) {
       const [at] = await rows(`WHERE seq = ${old.seq}`);

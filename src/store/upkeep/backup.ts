@@ -159,12 +159,16 @@ const MAGIC_OFFSET = 257;
  * A backup is as large as what comes out of it. A compressed one could be a thousand times smaller, which is found out too late.
  * @throws MUSTER_BAD_ARGUMENT
  */
+const ZSTD_MAGIC = 0xfd2fb528;
+
 async function assertPlainTar(file: string): Promise<void> {
   const handle = await openFile(file, 'r');
   try {
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(MAGIC_OFFSET + 5), 0, MAGIC_OFFSET + 5, 0);
     if (buffer[0] === 0x1f && buffer[1] === 0x8b)
       throw new MusterError('MUSTER_BAD_ARGUMENT', `${file}: is compressed; unpack it first, such as with gunzip`);
+    if (buffer.readUInt32LE(0) === ZSTD_MAGIC)
+      throw new MusterError('MUSTER_BAD_ARGUMENT', `${file}: is compressed; unpack it first, such as with unzstd`);
     if (bytesRead < MAGIC_OFFSET + 5 || buffer.toString('latin1', MAGIC_OFFSET) !== 'ustar')
       throw new MusterError('MUSTER_BAD_ARGUMENT', `${file}: is no backup of Muster`);
   } finally {
@@ -183,16 +187,26 @@ async function unpack(file: string, folder: string): Promise<void> {
     if (!isOurs) foreign ??= path;
     return isOurs;
   };
-  await extract({ file, cwd: folder, strict: true, preservePaths: false, filter }).catch((cause: unknown) => {
+  // As it is: what looks like a packed archive is none of ours.
+  await extract({ file, cwd: folder, strict: true, preservePaths: false, filter, brotli: false, zstd: false }).catch((cause: unknown) => {
     throw new MusterError('MUSTER_BAD_ARGUMENT', `${file}: is no backup of Muster, or is damaged`, { cause });
   });
   if (foreign !== undefined)
     throw new MusterError('MUSTER_BAD_ARGUMENT', `${file}: is no backup of Muster: it holds ${JSON.stringify(foreign.slice(0, 60))}`);
 }
 
+const jsonOf = (text: string): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+};
+
 async function readManifest(file: string, folder: string): Promise<BackupManifest> {
   const path = join(folder, MANIFEST);
-  const manifest = existsSync(path) ? manifestSchema.safeParse(JSON.parse(await readFile(path, 'utf8'))) : undefined;
+  const text = await readFile(path, 'utf8').catch(() => undefined);
+  const manifest = text === undefined ? undefined : manifestSchema.safeParse(jsonOf(text));
   if (!manifest?.success) throw new MusterError('MUSTER_BAD_ARGUMENT', `${file}: is no backup of Muster, or its end is missing`);
   if (manifest.data.format > FORMAT)
     throw new MusterError(

@@ -145,6 +145,13 @@ describe('an enrollment token', () => {
     made.nowMs += 1_001;
     await expect(begin(await token())).rejects.toMatchObject(REFUSED);
     await expect(begin(await token({}, { key: stranger.privateKey }))).resolves.toBeDefined();
+    // A set without keys takes all of them back.
+    await writeFile(jwks, '{"keys": []}');
+    made.nowMs += 1_001;
+    await expect(begin(await token({}, { key: stranger.privateKey }))).rejects.toMatchObject(REFUSED);
+    await writeFile(jwks, JSON.stringify({ keys: [{ ...(await exportJWK(stranger.publicKey)), alg: 'ES256', kid: 'a' }] }));
+    made.nowMs += 1_001;
+    await expect(begin(await token({}, { key: stranger.privateKey }))).resolves.toBeDefined();
     // A file that cannot be read neither opens nor closes anything.
     await writeFile(jwks, '{"keys": [');
     made.nowMs += 1_001;
@@ -189,15 +196,18 @@ describe('an enrollment token', () => {
     for (const end of ['reset', 'deprovision'] as const) {
       const { token, begin, made } = await withTokens();
       const [unused, pending] = [await token(), await token()];
+      // Issued by a clock that is ahead of ours, or said to be.
+      const ahead = await token({ iat: Math.floor(made.nowMs / 1_000) + 2 });
       const { enrollment } = await begin(pending);
       made.nowMs += 1_500;
       await made.core.holding[end]('ada@example.org', {});
       await expect(begin(unused)).rejects.toMatchObject(REFUSED);
+      await expect(begin(ahead)).rejects.toMatchObject(REFUSED);
       await expect(made.core.get(enrollment.id, pending)).rejects.toMatchObject(REFUSED);
       await expect(made.core.options({ user: '' }, unused)).rejects.toMatchObject(REFUSED);
       // Nor does one of that very second, of which nobody can say whether it came before.
       await expect(begin(await token())).rejects.toMatchObject(REFUSED);
-      made.nowMs += 1_000;
+      made.nowMs += 2_000;
       await expect(begin(await token())).resolves.toBeDefined();
       await expect(
         made.core.start({ user: 'ben', factor_type: 'totp' }, await token({ sub: 'ben', iat: Math.floor(made.nowMs / 1_000) - 60 })),
@@ -219,7 +229,7 @@ describe('an enrollment token', () => {
     const kept = await made.storage.all<Record<string, unknown>>('SELECT * FROM forgotten');
     expect(kept).toHaveLength(1);
     expect(Buffer.from(kept[0]?.digest as Uint8Array)).toHaveLength(32);
-    made.nowMs += 1_000;
+    made.nowMs += 2_000;
     await expect(begin(await token())).resolves.toBeDefined();
     made.nowMs += 1_200_000;
     await made.core.tidy();

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Audit, openAudit } from '../../../src/store/records/audit.ts';
 import { type HeadPlace, headElsewhere, headFile, headInReferences } from '../../../src/store/records/audit-head.ts';
-import { type TestServices, testServices } from '../../support/store.ts';
+import { type TestServices, takeIn, testServices } from '../../support/store.ts';
 
 let services: TestServices;
 let folder: string;
@@ -152,6 +152,20 @@ describe('heads of the version before', () => {
     expect((await audit.verify()).broken).not.toBeNull();
     await audit.record({ actorRef: 'operator', action: 'reveal', target: 'x', reason: 'x' });
     expect((await audit.verify()).broken).not.toBeNull();
+  });
+});
+
+describe('a log without an entry and without a head', () => {
+  let places = 0;
+  const anew = () => [headFile(join(folder, `none-${++places}.json`)), headInReferences(memory(), 'references')];
+  it('is that of a new store, and of no other', async () => {
+    await begun();
+    await run('TRUNCATE TABLE audit_entries');
+    const open = () => openAudit({ engine: services.store.engine, key: KEY, heads: anew(), now: () => 0 });
+    expect(await (await open()).verify()).toMatchObject({ entries: 0, broken: null });
+    await takeIn(services, [{ id: 'a', type: 'enrollment.started', time: '2026-03-01T09:00:00Z', source: 'app', attempt_id: 'one' }]);
+    expect((await (await open()).verify()).broken).toMatchObject({ why: expect.stringContaining('no head was left') });
+    await run('TRUNCATE TABLE events');
   });
 });
 
