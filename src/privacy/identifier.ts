@@ -10,6 +10,12 @@ export const lookedUpBy = (identifier: string): string =>
 /** How texts are compared when somebody is searched for: whatever the spelling. */
 export const searchedAs = (text: string): string => text.normalize('NFKC').toLowerCase();
 
+/** Who is meant when somebody is forgotten: a mail address in any spelling is one person's, whatever else is opaque. */
+export const personOf = (identifier: string): string => {
+  const searched = searchedAs(identifier.trim());
+  return searched.includes('@') ? searched : identifier;
+};
+
 /** Whether a search for an identifier finds the person: a short word, or a short number, stands in many texts by chance. */
 export const isTelling = (identifier: string): boolean =>
   identifier.length >= 8 || (identifier.length >= 4 && /[@\d]/.test(identifier) && /\D/.test(identifier));
@@ -31,15 +37,48 @@ export interface Naming {
   re2: string;
 }
 
-/** @param names as `searchedAs` has them; each is found as a whole word only: `ada1234` is not in `nada1234` */
+/** What is not seen, and may stand between any two characters. */
+const UNSEEN = (code: 'u' | 'x') =>
+  `[\\${code}{ad}\\${code}{34f}\\${code}{180e}\\${code}{200b}-\\${code}{200f}\\${code}{2060}-\\${code}{2064}\\${code}{feff}]*`;
+/** What people put beside a sign so that no program makes a link of it. */
+const BLANKS = '(?:\\s|\\\\[nrt]){0,3}';
+
+/** A character as it is, or as URLs, HTML, JSON and programs write it. */
+function written(character: string, code: 'u' | 'x'): string {
+  const point = (character.codePointAt(0) as number).toString(16);
+  const decimal = character.codePointAt(0);
+  const percent = [...Buffer.from(character)].map((byte) => `%${byte.toString(16).padStart(2, '0')}`).join('');
+  const forms = [`\\${code}{${point}}`, percent, `&#0*${decimal};`, `&#x0*${point};`, `\\\\+u\\{?0*${point}\\}?`, `\\\\+x0*${point}`];
+  const isSign = !/[\p{L}\p{N}]/u.test(character);
+  return `${/['"\\/]/.test(character) ? '\\\\*' : ''}${isSign ? BLANKS : ''}(?:${forms.join('|')})${isSign ? BLANKS : ''}`;
+}
+
+/** A name in base64, wherever it begins in a group of three bytes, and in hex; in lower case, as all text is that is searched. */
+function packed(name: string): string[] {
+  const bytes = Buffer.from(name);
+  const base64 = [0, 1, 2].map((before) => {
+    const text = Buffer.concat([Buffer.alloc(before), bytes])
+      .toString('base64')
+      .replaceAll('=', '');
+    // What the neighbours have a part in is left out.
+    return text.slice(before === 0 ? 0 : before + 1, (before + bytes.length) % 3 === 0 ? undefined : -1);
+  });
+  return [...base64, bytes.toString('hex')]
+    .filter((text) => text.length >= 12)
+    .map((text) => text.toLowerCase().replaceAll('+', '[+-]').replaceAll('/', '[/_]'));
+}
+
+/**
+ * @param names as `searchedAs` has them; each is found as a whole word only: `ada1234` is not in `nada1234`. Found is, too, what is written for
+ * programs: in percents, entities, escapes, base64 or hex, or with what is not seen in between
+ */
 export function namingOf(names: readonly string[]): Naming {
-  // Whoever writes a text into JSON puts a stroke before some characters.
-  const spelled = (name: string, code: 'u' | 'x') =>
-    name.replace(/[^\p{L}\p{N}]/gu, (sign) => `${/['"\\/]/.test(sign) ? '\\\\*' : ''}\\${code}{${sign.codePointAt(0)?.toString(16)}}`);
   const among = (code: 'u' | 'x') =>
-    names.map((name) =>
-      name.includes('@') ? `(?:${BEFORE_MAIL})${spelled(name, code)}(?:${AFTER_MAIL})` : `(?:${BEFORE})${spelled(name, code)}(?:${AFTER})`,
-    );
+    names.flatMap((name) => {
+      const spelled = [...name].map((character) => written(character, code)).join(UNSEEN(code));
+      const whole = name.includes('@') ? `(?:${BEFORE_MAIL})${spelled}(?:${AFTER_MAIL})` : `(?:${BEFORE})${spelled}(?:${AFTER})`;
+      return [whole, ...packed(name)];
+    });
   const pattern = names.length === 0 ? undefined : new RegExp(among('u').join('|'), 'u');
   return { isIn: (text) => pattern?.test(searchedAs(text)) ?? false, re2: names.length === 0 ? '\\z.' : among('x').join('|') };
 }

@@ -18,6 +18,21 @@ it.each([
   ['user-12345', 'superuser-12345', false],
   ['\u7528\u62371234', '\u7528\u62371234\u3002', true],
   ['(.*)+1234', 'anything 1234', false],
+  ['zoe.quirk77', 'zoe%2Equirk77', true],
+  ['zoe.quirk77', '/u/%7Aoe.quirk77', true],
+  ['zoe.quirk77', '\u2060zoe\u2060.\u200bquirk77', true],
+  ['zoe.quirk77', 'zoe.\nquirk77', true],
+  ['zoe.quirk77', 'zoe . quirk77', true],
+  ['zoe.quirk77', 'zoe\\u002equirk77', true],
+  ['zoe.quirk77', 'zoe&#46;quirk77', true],
+  ['ada@example.org', 'ada&#x40;example.org', true],
+  ['zoe.quirk77', Buffer.from('user=zoe.quirk77;').toString('base64'), true],
+  ['zoe.quirk77', Buffer.from('a zoe.quirk77').toString('base64'), true],
+  ['zoe.quirk77', Buffer.from('of zoe.quirk77!').toString('base64url'), true],
+  ['zoe.quirk77', Buffer.from('zoe.quirk77').toString('hex'), true],
+  ['josé@example.org', 'JOSE\u0301@example.org', true],
+  ['zoe.quirk77', 'zoe.quirk', false],
+  ['zoe.quirk77', 'zoe, quirk77', false],
 ])('%s in %j: %s', (name, text, isThere) => {
   expect(namingOf([searchedAs(name)]).isIn(text)).toBe(isThere);
 });

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep, setImmediate as yieldToLoop } from 'node:timers/promises';
 import { MusterError, systemCode } from '../../errors.ts';
 import { FILES } from '../../names.ts';
-import { isTelling, lookedUpBy, namingOf, searchedAs } from '../../privacy/identifier.ts';
+import { isTelling, namingOf, personOf, searchedAs } from '../../privacy/identifier.ts';
 import { redact } from '../../privacy/redact.ts';
 import type { Vault } from '../../privacy/vault.ts';
 import type { Audit, AuditVerdict } from '../../store/records/audit.ts';
@@ -92,12 +92,12 @@ export function createPeople(
 
   /** What changes keys or people. */
   const alone = oneAtATime();
-  /** References that only the sealed identifier still connects with the person: their key is gone. */
+  /** References that only the sealed identifier connects with the person: their key is gone, or the address was spelled in another way. */
   const sealedRefs = async (user: string): Promise<string[]> => {
-    const wanted = lookedUpBy(user);
+    const wanted = personOf(user);
     const refs: string[] = [];
     for (const rows of store.references.sealed('person')) {
-      for (const { ref, sealed } of rows) if (lookedUpBy(deps.vault.unwrap(sealed, ref).toString()) === wanted) refs.push(ref);
+      for (const { ref, sealed } of rows) if (personOf(deps.vault.unwrap(sealed, ref).toString()) === wanted) refs.push(ref);
       await yieldToLoop();
     }
     return refs;

@@ -4,7 +4,7 @@
  */
 import { createHmac, createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import { lookedUpBy } from '../../privacy/identifier.ts';
+import { lookedUpBy, personOf } from '../../privacy/identifier.ts';
 import type { Vault } from '../../privacy/vault.ts';
 import type { Departure, Forgotten, ReferenceRow, ReferenceTable } from '../../store/records/reference-table.ts';
 import { type KeyRing, type RingKey, ringOf } from './key-ring.ts';
@@ -123,7 +123,7 @@ export function createPseudonyms({ ring: first, table, vault }: PseudonymsOption
 
   const sealedOf = (kind: PseudonymKind, identifier: string, ref: string): string =>
     vault && SEALED.has(kind) ? vault.wrap(Buffer.from(identifier.trim()), ref).toString('base64') : '';
-  const markOf = (identifier: string) => keyed(ring.erasure, 'forgotten', lookedUpBy(identifier), FINGERPRINT_BYTES);
+  const markOf = (identifier: string) => keyed(ring.erasure, 'forgotten', personOf(identifier), FINGERPRINT_BYTES);
 
   return {
     of(kind, identifier, fresh) {

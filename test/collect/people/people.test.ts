@@ -257,6 +257,23 @@ describe('forget', () => {
     expect(await again.people.forget('ada@example.org', BY)).toMatchObject({ references: 1, events: 1, left: {} });
   }, 120_000);
 
+  test('a mail address is one person’s in whatever spelling, late too', async () => {
+    const each = await services();
+    const spellings = [
+      'josé.müller@example.org',
+      'JOSÉ.MÜLLER@EXAMPLE.ORG',
+      'jose\u0301.mu\u0308ller@example.org',
+      'josé.müller＠example.org',
+    ];
+    const events = spellings.map((user) => event(user));
+    await takeIn(each, events);
+    const refs = spellings.map((user) => each.pseudonyms.of('person', user));
+    expect(new Set(refs).size).toBe(4);
+    expect(await each.people.forget(spellings[0] as string, BY)).toMatchObject({ references: 4, events: 4, left: {} });
+    for (const ref of refs) await expect(each.people.reveal(ref, { ...BY, reason: 'x' })).rejects.toThrow('nobody can be named');
+    expect(await takeIn(each, events)).toMatchObject({ accepted: 0, duplicates: 4 });
+  }, 120_000);
+
   test('whoever is named in what others wrote goes from there too, in whatever spelling, and the proof sees what cannot go', async () => {
     const each = await services();
     const { user: _, ...ofNobody } = event('ada.lovelace', 'api.request', {
