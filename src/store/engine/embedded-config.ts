@@ -11,12 +11,17 @@ export const OUTSIDE_ROLE = 'outside';
 const escaped = (text: string) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
 
 /**
- * ClickHouse server configuration, as XML.
+ * ClickHouse server configuration, as XML. What was replaced leaves the disk within seconds, from the start on: who is forgotten must be gone from it.
  * @param usersFile where {@link usersConfig} is; the engine does not heed users in the same file
  * @param backupFolder backups are only written to and read from there
  */
 export const engineConfig = (usersFile: string, backupFolder: string): string => `<clickhouse>
   <backups><allowed_path>${escaped(backupFolder)}</allowed_path></backups>
+  <merge_tree>
+    <cleanup_delay_period>3</cleanup_delay_period>
+    <cleanup_delay_period_random_add>0</cleanup_delay_period_random_add>
+    <max_cleanup_delay_period>6</max_cleanup_delay_period>
+  </merge_tree>
   <users_config>${escaped(usersFile)}</users_config>
   <user_directories><users_xml><path>${escaped(usersFile)}</path></users_xml></user_directories>
 </clickhouse>
