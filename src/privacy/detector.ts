@@ -42,6 +42,10 @@ export interface Detector {
   kind: Kind;
   /** Text without it holds none: spares most texts the pattern. */
   hint?: string;
+  /** The same of some words, one of which there must be, in small letters. */
+  words?: readonly string[];
+  /** The same of digits: so many there must be. */
+  digits?: number;
   /**
    * Global, linear in the length of the text, every repetition bounded. Where only the end of a match is the find, that is the group
    * `value`; what stands before it is kept.

@@ -26,32 +26,47 @@ const hasDigits = (match: string, from: number, to: number) => {
 
 /** Numbers of papers and orders look like those of phones and cards. */
 const NOT_OF_PAPERS = String.raw`(?<!\b(?:invoice|order|ticket|case|receipt|booking|shipment|contract|rechnung|bestellung|(?:customer |order )?reference)(?:[ _-]?(?:no\.?|nr\.?|number))?[ .:=#-]{1,3})`;
+/** Three numbers behind these are figures. */
+const NOT_OF_FIGURES = String.raw`(?<!\b(?:codes?|latenc(?:y|ies)|range|status(?:es)?|errors?|https?|buckets?|sizes?|counts?|ports?|percentiles?)[ :=]{1,2})`;
 /** Four numbers behind these are a version. */
-const NOT_A_VERSION = String.raw`(?<!\b(?:version|ver\.|release|build|jdk|jre)[ :=]{1,2}|\bv|\b[A-Z][A-Za-z]{2,20}/|version \d{1,3}(?:\.\d{1,3}){1,3} to )`;
+const NOT_A_VERSION = String.raw`(?<!\b(?:version|ver\.|release|build|jdk|jre|[Ff]irmware|AnyConnect|Verify|OID|upgraded?(?: from)?|updated?(?: from)?)[ :=]{1,2}|from \d{1,3}(?:\.\d{1,3}){3} to |\bv|\b[A-Z][A-Za-z]{2,20}/|version \d{1,3}(?:\.\d{1,3}){1,3} to )`;
 
 export const PERSONAL: readonly Detector[] = [
+  { kind: 'email', hint: '"@', pattern: /"[^"\n]{1,64}"@(?:[\p{L}\p{M}\p{N}-]{1,63}\.){1,8}\p{L}{2,24}/gu },
+  {
+    kind: 'email',
+    words: ['&#64;', '&#x40;', '&commat;', '\\x40', '\\u{40}', '(at)', '[at]'],
+    pattern:
+      /[\p{L}\p{N}._%+'-]{1,64}(?:&#(?:64|x40);|&commat;|\\x40|\\u\{40\}| ?[[(](?:at|AT)[\])] ?)(?:[\p{L}\p{N}-]{1,63}(?:\.| ?[[(]dot[\])] ?)){1,8}\p{L}{2,24}/gu,
+  },
   { kind: 'email', hint: '@', pattern: /[\p{L}\p{M}\p{N}._%+'-]{1,64}@(?:[\p{L}\p{M}\p{N}-]{1,63}\.){1,8}\p{L}{2,24}/gu },
   {
     kind: 'iban',
+    digits: 6,
     pattern: /(?<![A-Za-z0-9])[A-Za-z]{2}\d{2}(?:[ -]?[A-Za-z0-9]{4}){2,7}(?:[ -]?[A-Za-z0-9]{1,4})?(?![A-Za-z0-9])/g,
     extent: ibanExtent,
   },
   {
     kind: 'card_number',
+    digits: 12,
     pattern: /(?<![\w.-])\d{4}(?:[ -]\d{4}){2,3}(?:[ -]\d{1,3})?(?![\w-])/g,
     extent: whole((match) => validator.isCreditCard(match.replace(/[ -]/g, ''))),
   },
   {
     kind: 'card_number',
+    digits: 12,
     isLook: true,
     pattern: new RegExp(String.raw`${NOT_OF_PAPERS}(?<![\w.-])\d(?:[ -]?\d){13,18}(?![\w-])`, 'gi'),
     extent: whole((match) => validator.isCreditCard(match.replace(/[ -]/g, ''))),
   },
   {
     kind: 'ip_address',
+    digits: 4,
+    hint: '.',
     pattern: new RegExp(String.raw`${NOT_A_VERSION}(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?!\.?\d)`, 'g'),
     extent: whole(isIPv4),
   },
+  { kind: 'ip_address', hint: 'ip-', pattern: /(?<![\w-])ip-\d{1,3}(?:-\d{1,3}){3}(?![\w-])/g },
   {
     kind: 'ip_address',
     hint: ':',
@@ -60,29 +75,39 @@ export const PERSONAL: readonly Detector[] = [
   },
   {
     kind: 'phone',
+    digits: 7,
     pattern: new RegExp(String.raw`${NOT_OF_PAPERS}(?<![\w+])(?:\+|00)\s?\(?[1-9](?:[ ()./-]{0,3}\d){6,14}(?![\w-])`, 'gi'),
     extent: whole(isInternational),
   },
   // As people write numbers of North America, and national ones with their leading 0.
-  { kind: 'phone', pattern: /(?<![\w.+-])\(?[2-9]\d{2}\)?[ .-]{1,2}[2-9]\d{2}[ .-]\d{4}(?![\w-])/g },
-  // An area code in brackets, and the rest in two parts.
-  { kind: 'phone', pattern: /(?<![\w.+-])\(\d{2,4}\)[ .-]{0,2}\d{3,5}[ .-]\d{4}(?![\w-])/g },
   {
     kind: 'phone',
+    digits: 7,
+    isLook: true,
+    pattern: new RegExp(String.raw`${NOT_OF_FIGURES}(?<![\w.+-])(?:1[ .-])?\(?[2-9]\d{2}\)?[ .-]{1,2}[2-9]\d{2}[ .-]\d{4}(?![\w-])`, 'gi'),
+  },
+  { kind: 'phone', digits: 7, pattern: /(?<![\w.+-])(?:1[ .-])?\([2-9]\d{2}\) ?[2-9]\d{2}[ .-]?\d{4}(?![\w-])/g },
+  // An area code in brackets, and the rest in two parts.
+  { kind: 'phone', digits: 7, pattern: /(?<![\w.+-])\(\d{2,4}\)[ .-]{0,2}\d{3,5}[ .-]\d{4}(?![\w-])/g },
+  {
+    kind: 'phone',
+    digits: 7,
     isLook: true,
     pattern: new RegExp(String.raw`${NOT_OF_PAPERS}(?<![\w.+:-])\(?0[1-9]\d{1,4}\)?(?:[ /-]{1,3}\d{2,9}){1,5}(?![\w-])`, 'gi'),
     extent: whole((match) => hasDigits(match, 9, 13)),
   },
   {
     kind: 'phone',
+    digits: 7,
     isLook: true,
     pattern: /(?<![\w.+:-])0[1-9]\d{0,3}(?:\.\d{2,4}){2,4}(?![\w.-])/g,
     extent: whole((match) => hasDigits(match, 9, 11)),
   },
-  { kind: 'phone', isLook: true, pattern: new RegExp(String.raw`${NOT_OF_PAPERS}(?<![\w.+:-])0[1-9]\d{8,9}(?![\w-])`, 'gi') },
+  { kind: 'phone', digits: 7, isLook: true, pattern: new RegExp(String.raw`${NOT_OF_PAPERS}(?<![\w.+:-])0[1-9]\d{8,9}(?![\w-])`, 'gi') },
   {
     kind: 'phone',
+    digits: 7,
     pattern:
-      /\b(?:phone|mobile|cell|msisdn|tel|sms to|texted)(?:[ _-]?(?:no|number|nr))?["'.]?\s{0,3}[=:#]?\s{0,3}["']?(?<value>\d(?:[ ()./-]?\d){6,14})(?![\w-])/gi,
+      /\b(?:phone|mobile|cell|msisdn|tel(?:efon)?|rufnummer|handy|whatsapp|sms|sms (?:sent )?to|callto|texted|destination|recipient|wa\.me)(?:[ _-]?(?:no|number|nr))?["'.]?(?:\s{0,3}[=:#/]\s{0,3}| (?:is |\()?)["'(]?(?<value>\d(?:[ ()./-]?\d){6,14})(?![\w-]| (?:users|devices|enrollments|requests|overloaded))/gi,
   },
 ];

@@ -23,7 +23,7 @@ const LOCAL_ADDRESS = /(?<![\d.])(?:192\.168|127\.\d{1,3}|169\.254|172\.(?:1[6-9
 const DETECTORS: Readonly<Record<TextKind, readonly Detector[]>> = {
   text: ALL,
   label: IN_LABELS,
-  version: IN_LABELS.map((each) => (each.kind === 'ip_address' && each.hint === undefined ? { ...each, pattern: LOCAL_ADDRESS } : each)),
+  version: IN_LABELS.map((each) => (each.kind === 'ip_address' && each.hint === '.' ? { ...each, pattern: LOCAL_ADDRESS } : each)),
 };
 const NOTHING: readonly Kind[] = [];
 /** In the place of text that is not looked through, or not to the end. */
@@ -35,6 +35,8 @@ const MIN_BASE64 = 11;
 const UNUSUAL = /[^\x20-\x7e\t\n\r]/;
 const UNSEEN = /\p{Default_Ignorable_Code_Point}/gu;
 const BLANKS = /[\p{Zs}]/gu;
+const DASHES = /\p{Pd}/gu;
+const DIGITS = /(?![0-9])\p{Nd}/gu;
 const PERCENT = /%[0-9a-f]{2}/i;
 /** JSON in JSON has several strokes. */
 const ESCAPED = /\\{1,7}(?:[/"]|u00[2-7][0-9a-f])/gi;
@@ -55,8 +57,20 @@ export function redact(text: string, kind: TextKind = 'text'): Redacted {
   const asWritten = roundsOf(text, detectors);
   if (!UNUSUAL.test(asWritten.text)) return asWritten;
   // As it reads: where anything is only found then, that is what is kept.
-  const asRead = roundsOf(asWritten.text.normalize('NFKC').replace(UNSEEN, '').replace(BLANKS, ' '), detectors);
+  const asRead = roundsOf(asItReads(asWritten.text), detectors);
   return asRead.found.length > 0 ? { text: asRead.text, found: [...asWritten.found, ...asRead.found] } : asWritten;
+}
+
+/** Plain letters, digits, blanks and dashes. */
+const asItReads = (text: string): string =>
+  text.normalize('NFKC').replace(UNSEEN, '').replace(BLANKS, ' ').replace(DASHES, '-').replace(DIGITS, digitOf);
+
+/** Digits of all scripts stand in blocks of ten. */
+function digitOf(digit: string): string {
+  const point = digit.codePointAt(0) as number;
+  let value = 0;
+  while (value < 9 && /\p{Nd}/u.test(String.fromCodePoint(point - value - 1))) value += 1;
+  return String(value);
 }
 
 function roundsOf(text: string, detectors: readonly Detector[]): Redacted {
@@ -78,12 +92,23 @@ function round(text: string, detectors: readonly Detector[]): Redacted {
   return withoutEncoded(plain, detectors);
 }
 
+function countDigits(text: string): number {
+  let count = 0;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code >= 48 && code <= 57) count += 1;
+  }
+  return count;
+}
+
 /** One look through text by the given detectors. */
 export function pass(text: string, detectors: readonly Detector[]): Redacted {
   let found: Kind[] | undefined;
   let rest = text;
-  for (const { kind, hint, pattern, extent } of detectors) {
-    if (hint !== undefined && !rest.includes(hint)) continue;
+  const digits = countDigits(text);
+  const lower = text.toLowerCase();
+  for (const { kind, hint, words, digits: needed = 0, pattern, extent } of detectors) {
+    if (digits < needed || (hint !== undefined && !rest.includes(hint)) || (words && !words.some((word) => lower.includes(word)))) continue;
     pattern.lastIndex = 0;
     if (!pattern.test(rest)) continue;
     rest = rest.replace(pattern, (match: string, ...more: unknown[]) => {

@@ -9,18 +9,66 @@ const MIN_LOWER_SEED = 26;
 const ANY_LENGTH_FROM = 32;
 /** Words that stand where a secret would, and are none. */
 const SAID_INSTEAD =
-  /^(?:null|none|nil|undefined|true|false|empty|missing|invalid|incorrect|wrong|expired|required|rejected|revoked|unknown|denied|failed|redacted|hidden|masked|\*+|x{3,}|\.{3,})$/i;
+  /^(?:(?:null|none|nil|undefined|true|false|yes|no|on|off|empty|missing|absent|present|invalid|incorrect|wrong|weak|strong|expired|required|rejected|revoked|rotated|changed|updated|created|deleted|reset|set|unset|enabled|disabled|blocked|allowed?|deny|denied|failed|unknown|redacted|hidden|masked|oauth2?|saml|oidc|webauthn|fido2?|bucket|k8s|step)(?:[-_]?[a-z0-9]{1,12}){0,3}|\*+|x{3,}|\.{3,}|HTTP\/[\d.]{1,5}|SIG[A-Z]{2,8}\d{0,2}|S-1-[\d-]{1,80}|\d{1,2}(?:st|nd|rd|th)[-\w]{0,20}|v\d{1,3}\/[\w/-]{1,80})$/i;
 
 /** What stands before a secret, and never before anything else. */
 const CREDENTIALS =
-  'pass(?:word|wd|phrase)|pwd|secret|secret[_-]?(?:access[_-]?)?key|client[_-]?secret|(?:private|access|signing|encryption|shared|account)[_-]?key|api[_-]?key|(?:access|refresh|id|auth|session|csrf|bearer|security)[_-]?token|authorization|cookie|[a-z.]{0,16}sess(?:ion)?_?id|connect\\.sid|(?:[th]?otp|mfa)[_-]?(?:secret|seed|key)|seed';
+  'pass(?:word|wd|phrase|wort)|kennwort|contrase[nñ]a|senha|mot[_ ]de[_ ]passe|пароль|(?<![A-Za-z])(?:pass|pw)|pwd|secret|secret[ _-]?(?:access[ _-]?)?key|client[ _-]?secret|(?:private|access|signing|encryption|shared|account)[ _-]?key|api[ _-]?key|(?:access|refresh|id|auth|session|csrf|bearer|security)[ _-]?token|authorization|cookie|[a-z.]{0,16}sess(?:ion)?_?id|connect\\.sid|(?:[th]?otp|mfa)[_-]?(?:secret|seed|key)|seed';
 /** What stands before a token, and before words too. */
-const TOKEN_NAMES = 'token|sid|auth|sig|signature|credential|jwt|sas|code_verifier|client_assertion';
+const TOKEN_NAMES =
+  'token|session|sid|auth|sig|signature|hmac|credential|jwt|sas|ticket|passkey|code_verifier|client_assertion|SAML(?:Response|Request)';
+/** What a code that is sent or shown is called. */
+const CODE_NAMES =
+  '[th]?otp(?:[ _-]?(?:codes?|value|input|token))?|pin(?:code)?|tan|puk|passcode(?: entered)?|(?:verif(?:y|ication)|confirm(?:ation)?|activation|access|enrollment|reset|pairing|authenticator|security|login|one[- ]?time|2-step|sms|mfa|2fa|auth(?:entication)?)[ _-]?(?:code|pin|passcode|password)|mfa\\[code';
+/** Eight digits that are a day. */
+const IS_DATE = /^20\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])$/;
+/** What is said between the name of a code or password and the thing itself. */
+const GIVES = String.raw`(?:\s{0,3}(?:=>|->|:=|=|:|#)\s{0,3}|\s{1,3}(?:is|was):?\s{1,3})`;
+/** In small letters, one of which each of the names above holds. */
+const CREDENTIAL_WORDS = [
+  'pass',
+  'kennwort',
+  'contrase',
+  'senha',
+  'пароль',
+  'pw',
+  'secret',
+  'key',
+  'token',
+  'authorization',
+  'cookie',
+  'sess',
+  '.sid',
+  'seed',
+];
+const TOKEN_WORDS = [
+  'token',
+  'sess',
+  'sid',
+  'auth',
+  'sig',
+  'hmac',
+  'credential',
+  'jwt',
+  'sas',
+  'ticket',
+  'passkey',
+  'code_verifier',
+  'client_assertion',
+  'saml',
+];
 /** Of a cookie, what says how it is sent. */
 const COOKIE_ATTRIBUTE = /^(?:samesite|secure|httponly|path|domain|max-age|expires|partitioned|priority)(?:=|$)/i;
 
 const count = (text: string, pattern: RegExp) => text.match(pattern)?.length ?? 0;
 const longestConsonants = (text: string) => Math.max(0, ...(text.match(/[B-DF-HJ-NP-TV-Z]+/gi) ?? []).map(({ length }) => length));
+
+/** Parts of the names of errors, which are written together, and which no random letters have. */
+const OF_ERRORS =
+  /ERROR|FAIL|INVALID|REQUIRED|TION|SYNC|STATE|HTTP|PROVIDER|STRATEGY|STRUCT|UNKNOWN|THRESHOLD|CREDENTIAL|PASSWORD|ACCESS|TIMEOUT|DENIED|LOCKED|EXPIRED|MISSING|STRENGTH/;
+/** Names of protocols look like groups of a seed. */
+const PROTOCOLS =
+  /^(?:https?|smtps?|imaps?|ldaps?|dhcp|tcp[46]?|udp[46]?|dns[46]?|ipv[46]|sctp|mqtt|grpc|oidc|saml|scim|totp|hotp|fido|u2f|jwks|json|yaml|xml|html|utf8)$/i;
 
 /** Six letters as they follow one another: somebody's example. */
 const hasSequence = (text: string) => {
@@ -36,21 +84,22 @@ export function isSeed(text: string): boolean {
   const digits = count(letters, /[2-7]/g);
   if (!SEED_LENGTHS.has(length) && (length < ANY_LENGTH_FROM || digits < 3)) return false;
   if (hasSequence(letters)) return false;
-  if (letters === letters.toUpperCase()) return digits >= 2 || longestConsonants(letters) >= 5 - digits;
+  if (letters === letters.toUpperCase()) return digits >= 2 || (longestConsonants(letters) >= 5 - digits && !OF_ERRORS.test(letters));
   // Hexadecimal digits and words are in lower case too.
   return length >= MIN_LOWER_SEED && digits >= 2 && /[g-z]/.test(letters);
 }
 
 /** The same in groups of four, as pages show it: two that mix letters and digits, or half of them neither words nor numbers. */
 function isGroupedSeed(text: string): boolean {
-  const groups = text.split(/[ -]/);
+  const groups = text.split(/[ ._:-]/);
+  if (groups.some((group) => PROTOCOLS.test(group))) return false;
   const isMixed = (group: string) => /\d/.test(group) && /[a-z]/i.test(group);
   const isWordOrNumber = (group: string) => !isMixed(group) && (/\d/.test(group) || /[aeiou]/i.test(group));
   return groups.filter(isMixed).length >= 2 || groups.filter((group) => !isWordOrNumber(group)).length * 2 >= groups.length;
 }
 
 /** Digits before letters, as in no word, number, or word with a number. */
-const isInterleaved = (group: string) => /\d[a-z]/i.test(group);
+const isInterleaved = (group: string) => /\d[a-z]/i.test(group) && !/^[a-z]{2}\d[a-z]$/i.test(group);
 
 /** Groups of one length that could be neither names nor versions: all of two, or two of more, are of letters between digits. */
 function isRecoveryCode(text: string): boolean {
@@ -64,6 +113,17 @@ function isToken(value: string): boolean {
   return count(value, /\d/g) >= 3 || (/\d/.test(value) && /[a-z]/.test(value) && /[A-Z]/.test(value)) || value.length >= 40;
 }
 
+/** Eight letters and digits of base32 at a time, as some pages show a seed. */
+const isSeedOfEights = (text: string): boolean =>
+  count(text, /[2-7]/g) >= 2 && text.split(/[ -]/).some((group) => /[2-7][A-Z]/.test(group));
+
+/** A password as it stands in a sentence: letters and digits, and no word with a number of its own. */
+const isPasswordInWords = (value: string): boolean =>
+  /[a-z]/i.test(value) &&
+  /\d/.test(value) &&
+  !SAID_INSTEAD.test(value) &&
+  !/^(?:v|step|phase|factor|rule|policy|page|type|level)\d/i.test(value);
+
 function isBasic(value: string): boolean {
   return /^[\x20-\x7e]+:[\x20-\x7e]*$/.test(Buffer.from(value, 'base64').toString('latin1'));
 }
@@ -72,25 +132,66 @@ function isBasic(value: string): boolean {
 export const SECRETS: readonly Detector[] = [
   {
     kind: 'private_key',
+    hint: 'PRIVATE',
     pattern:
       /-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----(?:(?!-----)[\s\S]){0,8000}(?:-{1,5}END [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-{0,5})?/g,
   },
-  { kind: 'otpauth_uri', pattern: /otpauth(?:-migration)?:[^\s"'<>]{2,2048}/gi },
-  { kind: 'jwt', pattern: /(?<![\w-])eyJ[\w-]{8,4096}\.[\w-]{4,4096}(?:\.[\w-]{0,4096}){0,3}/g },
+  { kind: 'otpauth_uri', words: ['otpauth'], pattern: /otpauth(?:-migration)?:[^\s"'<>]{2,2048}/gi },
+  { kind: 'jwt', hint: 'eyJ', pattern: /(?<![\w-])eyJ[\w-]{8,4096}\.[\w-]{4,4096}(?:\.[\w-]{0,4096}){0,3}/g },
   {
     kind: 'bearer_token',
-    pattern: /\b(?:bearer|dpop|ssws|authorization["']?\s{0,3}[:=]\s{0,3}["']?(?:token|api-?key))[ :=]{1,3}(?<value>[\w.~+/=-]{8,2048})/gi,
+    words: ['bearer', 'dpop', 'ssws', 'negotiate', 'ntlm', 'authorization'],
+    pattern:
+      /\b(?:bearer|dpop|ssws|negotiate|ntlm|authorization["']?\s{0,3}[:=]\s{0,3}["']?(?:token|api-?key))[ \t:=]{1,5}(?<value>[\w.~+/=-]{8,2048})/gi,
     extent: whole(isToken),
   },
-  { kind: 'bearer_token', pattern: /\bbasic\s{1,3}(?<value>[A-Za-z0-9+/]{6,512}={0,2})/gi, extent: whole(isBasic) },
+  { kind: 'bearer_token', words: ['basic'], pattern: /\bbasic\s{1,3}(?<value>[A-Za-z0-9+/]{6,512}={0,2})/gi, extent: whole(isBasic) },
   {
     kind: 'api_token',
     pattern: new RegExp(`(?<![A-Za-z0-9])(?:${VENDOR_TOKENS.map(([, form]) => form).join('|')})(?![A-Za-z0-9])`, 'g'),
-    extent: whole((value) => !value.startsWith('00') || isToken(value)),
+    // Names of programs begin like them, too.
+    extent: whole(
+      (value) => (!value.startsWith('00') || isToken(value)) && (!value.startsWith('sk-') || (/[A-Z]/.test(value) && /\d/.test(value))),
+    ),
   },
   { kind: 'credential', hint: '://', pattern: /\b[a-z][a-z0-9+.-]{1,20}:\/\/(?<value>[^\s/:@]{0,128}:[^\s/@]{1,128}@)/gi },
+  // In a sentence, behind an option, or between the tags of a document.
   {
     kind: 'credential',
+    pattern:
+      /(?:\bpass(?:word|phrase|wort|wd)|\bpwd|--password)\s{1,3}(?:(?:is|was|->|=>|:=)\s{1,3})?["'(]{0,2}(?<value>[^\s"',;)]{6,128})/gi,
+    extent: whole(isPasswordInWords),
+  },
+  {
+    kind: 'credential',
+    hint: '</',
+    pattern: /<(?:pass(?:word|phrase)|secret|token|api-?key|client-?secret)>\s{0,3}(?<value>[^<\s]{4,512})(?=\s{0,3}<\/)/gi,
+  },
+  { kind: 'credential', pattern: /(?:^|\s)(?:-u|--user)[ =](?<value>[^\s:]{1,64}:[^\s]{4,128})/g },
+  {
+    kind: 'credential',
+    hint: '=>',
+    pattern: new RegExp(`(?:${CREDENTIALS})["']?\\s{0,3}=>\\s{0,3}["']?(?<value>[^\\s"',;]{4,512})`, 'gi'),
+    extent: whole((value) => !SAID_INSTEAD.test(value)),
+  },
+  { kind: 'credential', hint: '"d"', pattern: /"d"\s{0,3}:\s{0,3}"(?<value>[\w-]{32,800})"/g },
+  {
+    kind: 'credential',
+    pattern: /[?&](?:t|key|code|ticket|state_token)=(?<value>[\w.~-]{20,512})/g,
+    extent: whole((value) => /[a-z]/.test(value) && /[A-Z]/.test(value) && /\d|[A-Z].*[a-z].*[A-Z].*[a-z].*[A-Z]/.test(value)),
+  },
+  {
+    kind: 'credential',
+    words: TOKEN_WORDS,
+    digits: 3,
+    pattern: new RegExp(`(?<![A-Za-z])(?:${TOKEN_NAMES})\\s{0,3}:?\\s{1,3}["']?(?<value>[\\w.+/=-]{12,512})`, 'gi'),
+    extent: whole(
+      (value) => count(value, /\d/g) >= 3 && /[a-z]/i.test(value) && !SAID_INSTEAD.test(value) && !/^\d{4}-\d{2}-\d{2}/.test(value),
+    ),
+  },
+  {
+    kind: 'credential',
+    words: CREDENTIAL_WORDS,
     pattern: new RegExp(
       `(?:${CREDENTIALS})(?:\\s{0,3}=|["']\\s{0,3}:)\\s{0,3}(?<quote>["'])(?<value>(?:(?!\\k<quote>)[^\\n]){4,512})(?=\\k<quote>)`,
       'gi',
@@ -99,22 +200,29 @@ export const SECRETS: readonly Detector[] = [
   },
   {
     kind: 'credential',
+    words: CREDENTIAL_WORDS,
     pattern: new RegExp(
       `(?:${CREDENTIALS})(?:\\s{0,3}=\\s{0,3}["']?|["']\\s{0,3}[:=]\\s{0,3}["'])(?<value>[^\\s"',;&}\\])[]{4,512})`,
       'gi',
     ),
-    extent: whole((value) => !SAID_INSTEAD.test(value) && !COOKIE_ATTRIBUTE.test(value)),
+    extent: whole((value) => !SAID_INSTEAD.test(value) && !COOKIE_ATTRIBUTE.test(value) && !/^\d{1,10}$/.test(value)),
   },
   {
     kind: 'credential',
+    words: CREDENTIAL_WORDS,
     pattern: new RegExp(`(?:${CREDENTIALS})\\s{0,3}:\\s{0,3}["']?(?<value>[^\\s"',;&}\\])[]{4,512})`, 'gi'),
     // After a colon people write sentences.
     extent: whole(
-      (value) => !SAID_INSTEAD.test(value) && !COOKIE_ATTRIBUTE.test(value) && (/\d/.test(value) || /[a-z][A-Z]|[^\w.:/-]/.test(value)),
+      (value) =>
+        !SAID_INSTEAD.test(value) &&
+        !COOKIE_ATTRIBUTE.test(value) &&
+        !/^\d{1,10}$/.test(value) &&
+        (/\d/.test(value) || /[a-z][A-Z]|[^\w.:/-]/.test(value)),
     ),
   },
   {
     kind: 'credential',
+    words: TOKEN_WORDS,
     pattern: new RegExp(
       `(?<![A-Za-z])(?:${TOKEN_NAMES})(?:["']?\\s{0,3}=\\s{0,3}["']?|["']\\s{0,3}:\\s{0,3}["'])(?<value>[^\\s"',;&}\\])[]{6,512})`,
       'gi',
@@ -123,43 +231,104 @@ export const SECRETS: readonly Detector[] = [
   },
   {
     kind: 'recovery_code',
+    hint: '[',
+    pattern: /(?:recovery|backup|scratch|emergency)[ _-]?(?:codes?|keys?)["']?\s{0,3}(?:=>?|:)\s{0,3}\[(?<value>[^\][]{4,800})/gi,
+    extent: whole((value) => /\d/.test(value)),
+  },
+  {
+    kind: 'recovery_code',
+    words: ['phrase'],
+    pattern: /(?:recovery|seed|mnemonic|backup)[ _-]?phrase["']?\s{0,3}[:=]?\s{0,3}["']?(?<value>(?:[a-z]{3,8} ){9,23}[a-z]{3,8})/gi,
+  },
+  {
+    kind: 'recovery_code',
+    words: ['recovery', 'backup', 'scratch', 'emergency'],
     pattern:
-      /\b(?:recovery|backup|scratch)[ _-]?(?:codes?|keys?)["']?\s{0,3}(?:is|was|=|:|#)?\s{0,3}["']?(?<value>(?=[\w ,-]{0,40}\d)[A-Za-z0-9]{4,40}(?:(?:, ?|[ -])[A-Za-z0-9]{4,40}){0,19})(?![A-Za-z0-9])/gi,
-    // Of what follows, the first word without a digit ends the codes.
-    extent: (value) => /^(?:(?:, ?| )?(?=[A-Za-z-]{0,40}\d)[A-Za-z0-9-]+)+/.exec(value)?.[0].length ?? 0,
+      /\b(?:recovery|backup|scratch|emergency)[ _-]?(?:codes?|keys?)["']?\s{0,3}(?:(?:is|was)\s|=|:)?\s{0,3}["']?(?<value>[a-z]{4,6}(?:-[a-z]{4,6}){2,7}|[A-Z]{4,6}(?:-[A-Z]{4,6}){1,7})(?![\w-])/g,
+  },
+  {
+    kind: 'recovery_code',
+    words: ['recovery', 'backup', 'scratch', 'emergency'],
+    digits: 1,
+    pattern:
+      /\b(?:recovery|backup|scratch|emergency)[ _-]?(?:codes?|keys?)(?: for [^\s:]{1,40})?["']?\s{0,3}(?:(?:is|was)\s|=|:|#\d{0,2})?\s{0,3}["']?(?<value>(?=[\w ,-]{0,40}\d)[A-Za-z0-9]{4,40}(?:(?:, ?|[ -])[A-Za-z0-9]{4,40}){0,19})(?![A-Za-z0-9])/gi,
+    // Of what follows, the first word without digits of a code ends the codes.
+    extent: (value) => /^(?:(?:, ?| )?(?![a-z]{2,40}\d{1,2}(?:[ ,]|$))(?=[A-Za-z-]{0,40}\d)[A-Za-z0-9-]+)+/i.exec(value)?.[0].length ?? 0,
   },
   {
     kind: 'recovery_code',
     isLook: true,
     hint: '-',
-    pattern: /(?<![A-Za-z0-9.:/-])(?:[A-Za-z0-9]{4,6}-){1,7}[A-Za-z0-9]{4,6}(?![A-Za-z0-9-]|[.:/][A-Za-z0-9])/g,
+    digits: 2,
+    pattern:
+      /(?<!\b(?:builds?|commits?|pods?|revision|rolled back|image|digest|replicaset|release|deploy(?:ment)?) )(?<![A-Za-z0-9.:/-])(?:[A-Za-z0-9]{4,6}-){1,7}[A-Za-z0-9]{4,6}(?![A-Za-z0-9-]|[.:/][A-Za-z0-9])/g,
     extent: whole(isRecoveryCode),
   },
   {
     kind: 'one_time_code',
-    pattern:
-      /\b(?:[th]?otp(?:[ _-]?codes?)?|pin|passcode|(?:verification|security|login|one[- ]?time|sms|mfa|2fa|auth(?:entication)?)[ _-]?(?:code|pin|passcode|password))["']?\s{0,3}(?:(?:is|was):?|=|:|#)\s{0,3}["']?(?<value>\d(?:[ -]?\d){3,9})(?![\w-])/gi,
+    digits: 4,
+    pattern: new RegExp(
+      `(?<![A-Za-z])(?:${CODE_NAMES})(?: (?:for|of) [^\\s:]{1,40})?["'\\]]?(?:${GIVES}|\\s{0,3}[[(<\`/—–]\\s{0,3}|>)["'<\`]?(?<value>\\d(?:[ -]?\\d){3,9})(?![\\w-])`,
+      'gi',
+    ),
+    extent: whole((value) => !IS_DATE.test(value)),
   },
   // Without anything in between, shorter numbers are counts, years and codes of errors.
   {
     kind: 'one_time_code',
-    pattern:
-      /\b(?:[th]?otp(?:[ _-]?codes?)?|pin|passcode|(?:verification|security|login|one[- ]?time|sms|mfa|2fa|auth(?:entication)?)[ _-]?(?:code|pin|passcode|password))\s{1,3}["']?(?<value>\d{6,8}|\d{3}[ -]\d{3})(?![\w-])/gi,
+    digits: 4,
+    pattern: new RegExp(
+      `(?<![A-Za-z])(?:${CODE_NAMES})\\s{1,3}["']?(?<value>\\d{6,8}|\\d{3}[ -]\\d{3})(?![\\w-]| (?:ms|s|sec|seconds|exceeded|users|bytes|times)\\b)`,
+      'gi',
+    ),
+    extent: whole((value) => !IS_DATE.test(value)),
   },
-  { kind: 'one_time_code', pattern: /(?<![\w-])(?:\d{6,8}|\d{3}[ -]\d{3})(?= is (?:your|the) )/gi },
   {
     kind: 'one_time_code',
+    words: ['user code', 'device code'],
     pattern:
-      /\b(?:your|this|enter(?:ed)?|use|using|typed|sent) (?:[a-z]{1,16} )?code["']?\s{0,3}(?:is|was|=|:)?\s{0,3}["']?(?<value>\d{6,8}|\d{3}[ -]\d{3})(?![\w-])/gi,
+      /(?<![A-Za-z])(?:user|device) code["']?\s{0,3}[:=]?\s{0,3}["']?(?<value>[B-DF-HJ-NP-TV-XZ]{4}-[B-DF-HJ-NP-TV-XZ]{4})(?![\w-])/g,
+  },
+  {
+    kind: 'one_time_code',
+    digits: 4,
+    pattern:
+      /\b(?:wrong|invalid|incorrect|bad|right|correct|entered|typed|submitted|expired) code["']?\s{0,3}[:=]?\s{0,3}["']?(?<value>\d{6}|\d{3}[ -]\d{3})(?![\w-])/gi,
+  },
+  {
+    kind: 'one_time_code',
+    digits: 4,
+    pattern:
+      /\b(?:submitted|entered|typed|expected|use) (?<value>\d{6})(?= (?:expected|to sign in|to log in|as (?:your|the) code)|(?![\w -]))/gi,
+  },
+  { kind: 'one_time_code', digits: 4, pattern: /\b[A-Z]-(?<value>\d{6})(?= is your )/g },
+  { kind: 'one_time_code', digits: 4, pattern: /(?<![\w-])\d{6,8}(?= (?:ist (?:Ihr|dein)|is [\w.@-]{1,40}(?:'s|’s)) code)/gi },
+  { kind: 'one_time_code', digits: 4, pattern: /(?<![\w-])(?:\d{6,8}|\d{3}[ -]\d{3})(?= is (?:your|the) )/gi },
+  {
+    kind: 'one_time_code',
+    digits: 4,
+    pattern:
+      /\b(?:your|this|enter(?:ed)?|use|using|typed|sent) (?:(?!(?:error|status|response|result|exit|reason|return|failure|sub|vendor|native|sql|country|zip|postal|area|fault) )[a-z]{1,16} )?code["']?\s{0,3}(?:is|was|=|:)?\s{0,3}["']?(?<value>\d{6,8}|\d{3}[ -]\d{3})(?![\w-])/gi,
   },
   // Codes of eight digits and the like are codes of errors, too.
   {
     kind: 'one_time_code',
-    pattern: /\bthe (?:[a-z]{1,16} )?code["']?\s{0,3}(?:is|was|=|:)?\s{0,3}["']?(?<value>\d{6}|\d{3}[ -]\d{3})(?![\w-])/gi,
+    digits: 4,
+    pattern:
+      /\bthe (?:(?!(?:error|status|response|result|exit|reason|return|failure|sub|vendor|native|sql|country|zip|postal|area|fault) )[a-z]{1,16} )?code["']?\s{0,3}(?:is|was|=|:)?\s{0,3}["']?(?<value>\d{6}|\d{3}[ -]\d{3})(?![\w-])/gi,
   },
-  { kind: 'one_time_code', pattern: /["']code["']\s{0,3}:\s{0,3}["'](?<value>\d{6,8})(?=["'])/gi },
   {
     kind: 'one_time_code',
+    digits: 4,
+    // The same of a name alone, with the number in quotes or not.
+    pattern:
+      /(?<!(?:error|status|response|result|exit|reason|http|sub|vendor|provider|native|sql|country|zip|postal|area|fault|return|failure)[ _-]?)\bcode(?:: |=['"]|: ['"])(?<value>[0-4689]\d{5})(?![\w-])/gi,
+  },
+  { kind: 'one_time_code', hint: '</', pattern: /<(?:code|otp|totp|pin)>(?<value>\d{4,8})(?=<\/)/gi },
+  { kind: 'one_time_code', digits: 4, pattern: /["']code["']\s{0,3}:\s{0,3}["'](?<value>\d{6,8})(?=["'])/gi },
+  {
+    kind: 'one_time_code',
+    digits: 4,
     // Codes of errors of Entra and others begin with 5 or 7.
     pattern:
       /(?<!(?:error|status|response|result|exit|reason|http|sub|vendor|provider|native|sql|country|zip|postal|area|fault|return|failure)[ _-]?)\bcode=(?<value>[0-4689]\d{5,7})(?![\w-])/gi,
@@ -168,6 +337,19 @@ export const SECRETS: readonly Detector[] = [
     kind: 'base32_seed',
     pattern: /(?<![A-Za-z0-9+])(?:[A-Z2-7]{16,128}|[a-z2-7]{16,128})={0,6}(?![A-Za-z0-9+=])/g,
     extent: whole(isSeed),
+  },
+  { kind: 'base32_seed', pattern: /(?<![A-Za-z0-9-])[A-Z2-7]{8}(?:[ -][A-Z2-7]{8}){1,7}(?![A-Za-z0-9-])/g, extent: whole(isSeedOfEights) },
+  {
+    kind: 'base32_seed',
+    words: ['seed', 'secret'],
+    digits: 2,
+    pattern: /(?:seed|secret)["']?\s{0,3}[:=]?\s{0,3}["']?(?<value>[A-Za-z2-7]{16,128})(?![A-Za-z0-9+/=])/g,
+    extent: whole((value) => count(value, /[2-7]/g) >= 2),
+  },
+  {
+    kind: 'base32_seed',
+    pattern: /(?<![A-Za-z0-9._:-])[A-Z2-7]{4}(?:[._:][A-Z2-7]{4}){3,31}(?![A-Za-z0-9-]|[._:][A-Za-z0-9])/g,
+    extent: whole(isGroupedSeed),
   },
   {
     kind: 'base32_seed',

@@ -184,7 +184,8 @@ describe('with keys', () => {
     expect(await (await call('POST', '/v1/traces', key, traces('app'))).json()).toEqual({});
     // Neither by import, nor by driving refused records again.
     const records = events.map((value, i) => ({ line: i + 1, value: { ...value, id: `import-${i}` } }));
-    expect(await (await call('POST', '/api/import/muster', key, { records })).json()).toMatchObject({ accepted: 1, rejected: 3 });
+    records.push({ line: 9, value: { ...(events[0] as object), id: 'history', time: '2001-03-01T09:00:00Z' } as never });
+    expect(await (await call('POST', '/api/import/muster', key, { records })).json()).toMatchObject({ accepted: 1, rejected: 4 });
     expect(await (await call('POST', '/api/rejected/retry', keys.admin)).json()).toMatchObject({ accepted: 0 });
     // Nor by sending what is refused for another reason, and waiting for somebody to drive it again.
     const smuggled = [

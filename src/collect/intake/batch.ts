@@ -82,7 +82,8 @@ export class Batch {
     this.binding = binding;
     this.folded = deps.folding.begin();
     this.receivedAtMs = deps.now();
-    this.bounds = mode === 'live' ? httpBounds(this.receivedAtMs) : importBounds(this.receivedAtMs);
+    // Who is bound writes no history, by whatever route.
+    this.bounds = mode === 'live' || binding ? httpBounds(this.receivedAtMs) : importBounds(this.receivedAtMs);
   }
 
   /** Takes the next value in. */

@@ -20,16 +20,20 @@ const MAX_KNOWN = 256;
 
 /** Words with which the name of an attribute ends that says a person or a secret by itself: whatever stands there is left out. */
 const TELLING = new Set(
-  'email mail phone msisdn mobile login upn sub username surname password passwd pwd passphrase passcode secret token otp totp hotp pin seed cookie authorization ssn iban birthday birthdate'.split(
-    ' ',
+  `email mail phone msisdn mobile telefon tel fax cell recipient login upn sub user username nickname surname password passwd pwd pass pw passwort passphrase
+  passcode secret token otp totp hotp pin seed cookie session jsessionid sid bearer jwt csrf credential authorization otpauth ssn iban birthday birthdate dob
+  emailaddress phonenumber apikey privatekey secretkey accesskey pincode otpcode smscode verifycode recoverycode backupcode passwordhash`.split(
+    /\s+/,
   ),
 );
 /** The same of two words. */
 const TELLING_PAIRS =
-  /(?:^| )(?:(?:e?mail|phone|mobile) (?:address|number|no)|(?:user|first|last|full|display|given|family) name|user id|(?:api|access|private|secret) key|(?:otp|totp|recovery|backup|verification|security|sms|mfa|pass) codes?|birth (?:day|date))$/;
+  /(?:^| )(?:(?:e?mail|phone|mobile) (?:address|number|no)|phone e164|mail to|(?:user|first|last|full|display|given|family|login) name|(?:user|enduser|session) id|(?:api|access|private|secret|recovery|backup) key|(?:otp|totp|recovery|backup|verification|verify|security|sms|mfa|pass|pin|entered|challenge|time|login|auth|activation|confirmation|reset) codes?|(?:otp|totp|secret|token|seed|password) (?:value|input|hex|b32|base32|old|new|hash|raw)|birth (?:day|date)|of birth)$/;
 
 const wordsOf = (key: string): string[] =>
   key
+    .normalize('NFKC')
+    .replace(/\p{Default_Ignorable_Code_Point}/gu, '')
     .replace(/([a-z0-9])([A-Z])/g, '$1 $2')
     .toLowerCase()
     .split(/[^a-z0-9]+/)
@@ -38,7 +42,16 @@ const wordsOf = (key: string): string[] =>
 /** Whether the name of an attribute, in whatever way its words are joined, says that its value is somebody's or a secret. */
 function isTelling(key: string): boolean {
   const words = wordsOf(key);
-  return TELLING.has(words.at(-1) ?? '') || words.join(' ') === 'code' || TELLING_PAIRS.test(words.join(' '));
+  // One of several, or the second of its kind.
+  const last = (words.at(-1) ?? '').replace(/\d+$/, '');
+  const isCode = words.join(' ') === 'code' || words.join(' ') === 'codes';
+  return (
+    TELLING.has(last) ||
+    TELLING.has(words.slice(-2).join('')) ||
+    TELLING.has(last.replace(/s$/, '')) ||
+    isCode ||
+    TELLING_PAIRS.test(words.join(' '))
+  );
 }
 
 /** Fields that are labels and codes: they are judged by what they are, and may look like anything. */
