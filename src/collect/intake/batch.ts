@@ -148,7 +148,7 @@ export class Batch {
   private reject(index: number, value: unknown, message: string): void {
     this.name({ index, id: idOf(value), message });
     if (this.mode === 'retry' || !this.deps.letterAllowed(this.receivedAtMs)) return;
-    const sentWith = this.binding && { ...this.binding, receivedAtMs: this.mode === 'live' ? this.receivedAtMs : null };
+    const sentWith = this.binding && { ...this.binding, receivedAtMs: this.receivedAtMs };
     const { letter, finds } = deadLetter(value, { reason: message, sentWith }, this.deps.pseudonyms, this.fresh);
     this.letters.push(letter);
     if (finds.length > 0) this.deps.onFound?.(letter.source, finds);
