@@ -11,9 +11,16 @@ class WaitingFirst extends BaseSequencer {
   }
 }
 
-export default defineConfig({
+/** The tests of `npm test`; those that take long, and those of peers in other languages, have a command each. */
+export const SUITES = {
+  default: { include: ['test/**/*.test.ts'], exclude: ['test/long/**', 'test/peers/**'] },
+  long: { include: ['test/long/**/*.test.ts'], exclude: [] },
+  peers: { include: ['test/peers/**/*.test.ts'], exclude: [] },
+};
+
+export default defineConfig(({ mode }) => ({
   test: {
-    include: ['test/**/*.test.ts'],
+    ...(mode === 'long' ? SUITES.long : mode === 'peers' ? SUITES.peers : SUITES.default),
     // A process per file: the engine allows one data directory per process, and none in a worker thread.
     pool: 'forks',
     // Two that work, and one that waits.
@@ -23,4 +30,4 @@ export default defineConfig({
     hookTimeout: 120_000,
     globalSetup: ['test/support/announce.ts'],
   },
-});
+}));

@@ -20,6 +20,8 @@ const SHOWN = {
     'sorting_key',
     'partition_key',
   ],
+  // Clients look up which they may set: none.
+  settings: ['name', 'value', 'changed', 'description', 'readonly', 'type', 'default'],
   columns: ['database', 'table', 'name', 'type', 'position', 'default_kind', 'comment', 'is_in_primary_key', 'is_in_sorting_key'],
 } as const;
 type Shown = keyof typeof SHOWN;
@@ -27,6 +29,7 @@ type Shown = keyof typeof SHOWN;
 /** Rows that are shown. */
 const FILTERS: Record<Shown, string> = {
   databases: 'name = currentDatabase()',
+  settings: '0',
   tables: `database = currentDatabase() AND name IN (${TABLES.map((name) => `'${name}'`).join(', ')})`,
   columns: `database = currentDatabase() AND table IN (${TABLES.map((name) => `'${name}'`).join(', ')})`,
 };
@@ -44,7 +47,7 @@ export const CATALOGUE_VIEW_SQL: readonly string[] = (Object.keys(SHOWN) as Show
 /** A statement with the catalogue's tables replaced by the views that stand for them. What it quotes stays. */
 export function withCatalogueViews(canonical: string, database: string): string {
   const replaced = (text: string) =>
-    text.replace(/(?<![\w.])system\.(databases|tables|columns)\b/g, (_, table: string) => `${database}.${viewOf(table)}`);
+    text.replace(/(?<![\w.])system\.(databases|settings|tables|columns)\b/g, (_, table: string) => `${database}.${viewOf(table)}`);
   let result = '';
   let end = 0;
   for (const match of canonical.matchAll(QUOTED)) {

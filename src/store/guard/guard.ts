@@ -19,6 +19,7 @@ const MAX_PARAMETER_BYTES = 512 * 1024;
 /** After its limit a statement is ended from outside; what does not heed that either is stuck. */
 const END_AFTER_SECONDS = 5;
 const STUCK_AFTER_SECONDS = 15;
+const KILL_AGAIN_MS = 1_000;
 
 /** Spilling to disk is off, since memory is the bound. */
 const settingsFor = (seconds: number) => ({
@@ -95,10 +96,16 @@ export function createGuard(engine: Engine, { seconds = QUERY_LIMITS.seconds, on
     const shape = shapeOf(query.sql);
     if (stuck.includes(shape)) throw refused('a statement like this did not end before, and made Muster start again; write it another way');
     const connection = await connections.take();
-    const end = () => kill(connection);
+    // Told again until it has ended: the statement may only be about to begin.
+    const end = () => {
+      kill(connection);
+      const again = setInterval(() => kill(connection), KILL_AGAIN_MS);
+      void ended.then(() => clearInterval(again));
+    };
     const answer = async () => {
       const statement = await checker.check(connection, query);
-      query.signal?.throwIfAborted();
+      if (query.signal?.aborted)
+        throw new QueryError('MUSTER_BAD_QUERY', 'Query was cancelled', { code: 394, name: 'QUERY_WAS_CANCELLED' });
       const result = await connection.run(statement.sql, statement.format, query.parameters);
       return { ...result, format: statement.format };
     };

@@ -1,0 +1,72 @@
+/** Real peers beside a real Muster: what SDKs of other languages send arrives to the last span, and what their clients ask is answered. */
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type LanguageName, peerOf, whyNot } from '../support/peers.ts';
+import { type Running, removeData, startMuster, temporaryData } from '../support/process.ts';
+
+const run = promisify(execFile);
+const ATTEMPTS = 60;
+
+const MISSING: Partial<Record<LanguageName, string>> = {};
+for (const language of ['python', 'go', 'java'] as const) {
+  const why = await whyNot(language);
+  if (why === undefined) continue;
+  MISSING[language] = why;
+  console.warn(`NOT RUN here, peers in ${language}: ${why}`);
+}
+const isHere = (language: LanguageName) => MISSING[language] === undefined;
+
+let muster: Running;
+beforeAll(async () => {
+  muster = await startMuster(await temporaryData(), '--clickhouse-port', '0');
+});
+afterAll(async () => {
+  await muster.stop();
+  await removeData(muster.dataDir);
+});
+
+const ask = async (sql: string) =>
+  (
+    await (
+      await fetch(`${muster.url}/api/query`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ sql, format: 'JSONEachRow' }),
+      })
+    ).text()
+  ).trim();
+
+describe.each(['python', 'go', 'java'] as const)('the OpenTelemetry SDK for %s', (language) => {
+  test.runIf(isHere(language))('makes attempts of its spans, and each event one', async () => {
+    const source = `sdk-${language}`;
+    const [program, ...parameters] = await peerOf(language, 'otlp');
+    await run(program, [...parameters, muster.url, source, String(ATTEMPTS)], { timeout: 120_000 });
+    const answer = `{"result":"completed","n":${ATTEMPTS}}`;
+    await expect
+      .poll(() => ask(`SELECT result, toUInt32(count()) AS n FROM attempts WHERE source = '${source}' GROUP BY result`), {
+        timeout: 30_000,
+      })
+      .toBe(answer);
+    expect(await ask(`SELECT toUInt32(count()) AS n FROM events_v WHERE source = '${source}'`)).toBe(`{"n":${2 * ATTEMPTS}}`);
+    const detail = (await (await fetch(`${muster.url}/api/attempts/${source}-0?source=${source}`)).json()) as { spans: { name: string }[] };
+    expect(detail.spans.map(({ name }) => name).sort()).toEqual(['enroll', 'step', 'step']);
+  });
+});
+
+describe.each(['python', 'go'] as const)('the ClickHouse client for %s', (language) => {
+  test.runIf(isHere(language))('asks in its own way, with parameters, and is told what it may not ask', async () => {
+    const [program, ...parameters] = await peerOf(language, 'clickhouse');
+    const key = (await readFile(join(muster.dataDir, 'clickhouse.key'), 'utf8')).trim();
+    const at = new URL(
+      (JSON.parse(await readFile(join(muster.dataDir, 'muster.json'), 'utf8')) as { clickhouseUrl: string }).clickhouseUrl,
+    );
+    const where = language === 'python' ? [at.hostname, at.port] : [at.href];
+    const { stdout } = await run(program, [...parameters, ...where, key, `sdk-${language}`], { timeout: 120_000 });
+    const { rows, refused } = JSON.parse(stdout) as { rows: unknown[]; refused: string };
+    expect(rows).toEqual([['completed', ATTEMPTS]]);
+    expect(refused).toMatch(/function file is not allowed/);
+  });
+});

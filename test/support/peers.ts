@@ -1,0 +1,94 @@
+/** Peers that come from Go, PyPI and Maven: built once into a cache, or the reason why they are not here. */
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { cp, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+const HERE = fileURLToPath(new URL('../peers/', import.meta.url));
+const CACHE = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'muster-peers');
+const BUILD_MS = 600_000;
+
+/** A program with the parameters that stand before those of its user. */
+export type Peer = readonly [program: string, ...parameters: string[]];
+
+interface Language {
+  /** What must be on the path. */
+  needs: string;
+  /** Builds into a folder, from a copy of its sources there. */
+  build: (folder: string) => Promise<void>;
+  peer: (folder: string, name: string) => Peer;
+}
+
+const LANGUAGES = {
+  python: {
+    needs: 'python3',
+    async build(folder) {
+      await run('python3', ['-m', 'venv', join(folder, 'venv')], { timeout: BUILD_MS });
+      const pip = join(folder, 'venv/bin/pip');
+      await run(pip, ['install', '--quiet', '--disable-pip-version-check', '-r', join(folder, 'requirements.txt')], { timeout: BUILD_MS });
+    },
+    peer: (folder, name) => [join(folder, 'venv/bin/python'), join(folder, `${name}.py`)],
+  },
+  go: {
+    needs: 'go',
+    build: async (folder) => {
+      await run('go', ['build', '-o', 'peers', '.'], { cwd: folder, timeout: BUILD_MS });
+    },
+    peer: (folder, name) => [join(folder, 'peers'), name],
+  },
+  java: {
+    needs: 'mvn',
+    build: async (folder) => {
+      await run('mvn', ['-q', '-B', 'dependency:copy-dependencies', '-DoutputDirectory=jars'], { cwd: folder, timeout: BUILD_MS });
+    },
+    peer: (folder) => ['java', '-cp', join(folder, 'jars/*'), join(folder, 'Peer.java')],
+  },
+} as const satisfies Record<string, Language>;
+export type LanguageName = keyof typeof LANGUAGES;
+
+/** Why a language's peers are not here, or undefined; the first call builds them. */
+export async function whyNot(language: LanguageName): Promise<string | undefined> {
+  const { needs, build } = LANGUAGES[language];
+  try {
+    await run(needs, needs === 'go' ? ['version'] : ['--version']);
+  } catch {
+    return `${needs} is missing`;
+  }
+  const folder = await folderOf(language);
+  if ((await readdir(folder).catch(() => [])).length > 0) return undefined;
+  // A build that breaks off leaves nothing that looks like a whole one.
+  const making = `${folder}.${process.pid}`;
+  await mkdir(CACHE, { recursive: true });
+  await cp(join(HERE, language), making, { recursive: true });
+  try {
+    await build(making);
+    await rename(making, folder);
+    // A virtual environment knows its place.
+    if (language === 'python') {
+      await rm(join(folder, 'venv'), { recursive: true });
+      await build(folder);
+    }
+    return undefined;
+  } catch (error) {
+    await rm(folder, { recursive: true, force: true });
+    return `they cannot be built: ${error instanceof Error ? error.message.split('\n').slice(0, 3).join(' ') : String(error)}`;
+  } finally {
+    await rm(making, { recursive: true, force: true });
+  }
+}
+
+/** The peer of a language by its name. */
+export async function peerOf(language: LanguageName, name: string): Promise<Peer> {
+  return LANGUAGES[language].peer(await folderOf(language), name);
+}
+
+/** Named by what it is built from: another version is built anew. */
+async function folderOf(language: LanguageName): Promise<string> {
+  const digest = createHash('sha256');
+  for (const file of (await readdir(join(HERE, language))).sort()) digest.update(file).update(await readFile(join(HERE, language, file)));
+  return join(CACHE, `${language}-${digest.digest('hex').slice(0, 16)}`);
+}
