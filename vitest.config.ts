@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** Spends minutes waiting for real time to pass, and hardly any work: begun last, everything else would wait for it. */
-const WAITS = /e2e\/alerting\.test\.ts$/;
+const WAITS = /long\/alerting\.test\.ts$/;
 
 class WaitingFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
@@ -11,16 +11,25 @@ class WaitingFirst extends BaseSequencer {
   }
 }
 
+/** Files of which `npm test` runs a part, and `npm run test:long` all: they ask `scaled()`. */
+const SCALED = [
+  'test/e2e/page.test.ts',
+  'test/e2e/clickhouse-server.test.ts',
+  'test/publish/grafana-alerts.test.ts',
+  'test/collect/connectors/real-payloads.test.ts',
+  'test/store/roll/*.test.ts',
+];
 /** The tests of `npm test`; those that take long, and those of peers in other languages, have a command each. */
-export const SUITES = {
-  default: { include: ['test/**/*.test.ts'], exclude: ['test/long/**', 'test/peers/**'] },
-  long: { include: ['test/long/**/*.test.ts'], exclude: [] },
-  peers: { include: ['test/peers/**/*.test.ts'], exclude: [] },
+const SUITES = {
+  test: { include: ['test/**/*.test.ts'], exclude: ['test/long/**', 'test/peers/**'] },
+  long: { include: ['test/long/**/*.test.ts', ...SCALED] },
+  peers: { include: ['test/peers/**/*.test.ts'] },
 };
 
 export default defineConfig(({ mode }) => ({
   test: {
-    ...(mode === 'long' ? SUITES.long : mode === 'peers' ? SUITES.peers : SUITES.default),
+    ...(SUITES[mode as keyof typeof SUITES] ?? SUITES.test),
+    env: { MUSTER_SUITE: mode },
     // A process per file: the engine allows one data directory per process, and none in a worker thread.
     pool: 'forks',
     // Two that work, and one that waits.

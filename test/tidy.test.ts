@@ -126,7 +126,7 @@ test('every command and script that the documents name exists', () => {
     const text = read(path);
     for (const [, command] of text.matchAll(/^\s*(?:\$ )?npx muster (\w+)/gm))
       expect([path, commands]).toEqual([path, expect.arrayContaining([command])]);
-    for (const [, script] of text.matchAll(/npm run (\w+)/g))
+    for (const [, script] of text.matchAll(/npm run ([\w:]+)/g))
       expect([path, Object.keys(scripts)]).toEqual([path, expect.arrayContaining([script])]);
     for (const [, target] of text.matchAll(/\]\((?!https?:|#)([^)#]+)/g))
       expect(() => read(join(path, '..', String(target))), `${path} links to ${target}`).not.toThrow();

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Fault, startClickHouse, type TestServer } from '../support/clickhouse-server.ts';
 import { type Running, removeData, runMuster, startUnder, temporaryData } from '../support/process.ts';
+import { scaled } from '../support/scale.ts';
 
 /** A statement that is not answered is sent again after this. */
 const TIMEOUT_SECONDS = 2;
@@ -148,7 +149,7 @@ test.concurrent('events, figures and queries go through the server', { timeout: 
 });
 
 describe('a server that is', () => {
-  test.concurrent.each<[Fault, RegExp]>([
+  const ALL: [Fault, RegExp][] = [
     ['down', /does not answer \(ECONNRE/],
     ['hanging', /no answer in time/],
     ['slow', /^ready$/],
@@ -157,7 +158,14 @@ describe('a server that is', () => {
     ['cut', /the answer was cut off|^ready$|ECONNRE/],
     ['lost', /does not answer/],
     ['late', /no answer in time/],
-  ])('%s stops no intake, and everything is there once when it is back', { timeout: 120_000 }, async (fault, said) => {
+  ];
+  const OFTEN: readonly Fault[] = ['down', 'half', 'lost'];
+  test.concurrent.each(
+    scaled(
+      ALL,
+      ALL.filter(([fault]) => OFTEN.includes(fault)),
+    ),
+  )('%s stops no intake, and everything is there once when it is back', { timeout: 120_000 }, async (fault, said) => {
     await withMuster(async ({ running, database, suffer }) => {
       expect(await send(running, attempts(0, 50))).toBe(200);
       await eventually(() => figures(database), '100\t40\t50');

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { openBrowser, violations } from '../support/browser.ts';
 import { have } from '../support/counterparts.ts';
 import { type Running, removeData, runMuster, startMuster, temporaryData } from '../support/process.ts';
+import { scaled } from '../support/scale.ts';
 
 describe.runIf(have('chromium'))('the page', () => {
   let muster: Running;
@@ -196,13 +197,19 @@ describe.runIf(have('chromium'))('the page', () => {
     '/login': '#key',
   };
 
-  test.each(
+  const LOOKS = [
     // Each page wide and dark, and narrow and light; the first one the other way round too.
-    [
-      ...Object.keys(LANDMARKS).flatMap((path) => [[path, 'dark', 1440] as const, [path, 'light', 390] as const]),
-      ['/overview', 'light', 1440] as const,
-      ['/overview', 'dark', 390] as const,
-    ],
+
+    ...Object.keys(LANDMARKS).flatMap((path) => [[path, 'dark', 1440] as const, [path, 'light', 390] as const]),
+    ['/overview', 'light', 1440] as const,
+    ['/overview', 'dark', 390] as const,
+  ];
+  // Of every three one, so that each theme and width is among them.
+  test.each(
+    scaled(
+      LOOKS,
+      LOOKS.filter((_, index) => index % 3 === 0),
+    ),
   )('%s, %s at %i: nothing sticks out, no accessibility violation, no error in the console', async (path, theme, width) => {
     const address = path === '/attempts/first' ? `/attempts/${await firstFailed()}` : path;
     const { page, problems } = await open(`${address}?theme=${theme}`, width);

@@ -3,6 +3,7 @@ import { mkdtemp, readdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { ownDirectory } from '../../../src/system/data-directory.ts';
 import { writeDamaged } from '../../support/damaged-log.ts';
 import { testServices } from '../../support/store.ts';
 
@@ -11,6 +12,7 @@ const STEP = 13;
 
 test('records cut, zeroed or flipped leave their neighbours', { timeout: 120_000 }, async () => {
   const dataDir = await mkdtemp(join(tmpdir(), 'muster-damage-'));
+  await ownDirectory(dataDir);
   const { whole, damaged } = await writeDamaged(join(dataDir, 'log'), STEP, 1);
   const services = await testServices({ dataDir });
   try {

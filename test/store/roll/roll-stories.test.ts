@@ -1,6 +1,8 @@
 /** Stories of a roll, each told as it is and ending after each of its steps: late, corrected, silent, skewed, crashed. */
+
 import { expect, test } from 'vitest';
 import type { Event } from '../../../src/events/catalogue.ts';
+import { scaled } from '../../support/scale.ts';
 import {
   BASE_MS,
   type Delivery,
@@ -112,7 +114,7 @@ const STORIES: [name: string, rolls: [atMs: number, ...Delivery[]][]][] = [
 ];
 
 /** Where the last roll of a story ends before it is begun again: nowhere, after a step that leaves most half done, after every step in turn. */
-const ENDINGS: string[][] = [[], ['alive'], STEPS];
+const ENDINGS: string[][] = scaled([[], ['alive'], STEPS], [STEPS]);
 
 /** The story as it is told, and with its last roll ending early, each time to begin again in a new process. */
 for (const [name, rolls] of STORIES) {
