@@ -46,10 +46,20 @@ function boundedLabel(): (value: string) => string {
   };
 }
 
+export interface OpenFindings {
+  detector: string;
+  severity: string;
+  count: number;
+}
+
+/** Shown at 0 while nothing of theirs is open. */
+const DETECTORS = [...BESIDE_ALERTS.map(({ detector }) => detector), 'secret_exposure', 'log_damage'];
+
 /** A registry of its own, so that tests and processes do not share one. */
 export function createMetrics(deps: {
   lagSeconds: () => number;
-  openExposures: () => number;
+  /** Open findings, counted in the table; undefined while the store is opening. */
+  openFindings: () => Promise<readonly OpenFindings[] | undefined>;
   /** Events of closed minutes since the process started. */
   lateEvents?: () => number;
   sizes?: SizeSources;
@@ -104,17 +114,19 @@ export function createMetrics(deps: {
     registers,
   });
   let active: readonly ActiveAlert[] = [];
+  const bounded = boundedLabel();
   new Gauge({
     name: METRICS.findingsOpen,
     help: 'Open findings.',
     labelNames: ['detector', 'severity'],
     registers,
-    collect() {
+    async collect() {
+      // What cannot be counted now stays what it was.
+      const counted = await deps.openFindings().catch(() => undefined);
+      if (!counted) return;
       this.reset();
-      for (const { detector } of BESIDE_ALERTS) for (const severity of ['page', 'ticket']) this.set({ detector, severity }, 0);
-      for (const { alert, severity } of active)
-        this.inc({ detector: BESIDE_ALERTS.find(({ name }) => name === alert)?.detector ?? alert, severity });
-      this.set({ detector: 'secret_exposure', severity: 'ticket' }, deps.openExposures());
+      for (const detector of DETECTORS) for (const severity of ['page', 'ticket']) this.set({ detector, severity }, 0);
+      for (const { detector, severity, count } of counted) this.set({ detector: bounded(detector), severity }, count);
     },
   });
   const sliEvents = new Counter({

@@ -299,7 +299,7 @@ describe('the evaluator and the Grafana rules around each change', () => {
 
   /** What `/metrics` shows of an evaluation, of these series. */
   async function shown(evaluation: Evaluation): Promise<Map<string, number>> {
-    const metrics = createMetrics({ lagSeconds: () => 0, openExposures: () => 0 });
+    const metrics = createMetrics({ lagSeconds: () => 0, openFindings: async () => [] });
     metrics.show(evaluation, slos);
     const values = new Map(
       (await metrics.registry.metrics()).split('\n').map((each) => {

@@ -164,7 +164,7 @@ describe.runIf(have('prometheus-alertmanager'))('a real Alertmanager', () => {
     const first = await run(at);
     await first.tell();
     // The Prometheus rule reads the cause from here.
-    const metrics = createMetrics({ lagSeconds: () => 0, openExposures: () => 0 });
+    const metrics = createMetrics({ lagSeconds: () => 0, openFindings: async () => [] });
     metrics.showCauses(first.causes.latest());
     expect(await metrics.registry.metrics()).toMatch(
       /\nmuster_slo_leading_cause\{slo="enrollment-success",cause="(error class|region) \w+"\} 1\n/,

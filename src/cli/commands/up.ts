@@ -20,6 +20,7 @@ import { type ActiveAlert, createAlertWatch } from '../../slo/evaluate/companion
 import { createEvaluator, type Evaluation } from '../../slo/evaluate/evaluator.ts';
 import { createNotifier, sendAll } from '../../slo/evaluate/notifications.ts';
 import { recordCoverage } from '../../store/records/coverage.ts';
+import { countOpen } from '../../store/records/findings.ts';
 import { diskUse, tableUse } from '../../store/upkeep/disk.ts';
 import { ownDirectory } from '../../system/data-directory.ts';
 import { writeDurably } from '../../system/durable-files.ts';
@@ -91,7 +92,7 @@ async function up(context: Context, config: Config, isDemo: boolean): Promise<vo
     lagSeconds: () => parts.services?.store.loader.lagSeconds() ?? 0,
     lateEvents: () => parts.services?.store.loader.stats().lateEvents ?? 0,
     core: () => parts.core,
-    openExposures: () => parts.services?.exposures.open() ?? 0,
+    openFindings: async () => parts.services && countOpen(parts.services.store.engine),
     sizes: {
       disk: async () => (parts.services ? diskUse(dataDir) : undefined),
       tables: async () => {

@@ -1,11 +1,13 @@
 /** Secrets that arrived in telemetry (F8): each place where one keeps arriving is a finding, without what arrived. */
 import { KIND_NAMES, KINDS, type Kind } from '../../privacy/detector.ts';
 import type { Engine } from '../../store/engine/engine.ts';
-import { type Finding, findingsSince, writeFindings } from '../../store/records/findings.ts';
+import { closed, kept, opened } from '../../store/records/finding-life.ts';
+import { type Finding, openFindings, writeFindings } from '../../store/records/findings.ts';
 import { repeat } from '../../system/repeat.ts';
 import type { Find } from './scrub.ts';
 
 const DETECTOR = 'secret_exposure';
+const SEVERITY = 'ticket';
 const FLUSH_EVERY_MS = 5_000;
 /** A place from which nothing came for so long is quiet again. */
 const QUIET_MS = 86_400_000;
@@ -26,8 +28,6 @@ interface Exposure {
 export interface Exposures {
   /** Takes note of what was found in something of a source. */
   note(source: string, finds: readonly Find[]): void;
-  /** How many findings are open. */
-  open(): number;
   start(): void;
   stop(): Promise<void>;
 }
@@ -36,8 +36,8 @@ export interface Exposures {
 export async function openExposures(deps: { engine: Engine; now: () => number; onProblem: (message: string) => void }): Promise<Exposures> {
   const places = new Map<string, Exposure>();
   const changed = new Set<Exposure>();
-  for (const finding of await findingsSince(deps.engine, deps.now())) {
-    const exposure = finding.detector === DETECTOR ? leftOpen(finding) : undefined;
+  for (const finding of await openFindings(deps.engine, [DETECTOR])) {
+    const exposure = leftOpen(finding);
     if (exposure) places.set(placeOf(exposure), exposure);
   }
 
@@ -78,7 +78,6 @@ export async function openExposures(deps: { engine: Engine; now: () => number; o
     note(source, finds) {
       for (const find of finds) if (KINDS[find.kind] === 'secret') noteOne(source, find);
     },
-    open: () => places.size,
     start: () => flushing.start(flush),
     async stop() {
       await flushing.stop();
@@ -91,18 +90,11 @@ export async function openExposures(deps: { engine: Engine; now: () => number; o
 const placeOf = ({ source, field, kind }: Pick<Exposure, 'source' | 'field' | 'kind'>): string => JSON.stringify([source, field, kind]);
 
 function newExposure(source: string, field: string, kind: Kind, nowMs: number): Exposure {
-  const finding: Finding = {
-    id: [DETECTOR, source, field, kind, new Date(nowMs).toISOString()].join(':'),
-    kind: 'security',
-    detector: DETECTOR,
-    severity: 'ticket',
-    startMs: nowMs,
-    endMs: null,
-    dimensions: { source, field, secret: kind },
-    evidence: {},
-    attack: ATTACK,
-    status: 'open',
-  };
+  const dimensions = { source, field, secret: kind };
+  const finding = opened(
+    { kind: 'security', detector: DETECTOR, severity: SEVERITY, dimensions, evidence: {}, attack: ATTACK, place: [source, field, kind] },
+    nowMs,
+  );
   return { source, field, kind, finding, count: 0, lastMs: nowMs };
 }
 
@@ -113,14 +105,13 @@ function findingOf({ finding, source, field, kind, count, lastMs }: Exposure, no
     count,
     last: new Date(lastMs).toISOString(),
   };
-  const isQuiet = nowMs - lastMs >= QUIET_MS;
-  return { ...finding, evidence, ...(isQuiet && { status: 'resolved', endMs: lastMs }) };
+  const now = kept(finding, { severity: SEVERITY, evidence });
+  return nowMs - lastMs >= QUIET_MS ? closed(now, lastMs) : now;
 }
 
 function leftOpen(finding: Finding): Exposure | undefined {
   const { source, field, secret } = finding.dimensions;
   const lastMs = Date.parse(String(finding.evidence.last));
-  if (finding.status !== 'open' || source === undefined || field === undefined || !(secret !== undefined && secret in KINDS))
-    return undefined;
+  if (source === undefined || field === undefined || !(secret !== undefined && secret in KINDS)) return undefined;
   return { source, field, kind: secret as Kind, finding, count: Number(finding.evidence.count), lastMs };
 }

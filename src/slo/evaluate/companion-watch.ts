@@ -1,6 +1,7 @@
 /** Watches the alerts beside the burn rates: what holds is a finding and a metric, until it has not held for a while. */
 import type { Engine } from '../../store/engine/engine.ts';
-import { type Finding, findingsSince, writeFindings } from '../../store/records/findings.ts';
+import { closed, kept, opened } from '../../store/records/finding-life.ts';
+import { type Finding, openFindings, writeFindings } from '../../store/records/findings.ts';
 import { maintenanceIn } from '../../store/records/maintenance.ts';
 import { MIN_COVERAGE } from '../arithmetic/alert-state.ts';
 import type { Severity } from '../arithmetic/pairs.ts';
@@ -86,7 +87,7 @@ export function createAlertWatch(deps: {
           const mayEnd = canResolve || isMuted || alert.detector === 'telemetry_stale';
           if (!isOurs || !mayEnd || (!isMuted && atMs - each.lastSeenMs < KEEP_MS)) continue;
           next.delete(key);
-          changed.push({ ...each.finding, status: 'resolved', endMs: each.lastSeenMs });
+          changed.push(closed(each.finding, each.lastSeenMs));
         }
       }
       // What cannot be written down is looked at anew with the next evaluation.
@@ -102,32 +103,27 @@ const keyOf = (alert: string, { provider = '', region = '', deployment = '' }: P
 
 function seen(alert: Alert, condition: Condition, service: string, before: Watched | undefined, atMs: number): Watched {
   const { provider = '', region = '', deployment = '', summary, evidence } = condition;
-  // A ticket may become a page while it lasts, and does not fall back.
-  const severity = before?.active.severity === 'page' ? 'page' : condition.severity;
-  const sinceMs = before?.active.sinceMs ?? atMs;
   const labels = { service, provider, region, deployment };
   const dimensions = Object.fromEntries(Object.entries(labels).filter(([, value]) => value !== ''));
+  const now = { severity: condition.severity, evidence: { ...evidence, summary } };
+  const { kind, detector } = alert;
+  const finding = before
+    ? { ...kept(before.finding, now), dimensions }
+    : opened({ kind, detector, dimensions, place: [provider, region, deployment], ...now }, atMs);
+  const severity = finding.severity === 'page' ? 'page' : 'ticket';
   return {
-    active: { alert: alert.name, severity, ...labels, summary, meaning: alert.meaning, evidence, sinceMs },
-    finding: {
-      id: before?.finding.id ?? [alert.detector, provider, region, deployment, new Date(sinceMs).toISOString()].filter(Boolean).join(':'),
-      kind: alert.kind,
-      detector: alert.detector,
-      severity,
-      startMs: sinceMs,
-      endMs: null,
-      dimensions,
-      evidence: { ...evidence, summary },
-      attack: [],
-      status: 'open',
-    },
+    active: { alert: alert.name, severity, ...labels, summary, meaning: alert.meaning, evidence, sinceMs: finding.startMs },
+    finding,
     lastSeenMs: atMs,
   };
 }
 
 /** Findings of the last process that are still open. */
 async function leftOpen(engine: Engine, alerts: readonly Alert[], service: string, atMs: number): Promise<Map<string, Watched>> {
-  const open = (await findingsSince(engine, atMs)).filter(({ status }) => status === 'open');
+  const open = await openFindings(
+    engine,
+    alerts.map(({ detector }) => detector),
+  );
   const watched = new Map<string, Watched>();
   for (const finding of open) {
     const alert = alerts.find(({ detector }) => detector === finding.detector);

@@ -2,7 +2,7 @@
 
 import type { Naming } from '../../privacy/identifier.ts';
 import { mergeRows } from '../engine/ddl.ts';
-import type { Engine } from '../engine/engine.ts';
+import type { Engine, Parameters } from '../engine/engine.ts';
 import { nextVersion } from '../engine/versions.ts';
 
 export interface Finding {
@@ -46,6 +46,18 @@ export const findingsSince = (engine: Engine, sinceMs: number, limit = 1_000): P
     `findings WHERE status = 'open' OR start >= fromUnixTimestamp64Milli(${Math.floor(sinceMs)}, 'UTC') ORDER BY start DESC, id LIMIT ${limit}`,
   );
 
+/** All that is open, of these detectors or of all, however many there are. */
+export const openFindings = (engine: Engine, detectors?: readonly string[]): Promise<Finding[]> =>
+  select(engine, `findings WHERE status = 'open'${detectors ? ' AND detector IN ({detectors: Array(String)})' : ''} ORDER BY start, id`, {
+    ...(detectors && { detectors }),
+  });
+
+/** How many are open, by detector and severity. */
+export const countOpen = (engine: Engine): Promise<{ detector: string; severity: string; count: number }[]> =>
+  engine
+    .session('read')
+    .rows(`SELECT detector, severity, toUInt32(count()) AS count FROM findings WHERE status = 'open' GROUP BY detector, severity`);
+
 /**
  * Takes people out of findings, their past versions too: `other` comes in the place of every string that one of `refs` is in, or that names them.
  * Returns how many findings had one.
@@ -73,12 +85,13 @@ export async function replaceInFindings(
   return changed.length;
 }
 
-async function select(engine: Engine, from: string): Promise<Finding[]> {
+async function select(engine: Engine, from: string, parameters?: Parameters): Promise<Finding[]> {
   const rows = await engine
     .session('read')
     .rows<Omit<Finding, 'startMs' | 'endMs' | 'evidence'> & { start_ms: string; end_ms: string | null; evidence: string }>(
       `SELECT id, kind, detector, severity, toUnixTimestamp64Milli(start) AS start_ms, toUnixTimestamp64Milli(end) AS end_ms, dimensions, evidence, attack, status
      FROM ${from}`,
+      parameters,
     );
   return rows.map(({ start_ms, end_ms, evidence, ...row }) => ({
     ...row,

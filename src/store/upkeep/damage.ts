@@ -3,7 +3,8 @@ import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Engine } from '../engine/engine.ts';
-import { type Finding, findingsSince, writeFindings } from '../records/findings.ts';
+import { closed, opened } from '../records/finding-life.ts';
+import { openFindings, writeFindings } from '../records/findings.ts';
 
 const DETECTOR = 'log_damage';
 
@@ -20,33 +21,22 @@ export async function setAside(engine: Engine, directory: string, { name, bytes,
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const path = join(directory, name);
   await writeFile(path, bytes, { mode: 0o600 });
-  const finding: Finding = {
-    id: `${DETECTOR}:${name}`,
-    kind: 'operational',
-    detector: DETECTOR,
-    severity: 'ticket',
-    startMs: nowMs,
-    endMs: null,
-    dimensions: {},
-    evidence: {
-      summary: `${what} (${bytes.length} bytes) set aside in ${path}; everything around it is kept. Look at the disk, then move the file away.`,
-      file: path,
-      bytes: bytes.length,
-    },
-    attack: [],
-    status: 'open',
-  };
-  await writeFindings(engine, [finding], nowMs);
+  const summary = `${what} (${bytes.length} bytes) set aside in ${path}; everything around it is kept. Look at the disk, then move the file away.`;
+  const evidence = { summary, file: path, bytes: bytes.length };
+  const finding = opened({ kind: 'operational', detector: DETECTOR, severity: 'ticket', dimensions: {}, evidence, place: [name] }, nowMs);
+  // One for each file, however often it is set aside.
+  await writeFindings(engine, [{ ...finding, id: `${DETECTOR}:${name}` }], nowMs);
   return path;
 }
 
 /** Closes the findings whose file somebody has moved away. */
 export async function closeSeen(engine: Engine, nowMs: number): Promise<void> {
-  const open = (await findingsSince(engine, nowMs)).filter(({ detector, status }) => detector === DETECTOR && status === 'open');
-  const seen = open.filter(({ evidence }) => typeof evidence.file === 'string' && !existsSync(evidence.file));
+  const seen = (await openFindings(engine, [DETECTOR])).filter(
+    ({ evidence }) => typeof evidence.file === 'string' && !existsSync(evidence.file),
+  );
   await writeFindings(
     engine,
-    seen.map((finding) => ({ ...finding, endMs: nowMs, status: 'resolved' })),
+    seen.map((finding) => closed(finding, nowMs)),
     nowMs,
   );
 }

@@ -1,0 +1,29 @@
+/** The life of a finding: it opens once, is kept while it is seen, and closes when it has gone. Pure; whoever raises one writes it down. */
+import type { Finding } from './findings.ts';
+
+/** What a detector says of a place where something is found for the first time. */
+export type Found = Pick<Finding, 'kind' | 'detector' | 'severity' | 'dimensions' | 'evidence'> & {
+  /** Tells this place from others of the detector, beside the moment. */
+  place: readonly string[];
+  /** ATT&CK techniques. @default none */
+  attack?: readonly string[];
+};
+
+export const opened = ({ place, attack = [], ...found }: Found, atMs: number): Finding => ({
+  ...found,
+  id: [found.detector, ...place.filter((each) => each !== ''), new Date(atMs).toISOString()].join(':'),
+  startMs: atMs,
+  endMs: null,
+  attack,
+  status: 'open',
+});
+
+/** Seen again: with what is known now. What has become a page stays one. */
+export const kept = (finding: Finding, now: Pick<Finding, 'severity' | 'evidence'>): Finding => ({
+  ...finding,
+  evidence: now.evidence,
+  severity: finding.severity === 'page' ? 'page' : now.severity,
+});
+
+/** @param endMs when it was seen last */
+export const closed = (finding: Finding, endMs: number): Finding => ({ ...finding, endMs, status: 'resolved' });

@@ -1,0 +1,46 @@
+/** Findings: one life for all detectors, and all that is open is all. */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { closed, kept, opened } from '../../../src/store/records/finding-life.ts';
+import { countOpen, openFindings, writeFindings } from '../../../src/store/records/findings.ts';
+import { type TestServices, testServices } from '../../support/store.ts';
+
+let services: TestServices;
+beforeAll(async () => {
+  services = await testServices();
+});
+afterAll(() => services.dispose());
+
+const found = (place: string, severity = 'ticket') =>
+  opened({ kind: 'operational', detector: 'made_up', severity, dimensions: {}, evidence: { n: 1 }, place: [place, ''] }, 1_700_000_000_000);
+
+test('a page stays one while it is seen, and what has gone ended when it was seen last', () => {
+  const page = found('a', 'page');
+  expect(page).toMatchObject({ id: 'made_up:a:2023-11-14T22:13:20.000Z', status: 'open', endMs: null });
+  expect(kept(page, { severity: 'ticket', evidence: { n: 2 } })).toMatchObject({
+    id: page.id,
+    severity: 'page',
+    evidence: { n: 2 },
+    startMs: page.startMs,
+  });
+  expect(kept(found('a'), { severity: 'page', evidence: {} })).toMatchObject({ severity: 'page' });
+  expect(closed(page, 1_700_000_060_000)).toMatchObject({ status: 'resolved', endMs: 1_700_000_060_000 });
+});
+
+test('more than a thousand are open, and all are found, counted and closed; a clock that goes back closes them too', async () => {
+  const { engine } = services.store;
+  const all = Array.from({ length: 1_200 }, (_, i) => found(`place-${i}`, i < 100 ? 'page' : 'ticket'));
+  await writeFindings(engine, all, 1_700_000_000_000);
+  expect(await openFindings(engine, ['made_up'])).toHaveLength(1_200);
+  expect(await openFindings(engine, ['another'])).toEqual([]);
+  expect((await countOpen(engine)).toSorted((a, b) => a.count - b.count)).toEqual([
+    { detector: 'made_up', severity: 'page', count: 100 },
+    { detector: 'made_up', severity: 'ticket', count: 1_100 },
+  ]);
+  const open = await openFindings(engine);
+  await writeFindings(
+    engine,
+    open.map((finding) => closed(finding, 1_700_000_060_000)),
+    1_600_000_000_000,
+  );
+  expect(await countOpen(engine)).toEqual([]);
+});
