@@ -33,6 +33,8 @@ const flag = z.union([z.boolean(), z.enum(['true', 'false', '1', '0']).transform
   error: 'expected true or false',
 });
 
+const MINUTE_MS = 60_000;
+
 /** What retention can be given for, and the least number of days: windows of a month and their days before must not lose events. */
 const KEPT = ['events', 'spans', 'alert_inputs', 'alert_states'] as const;
 const MIN_DAYS = 35;
@@ -49,6 +51,22 @@ const retention = z.string().transform((text, context) => {
       message: `expected such as events=400d,spans=60d, with ${KEPT.join(', ')}, and at least ${MIN_DAYS} days`,
     });
   return Object.fromEntries(entries.map((entry) => [entry?.[1], Number(entry?.[2])])) as Partial<Record<(typeof KEPT)[number], number>>;
+});
+
+/** `10` or `10,sms=15,email=30`: minutes, of all factors and of some. */
+const completionWindow = z.string().transform((text, context) => {
+  const [otherwise = '', ...some] = text.split(',').map((each) => each.trim());
+  const byFactor = some.map((each) => /^([a-z][a-z0-9_]{0,31})=(\d{1,2})$/.exec(each));
+  const minutes = [otherwise, ...byFactor.map((entry) => entry?.[2] ?? '')];
+  if (!minutes.every((each) => /^\d{1,2}$/.test(each) && Number(each) >= 1 && Number(each) <= 60))
+    context.addIssue({
+      code: 'custom',
+      message: 'expected minutes from 1 to 60, such as 10, or 10,sms=15,email=30 with those of some factors',
+    });
+  return {
+    otherwise: Number(otherwise) * MINUTE_MS,
+    byFactor: Object.fromEntries(byFactor.map((entry) => [entry?.[1] ?? '', Number(entry?.[2]) * MINUTE_MS])),
+  };
 });
 
 const schema = z.strictObject({
@@ -73,6 +91,8 @@ const schema = z.strictObject({
   slo: z.preprocess((value) => (typeof value === 'string' ? value.split(delimiter) : value), z.array(z.string().min(1)).default([])),
   /** What is kept of the identifiers of people: `sealed`, to be opened by muster reveal, or `none`. @default sealed */
   identities: z.enum(['sealed', 'none'], { error: 'expected sealed or none' }).default('sealed'),
+  /** How long an attempt may take to its completion, by type of factor too; a change computes what is kept anew. @default 10 minutes */
+  completionWindow: completionWindow.default({ otherwise: 10 * MINUTE_MS, byFactor: {} }),
   /** Days for which tables are kept. @default {}: all for good */
   retention: retention.default({}),
   /** Folder to which months of events go as Parquet before they are dropped. @default none */
@@ -150,6 +170,7 @@ const VARIABLES = {
   keys: 'MUSTER_KEYS',
   slo: 'MUSTER_SLO',
   identities: 'MUSTER_IDENTITIES',
+  completionWindow: 'MUSTER_COMPLETION_WINDOW',
   retention: 'MUSTER_RETENTION',
   archiveDir: 'MUSTER_ARCHIVE',
   clickhouseUrl: 'MUSTER_CLICKHOUSE_URL',

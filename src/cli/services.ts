@@ -82,6 +82,7 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
     dataDir,
     server: serverOf(options.config),
     slis: SLIS,
+    windows: options.config.completionWindow,
     retention: options.config.retention,
     archiveDir: options.config.archiveDir,
     now,

@@ -20,12 +20,13 @@ import { createGuard, type Guard, type GuardOptions } from './guard/guard.ts';
 import { type Loader, openLoader } from './load/loader.ts';
 import { openReferenceTable, type ReferenceTable } from './records/reference-table.ts';
 import { FACT_COLUMNS } from './rows/attempt-row.ts';
+import type { CompletionWindows } from './rows/attempt-state.ts';
 import type { EventRow } from './rows/event-row.ts';
 import type { StoredSli } from './rows/sli-counter.ts';
 import type { Retention } from './upkeep/retention.ts';
 
-/** Completion window of an attempt (contract, "Attempts"): 10 minutes. */
-const COMPLETION_WINDOW_MS = 600_000;
+/** Contract, "Attempts": 10 minutes. */
+const COMPLETION_WINDOWS: CompletionWindows = { otherwise: 600_000, byFactor: {} };
 
 export interface Store {
   readonly engine: Engine;
@@ -47,6 +48,8 @@ export interface StoreOptions {
   slis: readonly StoredSli[];
   /** What SQL from outside may take, and who is told when it does not end. */
   guard?: GuardOptions;
+  /** How long attempts may take; what is kept is computed anew when it changes. @default 10 minutes for every factor */
+  windows?: CompletionWindows;
   retention?: Retention;
   archiveDir?: string | undefined;
   now: () => number;
@@ -80,7 +83,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       slis: options.slis,
       ...(options.retention && { retention: options.retention }),
       archiveDir: options.archiveDir,
-      windowMs: COMPLETION_WINDOW_MS,
+      windows: options.windows ?? COMPLETION_WINDOWS,
       now: options.now,
       onProblem: options.onProblem,
       ...(options.onLoaded && { onLoaded: options.onLoaded }),

@@ -219,7 +219,13 @@ function rowOf(event: Record<string, unknown>): EventRow {
 async function rolls(millions: number): Promise<void> {
   await withEngine(async (engine, folder) => {
     await makeHistory(engine, millions * 1e6);
-    const deps = { engine, statePath: join(folder, 'state.json'), slis: SLIS, windowMs: 600_000, now: () => END_MS };
+    const deps = {
+      engine,
+      statePath: join(folder, 'state.json'),
+      slis: SLIS,
+      windows: { otherwise: 600_000, byFactor: {} },
+      now: () => END_MS,
+    };
     const empty: LoaderState = {
       cursor: 0,
       roll: 1,
@@ -228,6 +234,7 @@ async function rolls(millions: number): Promise<void> {
       dirtyRanges: [],
       closedMinute: 0,
       layout: LAYOUT,
+      windows: '',
       definitions: '',
     };
     const built = performance.now();

@@ -1,5 +1,6 @@
 /** `minutes` and what follows from them (`hours`, `bad_users`): recomputed whole for the minutes that changed, never added to. */
 import type { Engine, Role, Session } from '../engine/engine.ts';
+import { type CompletionWindows, longestOf } from '../rows/attempt-state.ts';
 import { mergedRanges, type Range } from '../rows/ranges.ts';
 import { RECOVERY_WINDOW_MS } from '../rows/rows-of.ts';
 import { type Counter, dimensionsOf, type StoredSli, UNITS, type Unit } from '../rows/sli-counter.ts';
@@ -11,8 +12,7 @@ export interface MinutesDeps {
   engine: Engine;
   role: Role;
   slis: readonly StoredSli[];
-  /** Completion window of an attempt in milliseconds. */
-  windowMs: number;
+  windows: CompletionWindows;
 }
 
 export interface Version {
@@ -40,7 +40,7 @@ export async function recomputeMinutes(
   if (dirty.length === 0 || counters.length === 0) return;
   const session = deps.engine.session(deps.role);
   await withNumbers(deps.engine, deps.role, dirty, async (dirtyMinutes) => {
-    const sources = sourcesOf({ dirty, dirtyMinutes, windowMs: deps.windowMs, nowMs: version.nowMs });
+    const sources = sourcesOf({ dirty, dirtyMinutes, windowMs: longestOf(deps.windows), nowMs: version.nowMs });
     const byUnit = [...Map.groupBy(counters, ({ unit }) => unit)];
     // The hull is what the table's key can find; the list is what is meant.
     const isKnownDirty = `${isWithin([dirty[0] ?? 0, dirty.at(-1) ?? 0], 'known.minute')} AND intDiv(toUnixTimestamp(known.minute), 60) IN ${dirtyMinutes}`;

@@ -20,11 +20,12 @@ export interface RebuildDeps extends RollerDeps {
 
 /** @returns the state that is now on disk */
 export async function bringUpToDate(deps: RebuildDeps, state: LoaderState): Promise<LoaderState> {
-  if (state.cursor > 0 && (state.layout !== LAYOUT || state.definitions !== definitionsOf(deps)))
+  const isSettledAlike = state.layout === LAYOUT && state.windows === windowsOf(deps);
+  if (state.cursor > 0 && !(isSettledAlike && state.definitions === definitionsOf(deps)))
     deps.onNotice?.(
-      'the store was written by another version: its attempts and minutes are computed anew, which takes about a minute per million events',
+      'the store was written by another version or with other completion windows: its attempts and minutes are computed anew, which takes about a minute per million events',
     );
-  const rolled = state.layout === LAYOUT ? state : await rollAgain(deps, state);
+  const rolled = isSettledAlike ? state : await rollAgain(deps, state);
   return recomputeIfRedefined(deps, rolled);
 }
 
@@ -54,9 +55,15 @@ async function rollAgain(deps: RebuildDeps, old: LoaderState): Promise<LoaderSta
     state = await roll(deps, state, pending, deps.now());
     from = to;
   }
-  const done = { ...state, layout: LAYOUT };
+  const done = { ...state, layout: LAYOUT, windows: windowsOf(deps) };
   await writeLoaderState(deps.statePath, done);
   return done;
+}
+
+/** The windows that attempts are settled with; '' for what every store had before they could be chosen. */
+function windowsOf({ windows }: RollerDeps): string {
+  const text = JSON.stringify([windows.otherwise, Object.entries(windows.byFactor).sort()]);
+  return text === '[600000,[]]' ? '' : text;
 }
 
 /** The SLI definitions that minutes are computed with. */

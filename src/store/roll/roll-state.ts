@@ -20,6 +20,8 @@ const schema = z.object({
   closedMinute: z.number().int().nonnegative().default(0),
   /** How much the rows of attempts hold, see `LAYOUT`. */
   layout: z.number().int().default(1),
+  /** The completion windows that attempts were settled with, as JSON; '' for 10 minutes. */
+  windows: z.string().default(''),
   /** The SLI definitions that the minutes were computed with, as JSON. */
   definitions: z.string().default(''),
 });
@@ -31,7 +33,17 @@ export async function readLoaderState(path: string): Promise<LoaderState> {
     return schema.parse(JSON.parse(await readFile(path, 'utf8')));
   } catch (error) {
     if (systemCode(error) === 'ENOENT') {
-      return { cursor: 0, roll: 0, settledUntilMs: 0, dirty: [], dirtyRanges: [], closedMinute: 0, layout: LAYOUT, definitions: '' };
+      return {
+        cursor: 0,
+        roll: 0,
+        settledUntilMs: 0,
+        dirty: [],
+        dirtyRanges: [],
+        closedMinute: 0,
+        layout: LAYOUT,
+        windows: '',
+        definitions: '',
+      };
     }
     throw error;
   }

@@ -8,7 +8,7 @@ import { DIMENSIONS } from '../../names.ts';
 import { cleanUp } from '../engine/ddl.ts';
 import type { BulkRows, Engine, Session } from '../engine/engine.ts';
 import { attemptKey, fromRow, ROW_COLUMN_NAMES, ROW_STRUCTURE, STATE_COLUMNS, type StateRow, toRow } from '../rows/attempt-row.ts';
-import { type AttemptState, join, type Settlement, settle } from '../rows/attempt-state.ts';
+import { type AttemptState, type CompletionWindows, join, longestOf, type Settlement, settle } from '../rows/attempt-state.ts';
 import { mergedRanges, type Range, rangesFrom } from '../rows/ranges.ts';
 import { RECOVERY_WINDOW_MS } from '../rows/rows-of.ts';
 import { type StoredSli, UNITS } from '../rows/sli-counter.ts';
@@ -21,12 +21,13 @@ export interface RollerDeps {
   engine: Engine;
   statePath: string;
   slis: readonly StoredSli[];
-  /** Completion window of an attempt in milliseconds. */
-  windowMs: number;
+  /** Of attempts; recoveries have one of their own. */
+  windows: CompletionWindows;
   /** Called between the steps of a roll; a test makes it throw to crash there. */
   atStep?: (step: string) => void;
 }
 
+const RECOVERY_WINDOWS: CompletionWindows = { otherwise: RECOVERY_WINDOW_MS, byFactor: {} };
 /** After this many attempts the loop serves others. */
 const ATTEMPTS_PER_TURN = 500;
 
@@ -49,7 +50,7 @@ export async function roll(
 
   const rows: Record<KindName, Rows> = { attempt: new Rows(), recovery: new Rows() };
   for (const kind of KIND_NAMES) {
-    const windowMs = kind === 'attempt' ? deps.windowMs : RECOVERY_WINDOW_MS;
+    const windows = kind === 'attempt' ? deps.windows : RECOVERY_WINDOWS;
     const keys = new Map<string, AttemptState>();
     for (const state of pending.states[kind].values()) {
       keys.set(attemptKey(state.source, state.attemptId), state);
@@ -61,13 +62,13 @@ export async function roll(
       if (++done % ATTEMPTS_PER_TURN === 0) await yieldToLoop();
       const known = stored.get(k) ?? [];
       const state = known.reduce((joined, row) => join(joined, fromRow(row)), fresh);
-      const result = settle(state, windowMs);
+      const result = settle(state, windows);
       rows[kind].add(k, state, result, known, version);
       for (const row of known) changes.settled(Number(row.settled_at), Number(row.by_clock) === 1);
       changes.settled(result.settledAt, result.byClock);
       if (kind === 'attempt') changes.started(result, known);
     }
-    const due = await minutesDue(deps.engine, kind, windowMs, old.settledUntilMs, now);
+    const due = await minutesDue(deps.engine, kind, longestOf(windows), old.settledUntilMs, now);
     for (const minute of due) changes.minute(minute);
     if (kind === 'recovery') changes.hasRecoveries = keys.size + due.length > 0;
   }

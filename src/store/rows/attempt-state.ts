@@ -179,9 +179,19 @@ const MAX_TTL_MS = 7 * DAY_MS;
 
 const SYSTEM_CLASSES = new Set(['internal', 'storage', 'rate_limit', 'duplicate', 'validation', 'attestation']);
 
+/** How long an attempt may take to its completion, in milliseconds. */
+export interface CompletionWindows {
+  readonly otherwise: number;
+  /** By type of factor. */
+  readonly byFactor: Readonly<Record<string, number>>;
+}
+
+export const longestOf = ({ otherwise, byFactor }: CompletionWindows): number => Math.max(otherwise, ...Object.values(byFactor));
+
 /** Applies the contract's rules of start, deadline, settlement and fault. Pure; needs no clock. */
-export function settle(state: AttemptState, windowMs: number): Settlement {
+export function settle(state: AttemptState, windows: CompletionWindows): Settlement {
   const { earliest } = state;
+  const windowMs = windows.byFactor[String(earliest.factor_type?.[1] ?? '')] ?? windows.otherwise;
   const isRefusal = !state.flags.enrolled && earliest.refused !== undefined;
   const startedAt = (isRefusal ? earliest.refused : earliest.started)?.[0] ?? 0;
   const end = isRefusal

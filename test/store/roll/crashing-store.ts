@@ -58,7 +58,7 @@ export async function openRun(name: string) {
       statePath: join(directory, 'state.json'),
       quarantineDir: join(directory, 'quarantine'),
       slis: SLIS,
-      windowMs: WINDOW_MS,
+      windows: { otherwise: WINDOW_MS, byFactor: {} },
       now: () => nowMs,
       onProblem: (message) => {
         throw new Error(message);

@@ -42,7 +42,7 @@ const event = fc
 const stateOf = (events: readonly EventRow[]) =>
   events.reduce<AttemptState | undefined>((state, each) => absorb(state, each, NAME, ATTEMPT), undefined) as AttemptState;
 const stored = (state: AttemptState): StateRow => {
-  const cells = JSON.parse(toRow('1', state, settle(state, 600_000), 1)) as unknown[];
+  const cells = JSON.parse(toRow('1', state, settle(state, { otherwise: 600_000, byFactor: {} }), 1)) as unknown[];
   return Object.fromEntries(ROW_COLUMN_NAMES.split(', ').map((name, index) => [name, cells[index]])) as StateRow;
 };
 
