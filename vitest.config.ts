@@ -15,7 +15,9 @@ class WaitingFirst extends BaseSequencer {
 const SCALED = [
   'test/e2e/page.test.ts',
   'test/e2e/clickhouse-server.test.ts',
+  'test/publish/generated.test.ts',
   'test/publish/grafana-alerts.test.ts',
+  'test/e2e/bombs.test.ts',
   'test/collect/connectors/real-payloads.test.ts',
   'test/store/roll/*.test.ts',
 ];

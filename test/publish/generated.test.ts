@@ -19,6 +19,7 @@ import { DASHBOARDS, PANELS } from '../../src/publish/panels/index.ts';
 import { loadSlos } from '../../src/slo/definition/openslo.ts';
 import { addMaintenance } from '../../src/slo/evaluate/maintenance.ts';
 import { have, pathOf } from '../support/counterparts.ts';
+import { scaled } from '../support/scale.ts';
 import { type TestServices, testServices } from '../support/store.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
@@ -57,7 +58,7 @@ describe.runIf(have('promtool'))('Prometheus', () => {
   });
 
   // The tests must be able to fail: each condition of a rule is taken out in turn.
-  test.each([
+  const CONDITIONS: [string, RegExp, string][] = [
     [
       'the long window',
       /slo:sli_error:ratio_rate1h\{slo="enrollment-success"\} \/ \(1 - 0\.98\) > 14\.4/,
@@ -73,7 +74,8 @@ describe.runIf(have('promtool'))('Prometheus', () => {
     ['coverage', /and max by \(slo\) \(muster_slo_coverage_ratio\{slo="enrollment-success",window="[^"]*"\}\) >= 0\.9\n/g, '\n'],
     ['maintenance', /and max by \(slo\) \(muster_slo_maintenance\{slo="enrollment-success"\}\) == 0\n/g, '\n'],
     ['what the evaluator holds', /state="firing"\}\) == 1/g, 'state="firing"}) == 2'],
-  ])('without the condition on %s they fail', async (_name, pattern, replacement) => {
+  ];
+  test.each(scaled(CONDITIONS, CONDITIONS.slice(4, 5)))('without the condition on %s they fail', async (_name, pattern, replacement) => {
     const one = slos.filter(({ name }) => name === 'enrollment-success');
     const alerts = GENERATORS.alerts({ slos: one, links: LINKS, escalation });
     const rules = alerts.find(({ path }) => path.endsWith('.rules.yaml'))?.text ?? '';
