@@ -1,4 +1,5 @@
 /** The demo: thirty days of simulated history, filled in behind the page, and people who then enroll for real. */
+
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -12,13 +13,13 @@ import { FILES } from '../names.ts';
 import type { Fill } from '../serve/overview.ts';
 import { readLoaderState } from '../store/roll/roll-state.ts';
 import { writeDurably } from '../system/durable-files.ts';
+import { DAY_MS } from '../system/time.ts';
 import { type Context, print, progress } from './context.ts';
 import type { Services } from './services.ts';
 
 const SEED = 20_26;
 const DAYS = 30;
 const ATTEMPTS_PER_DAY = 1_770;
-const DAY_MS = 86_400_000;
 /** The fill waits while more than this many events wait for their roll. */
 const MAX_WAITING_EVENTS = 60_000;
 const EVENTS_PER_BATCH = 2_500;

@@ -1,4 +1,5 @@
 /** Puts store, collector and SLOs of one data directory together. The one place that builds clock and connections. */
+
 import { join } from 'node:path';
 import { identityHash } from '../collect/intake/batch.ts';
 import { type Exposures, openExposures } from '../collect/intake/exposures.ts';
@@ -23,9 +24,9 @@ import { readLoaderState } from '../store/roll/roll-state.ts';
 import type { EventRow } from '../store/rows/event-row.ts';
 import { openStore, type Store } from '../store/store.ts';
 import { readOrCreateKey } from '../system/durable-files.ts';
+import { DAY_MS } from '../system/time.ts';
 import { eraseFromCore } from './core-storage.ts';
 
-const DAY_MS = 86_400_000;
 /** Memory of identities is taken up again from at most this many stored events. */
 const MAX_RECALLED = 2_000_000;
 

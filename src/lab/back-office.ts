@@ -1,10 +1,9 @@
 /** What happens behind the enrollment page: reconciliation finds factors twice, administrators act, policies change. */
+import { DAY_MS, MINUTE_MS } from '../system/time.ts';
 import { somebody } from './population.ts';
 import { seededRandom } from './random.ts';
 import { iso, type Scenario, type SimulatedEvent, SOURCE } from './scenario.ts';
 
-const MINUTE_MS = 60_000;
-const DAY_MS = 86_400_000;
 const DUPLICATES_PER_DAY = 3;
 const ADMIN_ACTIONS_PER_DAY = 14;
 const POLICY_CHANGES_PER_DAY = 0.1;

@@ -1,10 +1,11 @@
 /** Live traffic of the demo: made-up people who enroll TOTP for real through the core's HTTP API. Some mistype, some walk away. */
+
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Secret, TOTP } from 'otpauth';
+import { MINUTE_MS } from '../system/time.ts';
 import { attemptsPerMinute, somebody } from './population.ts';
 import type { Random } from './random.ts';
 
-const MINUTE_MS = 60_000;
 /** People in the flow at once; beyond it nobody new starts. */
 const MAX_AT_ONCE = 200;
 /** The first few come at once, so that a quiet hour does not look like a broken demo. */

@@ -1,8 +1,6 @@
 /** Who enrolls, from where, with what, and when: the made-up population behind demo and simulator. */
+import { DAY_MS, HOUR_MS } from '../system/time.ts';
 import type { Random } from './random.ts';
-
-const HOUR_MS = 3_600_000;
-const DAY_MS = 24 * HOUR_MS;
 
 export const REGIONS = [
   ['eu-west', 34],

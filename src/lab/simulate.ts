@@ -2,17 +2,16 @@
  * The simulator: a deterministic history of enrollments with known truth. It shares no code with the SLIs: what it says of its attempts
  * it knows because it made them.
  */
+
 import { WINDOW_NAMES } from '../names.ts';
 import { windowSeconds } from '../slo/arithmetic/windows.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '../system/time.ts';
 import { backOfficeEvents } from './back-office.ts';
 import { type Conditions, FAULTS, type ScheduledFault } from './faults.ts';
 import { attemptsPerMinute, somebody } from './population.ts';
 import { type Random, seededRandom } from './random.ts';
 import { iso, type Scenario, type SimulatedEvent, SOURCE } from './scenario.ts';
 
-const MINUTE_MS = 60_000;
-const HOUR_MS = 3_600_000;
-const DAY_MS = 86_400_000;
 const TIME_LIMIT_MS = 600_000;
 const FACTORS_REMOVED_PER_DAY = 12;
 const RECOVERIES_PER_DAY = 24;

@@ -8,9 +8,8 @@ import { MusterError, systemCode } from '../../errors.ts';
 import { parseTime } from '../../events/time.ts';
 import { FAULTS, parseFault, type ScheduledFault } from '../../lab/faults.ts';
 import { simulate } from '../../lab/simulate.ts';
+import { DAY_MS } from '../../system/time.ts';
 import { type Context, print, progress } from '../context.ts';
-
-const DAY_MS = 86_400_000;
 
 interface Options {
   seed: string;

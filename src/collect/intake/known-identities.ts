@@ -1,11 +1,11 @@
 /** A bounded memory of event identities, for the `duplicates` of an answer; what is stored is exact without it. */
+import { HOUR_MS } from '../../system/time.ts';
 
 const SHARDS = 256;
 const MIN_SLOTS = 1 << 8;
 /** Per shard, at 16 bytes a slot: 1 GiB in all. At the bound the oldest hours are forgotten first. */
 const MAX_SLOTS = 1 << 18;
 const HOURS_KEPT = 25;
-const HOUR_MS = 3_600_000;
 
 export type Sighting = 'new' | 'duplicate' | 'conflict';
 

@@ -1,5 +1,7 @@
 /** Sending codes: what may be sent now, what was, and what the events say of it. */
+
 import { MusterError } from '../../errors.ts';
+import { DAY_MS } from '../../system/time.ts';
 import type { Inbox } from '../canary.ts';
 import type { Channel, Message } from '../factors/factor.ts';
 import { FACTOR_TYPES, FACTORS, type FactorType } from '../factors/index.ts';
@@ -17,7 +19,6 @@ import { type Asked, reserve, settle } from './sends.ts';
 const MAX_SENDS = 5;
 /** The pause after the first; each later one is twice as long. */
 const FIRST_PAUSE_MS = 30_000;
-const DAY_MS = 86_400_000;
 
 /** How often something was sent, and when it may be again. */
 interface Paced {

@@ -1,14 +1,13 @@
 /** Messages that were asked for: each is written down before it is sent, so that no crash forgets what limits and spend caps count. */
+
 import { MusterError } from '../../errors.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../system/time.ts';
 import type { Message } from '../factors/factor.ts';
 import { prefixOf } from '../factors/phone.ts';
 import type { SendLimits } from '../policy/send-limits.ts';
 import type { Sent } from '../providers/delivery.ts';
 import type { Statements } from '../storage/storage.ts';
 
-const MINUTE_MS = 60_000;
-const HOUR_MS = 60 * MINUTE_MS;
-const DAY_MS = 24 * HOUR_MS;
 /** What is older counts nowhere. */
 const KEPT_MS = 31 * DAY_MS;
 

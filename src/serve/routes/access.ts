@@ -5,13 +5,13 @@ import { z } from 'zod';
 import { MusterError } from '../../errors.ts';
 import { EVENT_TYPES } from '../../events/catalogue.ts';
 import { parsed } from '../../system/parsed-body.ts';
+import { DAY_MS } from '../../system/time.ts';
 import { actorOf, type Caller, callerOf, type Gate } from '../access/gate.ts';
 import { SCOPES, type Scope } from '../access/keys.ts';
 import { jsonBody } from '../json-body.ts';
 import type { Ready } from '../ready.ts';
 
 const MAX_BODY = 16 * 1024;
-const DAY_MS = 86_400_000;
 const json = jsonBody(MAX_BODY);
 const moment = z.iso.datetime({ offset: true, error: 'expected RFC 3339, such as 2026-03-01T09:30:00Z' });
 

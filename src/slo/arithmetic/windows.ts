@@ -1,7 +1,7 @@
 /** Look-back windows: durations such as `5m`, `6h` or `3d`, and how a half-open time is read from hours and minutes. */
+import { HOUR_MS } from '../../system/time.ts';
 
 const UNIT_SECONDS = { m: 60, h: 3_600, d: 86_400, w: 604_800 } as const;
-const HOUR_MS = 3_600_000;
 
 /** Seconds of a duration in whole minutes, hours, days or weeks; undefined when it is none. */
 export function durationSeconds(text: string): number | undefined {

@@ -1,13 +1,13 @@
 /** One attempt: what became of it, every event of it, and how each SLO counted it. */
+
 import { MusterError } from '../../errors.ts';
 import type { Session } from '../../store/engine/engine.ts';
 import { maintenanceIn } from '../../store/records/maintenance.ts';
 import { attemptKey } from '../../store/rows/attempt-row.ts';
 import type { Counter } from '../../store/rows/sli-counter.ts';
+import { HOUR_MS, MINUTE_MS } from '../../system/time.ts';
 import type { Slo } from '../definition/openslo.ts';
 
-const MINUTE_MS = 60_000;
-const HOUR_MS = 60 * MINUTE_MS;
 /** Events of an attempt are looked for from so long before its first minute to so long after it settled and ended. */
 const AROUND_MS = HOUR_MS;
 const MAX_EVENTS = 1_000;

@@ -1,12 +1,13 @@
 /** Backtest: would these alerts have woken anybody, and for what, had an SLO been in force over a past time? */
+
 import { setImmediate } from 'node:timers/promises';
 import type { Engine } from '../../store/engine/engine.ts';
+import { MINUTE_MS } from '../../system/time.ts';
 import { type Pair, type PairSpec, pairsFor, type Severity } from '../arithmetic/pairs.ts';
 import { windowSeconds } from '../arithmetic/windows.ts';
 import { judgedOf, type Slo } from '../definition/openslo.ts';
 import { type Circumstances, type History, loadCircumstances, loadHistory, walk, withoutMaintenance } from '../measure/history.ts';
 
-const MINUTE_MS = 60_000;
 /** States before the time are followed from so long before it, so that what fired already is known. */
 const LEAD_MS = 2 * 86_400_000;
 

@@ -1,7 +1,9 @@
 /** One SLO in depth: how its budget was spent, until when it lasts, how fast it burns, when it fired, and what changed meanwhile. */
+
 import type { Engine } from '../../store/engine/engine.ts';
 import type { MaintenanceWindow } from '../../store/records/maintenance.ts';
 import { eventsIn, rowsOf } from '../../store/rows/rows-of.ts';
+import { DAY_MS, MINUTE_MS } from '../../system/time.ts';
 import { burnRate, type Counts } from '../arithmetic/burn.ts';
 import type { Pair } from '../arithmetic/pairs.ts';
 import { elapsedAt, periodAt } from '../arithmetic/period.ts';
@@ -12,9 +14,6 @@ import { since, walk } from '../measure/history.ts';
 import { loadPast, type Past, runs } from './backtest.ts';
 import { type Explanation, explain, timeToExplain } from './explain.ts';
 
-const MINUTE_MS = 60_000;
-const HOUR_MS = 3_600_000;
-const DAY_MS = 24 * HOUR_MS;
 /** Burn rates are drawn over so long, one point in so many minutes. */
 const BURN_MS = DAY_MS;
 const BURN_STEP_MINUTES = 5;

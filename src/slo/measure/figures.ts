@@ -1,10 +1,12 @@
 /** Where SLOs meet the store: counts per window, users hit, coverage, and the minutes behind them. */
+
 import { WINDOW_NAMES } from '../../names.ts';
 import type { Engine, Role, Session } from '../../store/engine/engine.ts';
 import { type MaintenanceWindow, maintenanceIn } from '../../store/records/maintenance.ts';
 import { MAX_USERS_BAD } from '../../store/roll/minutes.ts';
 import { mergedRanges } from '../../store/rows/ranges.ts';
 import { waitingAttempts } from '../../store/rows/rows-of.ts';
+import { DAY_MS, MINUTE_MS } from '../../system/time.ts';
 import type { Counts, WindowCounts } from '../arithmetic/burn.ts';
 import { elapsedAt } from '../arithmetic/period.ts';
 import { type Interval, pieces, windowSeconds, without } from '../arithmetic/windows.ts';
@@ -32,9 +34,6 @@ export interface Figures {
   /** Share of the minutes in which the collector worked, by window. */
   coverage: Map<string, number>;
 }
-
-const DAY_MS = 86_400_000;
-const MINUTE_MS = 60_000;
 
 /** The start of the minute of a moment. */
 export const toMinute = (ms: number): number => Math.floor(ms / MINUTE_MS) * MINUTE_MS;

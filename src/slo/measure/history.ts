@@ -1,13 +1,13 @@
 /** The minutes behind an SLI as arrays, and a walk over them that decides as the evaluator does: for the past, and for what might have been. */
+
 import type { Session } from '../../store/engine/engine.ts';
 import { type MaintenanceWindow, maintenanceIn } from '../../store/records/maintenance.ts';
 import { MAX_USERS_BAD } from '../../store/roll/minutes.ts';
+import { MINUTE_MS } from '../../system/time.ts';
 import { type Judged, nextState, type PairMemory } from '../arithmetic/alert-state.ts';
 import type { WindowCounts } from '../arithmetic/burn.ts';
 import type { Pair } from '../arithmetic/pairs.ts';
 import { windowSeconds } from '../arithmetic/windows.ts';
-
-const MINUTE_MS = 60_000;
 
 /** Counts by the minute over a time; index 0 is the minute that begins at `fromMs`. */
 export interface History {

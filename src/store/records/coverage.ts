@@ -1,10 +1,11 @@
 /** Whether the collector was up and in time: written down by the process that runs it, minute by minute. */
+
 import { readFile, writeFile } from 'node:fs/promises';
 import { systemCode } from '../../errors.ts';
 import { repeat } from '../../system/repeat.ts';
+import { MINUTE_MS } from '../../system/time.ts';
 import type { Session } from '../engine/engine.ts';
 
-const MINUTE_MS = 60_000;
 const TICK_MS = 5_000;
 /** A minute in which the collector was down for longer is uncovered: a quick restart loses nothing, since senders try again. */
 const MAX_DOWN_MS = 15_000;

@@ -1,8 +1,8 @@
 /** A service sends all its traces; those without an event of ours are nobody's enrollment, and go. */
+import { HOUR_MS } from '../../system/time.ts';
 import { removeLater } from '../engine/ddl.ts';
 import type { Session } from '../engine/engine.ts';
 
-const HOUR_MS = 3_600_000;
 /** A span waits so long for an event of its trace. */
 const STRAY_MS = HOUR_MS;
 /** It is looked at for so long after it came, in case that nobody ran in between. */

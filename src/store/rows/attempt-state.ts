@@ -2,6 +2,7 @@
  * The state of an attempt or a recovery: nothing but minima and maxima over its events, so that order, repetition and batching cannot
  * matter. `join` of any two parts of the deliveries is the state of both; `settle` reads the contract's rules off it.
  */
+import { DAY_MS } from '../../system/time.ts';
 import {
   type AttemptName,
   FLAGS,
@@ -171,7 +172,6 @@ export interface Settlement {
   home: number;
 }
 
-const DAY_MS = 86_400_000;
 /** An attempt that names no TTL is overdue a day after its start (contract, SLI M3). */
 const DEFAULT_TTL_MS = DAY_MS;
 /** No TTL is longer, and nothing is overdue beyond it. */

@@ -1,4 +1,5 @@
 /** Where the rows of a unit lie, and when each is: the one place that knows how `attempt_states`, `recovery_states` and `events` are laid out. */
+import { MINUTE_MS } from '../../system/time.ts';
 import type { Unit } from './sli-counter.ts';
 
 export interface TimeSpan {
@@ -16,7 +17,6 @@ export interface RowsOf {
   id: string;
 }
 
-const MINUTE_MS = 60_000;
 /** An attempt settles at most so long after its start (contract: completion windows of 1 to 60 minutes; and a minute for its rounding). */
 export const MAX_COMPLETION_WINDOW_MS = 61 * MINUTE_MS;
 /** A recovery that was begun settles within three days (contract, SLI M4). */

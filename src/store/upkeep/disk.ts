@@ -1,10 +1,10 @@
 /** How much of the disk is taken, and when it is full if things go on as in the last day. */
+
 import { readdir, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FILES } from '../../names.ts';
+import { DAY_MS } from '../../system/time.ts';
 import type { Session } from '../engine/engine.ts';
-
-const DAY_MS = 86_400_000;
 
 /** Of the disk that holds the data directory. */
 export interface DiskUse {

@@ -6,10 +6,9 @@
 import { mkdir, readdir, rename } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { syncDirectory } from '../../system/durable-files.ts';
+import { DAY_MS } from '../../system/time.ts';
 import { dropMonth } from '../engine/ddl.ts';
 import type { Engine } from '../engine/engine.ts';
-
-const DAY_MS = 86_400_000;
 
 /** What can be dropped by the month, and the table in which it is. Attempts, minutes, findings and the audit log are kept. */
 const TABLES = {

@@ -1,9 +1,6 @@
 import { ALERTS } from '../../../names.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../../system/time.ts';
 import { type Alert, userEvents } from './alert.ts';
-
-const MINUTE_MS = 60_000;
-const HOUR_MS = 3_600_000;
-const DAY_MS = 24 * HOUR_MS;
 
 /**
  * Mass lockout (F2): many different people cannot get in at once: their recovery fails, their factor exists twice, or a challenge is

@@ -1,9 +1,8 @@
 import { ALERTS } from '../../../names.ts';
 import { rowsOf } from '../../../store/rows/rows-of.ts';
+import { HOUR_MS, MINUTE_MS } from '../../../system/time.ts';
 import { type Alert, type AlertContext, type Condition, userEvents } from './alert.ts';
 
-const MINUTE_MS = 60_000;
-const HOUR_MS = 3_600_000;
 /** A circuit that opened longer ago than this without a word since is taken as forgotten. */
 const CIRCUIT_LOOK_BACK_MS = 24 * HOUR_MS;
 

@@ -1,10 +1,9 @@
 import { ALERTS } from '../../../names.ts';
+import { HOUR_MS, MINUTE_MS } from '../../../system/time.ts';
 import { burnRate, type Counts, hasEvidence } from '../../arithmetic/burn.ts';
 import { judgedOf, type Slo } from '../../definition/openslo.ts';
 import { type Alert, type AlertContext, type Condition, userEvents } from './alert.ts';
 
-const MINUTE_MS = 60_000;
-const HOUR_MS = 3_600_000;
 /** The onset is looked for so far back; what burns longer has been somebody's incident by then. */
 const LOOK_BACK_MS = 6 * HOUR_MS;
 /** The deploy before is looked for so far back. */
