@@ -50,46 +50,81 @@ export async function recomputeSlices(
 
 const time = (minute: number) => `toDateTime(${minute * 60}, 'UTC')`;
 
+/** One SLI's slices of a range of minutes, with the names of what is summed for them. */
+interface Sliced {
+  id: string;
+  slices: Slices;
+  range: Range;
+  /** Of the sums, and `overdue`. */
+  names: readonly string[];
+}
+
 /**
- * A slice's row stands at its last minute, so that a window counts it once it has ended.
+ * Replaces the slices of a range. A slice's row stands at its last minute, so that a window counts it once it has ended.
  * Sums run from one change to the next: what comes in or falls out of a sum, and attempts that become overdue or end, are changes at
  * the first slice whose end sees them. Between two changes all slices are alike.
  */
-function slicesInsert(id: string, slices: Slices, [first, last]: Range, roll: number): string {
+function slicesInsert(id: string, slices: Slices, range: Range, roll: number): string {
+  const of: Sliced = { id, slices, range, names: [...Object.keys(slices.sums), 'overdue'] };
+  return `
+    INSERT INTO minutes (sli, dimension, minute, value, good, total, roll)
+    SELECT '${id}', dimension, toDateTime((slice + ${slices.minutes - 1}) * 60, 'UTC') AS minute, value, max(is_good), max(is_counted), ${roll}
+    FROM (${judgedSlices(of)} UNION ALL ${knownSlices(of)})
+    GROUP BY dimension, slice, value
+    ${INSERT_SETTINGS}`;
+}
+
+/** Which slices count, and which of them are good? */
+const judgedSlices = (of: Sliced): string => `
+      SELECT dimension, value, arrayJoin(range(toUInt32(at), toUInt32(next), ${of.slices.minutes})) AS slice,
+        toUInt64(1) AS is_counted, toUInt64(${of.slices.good}) AS is_good
+      FROM (${runningSums(of)}) WHERE ${of.slices.counted}`;
+
+/** Which slices have a row already? What no longer counts becomes 0 of 0. */
+function knownSlices({ id, slices, range: [first, last] }: Sliced): string {
+  return `
+      SELECT dimension, value, toUInt32(intDiv(toUnixTimestamp(minute), 60) - ${slices.minutes - 1}) AS slice,
+        toUInt64(0) AS is_counted, toUInt64(0) AS is_good
+      FROM minutes FINAL
+      WHERE sli = '${id}' AND minute >= ${time(first)} AND minute < ${time(last + slices.minutes)} AND total > 0`;
+}
+
+/** What does each sum come to, from each change to the next? */
+function runningSums(of: Sliced): string {
+  const {
+    slices,
+    names,
+    range: [, last],
+  } = of;
+  return `
+        SELECT dimension, value, at, leadInFrame(at, 1, ${last + slices.minutes}) OVER following AS next,
+          ${names.map((name) => `sum(sum(d_${name})) OVER running AS ${name}`).join(', ')}
+        FROM (SELECT dimension, value, at, ${names.map((name) => `d_${name}`).join(', ')} FROM (${changes(of).join(' UNION ALL ')}))
+        WHERE at <= ${last}
+        GROUP BY dimension, value, at
+        WINDOW
+          running AS (PARTITION BY dimension, value ORDER BY at ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW),
+          following AS (PARTITION BY dimension, value ORDER BY at ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING)`;
+}
+
+/** By how much does each sum change, and at which slice? */
+function changes({ slices, names, range: [first, last] }: Sliced): string[] {
   const { minutes: length, sums } = slices;
-  const names = Object.keys(sums);
-  const changes = (name: string, change: string) =>
-    [...names, 'overdue'].map((each) => `toInt64(${each === name ? change : '0'}) AS d_${each}`).join(', ');
+  const changed = (name: string, by: string) => names.map((each) => `toInt64(${each === name ? by : '0'}) AS d_${each}`).join(', ');
   // Each row comes in at one slice and goes out at a later one.
   const edges = (comes: string, goes: string) =>
     `arrayJoin([(toInt64(${comes}), 1), (toInt64(${goes}), -1)]) AS edge, greatest(edge.1, ${first}) AS at`;
-  const added = Object.entries(sums).map(([name, { counter, spanMinutes }]) => {
-    const slice = `intDiv(intDiv(toUnixTimestamp(minute), 60), ${length}) * ${length}`;
-    return `SELECT dimension, value, ${edges(slice, `${slice} + ${spanMinutes}`)}, ${changes(name, 'edge.2 * total')}
-      FROM ${length === 60 ? 'hours' : 'minutes'} FINAL
-      WHERE sli = '${counter}' AND minute >= ${time(first - spanMinutes)} AND minute < ${time(last + length)} AND total > 0`;
-  });
+  const slice = `intDiv(intDiv(toUnixTimestamp(minute), 60), ${length}) * ${length}`;
+  const counted = Object.entries(sums).map(
+    ([name, { counter, spanMinutes }]) => `
+          SELECT dimension, value, ${edges(slice, `${slice} + ${spanMinutes}`)}, ${changed(name, 'edge.2 * total')}
+          FROM ${length === 60 ? 'hours' : 'minutes'} FINAL
+          WHERE sli = '${counter}' AND minute >= ${time(first - spanMinutes)} AND minute < ${time(last + length)} AND total > 0`,
+  );
   const splits = [`('', '')`, ...DIMENSIONS.map((name) => `('${name}', toString(${name}))`)].join(', ');
-  const overdue = slices.hasBacklog
-    ? [
-        `SELECT split.1 AS dimension, split.2 AS value, ${edges('overdue_from', 'overdue_until')}, ${changes('overdue', 'edge.2')}
-         FROM backlog FINAL ARRAY JOIN [${splits}] AS split
-         WHERE dead = 0 AND overdue_from >= ${first - MAX_OVERDUE_MINUTES} AND overdue_from <= ${last} AND overdue_until > ${first}`,
-      ]
-    : [];
-  const running = [...names, 'overdue'].map((name) => `sum(sum(d_${name})) OVER running AS ${name}`).join(', ');
-  return `
-    INSERT INTO minutes (sli, dimension, minute, value, good, total, roll)
-    SELECT '${id}', dimension, toDateTime((slice + ${length - 1}) * 60, 'UTC') AS minute, value, max(is_good), max(is_counted), ${roll} FROM (
-      SELECT dimension, value, arrayJoin(range(toUInt32(at), toUInt32(next), ${length})) AS slice, toUInt64(1) AS is_counted, toUInt64(${slices.good}) AS is_good
-      FROM (
-        SELECT dimension, value, at, leadInFrame(at, 1, ${last + length}) OVER (PARTITION BY dimension, value ORDER BY at ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS next, ${running}
-        FROM (SELECT dimension, value, at, ${[...names, 'overdue'].map((name) => `d_${name}`).join(', ')} FROM (${[...added, ...overdue].join(' UNION ALL ')})) WHERE at <= ${last} GROUP BY dimension, value, at
-        WINDOW running AS (PARTITION BY dimension, value ORDER BY at ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
-      ) WHERE ${slices.counted}
-      UNION ALL
-      SELECT dimension, value, toUInt32(intDiv(toUnixTimestamp(minute), 60) - ${length - 1}) AS slice, toUInt64(0) AS is_counted, toUInt64(0) AS is_good FROM minutes FINAL
-      WHERE sli = '${id}' AND minute >= ${time(first)} AND minute < ${time(last + length)} AND total > 0
-    ) GROUP BY dimension, slice, value
-    ${INSERT_SETTINGS}`;
+  const overdue = `
+          SELECT split.1 AS dimension, split.2 AS value, ${edges('overdue_from', 'overdue_until')}, ${changed('overdue', 'edge.2')}
+          FROM backlog FINAL ARRAY JOIN [${splits}] AS split
+          WHERE dead = 0 AND overdue_from >= ${first - MAX_OVERDUE_MINUTES} AND overdue_from <= ${last} AND overdue_until > ${first}`;
+  return slices.hasBacklog ? [...counted, overdue] : counted;
 }
