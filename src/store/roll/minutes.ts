@@ -21,8 +21,8 @@ export interface Version {
 }
 
 /** Compiling expressions to machine code takes longer than these short queries run. */
-export const INSERT_SETTINGS =
-  'SETTINGS compile_expressions = 0, compile_aggregate_expressions = 0, compile_sort_description = 0, max_threads = 1, max_insert_threads = 1, max_partitions_per_insert_block = 0';
+export const INSERT_SETTINGS = `SETTINGS compile_expressions = 0, compile_aggregate_expressions = 0, compile_sort_description = 0,
+  max_threads = 1, max_insert_threads = 1, max_partitions_per_insert_block = 0`;
 
 /**
  * Replaces the rows of the given minutes (since 1970) by what the attempts and events say at `nowMs`.
@@ -42,8 +42,9 @@ export async function recomputeMinutes(
   await withNumbers(deps.engine, deps.role, dirty, async (dirtyMinutes) => {
     const sources = sourcesOf({ dirty, dirtyMinutes, windowMs: longestOf(deps.windows), nowMs: version.nowMs });
     const byUnit = [...Map.groupBy(counters, ({ unit }) => unit)];
-    // The hull is what the table's key can find; the list is what is meant.
-    const isKnownDirty = `${isWithin([dirty[0] ?? 0, dirty.at(-1) ?? 0], 'known.minute')} AND intDiv(toUnixTimestamp(known.minute), 60) IN ${dirtyMinutes}`;
+    // The range lets ClickHouse use the key; the list selects the dirty minutes.
+    const inRange = isWithin([dirty[0] ?? 0, dirty.at(-1) ?? 0], 'known.minute');
+    const isKnownDirty = `${inRange} AND intDiv(toUnixTimestamp(known.minute), 60) IN ${dirtyMinutes}`;
     await session.run(minutesInsert(byUnit, sources, counters, isKnownDirty, version.roll));
     await session.run(usersInsert(byUnit, sources, isKnownDirty, version.roll));
   });
@@ -129,7 +130,8 @@ function minutesInsert(byUnit: ByUnit, sources: Sources, counters: readonly Coun
     SELECT sli, dimension, at * 60, value, sum(good), sum(total), ${roll} FROM (
       ${byUnit.map(([unit, of]) => countUnit(sources[unit](typesOf(of)), of)).join(' UNION ALL ')}
       UNION ALL
-      SELECT sli, dimension, intDiv(toUnixTimestamp(known.minute), 60) AS at, value, 0 AS good, 0 AS total FROM minutes AS known FINAL
+      SELECT sli, dimension, intDiv(toUnixTimestamp(known.minute), 60) AS at, value, 0 AS good, 0 AS total
+      FROM minutes AS known FINAL
       WHERE sli IN (${names}) AND ${isKnownDirty} AND known.total > 0
     ) GROUP BY sli, dimension, at, value ${INSERT_SETTINGS}`;
 }
@@ -152,7 +154,10 @@ function countUnit(source: string, counters: readonly Counter[]): string {
   return `
     SELECT counted.1 AS sli, split.1 AS dimension, at, split.2 AS value, sum(counted.2) AS good, sum(counted.3) AS total FROM (
       SELECT at, arrayJoin([${counted.join(', ')}]) AS counted, arrayJoin([${splits.join(', ')}]) AS split
-      FROM (SELECT at, ${[...labels, ...counts].join(', ')} FROM (${source}) GROUP BY at, ${dimensions.map((name) => `label_${name}`).join(', ')})
+      FROM (
+        SELECT at, ${[...labels, ...counts].join(', ')}
+        FROM (${source}) GROUP BY at, ${dimensions.map((name) => `label_${name}`).join(', ')}
+      )
     ) WHERE ${['counted.3 > 0', ...extra].join(' AND ')} GROUP BY sli, dimension, at, value`;
 }
 
@@ -163,13 +168,14 @@ function usersInsert(byUnit: ByUnit, sources: Sources, isKnownDirty: string, rol
     if (counters.length === 0) return [];
     const bad = counters.map((counter) => `(${countsFor(counter)} AND NOT ifNull(${counter.good}, 0))`);
     const hit = counters.map(
-      ({ id }, i) =>
-        `('${id}', groupUniqArrayIf(${MAX_USERS_BAD})(sipHash64(user_ref), bad_${i} AND user_ref != ''), countIf(bad_${i} AND user_ref = ''))`,
+      ({ id }, i) => `('${id}', groupUniqArrayIf(${MAX_USERS_BAD})(sipHash64(user_ref), bad_${i} AND user_ref != ''),
+          countIf(bad_${i} AND user_ref = ''))`,
     );
     return [
       `SELECT at, hit.1 AS sli, hit.2 AS users, hit.3 AS anonymous FROM (
          SELECT at, arrayJoin([${hit.join(', ')}]) AS hit FROM (
-           SELECT at, user_ref, ${bad.map((predicate, i) => `${predicate} AS bad_${i}`).join(', ')} FROM (${sources[unit](typesOf(all))})
+           SELECT at, user_ref, ${bad.map((predicate, i) => `${predicate} AS bad_${i}`).join(', ')}
+           FROM (${sources[unit](typesOf(all))})
          ) WHERE ${bad.map((_, i) => `bad_${i}`).join(' OR ')} GROUP BY at
        ) WHERE notEmpty(users) OR anonymous > 0`,
     ];
@@ -180,7 +186,8 @@ function usersInsert(byUnit: ByUnit, sources: Sources, isKnownDirty: string, rol
     SELECT sli, 1, at * 60, groupUniqArrayArray(${MAX_USERS_BAD})(users), sum(anonymous), ${roll} FROM (
       ${units.join(' UNION ALL ')}
       UNION ALL
-      SELECT intDiv(toUnixTimestamp(known.minute), 60) AS at, sli, emptyArrayUInt64() AS users, toUInt64(0) AS anonymous FROM bad_users AS known FINAL
+      SELECT intDiv(toUnixTimestamp(known.minute), 60) AS at, sli, emptyArrayUInt64() AS users, toUInt64(0) AS anonymous
+      FROM bad_users AS known FINAL
       WHERE sli IN (${names}) AND span = 1 AND ${isKnownDirty} AND (notEmpty(known.users) OR known.anonymous > 0)
     ) GROUP BY sli, at ${INSERT_SETTINGS}`;
 }
@@ -212,5 +219,6 @@ export async function sumHours(session: Session, slis: readonly string[], range:
   await session.run(`
     INSERT INTO hours (sli, dimension, minute, value, good, total, roll)
     SELECT sli, dimension, toStartOfHour(minute) AS hour, value, sum(good), sum(total), ${roll} FROM minutes FINAL
-    WHERE sli IN (${[...new Set(slis)].map((id) => `'${id}'`).join(', ')}) AND ${isWithin(range)} GROUP BY sli, dimension, hour, value ${INSERT_SETTINGS}`);
+    WHERE sli IN (${[...new Set(slis)].map((id) => `'${id}'`).join(', ')}) AND ${isWithin(range)}
+    GROUP BY sli, dimension, hour, value ${INSERT_SETTINGS}`);
 }
