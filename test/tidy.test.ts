@@ -62,6 +62,20 @@ test('tables are made and changed in one file, and their engines are said once',
   expect(elsewhere.filter((path) => !path.includes('/migrations/') || /ENGINE = (?!@)/.test(read(path)))).toEqual([]);
 });
 
+test('every exported function says what it is for', () => {
+  const exported = /^export (?:async )?function\*? (\w+)|^export const (\w+) = (?:async )?(?:\([^)]*\)|\w+)(?:: [^=]+)? =>/gm;
+  // A command is what the first line of its file says.
+  const silent = sources
+    .filter((path) => !path.startsWith('src/cli/commands/'))
+    .flatMap((path) => {
+      const text = read(path);
+      return [...text.matchAll(exported)]
+        .filter(({ index }) => !text.slice(0, index).trimEnd().endsWith('*/'))
+        .map((found) => `${path}: ${found[1] ?? found[2]}`);
+    });
+  expect(silent).toEqual([]);
+});
+
 test('every part is in its registry', () => {
   const parts = (folder: string, ...others: string[]) =>
     readdirSync(join(ROOT, folder)).filter((name) => name.endsWith('.ts') && !['index.ts', ...others].includes(name)).length;

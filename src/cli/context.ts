@@ -31,10 +31,12 @@ export function coloured(context: Context, colour: Colour, text: string): string
   return shows ? styleText(colour, text, { validateStream: false }) : text;
 }
 
+/** Writes a line to standard output. */
 export const print = (context: Context, text: string): void => {
   context.stdout.write(`${text}\n`);
 };
 
+/** Writes a value as indented JSON to standard output: what `--json` gives. */
 export const printJson = (context: Context, value: unknown): void => print(context, JSON.stringify(value, null, 2));
 
 export interface Progress {

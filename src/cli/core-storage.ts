@@ -8,6 +8,7 @@ import { FILES } from '../names.ts';
 
 type Where = Pick<Config, 'dataDir' | 'coreDatabaseUrl'>;
 
+/** The core's database: PostgreSQL where the configuration names one, else a SQLite file in the data directory. */
 export const coreStorageOf = ({ dataDir, coreDatabaseUrl: url }: Where): StorageOptions =>
   url === undefined ? { kind: 'sqlite', path: join(dataDir, FILES.core) } : { kind: 'postgres', url };
 

@@ -28,6 +28,7 @@ export function burnText(burn: number | null | undefined): string {
 /** A share of a budget in whole percent, cut, with a true minus. */
 export const budgetText = (share: number): string => `${Math.floor(share * 100 + 1e-9)} %`.replace('-', '−');
 
+/** A count with separators: `12,345`. */
 export const countText = (count: number): string => count.toLocaleString('en-US');
 
 /** At most two units: 47 min, 13 h 48 min, 2 d. */

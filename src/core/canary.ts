@@ -22,6 +22,7 @@ export interface Inbox {
   code(about: string): string | undefined;
 }
 
+/** An inbox of the canary that keeps its last hundred codes. */
 export function createInbox(): Inbox {
   const codes = new LRUCache<string, string>({ max: 100 });
   return {

@@ -71,6 +71,7 @@ function theirs(request: StartRequest, { user, about }: BoundToken): Partial<Sta
 
 export type Core = ReturnType<typeof createCore>;
 
+/** Puts the core together. Nothing here is opened or started; whoever composes it gives what it needs. */
 export function createCore(deps: CoreDeps) {
   const { storage, settings, delivery, tokens, now } = deps;
   const ledger = createLedger(deps);

@@ -30,6 +30,7 @@ export interface Limits {
   route(name: string): Promise<void>;
 }
 
+/** Limits counted in the memory of this process. */
 export function createLimits({
   starts_per_user: starts,
   proofs_per_user: proofs,

@@ -15,4 +15,5 @@ export type SimulatedEvent = Record<string, unknown> & { id: string; type: strin
 /** Who sends what people do. */
 export const SOURCE = 'enrollment-api';
 
+/** A moment as RFC 3339 in UTC. */
 export const iso = (ms: number): string => new Date(ms).toISOString();

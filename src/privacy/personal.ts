@@ -18,6 +18,7 @@ export const isAddress6 = (match: string) =>
   /\d/.test(match) &&
   (match.split(':').filter(Boolean).length >= 3 || /^(?:::|fe80|f[cd][0-9a-f]{2}|2[0-9a-f]{3})/i.test(match));
 
+/** Whether digits behind + or 00 could be a number of the plan of their country. */
 export const isInternational = (match: string) => parsePhoneNumber(`+${match.replace(/^00|\D/g, '')}`)?.isPossible() === true;
 const hasDigits = (match: string, from: number, to: number) => {
   const digits = match.replace(/\D/g, '').length;

@@ -23,6 +23,7 @@ export interface Bodies {
   read<T>(request: IncomingMessage, options: Omit<BodyOptions, 'hold'>, use: (body: Buffer) => Promise<T>): Promise<T>;
 }
 
+/** One bound for the bodies of all routes of a server. */
 export function createBodies(): Bodies {
   let bytesInFlight = 0;
   const oneLarge = oneAtATime();

@@ -3,6 +3,7 @@ import type { DashboardSpec } from '../publish/panels/panel.ts';
 import { windowSeconds } from '../slo/arithmetic/windows.ts';
 import type { Slo } from '../slo/definition/openslo.ts';
 
+/** A dashboard as the page shows it. */
 export function shownDashboard({ uid, title, question, from, panels }: DashboardSpec, slos: readonly Slo[]) {
   return {
     name: uid.slice('muster-'.length),

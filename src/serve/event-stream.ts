@@ -59,6 +59,7 @@ export interface EventStream {
   close(): void;
 }
 
+/** A stream that nobody listens to yet. */
 export function createEventStream(): EventStream {
   const listeners = new Map<Response, () => boolean>();
   let newest: ShownEvent[] = [];

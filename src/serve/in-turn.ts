@@ -5,6 +5,7 @@ import type { Socket } from 'node:net';
 /** Requests that wait for those before them; a client that sends more ahead is let go. */
 const MAX_AHEAD = 50;
 
+/** Serves what comes on one connection in its order, each once the answer before it is out. */
 export function inTurn(serve: RequestListener): RequestListener {
   const waiting = new WeakMap<Socket, (() => void)[]>();
   return (request, response) => {

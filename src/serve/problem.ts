@@ -70,6 +70,7 @@ export function sendProblem(response: ServerResponse, problem: Problem, extra: R
   sendJson(response, problem.status, { ...problem.body, ...extra }, { 'content-type': 'application/problem+json', ...problem.headers });
 }
 
+/** Answers with JSON, whole. */
 export function sendJson(response: ServerResponse, status: number, body: unknown, headers: Record<string, string> = {}): void {
   const text = JSON.stringify(body);
   response.writeHead(status, { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(text)), ...headers });

@@ -25,6 +25,7 @@ const MAX_VALUES_OF_RECORD = 10_000;
 /** An answer names at most this many rejected records; `rejected` counts all. */
 export const MAX_ERRORS = 1_000;
 
+/** Counts of an import that has read nothing yet. */
 export const noCounts = (): ImportCounts => ({ read: 0, accepted: 0, duplicates: 0, conflicts: 0, ignored: 0, rejected: 0, errors: [] });
 
 /** Adds the counts of a part to those of the whole. */

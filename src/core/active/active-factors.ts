@@ -61,6 +61,7 @@ const ENDED = {
   hint: 'there is nothing to answer, or it was asked more than ten minutes ago: ask for a new one',
 } as const;
 
+/** Everything that is done with factors that are bound. */
 export function createHolding(deps: HoldingDeps) {
   const { storage, vault, ledger, opened, sender, settings, now } = deps;
 

@@ -19,6 +19,7 @@ export interface AdmissionDeps {
   stepUp: (user: string, type: FactorType, stepUp: NonNullable<StartRequest['step_up']>) => Promise<void>;
 }
 
+/** The checks that a start passes before anything of it is written. */
 export function createAdmission({ storage, ledger, sender, isRolledOut, stepUp }: AdmissionDeps) {
   return { assertOffered, assertSteppedUp, assertRoom };
 

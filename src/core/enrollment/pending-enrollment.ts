@@ -29,6 +29,7 @@ export interface EnrollingDeps {
   newId: () => string;
 }
 
+/** Everything that is done with an enrollment that is pending. */
 export function createEnrolling(deps: EnrollingDeps) {
   const { storage, vault, ledger, opened, sender, settings, now, random } = deps;
   const { proven } = createBinding(deps);

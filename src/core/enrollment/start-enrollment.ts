@@ -45,6 +45,7 @@ export interface StartingDeps extends AdmissionDeps {
   qrSvg: (text: string) => Promise<string>;
 }
 
+/** Starts enrollments. */
 export function createStarting(deps: StartingDeps) {
   const { storage, vault, ledger, sender, settings, now } = deps;
   const { assertOffered, assertSteppedUp, assertRoom } = createAdmission(deps);

@@ -31,6 +31,7 @@ export interface Proof {
   proof: Kept;
 }
 
+/** Refuses a factor that the person has already. @param type which it is */
 export const duplicate = (type: FactorType) =>
   new MusterError('MUSTER_DUPLICATE_FACTOR', `this person has this very ${type} already: it can be used as it is, or named in replaces`);
 
@@ -43,6 +44,7 @@ export interface BindingDeps {
   newId: () => string;
 }
 
+/** Decides on proofs of enrollments, and binds the factor of one that is right. */
 export function createBinding({ vault, ledger, settings, now, random, newId }: BindingDeps) {
   const ENDED = { isRight: false, attemptsLeft: 0, reason: 'ended', fields: {} } as const;
 

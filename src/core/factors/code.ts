@@ -11,6 +11,7 @@ export const typed = (code: string): string => code.normalize('NFKC').replace(/[
 /** Of fixed length, so that the comparison tells nothing about either. */
 const digest = (text: string) => createHash('sha256').update(text).digest();
 
+/** Whether two texts are equal, in a time that says nothing of where they differ. */
 export const isSame = (one: string, other: string): boolean => timingSafeEqual(digest(one), digest(other));
 
 /** NIST SP 800-63B-4 section 3.1.3.2: six digits from an approved source. */

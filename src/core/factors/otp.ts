@@ -23,6 +23,7 @@ export interface Seed {
   digits: number;
 }
 
+/** The secret as the library for one-time passwords takes it. */
 export const seedOf = ({ secret }: Seed): Secret => new Secret({ buffer: Uint8Array.from(Buffer.from(secret, 'base64')).buffer });
 
 /** RFC 4226 section 5.3. */

@@ -15,6 +15,7 @@ interface Row {
 
 const digestOf = (salt: Uint8Array, user: string): Buffer => createHash('sha256').update(salt).update(lookedUpBy(user)).digest();
 
+/** Notes that a user was forgotten, and drops notes that no token can meet any more. */
 export async function noteForgotten(statements: Statements, user: string, nowMs: number): Promise<void> {
   await dropForgotten(statements, nowMs);
   const salt = randomBytes(16);

@@ -64,6 +64,7 @@ interface Row {
   factor_id: string;
 }
 
+/** Answers kept in the core's database. */
 export function createAnswers({ storage, vault, now }: { storage: CoreStorage; vault: Vault; now: () => number }): Answers {
   const ownerOf = ({ principal, key }: Keyed) => ({ kind: 'answer', user: principal, id: key }) as const;
   const lifeOf = ({ isProof }: Keyed) => (isProof ? CHALLENGE_LIFE_MS : KEPT_MS);

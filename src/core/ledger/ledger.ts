@@ -31,6 +31,7 @@ const leftOf = ({ factor_type: type }: FactorRow, step: keyof typeof FACTOR): { 
 
 export type Ledger = ReturnType<typeof createLedger>;
 
+/** The ledger of the core's database. */
 export function createLedger({ storage, vault, now, newId, deployment }: LedgerDeps) {
   const emit = async (statements: Statements, type: string, fields: CoreEvent, timeMs = now()): Promise<void> => {
     const event = { id: newId(), type, time: new Date(timeMs).toISOString(), source: SOURCE, deployment, ...traceFields(), ...fields };

@@ -63,6 +63,7 @@ export interface FactorView {
 
 const iso = (ms: number) => new Date(ms).toISOString();
 
+/** An enrollment as the API shows it. */
 export const enrollmentView = (row: EnrollmentRow): EnrollmentView => ({
   id: row.id,
   state: row.state,

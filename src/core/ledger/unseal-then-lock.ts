@@ -13,15 +13,18 @@ const AGAIN = Symbol('again');
 
 type Work<Row, T> = (statements: Statements, row: Row, kept: Kept) => Promise<T>;
 
+/** What the secrets of an enrollment are bound to when they are sealed. */
 export const ownerOfEnrollment = ({ id, user_id: user }: Pick<EnrollmentRow, 'id' | 'user_id'>): Owner => ({
   kind: 'enrollment',
   user,
   id,
 });
+/** What the secrets of a factor are bound to when they are sealed. */
 export const ownerOfFactor = ({ id, user_id: user }: Pick<FactorRow, 'id' | 'user_id'>): Owner => ({ kind: 'factor', user, id });
 
 export type Opened = ReturnType<typeof createOpened>;
 
+/** Opens what rows keep before it takes their lock, and tries again when the row has moved on meanwhile. */
 export function createOpened({ storage, vault, ledger }: { storage: CoreStorage; vault: Vault; ledger: Ledger }) {
   /** Does the work on a row that is as it was opened; when it is not any more, opens it again. */
   const worked = async <Row extends EnrollmentRow | FactorRow, T>(

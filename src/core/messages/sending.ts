@@ -48,6 +48,7 @@ export interface SenderDeps {
   now: () => number;
 }
 
+/** Sends codes by the providers of the settings, within their limits. */
 export function createSender({ delivery, settings, ledger, vault, inbox, newId, now }: SenderDeps) {
   const isCaught = ({ user_id: user, labels }: About): boolean =>
     inbox?.takes(user, (JSON.parse(labels) as { traffic?: string }).traffic) === true;

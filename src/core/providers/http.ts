@@ -23,4 +23,5 @@ export async function call(url: string, init: RequestInit): Promise<{ status: nu
   }
 }
 
+/** The value of an Authorization header by RFC 7617. */
 export const basic = (user: string, password: string): string => `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;

@@ -4,6 +4,7 @@ import { createCipheriv, createDecipheriv, type KeyObject, randomBytes } from 'n
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 
+/** Seals with AES-256-GCM: a nonce of its own, then the ciphertext with its tag. @param associated is held against what `decrypt` is given */
 export function encrypt(key: KeyObject, plain: Uint8Array, associated: Uint8Array): Buffer {
   const nonce = randomBytes(NONCE_BYTES);
   const cipher = createCipheriv('aes-256-gcm', key, nonce, { authTagLength: TAG_BYTES }).setAAD(associated);

@@ -33,6 +33,7 @@ function thresholds(steps: readonly Threshold[], ground?: string) {
     .steps(ground === undefined ? coloured : [{ value: null, color: ground }, ...coloured]);
 }
 
+/** A panel of ours as one of Grafana. @param at where on the dashboard it stands */
 export function grafanaPanel(panel: Panel, at: Place, links: Links): Builder<GrafanaPanel> {
   const query = clickhouseQuery(panel.kind === 'timeseries' || panel.kind === 'bars' ? 'timeseries' : 'table', panel.sql);
   switch (panel.kind) {

@@ -5,6 +5,7 @@ const TIMEOUT_MS = 10_000;
 /** Should Muster die, what it said fires ends by itself after this. */
 const VALID_MS = 4 * 60_000;
 
+/** Tells an Alertmanager by its API v2. @param generatorUrl where people see what fires */
 export function alertmanagerSender(url: string, now: () => number, generatorUrl: string): Sender {
   const endpoint = `${url.replace(/\/+$/, '')}/api/v2/alerts`;
   return {

@@ -4,6 +4,7 @@ import type { Sender } from '../../slo/evaluate/notifications.ts';
 const TIMEOUT_MS = 10_000;
 const EVERY_MS = 55_000;
 
+/** Calls a dead-man's switch with the evaluations, at most once a minute. */
 export function heartbeatSender(url: string, now: () => number): Sender {
   let lastMs = 0;
   return {

@@ -30,6 +30,7 @@ export interface WebhookOptions {
   now: () => number;
 }
 
+/** Tells a web hook of beginnings and ends, signed by Standard Webhooks; what was told survives a restart. */
 export function webhookSender({ url, secret, statePath, now }: WebhookOptions): Sender {
   const key = Buffer.from(secret.replace(/^whsec_/, ''), 'base64');
   let told: Told | undefined;

@@ -14,5 +14,6 @@ const TYPES: readonly [string, string][] = [
   ['XML', 'application/xml; charset=UTF-8'],
 ];
 
+/** The content type of a format of results; bytes for one that is not text. */
 export const contentType = (format: string): string =>
   TYPES.find(([prefix]) => format.startsWith(prefix))?.[1] ?? 'application/octet-stream';

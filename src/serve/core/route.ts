@@ -48,4 +48,5 @@ export interface CoreRoute {
   work: (asked: Asked) => Promise<Answer>;
 }
 
+/** A parameter of the path. */
 export const param = ({ request }: Asked, name: string): string => String(request.params[name]);

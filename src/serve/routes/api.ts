@@ -76,6 +76,7 @@ function isImportRecord(value: unknown): boolean {
   return unreadable === undefined ? 'value' in value : typeof unreadable === 'string' && unreadable.length <= 200;
 }
 
+/** The router under `/api`; those by subject are mounted in it. */
 export function apiRoutes(deps: ApiDeps): Router {
   const router = Router();
   const ready = (): Ready => {

@@ -23,6 +23,7 @@ const verifyQuery = z.object({
     .optional(),
 });
 
+/** Reveal, forget, pseudonyms, and the audit log. */
 export function peopleRoutes(ready: () => Ready): Router {
   const router = Router();
   const json = jsonBody(MAX_BODY);

@@ -31,6 +31,7 @@ const maintenanceBody = z.strictObject({
   actor: z.string().max(200).default(''),
 });
 
+/** SLOs in depth, maintenance, findings, and the gate of deploys. */
 export function sloRoutes(ready: () => Ready, now: () => number): Router {
   const router = Router();
   const text = (value: unknown): string => (typeof value === 'string' ? value : '');

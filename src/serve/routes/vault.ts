@@ -27,6 +27,7 @@ export interface VaultControl {
 
 const body = z.strictObject({ actor: z.string().max(200).default('') });
 
+/** State and rotation of the core's keys. */
 export function vaultRoutes(ready: () => Ready, vault: () => VaultControl | undefined): Router {
   const router = Router();
   const opened = (): VaultControl => {

@@ -28,6 +28,7 @@ export const CALENDAR_UNITS = {
 } as const;
 export type CalendarUnit = (typeof CALENDAR_UNITS)[keyof typeof CALENDAR_UNITS]['unit'];
 
+/** A period that ends now and has a length, such as `30d`. */
 export const rolling = (text: string): Period => ({ kind: 'rolling', text, seconds: windowSeconds(text) });
 
 /**

@@ -13,6 +13,7 @@ const INPUTS =
 const STATES =
   'at UInt32, slo String, pair String, severity String, state String, since UInt32, quiet_since Nullable(UInt32), evaluated_at UInt64, cause String';
 
+/** Writes the counts of an evaluation down, by window. */
 export async function writeAlertInputs(engine: Engine, slos: readonly Slo[], figures: Figures, nowMs: number): Promise<void> {
   const lines = slos.flatMap((slo) => {
     const figure = figures.bySlo.get(slo.name);
@@ -40,6 +41,7 @@ export async function writeAlertInputs(engine: Engine, slos: readonly Slo[], fig
   );
 }
 
+/** Writes down which state each pair is in, and since when. */
 export async function writeAlertStates(
   engine: Engine,
   slos: readonly Slo[],

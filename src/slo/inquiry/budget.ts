@@ -92,6 +92,7 @@ export async function sloDetail(engine: Engine, slo: Slo, atMs: number): Promise
 
 const iso = (ms: number) => new Date(ms).toISOString();
 
+/** A maintenance window as the API shows it. */
 export const shownMaintenance = ({ id, startMs, endMs, reason, actorRef }: MaintenanceWindow) => ({
   id,
   start: iso(startMs),

@@ -11,6 +11,7 @@ export interface GateVerdict {
   reason: string;
 }
 
+/** Whether the error budget of an SLO lets a deploy go. */
 export function gateOf(status: SloStatus): GateVerdict {
   const verdict = (isOpen: boolean, reason: string): GateVerdict => ({ slo: status.slo, isOpen, reason });
   if (status.objective === null) return verdict(true, 'it is only counted, without an objective');

@@ -48,6 +48,7 @@ const Z_95 = 1.96;
 
 /** Memory of each pair, by {@link pairKey}. */
 export type Memories = Map<string, PairMemory>;
+/** What a pair of an SLO is known by among all pairs. */
 export const pairKey = (slo: string, pair: string): string => `${slo}/${pair}`;
 
 /** Status of each SLO at `atMs`, cut to the minute: by event time, with all that is known today. */

@@ -66,6 +66,7 @@ export const removeLater = (session: Session, table: StoredTable, where: string)
 export const dropMonth = (session: Session, table: StoredTable, month: string): Promise<void> =>
   session.run(`ALTER TABLE ${table} DROP PARTITION ${month}`);
 
+/** Takes all rows out. */
 export const emptyTable = (session: Session, table: StoredTable): Promise<void> => session.run(`TRUNCATE TABLE ${table}`);
 
 /** Leaves of rows with one key the one that counts. */

@@ -33,6 +33,7 @@ export interface Checker {
 /** Statements that passed, each by a digest. */
 const REMEMBERED = 1_000;
 
+/** A checker that knows no statement yet; it reads the catalogue of the engine once. */
 export function createChecker(engine: Engine): Checker {
   let catalogue: Promise<Catalogue> | undefined;
   const passed = new LRUCache<string, true>({ max: REMEMBERED });

@@ -13,6 +13,7 @@ export class QueryError extends MusterError {
 /** @param reason a sentence for whoever sent the statement */
 export const refused = (reason: string): QueryError => new QueryError('MUSTER_QUERY_REFUSED', reason, { code: 497, name: 'ACCESS_DENIED' });
 
+/** @param reason a sentence for whoever sent the statement */
 export const unknownTable = (reason: string): QueryError => new QueryError('MUSTER_BAD_QUERY', reason, { code: 60, name: 'UNKNOWN_TABLE' });
 
 /** Limits of time, speed, memory, rows, depth and size. */

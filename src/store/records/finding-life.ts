@@ -9,6 +9,7 @@ export type Found = Pick<Finding, 'kind' | 'detector' | 'severity' | 'dimensions
   attack?: readonly string[];
 };
 
+/** A finding that begins. @param atMs when it was seen first */
 export const opened = ({ place, attack = [], ...found }: Found, atMs: number): Finding => ({
   ...found,
   id: [found.detector, ...place.filter((each) => each !== ''), new Date(atMs).toISOString()].join(':'),

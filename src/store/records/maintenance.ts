@@ -29,6 +29,7 @@ export async function writeMaintenance(engine: Engine, window: MaintenanceWindow
   );
 }
 
+/** An id for a window that is announced. */
 export const newMaintenanceId = (): string => randomUUID();
 
 /** The windows that reach into a time, oldest first. */

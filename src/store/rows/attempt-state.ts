@@ -31,6 +31,7 @@ const UNSET = Object.fromEntries(FLAG_NAMES.map((name) => [name, false])) as Fla
 
 /** Marks of which there is none yet; all of one shape, as there are very many. */
 export const noMarks = (): EarliestMarks => ({ ...NOTHING });
+/** Flags of which none is set. */
 export const noFlags = (): Flags => ({ ...UNSET });
 
 export interface AttemptState {
@@ -186,6 +187,7 @@ export interface CompletionWindows {
   readonly byFactor: Readonly<Record<string, number>>;
 }
 
+/** The longest of them, in milliseconds. */
 export const longestOf = ({ otherwise, byFactor }: CompletionWindows): number => Math.max(otherwise, ...Object.values(byFactor));
 
 /** Applies the contract's rules of start, deadline, settlement and fault. Pure; needs no clock. */

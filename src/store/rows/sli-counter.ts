@@ -43,6 +43,7 @@ export interface StoredSli {
   readonly slices?: Slices;
 }
 
+/** The splits in which a counter is kept. */
 export const dimensionsOf = (counter: Counter): readonly Dimension[] => [...DIMENSIONS, ...(counter.extraDimensions ?? [])];
 
 /** Types of events that counters count: a minute in which one happens is counted anew. */

@@ -69,6 +69,7 @@ export interface ErasedPerson {
   anonymous: string;
 }
 
+/** Rewrites every table without the person. Repeating it changes nothing. */
 export async function eraseFromTables(engine: Engine, person: ErasedPerson, nowMs: number): Promise<Erased> {
   const session = engine.session('tidy');
   // The engine keeps the text of what rewrites a table: it must not hold what it takes out.
