@@ -7,7 +7,7 @@ import { MIN_COVERAGE } from '../arithmetic/alert-state.ts';
 import type { Severity } from '../arithmetic/pairs.ts';
 import type { Slo } from '../definition/openslo.ts';
 import type { Alert, Condition } from './alerts/alert.ts';
-import type { Thresholds } from './alerts/thresholds.ts';
+import { type Thresholds, thresholdsIn } from './alerts/thresholds.ts';
 import type { Evaluation } from './evaluator.ts';
 
 /** An alert that is not seen for so long has resolved: shorter gaps would notify twice. */
@@ -51,12 +51,13 @@ export function createAlertWatch(deps: {
   now: () => number;
   onProblem: (message: string) => void;
 }): AlertWatch {
+  const thresholdsOf = thresholdsIn(deps.thresholds);
   const service = deps.slos[0]?.service ?? 'mfa-enrollment';
   let watched: Map<string, Watched> | undefined;
 
   const lookAt = async (alert: Alert, evaluation: Evaluation): Promise<Condition[] | undefined> => {
     try {
-      return await alert.check({ ...deps, atMs: evaluation.atMs, evaluation });
+      return await alert.check({ engine: deps.engine, slos: deps.slos, thresholdsOf, atMs: evaluation.atMs, evaluation });
     } catch (error) {
       deps.onProblem(`${alert.name}: ${error instanceof Error ? error.message : String(error)}`);
       return undefined;

@@ -1,7 +1,7 @@
 /** The alerts beside the burn rates, each against a store that makes it fire, and against the nearest one that must not. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { BESIDE_ALERTS } from '../../../src/slo/evaluate/alerts/index.ts';
-import { DEFAULT_THRESHOLDS } from '../../../src/slo/evaluate/alerts/thresholds.ts';
+import { DEFAULT_THRESHOLDS, thresholdsIn } from '../../../src/slo/evaluate/alerts/thresholds.ts';
 import { createAlertWatch } from '../../../src/slo/evaluate/companion-watch.ts';
 import { createEvaluator, type Evaluation } from '../../../src/slo/evaluate/evaluator.ts';
 import { findingsSince } from '../../../src/store/records/findings.ts';
@@ -58,7 +58,13 @@ const evaluateAt = (atMs: number): Promise<Evaluation> =>
 async function conditions(detector: string, atMs: number) {
   const alert = BESIDE_ALERTS.find((each) => each.detector === detector);
   const evaluation = await evaluateAt(atMs);
-  return alert?.check({ engine: services.store.engine, slos: services.slos, atMs, evaluation, thresholds: DEFAULT_THRESHOLDS });
+  return alert?.check({
+    engine: services.store.engine,
+    slos: services.slos,
+    atMs,
+    evaluation,
+    thresholdsOf: thresholdsIn(DEFAULT_THRESHOLDS),
+  });
 }
 
 describe('provider outage', () => {

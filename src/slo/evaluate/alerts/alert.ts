@@ -1,11 +1,11 @@
 /** What an alert beside the burn rates is. One file each, one line in the registry. */
 
+import { z } from 'zod';
 import type { Engine } from '../../../store/engine/engine.ts';
 import { eventsIn } from '../../../store/rows/rows-of.ts';
 import type { Severity } from '../../arithmetic/pairs.ts';
 import type { Slo } from '../../definition/openslo.ts';
 import type { Evaluation } from '../evaluator.ts';
-import type { Thresholds } from './thresholds.ts';
 
 /** Where an alert fires; what does not apply is missing. */
 export interface Place {
@@ -29,7 +29,8 @@ export interface AlertContext {
   /** End of the windows, a full minute. */
   atMs: number;
   evaluation: Evaluation;
-  thresholds: Thresholds;
+  /** The thresholds of an alert, its own or another's, as the configuration has them. */
+  thresholdsOf<Fields extends z.ZodObject>(alert: { detector: string; thresholds: Fields }): z.infer<Fields>;
 }
 
 export interface Alert {
@@ -40,6 +41,8 @@ export interface Alert {
   readonly kind: 'operational' | 'security';
   /** What it means, for those who read the rule. */
   readonly meaning: string;
+  /** Its thresholds by name, each with a default: a part of the file that `MUSTER_ALERTS` names, under the detector's name. */
+  readonly thresholds: z.ZodObject;
   /** Conditions that hold at the moment. */
   check(context: AlertContext): Promise<Condition[]>;
 }
@@ -50,3 +53,13 @@ export interface Alert {
  */
 export const userEvents = (fromMs: number, toMs: number, deliveries: 'once' | 'any' = 'once'): string =>
   `events ${deliveries === 'once' ? 'FINAL' : ''} WHERE ${eventsIn([{ fromMs, toMs }])} AND traffic IN ('', 'user')`;
+
+/** Thresholds by what they are, each with its default. */
+export const threshold = {
+  /** A whole number of anything, at least 1. */
+  count: (otherwise: number) => z.number().int().min(1).default(otherwise),
+  /** A share of a whole, 0 to 1. */
+  share: (otherwise: number) => z.number().min(0).max(1).default(otherwise),
+  /** A factor, or anything else above 0. */
+  times: (otherwise: number) => z.number().gt(0).default(otherwise),
+};

@@ -1,18 +1,27 @@
+import { z } from 'zod';
 import { ALERTS } from '../../../names.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../../system/time.ts';
-import { type Alert, userEvents } from './alert.ts';
+import { type Alert, type AlertContext, type Condition, threshold, userEvents } from './alert.ts';
+
+const thresholds = z.strictObject({
+  minutes: threshold.count(15),
+  users: threshold.count(10),
+  times_usual: threshold.times(5),
+  days: threshold.count(7),
+});
 
 /**
  * Mass lockout (F2): many different people cannot get in at once: their recovery fails, their factor exists twice, or a challenge is
  * denied within a day after they enrolled. Compared with the same hour of the days before.
  */
-export const massLockout: Alert = {
+export const massLockout = {
   name: ALERTS.massLockout,
   detector: 'mass_lockout',
   kind: 'operational',
+  thresholds,
   meaning: 'Far more people than usual are locked out: recovery fails, factors exist twice, or challenges fail right after enrolling.',
-  async check({ engine, atMs, thresholds }) {
-    const limits = thresholds.mass_lockout;
+  async check({ engine, atMs, thresholdsOf }: AlertContext): Promise<Condition[]> {
+    const limits = thresholdsOf(massLockout);
     const session = engine.session('evaluate');
     const DIRECT = `type IN ('recovery.failed', 'factor.duplicate_detected')`;
     const CHALLENGE = `type IN ('challenge.denied', 'stepup.failed')`;
@@ -56,4 +65,4 @@ export const massLockout: Alert = {
       return hits / (limits.days * (60 / limits.minutes));
     }
   },
-};
+} satisfies Alert;

@@ -1,7 +1,8 @@
+import { z } from 'zod';
 import { ALERTS } from '../../../names.ts';
 import { rowsOf } from '../../../store/rows/rows-of.ts';
 import { HOUR_MS, MINUTE_MS } from '../../../system/time.ts';
-import { type Alert, type AlertContext, type Condition, userEvents } from './alert.ts';
+import { type Alert, type AlertContext, type Condition, threshold, userEvents } from './alert.ts';
 
 /** A circuit that opened longer ago than this without a word since is taken as forgotten. */
 const CIRCUIT_LOOK_BACK_MS = 24 * HOUR_MS;
@@ -14,17 +15,28 @@ interface Row {
   openMinutes: number;
 }
 
+const thresholds = z.strictObject({
+  minutes: threshold.count(5),
+  /** Fewer requests prove nothing. */
+  requests: threshold.count(10),
+  failed_share: threshold.share(0.5),
+  circuit_open_minutes: threshold.count(2),
+  /** Share of the last hour's attempts from which on it pages; below, it is a ticket. */
+  page_share: threshold.share(0.1),
+});
+
 /**
  * Provider outage (F1): a provider fails in a region, or its circuit stays open. It pages when it carries enough of the hour's
  * attempts, else it is a ticket.
  */
-export const providerOutage: Alert = {
+export const providerOutage = {
   name: ALERTS.providerOutage,
   detector: 'provider_outage',
   kind: 'operational',
+  thresholds,
   meaning: 'A provider fails most requests of a region, or its circuit stays open.',
-  async check(context) {
-    const limits = context.thresholds.provider_outage;
+  async check(context: AlertContext): Promise<Condition[]> {
+    const limits = context.thresholdsOf(providerOutage);
     const rows = await requestsAndCircuits(context);
     const isOut = ({ requests, failed, openMinutes }: Row) =>
       (requests >= limits.requests && failed >= limits.failed_share * requests) || openMinutes >= limits.circuit_open_minutes;
@@ -44,10 +56,10 @@ export const providerOutage: Alert = {
       };
     });
   },
-};
+} satisfies Alert;
 
-async function requestsAndCircuits({ engine, atMs, thresholds }: AlertContext): Promise<Row[]> {
-  const fromMs = atMs - thresholds.provider_outage.minutes * MINUTE_MS;
+async function requestsAndCircuits({ engine, atMs, thresholdsOf }: AlertContext): Promise<Row[]> {
+  const fromMs = atMs - thresholdsOf(providerOutage).minutes * MINUTE_MS;
   const requests = await engine.session('evaluate').rows<{ provider: string; region: string; requests: number; failed: number }>(
     `SELECT provider, region, toUInt32(count()) AS requests, toUInt32(countIf(outcome IN ('failure', 'timeout'))) AS failed
      FROM ${userEvents(fromMs, atMs)} AND type = 'provider.request' AND provider != '' GROUP BY provider, region`,

@@ -1,8 +1,9 @@
+import { z } from 'zod';
 import { ALERTS } from '../../../names.ts';
 import { HOUR_MS, MINUTE_MS } from '../../../system/time.ts';
 import { burnRate, type Counts, hasEvidence } from '../../arithmetic/burn.ts';
 import { judgedOf, type Slo } from '../../definition/openslo.ts';
-import { type Alert, type AlertContext, type Condition, userEvents } from './alert.ts';
+import { type Alert, type AlertContext, type Condition, threshold, userEvents } from './alert.ts';
 
 /** The onset is looked for so far back; what burns longer has been somebody's incident by then. */
 const LOOK_BACK_MS = 6 * HOUR_MS;
@@ -10,16 +11,19 @@ const LOOK_BACK_MS = 6 * HOUR_MS;
 const PREVIOUS_DEPLOY_MS = 30 * 24 * HOUR_MS;
 const SHORT_MINUTES = 5;
 
+const thresholds = z.strictObject({ burn: threshold.times(4), minutes_before_onset: threshold.count(60), z: threshold.times(2.33) });
+
 /**
  * Rollback advised: an SLO that pages burns fast since shortly after a deploy, and the new deployment fails significantly more than the
  * one before it. Practice: burn above 4 within an hour calls for considering a rollback.
  */
-export const rollbackAdvised: Alert = {
+export const rollbackAdvised = {
   name: ALERTS.rollbackAdvised,
   detector: 'rollback_advised',
   kind: 'operational',
+  thresholds,
   meaning: 'Errors burn the budget since shortly after a deploy, and the new deployment fails significantly more than the one before.',
-  async check(context) {
+  async check(context: AlertContext): Promise<Condition[]> {
     const conditions = new Map<string, Condition>();
     for (const slo of context.slos.filter(({ pairs, sli }) => !sli.slices && pairs.some(({ severity }) => severity === 'page'))) {
       if (!burnsFast(slo, context)) continue;
@@ -28,13 +32,13 @@ export const rollbackAdvised: Alert = {
     }
     return [...conditions.values()];
   },
-};
+} satisfies Alert;
 
-function burnsFast(slo: Slo, { evaluation, thresholds }: AlertContext): boolean {
+function burnsFast(slo: Slo, { evaluation, thresholdsOf }: AlertContext): boolean {
   const windows = evaluation.figures.bySlo.get(slo.name)?.windows;
   const [hour, short] = [windows?.get('1h'), windows?.get('5m')];
   const { objective } = judgedOf(slo);
-  const limit = thresholds.rollback_advised.burn;
+  const limit = thresholdsOf(rollbackAdvised).burn;
   return (
     hour !== undefined &&
     short !== undefined &&
@@ -45,8 +49,8 @@ function burnsFast(slo: Slo, { evaluation, thresholds }: AlertContext): boolean 
 }
 
 async function afterDeploy(slo: Slo, context: AlertContext): Promise<Condition | undefined> {
-  const { engine, atMs, thresholds } = context;
-  const limits = thresholds.rollback_advised;
+  const { engine, atMs, thresholdsOf } = context;
+  const limits = thresholdsOf(rollbackAdvised);
   const onsetMs = await onsetOf(slo, context);
   const [deploy] = await engine.session('evaluate').rows<{ deployment: string; ms: string }>(
     `SELECT deployment, toUnixTimestamp64Milli(time) AS ms FROM ${userEvents(onsetMs - limits.minutes_before_onset * MINUTE_MS, onsetMs)}
@@ -76,7 +80,7 @@ async function afterDeploy(slo: Slo, context: AlertContext): Promise<Condition |
 }
 
 /** End of the first minute of the unbroken run in which five minutes burned fast. */
-async function onsetOf(slo: Slo, { engine, atMs, thresholds }: AlertContext): Promise<number> {
+async function onsetOf(slo: Slo, { engine, atMs, thresholdsOf }: AlertContext): Promise<number> {
   const fromMs = atMs - LOOK_BACK_MS;
   const rows = await engine.session('evaluate').rows<{ at: number; good: number; total: number }>(
     `SELECT toUnixTimestamp(minute) AS at, toUInt32(good) AS good, toUInt32(total) AS total FROM minutes FINAL
@@ -97,7 +101,7 @@ async function onsetOf(slo: Slo, { engine, atMs, thresholds }: AlertContext): Pr
   let onsetMs = atMs;
   for (let endMs = atMs; endMs > fromMs; endMs -= MINUTE_MS) {
     const burn = burnAt(endMs);
-    if (burn !== null && burn <= thresholds.rollback_advised.burn) break;
+    if (burn !== null && burn <= thresholdsOf(rollbackAdvised).burn) break;
     if (burn !== null) onsetMs = endMs;
   }
   return onsetMs;

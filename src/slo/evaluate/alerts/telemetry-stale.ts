@@ -1,19 +1,23 @@
+import { z } from 'zod';
 import { ALERTS } from '../../../names.ts';
-import type { Alert } from './alert.ts';
+import { type Alert, type AlertContext, type Condition, threshold } from './alert.ts';
 
 const WINDOW_MINUTES = 5;
+
+const thresholds = z.strictObject({ minutes: threshold.count(10), coverage: threshold.share(0.9) });
 
 /**
  * Telemetry stale: for ten minutes the collector has been seeing too little of the last five. While it does, burn-rate alerts are frozen,
  * so this one must page for itself.
  */
-export const telemetryStale: Alert = {
+export const telemetryStale = {
   name: ALERTS.telemetryStale,
   detector: 'telemetry_stale',
   kind: 'operational',
+  thresholds,
   meaning: 'The collector was down or behind for too long: burn-rate alerts are frozen and figures cannot be believed.',
-  async check({ engine, atMs, thresholds }) {
-    const { minutes, coverage } = thresholds.telemetry_stale;
+  async check({ engine, atMs, thresholdsOf }: AlertContext): Promise<Condition[]> {
+    const { minutes, coverage } = thresholdsOf(telemetryStale);
     const length = minutes + WINDOW_MINUTES - 1;
     const from = atMs / 1_000 - length * 60;
     const rows = await engine.session('evaluate').rows<{ n: number; lag: number }>(
@@ -35,4 +39,4 @@ export const telemetryStale: Alert = {
       },
     ];
   },
-};
+} satisfies Alert;

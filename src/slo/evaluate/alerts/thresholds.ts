@@ -1,35 +1,23 @@
-/** Thresholds of the alerts beside the burn rates: a YAML file, every field with its default. */
+/** Thresholds of the alerts beside the burn rates: a YAML file with a part for each of them, every field with its default. */
 import { readFile } from 'node:fs/promises';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { MusterError } from '../../../errors.ts';
+import type { AlertContext } from './alert.ts';
+import { BESIDE_ALERTS } from './index.ts';
 
-const count = (otherwise: number) => z.number().int().min(1).default(otherwise);
-const minutes = count;
-const share = (otherwise: number) => z.number().min(0).max(1).default(otherwise);
-const times = (otherwise: number) => z.number().gt(0).default(otherwise);
+const schema = z.strictObject(Object.fromEntries(BESIDE_ALERTS.map(({ detector, thresholds }) => [detector, thresholds.prefault({})])));
 
-const schema = z.strictObject({
-  provider_outage: z
-    .strictObject({
-      minutes: minutes(5),
-      /** Fewer requests prove nothing. */
-      requests: count(10),
-      failed_share: share(0.5),
-      circuit_open_minutes: minutes(2),
-      /** Share of the last hour's attempts from which on it pages; below, it is a ticket. */
-      page_share: share(0.1),
-    })
-    .prefault({}),
-  mass_lockout: z.strictObject({ minutes: minutes(15), users: count(10), times_usual: times(5), days: count(7) }).prefault({}),
-  traffic_stopped: z.strictObject({ minutes: minutes(30), expected_starts: count(20), weeks: count(4) }).prefault({}),
-  rollback_advised: z.strictObject({ burn: times(4), minutes_before_onset: minutes(60), z: times(2.33) }).prefault({}),
-  telemetry_stale: z.strictObject({ minutes: minutes(10), coverage: share(0.9) }).prefault({}),
-});
-
-export type Thresholds = z.infer<typeof schema>;
+/** By the names of the detectors. */
+export type Thresholds = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 
 export const DEFAULT_THRESHOLDS: Thresholds = schema.parse({});
+
+/** How an alert looks its thresholds up. */
+export const thresholdsIn =
+  (all: Thresholds): AlertContext['thresholdsOf'] =>
+  ({ detector, thresholds }) =>
+    thresholds.parse(all[detector] ?? {});
 
 /**
  * The thresholds of a file, or the defaults.

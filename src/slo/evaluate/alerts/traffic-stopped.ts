@@ -1,20 +1,25 @@
+import { z } from 'zod';
 import { ALERTS } from '../../../names.ts';
 import { STARTS } from '../../slis/m3.ts';
-import type { Alert } from './alert.ts';
+import { type Alert, type AlertContext, type Condition, threshold } from './alert.ts';
+import { telemetryStale } from './telemetry-stale.ts';
 
 const WEEK_SECONDS = 7 * 86_400;
+
+const thresholds = z.strictObject({ minutes: threshold.count(30), expected_starts: threshold.count(20), weeks: threshold.count(4) });
 
 /**
  * Traffic stopped: nobody starts an enrollment where, by the same time of past weeks, many should. Not "all is well": the door may be
  * shut, or the producer silent.
  */
-export const trafficStopped: Alert = {
+export const trafficStopped = {
   name: ALERTS.trafficStopped,
   detector: 'traffic_stopped',
   kind: 'operational',
+  thresholds,
   meaning: 'No enrollment was started for half an hour in which, by past weeks, many would have been.',
-  async check({ engine, atMs, thresholds, evaluation }) {
-    const { minutes, expected_starts, weeks } = thresholds.traffic_stopped;
+  async check({ engine, atMs, thresholdsOf, evaluation }: AlertContext): Promise<Condition[]> {
+    const { minutes, expected_starts, weeks } = thresholdsOf(trafficStopped);
     const at = atMs / 1_000;
     const length = minutes * 60;
     const slots = Array.from({ length: weeks + 1 }, (_, week) => at - week * WEEK_SECONDS);
@@ -27,7 +32,7 @@ export const trafficStopped: Alert = {
     const past = seen.slice(1);
     const known = past.slice(0, past.findLastIndex((starts) => starts > 0) + 1);
     const expected = known.length === 0 ? 0 : known.reduce((sum, starts) => sum + starts, 0) / known.length;
-    const isCovered = (evaluation.figures.coverage.get('30m') ?? 1) >= thresholds.telemetry_stale.coverage;
+    const isCovered = (evaluation.figures.coverage.get('30m') ?? 1) >= thresholdsOf(telemetryStale).coverage;
     if (seen[0] !== 0 || expected < expected_starts || !isCovered) return [];
     return [
       {
@@ -37,4 +42,4 @@ export const trafficStopped: Alert = {
       },
     ];
   },
-};
+} satisfies Alert;
