@@ -8,6 +8,8 @@ import { QueryError, refused, unknownTable } from './query-error.ts';
 import { parseQueryTree } from './query-tree.ts';
 import { type Catalogue, refusedAsResolved, refusedAsWritten } from './rules.ts';
 import { assertPlainNames, hasLineFeeds, QUOTED } from './statement.ts';
+import { type AllowsZone, createZones, ZONES_TAKEN } from './time-zones.ts';
+import { isPlainType } from './type-text.ts';
 
 /** What was asked: see `GuardedQuery`. */
 interface Asked {
@@ -52,7 +54,7 @@ export function createChecker(engine: Engine): Checker {
       const found = catalogueQuery(canonical, catalogue.database);
       if (found !== undefined) return { sql: found, format: knownFormat(format) };
       assertPlainNames(canonical);
-      assertPlainIdentifiers(canonical, parameters);
+      assertPlainParameters(canonical, parameters, catalogue.allowsZone);
       const { select, own } = withoutOptions(withCatalogueViews(canonical, catalogue.database));
       const key = sameFor(select, parameters);
       if (!passed.has(key)) {
@@ -101,6 +103,7 @@ async function readCatalogue(engine: Engine): Promise<Catalogue> {
   return {
     database: engine.database,
     functions: new Set(functions.map(({ name }) => name.toLowerCase())),
+    allowsZone: createZones(),
     tables: new Set(tables.map(({ name }) => name)),
   };
 }
@@ -118,12 +121,30 @@ function withoutOptions(canonical: string): { select: string; own: string | unde
   return { select: (tail < 0 ? lines : lines.slice(0, tail)).join('\n'), own };
 }
 
-/** What a parameter names is held to what a plain name may be: it does not stand in the text that was looked through. */
-function assertPlainIdentifiers(canonical: string, parameters: Readonly<Record<string, string>> = {}): void {
-  for (const [, name = ''] of canonical.matchAll(/\{ ?[`"]?(\w+)[`"]? ?: ?Identifier ?\}/gi)) {
+/** A place for a value: its name, and its type to the closing bracket, which may hold texts with brackets. */
+const PLACE = /\{\s*[`"]?(\w+)[`"]?\s*:((?:[^{}'`"]|'(?:[^'\\]|\\.|'')*'|`[^`]*`|"[^"]*")*)\}/y;
+
+/**
+ * Types of parameters are made, and their values read, before any rule sees them; what a parameter names does not stand in the text that is looked
+ * through.
+ */
+function assertPlainParameters(canonical: string, parameters: Readonly<Record<string, string>> = {}, allowsZone: AllowsZone): void {
+  const quoted = new RegExp(`${QUOTED.source}|\\{`, 'gs');
+  for (let found = quoted.exec(canonical); found; found = quoted.exec(canonical)) {
+    if (found[0] !== '{') continue;
+    PLACE.lastIndex = found.index;
+    const place = PLACE.exec(canonical);
+    const [whole, name = '', type = ''] = place ?? [];
+    if (whole === undefined) throw refused('a bracket { here holds the name of a parameter and its type: {name:String}');
+    quoted.lastIndex = found.index + whole.length;
     const value = parameters[name];
-    if (value !== undefined && !/^\w+(\.\w+)?$/.test(value))
-      throw refused(`the parameter ${name} names a table or column: letters, digits, underscores and a dot`);
+    if (type.trim().toLowerCase() === 'identifier') {
+      if (value !== undefined && !/^\w+(\.\w+)?$/.test(value))
+        throw refused(`the parameter ${name} names a table or column: letters, digits, underscores and a dot`);
+    } else if (!isPlainType(type, allowsZone))
+      throw refused(
+        `the type of the parameter ${name}: numbers, texts, times and lists of them are taken, such as Array(String); ${ZONES_TAKEN}`,
+      );
   }
 }
 

@@ -196,7 +196,7 @@ export const FUNCTIONS: ReadonlySet<string> = names(`
   formatReadableTimeDelta identity ignore indexHint isConstant materialize neighbor parseReadableSize parseReadableSizeOrNull
   parseReadableSizeOrZero parseTimeDelta revision rowNumberInAllBlocks rowNumberInBlock runningAccumulate runningDifference session_user
   toColumnTypeName toTypeName transform uptime user version visibleWidth
-  exists getSubcolumn grouping untuple _CAST nested lambda
+  exists grouping untuple _CAST nested lambda
 `);
 
 /** Those that are named by a text, such as `arrayReduce('sum', …)`, whose text is held against {@link AGGREGATE_FUNCTIONS}. */

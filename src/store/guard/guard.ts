@@ -95,36 +95,42 @@ export function createGuard(engine: Engine, { seconds = QUERY_LIMITS.seconds, on
     assertBoundedParameters(query.parameters);
     const shape = shapeOf(query.sql);
     if (stuck.includes(shape)) throw refused('a statement like this did not end before, and made Muster start again; write it another way');
-    const connection = await connections.take();
+    let connection: Connection | undefined;
     // Told again until it has ended: the statement may only be about to begin.
     const end = () => {
-      kill(connection);
-      const again = setInterval(() => kill(connection), KILL_AGAIN_MS);
+      if (connection) kill(connection);
+      const again = setInterval(() => connection && kill(connection), KILL_AGAIN_MS);
       void ended.then(() => clearInterval(again));
     };
     const answer = async () => {
-      const statement = await checker.check(connection, query);
+      const taken = await connections.take();
+      connection = taken;
+      running.set(taken, { shape, ended });
+      const statement = await checker.check(taken, query);
       if (query.signal?.aborted)
         throw new QueryError('MUSTER_BAD_QUERY', 'Query was cancelled', { code: 394, name: 'QUERY_WAS_CANCELLED' });
-      const result = await connection.run(statement.sql, statement.format, query.parameters);
+      const result = await taken.run(statement.sql, statement.format, query.parameters);
       return { ...result, format: statement.format };
     };
     query.signal?.addEventListener('abort', end);
-    const work = answer();
+    // Begun once what waits for its end is there.
+    const work = Promise.resolve().then(answer);
     // A connection whose statement still runs must not be closed: that would wait for it.
-    const ended = work
+    const ended: Promise<unknown> = work
       .catch(() => {
-        connection.isSpent = true;
+        if (connection) connection.isSpent = true;
       })
       .then(() => {
+        if (!connection) return;
         running.delete(connection);
         connections.give(connection);
       });
-    running.set(connection, { shape, ended });
     try {
       // What hangs in a server is no thread of this process.
       return await inTime(work, seconds, end, () => engine.isEmbedded && onStuck(shape));
     } catch (error) {
+      // An engine that has broken answers nothing any more.
+      if (engine.isEmbedded && error instanceof Error && /due to a fatal error/.test(error.message)) onStuck(shape);
       throw queryError(error);
     } finally {
       query.signal?.removeEventListener('abort', end);

@@ -21,7 +21,8 @@ import {
 } from './functions.ts';
 import type { QueryTree, TreeNode } from './query-tree.ts';
 import { byName, isAliasInReach, isCommonTable, type Named } from './reach.ts';
-import { arePlainColumns, isPlainType } from './type-text.ts';
+import { type AllowsZone, ZONED, ZONES_TAKEN } from './time-zones.ts';
+import { arePlainColumns, isPlainType, textOf } from './type-text.ts';
 
 /** Nodes that a tree may hold, each of which is looked at here or has nothing in it that could name a function or a table. */
 const NODES = new Set(
@@ -63,6 +64,7 @@ export interface Catalogue {
   database: string;
   /** Names (lower case) of all functions of the engine. */
   functions: ReadonlySet<string>;
+  allowsZone: AllowsZone;
   /** Names of all tables and views in it, those that are not shown among them. */
   tables: ReadonlySet<string>;
 }
@@ -122,33 +124,29 @@ export function refusedAsWritten(tree: QueryTree, catalogue: Catalogue): Refusal
 
 function refusedNode(node: TreeNode, aliases: Named, catalogue: Catalogue): Refusal | undefined {
   const { kind, fields, section } = node;
-  if (kind === 'TABLE_FUNCTION') return refusedTableFunction(node);
+  if (kind === 'TABLE_FUNCTION') return refusedTableFunction(node, catalogue);
   if (kind === 'FUNCTION') return refusedCall(node, aliases, catalogue);
   if (kind === 'QUERY') return refusedGrouping(node);
-  if (kind === 'CONSTANT') return refusedText(fields.constant_value ?? '');
   if (kind !== 'IDENTIFIER') return undefined;
   const name = fields.identifier ?? '';
   if (TABLE_SECTIONS.has(section)) return isAllowedTable(name, catalogue) || isCommonTable(name, node) ? undefined : noTable(name);
   // Whether it means a column or a function is the engine's to say, and it evaluates on the way: none of our columns is called like one of these.
   if (!isAllowedFunction(name) && isFunction(name, catalogue))
     return notAllowed(name, '; if it is the name of a column or an argument, call that something else');
-  return undefined;
+  return isTyped(name) ? { reason: `${short(name)} names a part of a value by a type, which is not taken here` } : undefined;
 }
 
-/** As a time zone it is opened. */
-const refusedText = (value: string): Refusal | undefined =>
-  /^'\s*:?\s*file:/i.test(value)
-    ? { reason: "a text that begins with 'file:' is not taken here; time zones are named like Europe/Berlin" }
-    : undefined;
+/** Whether a name has, behind a dot, what could be a type: parts of values of any type are named so, and the engine makes one of that type. */
+const isTyped = (name: string): boolean => /\.(?::|[^.]*\((?!\)$))/.test(name);
 
-function refusedTableFunction(node: TreeNode): Refusal | undefined {
+function refusedTableFunction(node: TreeNode, catalogue: Catalogue): Refusal | undefined {
   const name = node.fields.table_function_name ?? '';
   if (!TABLE_FUNCTIONS.has(name.toLowerCase())) return noTableFunction(name);
   if (!WITH_COLUMNS.has(name.toLowerCase())) return undefined;
   const first = node.children.find(({ section }) => section === 'ARGUMENTS')?.children[0];
   const value = first?.kind === 'CONSTANT' ? (first.fields.constant_value ?? '') : undefined;
   const isRow = first?.kind === 'FUNCTION' && first.fields.function_name === 'tuple';
-  if (isRow || (value !== undefined && (!value.startsWith("'") || arePlainColumns(value)))) return undefined;
+  if (isRow || (value !== undefined && (!value.startsWith("'") || arePlainColumns(textOf(value), catalogue.allowsZone)))) return undefined;
   return { reason: `the first argument of ${name} is a row, or names and types of columns, written out: 'name String, n UInt64'` };
 }
 
@@ -174,7 +172,9 @@ function refusedCall(node: TreeNode, aliases: Named, catalogue: Catalogue): Refu
   const lower = name.toLowerCase();
   const given = node.children.find(({ section }) => section === 'ARGUMENTS')?.children ?? [];
   return (
-    refusedType(name, given.at(TYPED.get(lower) ?? given.length)) ??
+    refusedType(name, given.at(TYPED.get(lower) ?? given.length), catalogue) ??
+    refusedZone(name, ZONED.get(lower) ?? [], given, catalogue) ??
+    (lower === 'tupleelement' ? refusedElement(given[1]) : undefined) ??
     (NAMED_BY_TEXT.has(lower) ? refusedName(name, given[0]) : undefined) ??
     (IN_FUNCTIONS.has(lower) ? refusedSet(given[1], aliases, catalogue) : undefined) ??
     refusedArgument(name, 'what is looked for', WRITTEN_OUT.get(lower), given, areShortTexts) ??
@@ -183,10 +183,44 @@ function refusedCall(node: TreeNode, aliases: Named, catalogue: Catalogue): Refu
 }
 
 /** A type in a text: what stands in it is evaluated when it is read. */
-function refusedType(name: string, type: TreeNode | undefined): Refusal | undefined {
-  if (type === undefined || (type.kind === 'CONSTANT' && isPlainType(type.fields.constant_value ?? ''))) return undefined;
-  return { reason: `the type in ${name} is written out: numbers, texts, times and lists of them, such as Array(Nullable(String))` };
+function refusedType(name: string, type: TreeNode | undefined, { allowsZone }: Catalogue): Refusal | undefined {
+  if (type === undefined || (type.kind === 'CONSTANT' && isPlainType(textOf(type.fields.constant_value ?? ''), allowsZone)))
+    return undefined;
+  return {
+    reason: `the type in ${name} is written out: numbers, texts, times and lists of them, such as Array(Nullable(String)); ${ZONES_TAKEN}`,
+  };
 }
+
+/** A time zone, written out or a parameter: how many there are of them must be known. */
+function refusedZone(
+  name: string,
+  positions: readonly number[],
+  given: readonly TreeNode[],
+  { allowsZone }: Catalogue,
+): Refusal | undefined {
+  const isWrong = (argument: TreeNode | undefined) => {
+    if (argument === undefined || isNoText(argument)) return false;
+    const zone = textOf(constantsOf(argument, CONVERSIONS)?.[0] ?? '');
+    return zone === undefined || !allowsZone(zone);
+  };
+  return positions.some((position) => isWrong(given[position]))
+    ? { reason: `the time zone in ${name} is written out, or a parameter; ${ZONES_TAKEN}` }
+    : undefined;
+}
+
+/** A number, or a moment, where a zone may stand as well. */
+const isNoText = ({ kind, fields }: TreeNode): boolean =>
+  (kind === 'CONSTANT' && textOf(fields.constant_value ?? '') === undefined) ||
+  (kind === 'FUNCTION' && MOMENTS.test(fields.function_name ?? ''));
+const MOMENTS = /^(?:toDateTime(?:64|32)?|toDate(?:32)?|now|now64|fromUnixTimestamp64(?:Second|Milli|Micro|Nano)|toInterval[A-Z][a-z]+)$/;
+
+/** An element of a tuple by its name. */
+const refusedElement = (element: TreeNode | undefined): Refusal | undefined => {
+  const name = textOf(element?.fields.constant_value ?? '');
+  return element?.kind === 'CONSTANT' && (name === undefined || /^\w+$/.test(name))
+    ? undefined
+    : { reason: 'an element of a tuple is named by letters, digits and underscores, written out, or by its number' };
+};
 
 /** A function named by a text: parameters of an aggregate function in that text would be evaluated, whatever they are. */
 function refusedName(name: string, text: TreeNode | undefined): Refusal | undefined {

@@ -3,22 +3,25 @@
  * of aggregate functions, default expressions) and opens what a time zone names.
  */
 
-/** What may not stand in brackets behind its name, or stands alone. */
+import type { AllowsZone } from './time-zones.ts';
+
+/**
+ * What stands alone. Not what holds values of any type (JSON, Dynamic, Variant): a part of such a value is named by a type, in a place that is not
+ * looked at here.
+ */
 const PLAIN = new Set(
-  `string u?int8 u?int16 u?int32 u?int64 u?int128 u?int256 float32 float64 bfloat16 bool boolean date date32 time uuid ipv4 ipv6 nothing json dynamic
+  `string u?int8 u?int16 u?int32 u?int64 u?int128 u?int256 float32 float64 bfloat16 bool boolean date date32 time uuid ipv4 ipv6 nothing
   tinyint smallint int integer bigint float double real text`
     .split(/\s+/)
     .flatMap((name) => (name.startsWith('u?') ? [name.slice(2), `u${name.slice(2)}`] : [name])),
 );
-const OF_TYPES = new Set(['array', 'tuple', 'map', 'nullable', 'lowcardinality', 'variant']);
+const OF_TYPES = new Set(['array', 'tuple', 'map', 'nullable', 'lowcardinality']);
 const OF_VALUES = new Set(
   'fixedstring datetime datetime32 datetime64 time64 decimal decimal32 decimal64 decimal128 decimal256 enum enum8 enum16 char varchar numeric dec timestamp'.split(
     ' ',
   ),
 );
 const INTERVAL = /^interval(?:nanosecond|microsecond|millisecond|second|minute|hour|day|week|month|quarter|year)$/;
-/** A name of the time-zone database: `Europe/Berlin`, and never a file. */
-const ZONE = /^'[A-Za-z][A-Za-z0-9_+-]*(?:\/[A-Za-z0-9_+-]+){0,2}'$/;
 const ZONED = /^(?:datetime|datetime32|datetime64|timestamp)$/;
 
 const MAX_LENGTH = 10_000;
@@ -48,9 +51,11 @@ function tokensOf(text: string): Token[] | undefined {
 /** Reads types off tokens; every method says whether what it reads is there. */
 class Reader {
   private readonly tokens: readonly Token[];
+  private readonly allowsZone: AllowsZone;
   private at = 0;
-  constructor(tokens: readonly Token[]) {
+  constructor(tokens: readonly Token[], allowsZone: AllowsZone) {
     this.tokens = tokens;
+    this.allowsZone = allowsZone;
   }
   isDone(): boolean {
     return this.at === this.tokens.length;
@@ -89,7 +94,7 @@ class Reader {
   private value(of: string): boolean {
     const value = this.take(({ kind }) => kind === 'number' || kind === 'text');
     if (value === undefined) return false;
-    if (ZONED.test(of)) return value.kind === 'number' || ZONE.test(value.text);
+    if (ZONED.test(of)) return value.kind === 'number' || this.allowsZone(value.text.slice(1, -1));
     return !this.sign('=') || this.take(({ kind }) => kind === 'number') !== undefined;
   }
   column(): boolean {
@@ -97,25 +102,25 @@ class Reader {
   }
 }
 
-/** @param literal as the engine prints a text: in single quotes, with backslashes */
-function read(literal: string, whole: (reader: Reader) => boolean): boolean {
-  if (literal.length > MAX_LENGTH || !/^'[\s\S]*'$/.test(literal)) return false;
-  const tokens = tokensOf(literal.slice(1, -1).replace(/\\([\s\S])/g, '$1'));
+/** What a text is in truth that the engine prints in single quotes, with backslashes; undefined for what is no text. */
+export const textOf = (literal: string): string | undefined =>
+  /^'[\s\S]*'$/.test(literal) ? literal.slice(1, -1).replace(/\\([\s\S])/g, '$1') : undefined;
+
+function read(text: string | undefined, allowsZone: AllowsZone, whole: (reader: Reader) => boolean): boolean {
+  const tokens = text === undefined || text.length > MAX_LENGTH ? undefined : tokensOf(text);
   if (!tokens || tokens.length === 0) return false;
-  const reader = new Reader(tokens);
+  const reader = new Reader(tokens, allowsZone);
   return whole(reader) && reader.isDone();
 }
 
 /** Whether a text is a type that holds no expression, no state of an aggregate function and no file. */
-export const isPlainType = (literal: string): boolean => read(literal, (reader) => reader.type(0));
+export const isPlainType = (text: string | undefined, allowsZone: AllowsZone): boolean =>
+  read(text, allowsZone, (reader) => reader.type(0));
 
 /** The same of names and types of columns. */
-export const arePlainColumns = (literal: string): boolean =>
-  read(literal, (reader) => {
+export const arePlainColumns = (text: string | undefined, allowsZone: AllowsZone): boolean =>
+  read(text, allowsZone, (reader) => {
     do if (!reader.column()) return false;
     while (reader.sign(','));
     return true;
   });
-
-/** Whether a text is the name of a time zone. */
-export const isTimeZone = (literal: string): boolean => ZONE.test(literal);

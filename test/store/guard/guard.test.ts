@@ -73,6 +73,17 @@ const attacks = (): [string, string][] => {
     ['a type by an alias', "WITH 'UInt8' AS t SELECT CAST(1, t)"],
     ['a time zone that is a file', "SELECT toTimeZone(now(), 'file:/usr/share/zoneinfo/Europe/Berlin')"],
     ['a time zone that is a file, in a type', "SELECT CAST(now(), 'DateTime(\\'file:/etc/localtime\\')')"],
+    ['the same that is put together', "SELECT toTimeZone(now(), concat('fi', 'le:/etc/localtime'))"],
+    ['the same out of a column', "SELECT toString(now(), z) FROM (SELECT 'Europe/Berlin' AS z)"],
+    ['a time zone for each second', "SELECT toHour(now(), 'Fixed/UTC+00:00:01')"],
+    ['a time zone for each row', "SELECT toString(now(), concat('Fixed/UTC+00:00:', toString(10 + number))) FROM numbers(50)"],
+    [
+      'a part of a value by a type',
+      "SELECT finalizeAggregation(d.`AggregateFunction(sum, UInt64)`) FROM (SELECT CAST(number, 'Dynamic') AS d)",
+    ],
+    ['the same of columns that there are', 'SELECT attempt_id.`AggregateFunction(sum, UInt64)` FROM attempts'],
+    ['the same by a function', "SELECT getSubcolumn(1, 'AggregateFunction(sum, UInt64)')"],
+    ['the same of a tuple', "SELECT tupleElement(tuple(1), 'AggregateFunction(sum, UInt64)')"],
     ['JSON that is merged as deep as it goes', `SELECT jsonMergePatch('{}', '{}')`],
     ['a value that doubles with each lambda', `SELECT ${'arrayMap(x -> (x, x), '.repeat(26)}[1]${')'.repeat(26)}`],
     ['a name that never ends', `SELECT sum${'IfArray'.repeat(9_000)}(1)`],
@@ -257,6 +268,11 @@ describe('what is answered', () => {
     ["SELECT * FROM values((1, 'x'), (2, 'y'))", '1\tx\n2\ty'],
     ['SELECT count() FROM (SELECT region FROM attempts GROUP BY ROLLUP(region, provider))', '3'],
     ["SELECT (SELECT groupArray(number) FROM numbers(3)), (SELECT (1, 'a'))", "[0,1,2]\t(1,'a')"],
+    ["SELECT toString(toDateTime('2026-03-01 09:00:00', 'UTC'), 'Europe/Berlin')", '2026-03-01 10:00:00'],
+    ["SELECT formatDateTime(toStartOfInterval(min(time), INTERVAL 1 hour), '%H:%i', 'Asia/Tokyo') FROM events_v", '18:00'],
+    ["SELECT dateDiff('day', toDate('2026-03-01'), toDate('2026-03-09')), toStartOfWeek(toDate('2026-03-05'), 1)", '8\t2026-03-02'],
+    ["SELECT CAST('2026-03-01 09:00:00', 'DateTime(\\'Europe/Berlin\\')')", '2026-03-01 09:00:00'],
+    ["SELECT tupleElement(CAST((1, 'x'), 'Tuple(a UInt8, b String)'), 'b')", 'x'],
   ])('answers %j', async (sql, expected) => {
     const answer = await ask(sql);
     expect(answer.replaceAll('"', '')).toBe(expected.replaceAll('"', ''));
@@ -269,6 +285,23 @@ describe('what is answered', () => {
     expect(await ask('SELECT count() FROM {table:Identifier}', 'TSV', parameters)).toBe('1');
   });
 
+  it('takes types of parameters that hold values, and no others', async () => {
+    const parameters = { x: '1', time: '2026-03-01 09:00:00', zone: 'Europe/Berlin' };
+    expect(await ask("SELECT toString({time:DateTime('UTC')}, {zone:String})", 'TSV', parameters)).toBe('2026-03-01 10:00:00');
+    expect(await ask("SELECT '{x:Dynamic}', {x : Enum8('a}' = 1)}", 'TSV', { x: 'a}' })).toBe('{x:Dynamic}\ta}');
+    for (const type of [
+      'AggregateFunction(sum, UInt64)',
+      'Array(AggregateFunction(sum, UInt64))',
+      'Dynamic',
+      'JSON',
+      "DateTime('file:/etc/localtime')",
+    ])
+      for (const place of [`{x:${type}}`, `{ x : /* {y:String} */ ${type} }`])
+        await expect(ask(`SELECT ${place}`, 'TSV', parameters), place).rejects.toMatchObject({ code: 'MUSTER_QUERY_REFUSED' });
+    for (const zone of ['file:/etc/localtime', 'Fixed/UTC+00:00:01'])
+      await expect(ask('SELECT toString(now(), {zone:String})', 'TSV', { zone })).rejects.toMatchObject({ code: 'MUSTER_QUERY_REFUSED' });
+  });
+
   it('shows nothing of one query in the next', async () => {
     await expect(ask('SELECT * FROM numbers(2000000)')).rejects.toThrow();
     expect(await ask('SELECT 42')).toBe('42');
@@ -279,6 +312,20 @@ describe('what is answered', () => {
   it('answers in any format, byte for byte', async () => {
     const { bytes } = await services.store.guard.query({ sql: 'SELECT toUInt8(45) AS n', format: 'Native' });
     expect([...bytes]).toEqual([1, 1, 1, 110, 5, ...Buffer.from('UInt8'), 45]);
+  });
+});
+
+describe('time zones', () => {
+  it('are answered until there are too many, each of which the engine keeps', async () => {
+    const zones = Intl.supportedValuesOf('timeZone').slice(0, 60);
+    const refused: string[] = [];
+    const places = (zone: string, n: number) =>
+      n % 3 === 0 ? `toHour(now(), '${zone}')` : n % 3 === 1 ? `CAST(now(), 'DateTime(\\'${zone}\\')')` : `{x:DateTime('${zone}')}`;
+    for (const [n, zone] of zones.entries())
+      await ask(`SELECT ${places(zone, n)}`, 'TSV', { x: '2026-03-01 09:00:00' }).catch(({ message }: Error) => refused.push(message));
+    expect(refused.length).toBeGreaterThanOrEqual(20);
+    expect(refused.filter((message) => !message.includes('no more than 40 since Muster started'))).toEqual([]);
+    expect(await ask(`SELECT toHour(toDateTime(0, 'UTC'), '${zones[0]}')`)).toBe('0');
   });
 });
 
