@@ -18,7 +18,7 @@ import { type FileKeys, openFileKeys } from '../core/vault/file-keys.ts';
 import { openVault, type Vault } from '../core/vault/vault.ts';
 import { MusterError } from '../errors.ts';
 import { FILES } from '../names.ts';
-import type { VaultControl } from '../serve/routes/vault.ts';
+import type { VaultControl } from '../serve/routes/vault-control.ts';
 import { oneAtATime } from '../system/one-at-a-time.ts';
 import { repeat } from '../system/repeat.ts';
 import { uuidV7 } from '../system/uuid.ts';

@@ -16,7 +16,8 @@ import type { Metrics } from './metrics.ts';
 import { createOtlp, type OtlpDeps } from './otlp.ts';
 import { problemOf, sendProblem } from './problem.ts';
 import { signInRoutes } from './routes/access.ts';
-import { type ApiDeps, apiRoutes } from './routes/api.ts';
+import { apiRoutes } from './routes/api.ts';
+import type { ApiDeps } from './routes/route.ts';
 import { runbookText } from './runbooks.ts';
 import { type HostCheck, hostCheck } from './same-host.ts';
 

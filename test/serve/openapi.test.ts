@@ -3,9 +3,10 @@ import { Validator } from '@seriousme/openapi-schema-validator';
 import { expect, test } from 'vitest';
 import { FACTOR_TYPES } from '../../src/core/factors/index.ts';
 import { openApiDocument } from '../../src/serve/openapi/document.ts';
+import { API_ROUTES } from '../../src/serve/routes/api.ts';
 import { ROUTES } from '../support/routes.ts';
 
-const document = openApiDocument('0.1.0', 'http://localhost:8686') as {
+const document = openApiDocument('0.1.0', 'http://localhost:8686', API_ROUTES) as {
   paths: Record<
     string,
     Record<string, { security: object[]; requestBody?: { content: Record<string, { schema: Record<string, unknown> }> } }>

@@ -11,9 +11,11 @@ import { DEFAULT_CLICKHOUSE_PORT, DEFAULT_PORT, FILES } from '../../names.ts';
 import { alertSenders, heartbeats } from '../../publish/notify/senders.ts';
 import { createGate } from '../../serve/access/gate.ts';
 import type { KeyRegistry } from '../../serve/access/keys.ts';
+import { createAccess } from '../../serve/access/routes.ts';
 import { createEventStream, storedEvents } from '../../serve/event-stream.ts';
 import { assertSafe } from '../../serve/listen.ts';
 import { createMetrics } from '../../serve/metrics.ts';
+import { API_ACCESS } from '../../serve/routes/api.ts';
 import { BESIDE_ALERTS } from '../../slo/evaluate/alerts/index.ts';
 import { createCauses } from '../../slo/evaluate/causes.ts';
 import { type ActiveAlert, createAlertWatch } from '../../slo/evaluate/companion-watch.ts';
@@ -85,7 +87,13 @@ async function up(context: Context, config: Config, isDemo: boolean): Promise<vo
   const token = randomBytes(TOKEN_BYTES).toString('base64url');
   const keys = keysOf(config, context.now, onProblem);
   assertSafe(config, keys.isConfigured());
-  const gate = createGate({ keys, localToken: token, isSecure: config.tlsCert !== undefined || config.behindProxy, now: context.now });
+  const gate = createGate({
+    keys,
+    accessOf: createAccess(API_ACCESS),
+    localToken: token,
+    isSecure: config.tlsCert !== undefined || config.behindProxy,
+    now: context.now,
+  });
   const parts: Parts = {};
   const stream = createEventStream();
   const metrics = createMetrics({

@@ -2,7 +2,7 @@
 import { userInfo } from 'node:os';
 import type { Command } from 'commander';
 import { MusterError } from '../../errors.ts';
-import type { VaultRotation, VaultStatus } from '../../serve/routes/vault.ts';
+import type { VaultRotation, VaultStatus } from '../../serve/routes/vault-control.ts';
 import { ask, type Context, configOf, post, print, printJson, runningAt } from '../context.ts';
 
 interface Options {

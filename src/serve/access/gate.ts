@@ -6,7 +6,7 @@ import { LRUCache } from 'lru-cache';
 import type { Binding } from '../../collect/intake/key-binding.ts';
 import { MusterError } from '../../errors.ts';
 import type { ApiKey, KeyRegistry, Scope } from './keys.ts';
-import { accessOf } from './routes.ts';
+import type { Access } from './routes.ts';
 
 const SESSION_MS = 12 * 3_600_000;
 const MAX_SESSIONS = 1_000;
@@ -56,9 +56,16 @@ const digest = (text: string) => createHash('sha256').update(text).digest();
 
 /**
  * The gate of one server.
+ * @param deps.accessOf which scope a request asks for
  * @param deps.localToken of this process: who can read it from the data directory may do everything
  */
-export function createGate(deps: { keys: KeyRegistry; localToken: string; isSecure: boolean; now: () => number }): Gate {
+export function createGate(deps: {
+  keys: KeyRegistry;
+  accessOf: (method: string, path: string) => Access;
+  localToken: string;
+  isSecure: boolean;
+  now: () => number;
+}): Gate {
   const { keys, now } = deps;
   const local = digest(deps.localToken);
   const sessions = new LRUCache<string, { keyId: string; untilMs: number }>({ max: MAX_SESSIONS });
@@ -80,7 +87,7 @@ export function createGate(deps: { keys: KeyRegistry; localToken: string; isSecu
 
   return {
     enter(request, path) {
-      const access = accessOf(request.method ?? 'GET', path);
+      const access = deps.accessOf(request.method ?? 'GET', path);
       if (access === 'open') return ANYBODY;
       const bearer = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
       if (bearer !== undefined && timingSafeEqual(digest(bearer), local)) return ANYBODY;

@@ -45,6 +45,12 @@ export type KeyRequest = Pick<
 /** Told of a key before it is there; when it throws, nothing changes. */
 export type Before = (key: ShownKey) => Promise<void>;
 
+/** A new key: its text is told once. */
+export interface CreatedKey {
+  key: string;
+  shown: ShownKey;
+}
+
 export interface KeyRegistry {
   /** Whether keys are wanted: their file was named, or any was ever seen. From then on every request needs one, whatever becomes of the file. */
   isConfigured(): boolean;
@@ -54,11 +60,11 @@ export interface KeyRegistry {
   byId(id: string): ApiKey | undefined;
   list(): ShownKey[];
   /** Makes a key. Its text is told here, once. */
-  create(request: KeyRequest, before: Before): Promise<{ key: string; shown: ShownKey }>;
+  create(request: KeyRequest, before: Before): Promise<CreatedKey>;
   /** @throws MUSTER_NOT_FOUND */
   revoke(id: string): Promise<ShownKey>;
   /** Makes another key that may do the same; the old one ends after `graceMs`. @throws MUSTER_NOT_FOUND, MUSTER_CONFLICT */
-  rotate(id: string, graceMs: number, before: Before): Promise<{ key: string; shown: ShownKey }>;
+  rotate(id: string, graceMs: number, before: Before): Promise<CreatedKey>;
 }
 
 const digest = (text: string) => createHash('sha256').update(text).digest();

@@ -1,11 +1,12 @@
-/** The OpenAPI document (3.1) of all that is served: the core from its own route table, the rest from the list beside this file. */
+/** The OpenAPI document (3.1) of all that is served: the core and `/api` from their own tables, the rest from the list beside this file. */
 import { z } from 'zod';
 import { ERRORS } from '../../errors.ts';
-import { accessOf } from '../access/routes.ts';
+import { type Access, accessOf } from '../access/routes.ts';
 import type { CoreRoute } from '../core/route.ts';
 import { CORE_ROUTES } from '../core/routes.ts';
 import { problemBody } from '../problem.ts';
-import { DESCRIBED, type Described } from './api.ts';
+import type { ApiRoute } from '../routes/route.ts';
+import { PROCESS_ROUTES, type ProcessRoute } from './process-routes.ts';
 
 type Json = Record<string, unknown>;
 
@@ -14,8 +15,17 @@ const schemaOf = (schema: z.ZodType, io: 'input' | 'output'): Json => {
   return rest;
 };
 const inBraces = (path: string) => path.replace(/:(\w+)/g, '{$1}');
-const parametersOf = (path: string): Json[] =>
-  [...path.matchAll(/:(\w+)/g)].map(([, name]) => ({ name, in: 'path', required: true, schema: { type: 'string' } }));
+const parametersOf = (path: string, examples: Readonly<Record<string, string>> = {}): Json[] =>
+  [...path.matchAll(/:(\w+)/g)].map(([, name = '']) => {
+    const example = examples[name];
+    return { name, in: 'path', required: true, schema: { type: 'string' }, ...(example !== undefined && { example }) };
+  });
+/** Of a query: what its schema says of each. */
+const queryOf = (query: z.ZodObject | undefined): Json[] =>
+  Object.entries(query?.shape ?? {}).map(([name, each]) => {
+    const { description, ...schema } = schemaOf(each as z.ZodType, 'input');
+    return { name, in: 'query', ...(description !== undefined && { description }), schema };
+  });
 
 const PROBLEM = {
   description: 'a problem (RFC 9457)',
@@ -28,13 +38,14 @@ const IDEMPOTENCY = {
   schema: { type: 'string', maxLength: 255 },
 };
 
-/** The document. @param version of Muster @param url under which it is reached */
-export function openApiDocument(version: string, url: string): Json {
+/** The document. @param version of Muster @param url under which it is reached @param api every route under /api */
+export function openApiDocument(version: string, url: string, api: readonly ApiRoute[]): Json {
   const paths: Record<string, Json> = {};
   const add = (method: string, path: string, operation: Json) => {
     paths[inBraces(path)] = { ...paths[inBraces(path)], [method]: operation };
   };
-  for (const each of DESCRIBED) add(each.method, each.path, described(each));
+  for (const each of PROCESS_ROUTES) add(each.method, each.path, ofProcess(each));
+  for (const each of api) add(each.method, `/api${each.path}`, ofApi(each));
   for (const each of CORE_ROUTES) add(each.method, `/core/v1${each.path}`, ofCore(each));
   return {
     openapi: '3.1.0',
@@ -60,32 +71,38 @@ export function openApiDocument(version: string, url: string): Json {
   };
 }
 
-function security(method: string, path: string, takesToken = false): Json {
-  const access = accessOf(method.toUpperCase(), path.replace(/:\w+/g, 'x'));
+function security(access: Access, takesToken = false): Json {
   if (access === 'open') return { security: [] };
   return { security: [{ key: [access] }, ...(takesToken ? [{ enrollmentToken: [] }] : [])] };
 }
 
-function described({ method, path, summary, query = {}, body, answer = 'application/json', status = 200 }: Described): Json {
+const answered = (status: number, type: string): Json => ({
+  [status]: { description: 'done', ...(status !== 204 && { content: { [type]: {} } }) },
+  default: PROBLEM,
+});
+
+function ofProcess({ method, path, summary, body, answer = 'application/json', status = 200 }: ProcessRoute): Json {
   return {
     summary,
-    tags: [path.startsWith('/api') ? 'api' : path.startsWith('/v1') ? 'intake' : 'process'],
-    ...security(method, path),
-    parameters: [
-      ...parametersOf(path),
-      ...Object.entries(query).map(([name, description]) => ({ name, in: 'query', description, schema: { type: 'string' } })),
-    ],
+    tags: [path.startsWith('/v1') ? 'intake' : 'process'],
+    ...security(accessOf(method.toUpperCase(), path)),
     ...(body && { requestBody: { content: { [body[0]]: { schema: {}, example: body[1] } } } }),
-    responses: { [status]: { description: 'done', ...(status !== 204 && { content: { [answer]: {} } }) }, default: PROBLEM },
+    responses: answered(status, answer),
+  };
+}
+
+function ofApi({ path, access, summary, params, query, body, example, status = 200, sends = 'application/json' }: ApiRoute): Json {
+  return {
+    summary,
+    tags: ['api'],
+    ...security(access),
+    parameters: [...parametersOf(path, params), ...queryOf(query)],
+    ...(body && { requestBody: { content: { 'application/json': { schema: schemaOf(body, 'input'), example } } } }),
+    responses: answered(status, sends),
   };
 }
 
 function ofCore({ method, path, id, summary, body, query, answers, takesToken }: CoreRoute): Json {
-  const asked = Object.entries(query?.shape ?? {}).map(([name, schema]) => ({
-    name,
-    in: 'query',
-    schema: schemaOf(schema as z.ZodType, 'input'),
-  }));
   const responses = Object.entries(answers).map(([status, [description, schema]]) => {
     const type = schema === 'image/png' ? schema : Number(status) >= 400 ? 'application/problem+json' : 'application/json';
     const content = schema === 'image/png' ? { schema: { type: 'string', format: 'binary' } } : { schema: schemaOf(schema, 'output') };
@@ -95,8 +112,8 @@ function ofCore({ method, path, id, summary, body, query, answers, takesToken }:
     operationId: id,
     summary,
     tags: ['core'],
-    ...security(method, `/core/v1${path}`, takesToken),
-    parameters: [...parametersOf(path), ...asked, ...(method === 'post' ? [IDEMPOTENCY] : [])],
+    ...security('core', takesToken),
+    parameters: [...parametersOf(path), ...queryOf(query), ...(method === 'post' ? [IDEMPOTENCY] : [])],
     ...(body && { requestBody: { content: { 'application/json': { schema: schemaOf(body, 'input') } } } }),
     responses: { ...Object.fromEntries(responses), default: PROBLEM },
   };

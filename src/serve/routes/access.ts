@@ -6,13 +6,13 @@ import { MusterError } from '../../errors.ts';
 import { EVENT_TYPES } from '../../events/catalogue.ts';
 import { parsed } from '../../system/parsed-body.ts';
 import { DAY_MS } from '../../system/time.ts';
-import { actorOf, type Caller, callerOf, type Gate } from '../access/gate.ts';
-import { SCOPES, type Scope } from '../access/keys.ts';
+import type { Caller, Gate } from '../access/gate.ts';
+import { type CreatedKey, SCOPES, type Scope } from '../access/keys.ts';
 import { jsonBody } from '../json-body.ts';
 import type { Ready } from '../ready.ts';
+import { ACTOR, actor, apiRoute, byActor, param } from './route.ts';
 
 const MAX_BODY = 16 * 1024;
-const json = jsonBody(MAX_BODY);
 const moment = z.iso.datetime({ offset: true, error: 'expected RFC 3339, such as 2026-03-01T09:30:00Z' });
 
 const keyBody = z.strictObject({
@@ -24,22 +24,22 @@ const keyBody = z.strictObject({
   validFrom: moment.nullable().default(null),
   validUntil: moment.nullable().default(null),
   ratePerSecond: z.number().positive().max(1e6).nullable().default(null),
-  actor: z.string().max(200).default(''),
+  actor,
 });
-const actorBody = z.strictObject({ actor: z.string().max(200).default('') });
-const rotateBody = actorBody.extend({
+const rotateBody = byActor.extend({
   graceMs: z
     .number()
     .int()
     .min(0)
     .max(365 * DAY_MS)
-    .default(DAY_MS),
+    .default(DAY_MS)
+    .describe('how long the old secret still does'),
 });
 
 /** `/login` and `/logout` of a browser. */
 export function signInRoutes(gate: Gate, ready: () => Ready | undefined): Router {
   const router = Router();
-  router.post('/login', json, async (request, response) => {
+  router.post('/login', jsonBody(MAX_BODY), async (request, response) => {
     const { key } = parsed(z.strictObject({ key: z.string().max(200) }), request.body);
     const { name, cookie } = gate.login(key, request.socket.remoteAddress ?? '');
     const services = ready();
@@ -54,47 +54,67 @@ export function signInRoutes(gate: Gate, ready: () => Ready | undefined): Router
 }
 
 /** Keys: made, shown without what they are, ended, renewed. */
-export function keyRoutes(ready: () => Ready): Router {
-  const router = Router();
-  router.get('/session', (_request, response) => {
-    response.json({ name: callerOf(response).name ?? null });
-  });
-  router.get('/keys', (_request, response) => {
-    response.json(ready().keys.list());
-  });
-  router.post('/keys', json, async (request, response) => {
-    const { actor, ...wanted } = parsed(keyBody, request.body);
-    const { keys, people } = ready();
-    assertMayGive(callerOf(response), wanted.scopes);
-    const made = await keys.create(wanted, ({ id, scopes }) =>
-      people.audited(actorOf(response, actor), 'keys.create', id, scopes.join(' ')),
-    );
-    response
-      .set('cache-control', 'no-store')
-      .status(201)
-      .json({ key: made.key, ...made.shown });
-  });
-  router.post('/keys/:id/rotate', json, async (request, response) => {
-    const { actor, graceMs } = parsed(rotateBody, request.body);
-    const { keys, people } = ready();
-    const id = keyId(request.params.id);
-    assertMayGive(callerOf(response), keys.list().find((key) => key.id === id)?.scopes ?? []);
-    const made = await keys.rotate(id, graceMs, (next) => people.audited(actorOf(response, actor), 'keys.rotate', id, `now ${next.id}`));
-    response
-      .set('cache-control', 'no-store')
-      .status(201)
-      .json({ key: made.key, ...made.shown });
-  });
-  router.delete('/keys/:id', json, async (request, response) => {
-    const { actor } = parsed(actorBody, request.body ?? {});
-    const { keys, people } = ready();
-    // First the end, whatever becomes of the record of it.
-    const revoked = await keys.revoke(keyId(request.params.id));
-    await people.audited(actorOf(response, actor), 'keys.revoke', revoked.id);
-    response.json(revoked);
-  });
-  return router;
-}
+export const keyRoutes = [
+  apiRoute({
+    method: 'get',
+    path: '/session',
+    access: 'read',
+    summary: 'Who is signed in',
+    work: ({ caller }) => ({ name: caller.name ?? null }),
+  }),
+  apiRoute({ method: 'get', path: '/keys', access: 'admin', summary: 'API keys', work: ({ ready }) => ready().keys.list() }),
+  apiRoute({
+    method: 'post',
+    path: '/keys',
+    access: 'admin',
+    summary: 'Makes a key, told once',
+    body: keyBody,
+    example: { name: 'collector', scopes: ['ingest'], ...ACTOR },
+    status: 201,
+    isSecret: true,
+    async work({ ready, caller, actor, body: { actor: named, ...wanted } }) {
+      const { keys, people } = ready();
+      assertMayGive(caller, wanted.scopes);
+      return told(await keys.create(wanted, ({ id, scopes }) => people.audited(actor(named), 'keys.create', id, scopes.join(' '))));
+    },
+  }),
+  apiRoute({
+    method: 'post',
+    path: '/keys/:id/rotate',
+    access: 'admin',
+    summary: 'Makes a new secret for a key',
+    params: { id: '0f3a9c17' },
+    body: rotateBody,
+    example: { graceMs: 3_600_000, ...ACTOR },
+    status: 201,
+    isSecret: true,
+    async work(call) {
+      const { keys, people } = call.ready();
+      const id = keyId(param(call, 'id'));
+      assertMayGive(call.caller, keys.list().find((key) => key.id === id)?.scopes ?? []);
+      const who = call.actor(call.body.actor);
+      return told(await keys.rotate(id, call.body.graceMs, (next) => people.audited(who, 'keys.rotate', id, `now ${next.id}`)));
+    },
+  }),
+  apiRoute({
+    method: 'delete',
+    path: '/keys/:id',
+    access: 'admin',
+    summary: 'Revokes a key',
+    params: { id: '0f3a9c17' },
+    body: byActor,
+    example: ACTOR,
+    async work(call) {
+      const { keys, people } = call.ready();
+      // First the end, whatever becomes of the record of it.
+      const revoked = await keys.revoke(keyId(param(call, 'id')));
+      await people.audited(call.actor(call.body.actor), 'keys.revoke', revoked.id);
+      return revoked;
+    },
+  }),
+];
+
+const told = ({ key, shown }: CreatedKey) => ({ key, ...shown });
 
 /** Nobody gives what they may not do. @throws MUSTER_FORBIDDEN */
 function assertMayGive(caller: Caller, scopes: readonly Scope[]): void {
@@ -102,7 +122,7 @@ function assertMayGive(caller: Caller, scopes: readonly Scope[]): void {
   if (missing) throw new MusterError('MUSTER_FORBIDDEN', `this key lacks the scope ${missing}, and so cannot give it`);
 }
 
-function keyId(text: unknown): string {
-  if (typeof text === 'string' && /^[0-9a-f]{8}$/.test(text)) return text;
+function keyId(id: string): string {
+  if (/^[0-9a-f]{8}$/.test(id)) return id;
   throw new MusterError('MUSTER_NOT_FOUND', 'there is no such key; muster keys list shows them');
 }

@@ -1,6 +1,5 @@
 /** `/api` about SLOs: one in depth, its past, why it failed, whether deploys may go out, maintenance, findings. */
 
-import { Router } from 'express';
 import { z } from 'zod';
 import { MusterError } from '../../errors.ts';
 import { sloNamed } from '../../slo/definition/openslo.ts';
@@ -10,16 +9,15 @@ import { shownMaintenance, sloDetail } from '../../slo/inquiry/budget.ts';
 import { explain } from '../../slo/inquiry/explain.ts';
 import { gateOf } from '../../slo/inquiry/gate.ts';
 import { toMinute } from '../../slo/measure/figures.ts';
+import { sloReport } from '../../slo/measure/report.ts';
+
 import { findingsSince } from '../../store/records/findings.ts';
 import { maintenanceIn } from '../../store/records/maintenance.ts';
-import { parsed } from '../../system/parsed-body.ts';
-import { actorOf } from '../access/gate.ts';
-import { jsonBody } from '../json-body.ts';
+import { DAY_MS } from '../../system/time.ts';
 import { momentOf } from '../moments.ts';
-import type { Ready } from '../ready.ts';
+import { ACTOR, type ApiCall, actor, apiRoute, param, text } from './route.ts';
 
-const YEAR_MS = 366 * 86_400_000;
-const MAX_BODY = 16 * 1024;
+const YEAR_MS = 366 * DAY_MS;
 /** An evaluation ends at a full minute and is renewed every 15 s: an older one means that evaluating fails. */
 const MAX_EVALUATION_AGE_MS = 300_000;
 
@@ -28,93 +26,160 @@ const maintenanceBody = z.strictObject({
   start: z.string(),
   end: z.string(),
   reason: z.string().min(1, 'expected a reason').max(500),
-  actor: z.string().max(200).default(''),
+  actor,
 });
 
+const NAME = { name: 'enrollment-success' };
+const at = z.object({ at: text('moment, RFC 3339; now unless given') });
+const range = z.object({ from: text('start of the range, RFC 3339'), to: text('its end; now unless given') });
+
+/** The SLO that a path names. @throws MUSTER_NOT_FOUND */
+const sloOf = (call: ApiCall) => sloNamed(call.ready().slos, param(call, 'name'));
+
 /** SLOs in depth, maintenance, findings, and the gate of deploys. */
-export function sloRoutes(ready: () => Ready, now: () => number): Router {
-  const router = Router();
-  const text = (value: unknown): string => (typeof value === 'string' ? value : '');
-
-  router.get('/slos/:name/detail', async (request, response) => {
-    const { store, slos } = ready();
-    response.json(await sloDetail(store.engine, sloNamed(slos, request.params.name), momentOf(request.query.at, now())));
-  });
-
-  router.get('/slos/:name/backtest', async (request, response) => {
-    const { store, slos } = ready();
-    const slo = sloNamed(slos, request.params.name);
-    const past = await loadPast(store.engine, slo, ...rangeOf(request.query, now()));
-    const objective = request.query.objective === undefined ? undefined : objectiveOf(request.query.objective);
-    response.json(backtest(slo, past, objective));
-  });
-
-  router.get('/slos/:name/suggest', async (request, response) => {
-    const { store, slos } = ready();
-    const slo = sloNamed(slos, request.params.name);
-    response.json(await suggest(slo, await loadPast(store.engine, slo, ...rangeOf(request.query, now()))));
-  });
-
-  router.get('/slos/:name/explain', async (request, response) => {
-    const { store, slos } = ready();
-    const slo = sloNamed(slos, request.params.name);
-    const [fromMs, toMs] = rangeOf(request.query, now());
-    const baselineTo = momentOf(request.query.baseline_to, fromMs);
-    const baselineFrom = momentOf(request.query.baseline_from, baselineTo - (toMs - fromMs));
-    const [when, baseline] = [
-      { fromMs, toMs },
-      { fromMs: baselineFrom, toMs: baselineTo },
-    ];
-    response.json(await explain(store.engine, slo.sli, { when, baseline, nowMs: now() }));
-  });
-
-  router.get('/gate', async (request, response) => {
-    const { slos, evaluator } = ready();
-    const names = [request.query.slo].flat().map(text).filter(Boolean);
-    const wanted = names.length === 0 ? slos : names.map((name) => sloNamed(slos, name));
-    const latest = evaluator.latest();
-    if (!latest || now() - latest.atMs > MAX_EVALUATION_AGE_MS)
-      throw new MusterError('MUSTER_NOT_READY', 'there is no evaluation of the last minutes to judge by; send this request again');
-    const evaluated = latest.statuses;
-    response.json(wanted.flatMap(({ name }) => evaluated.filter(({ slo }) => slo === name).map(gateOf)));
-  });
-
-  router.get('/maintenance', async (_request, response) => {
-    const windows = await maintenanceIn(ready().store.read, now() - YEAR_MS, now() + YEAR_MS);
-    response.json(windows.map((window) => ({ slo: window.slo, ...shownMaintenance(window) })));
-  });
-
-  router.post('/maintenance', jsonBody(MAX_BODY), async (request, response) => {
-    const { store, slos, intake, people } = ready();
-    const { slo, start, end, reason, actor } = parsed(maintenanceBody, request.body);
-    const who = actorOf(response, actor);
-    const window = await addMaintenance(
-      store.engine,
-      slos,
-      { slo, startMs: momentOf(start, 0), endMs: momentOf(end, 0), reason, actorRef: await intake.referenceOf('operator', who) },
-      now(),
-    );
-    await people.audited(who, 'maintenance.add', slo, reason);
-    response.status(201).json({ slo: window.slo, ...shownMaintenance(window) });
-  });
-
-  router.delete('/maintenance/:id', async (request, response) => {
-    const { store, people } = ready();
-    await removeMaintenance(store.engine, request.params.id, now());
-    await people.audited(actorOf(response, ''), 'maintenance.remove', request.params.id);
-    response.status(204).end();
-  });
-
-  router.get('/findings', async (request, response) => {
-    response.json((await findingsSince(ready().store.engine, momentOf(request.query.since, now() - 30 * 86_400_000))).map(shownFinding));
-  });
-
-  router.get('/alerts', (_request, response) => {
-    response.json(ready().watch.active());
-  });
-
-  return router;
-}
+export const sloRoutes = [
+  apiRoute({
+    method: 'get',
+    path: '/slos',
+    access: 'read',
+    summary: 'Every SLO: counts, budget, burn rates, states',
+    query: at,
+    work({ ready, query, deps }) {
+      const { store, slos, evaluator } = ready();
+      // Without a moment asked for, the states are those that the evaluator is in: what it held, it holds here too.
+      const latest = query.at === undefined ? evaluator.latest() : undefined;
+      return sloReport(store.engine, slos, latest?.atMs ?? momentOf(query.at, deps.now()), latest?.statuses);
+    },
+  }),
+  apiRoute({
+    method: 'get',
+    path: '/slos/:name/detail',
+    access: 'read',
+    summary: 'One SLO with its splits',
+    params: NAME,
+    query: at,
+    work: (call) => sloDetail(call.ready().store.engine, sloOf(call), momentOf(call.query.at, call.deps.now())),
+  }),
+  apiRoute({
+    method: 'get',
+    path: '/slos/:name/backtest',
+    access: 'read',
+    summary: 'How its alerts would have fired in the past',
+    params: NAME,
+    query: range.extend({ objective: text('another objective, such as 0.99') }),
+    async work(call) {
+      const slo = sloOf(call);
+      const { objective } = call.query;
+      const past = await loadPast(call.ready().store.engine, slo, ...rangeOf(call.query, call.deps.now()));
+      return backtest(slo, past, objective === undefined ? undefined : objectiveOf(objective));
+    },
+  }),
+  apiRoute({
+    method: 'get',
+    path: '/slos/:name/suggest',
+    access: 'read',
+    summary: 'Objectives that the past would have met',
+    params: NAME,
+    query: range,
+    async work(call) {
+      const slo = sloOf(call);
+      return suggest(slo, await loadPast(call.ready().store.engine, slo, ...rangeOf(call.query, call.deps.now())));
+    },
+  }),
+  apiRoute({
+    method: 'get',
+    path: '/slos/:name/explain',
+    access: 'read',
+    summary: 'What accounts for the failures of a range',
+    params: NAME,
+    query: range.extend({ baseline_from: text('what it is compared with'), baseline_to: text('its end') }),
+    work(call) {
+      const { query } = call;
+      const nowMs = call.deps.now();
+      const [fromMs, toMs] = rangeOf(query, nowMs);
+      const baselineTo = momentOf(query.baseline_to, fromMs);
+      const baseline = { fromMs: momentOf(query.baseline_from, baselineTo - (toMs - fromMs)), toMs: baselineTo };
+      return explain(call.ready().store.engine, sloOf(call).sli, { when: { fromMs, toMs }, baseline, nowMs });
+    },
+  }),
+  apiRoute({
+    method: 'get',
+    path: '/gate',
+    access: 'read',
+    summary: 'Whether the error budgets let a deploy through',
+    query: z.object({
+      slo: z
+        .union([z.string(), z.array(z.string())])
+        .optional()
+        .describe('one or more names'),
+    }),
+    work({ ready, query, deps }) {
+      const { slos, evaluator } = ready();
+      const names = [query.slo ?? []].flat().filter(Boolean);
+      const wanted = names.length === 0 ? slos : names.map((name) => sloNamed(slos, name));
+      const latest = evaluator.latest();
+      if (!latest || deps.now() - latest.atMs > MAX_EVALUATION_AGE_MS)
+        throw new MusterError('MUSTER_NOT_READY', 'there is no evaluation of the last minutes to judge by; send this request again');
+      return wanted.flatMap(({ name }) => latest.statuses.filter(({ slo }) => slo === name).map(gateOf));
+    },
+  }),
+  apiRoute({
+    method: 'get',
+    path: '/maintenance',
+    access: 'read',
+    summary: 'Announced maintenance',
+    async work({ ready, deps }) {
+      const windows = await maintenanceIn(ready().store.read, deps.now() - YEAR_MS, deps.now() + YEAR_MS);
+      return windows.map((window) => ({ slo: window.slo, ...shownMaintenance(window) }));
+    },
+  }),
+  apiRoute({
+    method: 'post',
+    path: '/maintenance',
+    access: 'admin',
+    summary: 'Announces maintenance',
+    body: maintenanceBody,
+    example: { slo: 'enrollment-success', start: '2026-03-01T09:00:00Z', end: '2026-03-01T10:00:00Z', reason: 'upgrade', ...ACTOR },
+    status: 201,
+    async work({ ready, deps, actor, body: { slo, start, end, reason, ...by } }) {
+      const { store, slos, intake, people } = ready();
+      const who = actor(by.actor);
+      const window = await addMaintenance(
+        store.engine,
+        slos,
+        { slo, startMs: momentOf(start, 0), endMs: momentOf(end, 0), reason, actorRef: await intake.referenceOf('operator', who) },
+        deps.now(),
+      );
+      await people.audited(who, 'maintenance.add', slo, reason);
+      return { slo: window.slo, ...shownMaintenance(window) };
+    },
+  }),
+  apiRoute({
+    method: 'delete',
+    path: '/maintenance/:id',
+    access: 'admin',
+    summary: 'Takes an announcement back',
+    params: { id: '0b9ff05e-2a4a-4e4f-8c56-5b7d3c2f8a11' },
+    status: 204,
+    async work(call) {
+      const { store, people } = call.ready();
+      const id = param(call, 'id');
+      await removeMaintenance(store.engine, id, call.deps.now());
+      await people.audited(call.actor(), 'maintenance.remove', id);
+    },
+  }),
+  apiRoute({
+    method: 'get',
+    path: '/findings',
+    access: 'read',
+    summary: 'Findings',
+    query: z.object({ since: text('moment, RFC 3339; thirty days ago unless given') }),
+    async work({ ready, query, deps }) {
+      return (await findingsSince(ready().store.engine, momentOf(query.since, deps.now() - 30 * DAY_MS))).map(shownFinding);
+    },
+  }),
+  apiRoute({ method: 'get', path: '/alerts', access: 'read', summary: 'Alerts that fire', work: ({ ready }) => ready().watch.active() }),
+];
 
 type Shown = Awaited<ReturnType<typeof findingsSince>>[number];
 
@@ -128,7 +193,7 @@ export const shownFinding = ({ startMs, endMs, ...finding }: Shown) => ({
 /** From and to of a query, by default the last thirty days, cut to minutes. */
 function rangeOf(query: Record<string, unknown>, nowMs: number): [fromMs: number, toMs: number] {
   const toMs = toMinute(momentOf(query.to, nowMs));
-  const fromMs = toMinute(momentOf(query.from, toMs - 30 * 86_400_000));
+  const fromMs = toMinute(momentOf(query.from, toMs - 30 * DAY_MS));
   if (fromMs >= toMs) throw new MusterError('MUSTER_BAD_ARGUMENT', 'from: expected a time before to');
   if (toMs - fromMs > YEAR_MS) throw new MusterError('MUSTER_BAD_ARGUMENT', 'from: expected at most a year before to');
   return [fromMs, toMs];

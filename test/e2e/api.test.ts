@@ -1,0 +1,91 @@
+/** Every route under `/api`: asked with the example that the document gives, it answers as the document says; asked wrongly, it says what is wrong. */
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { API_ROUTES } from '../../src/serve/routes/api.ts';
+import type { ApiRoute } from '../../src/serve/routes/route.ts';
+import { type Running, removeData, runMuster, startMuster, temporaryData } from '../support/process.ts';
+
+let muster: Running;
+let key: string;
+
+const post = (path: string, body: unknown) => ask('POST', path, body);
+function ask(method: string, path: string, body?: unknown): Promise<Response> {
+  const headers = { authorization: `Bearer ${key}`, ...(body !== undefined && { 'content-type': 'application/json' }) };
+  return fetch(`${muster.url}${path}`, { method, headers, ...(body !== undefined && { body: JSON.stringify(body) }) });
+}
+
+/** What there must be before an example can be carried out, by route: it may name what was made. */
+const BEFORE: Readonly<Record<string, () => Promise<{ params?: Record<string, string>; body?: Record<string, unknown> }>>> = {
+  'post /keys/:id/rotate': async () => ({ params: { id: await madeKey() } }),
+  'delete /keys/:id': async () => ({ params: { id: await madeKey() } }),
+  'delete /maintenance/:id': async () => {
+    const soon = (hours: number) => new Date(Date.now() + hours * 3_600_000).toISOString();
+    const made = await post('/api/maintenance', { slo: 'enrollment-success', start: soon(1), end: soon(2), reason: 'upgrade' });
+    return { params: { id: ((await made.json()) as { id: string }).id } };
+  },
+  'post /reveal': async () => {
+    const found = await post('/api/query', { sql: "SELECT user_ref FROM events_v WHERE user_ref != '' LIMIT 1", format: 'TSV' });
+    return { body: { ref: (await found.text()).trim() } };
+  },
+  'post /pseudonyms/retire': async () => {
+    await post('/api/pseudonyms/rotate', {});
+    return { body: { force: true } };
+  },
+};
+
+async function madeKey(): Promise<string> {
+  const made = (await (await post('/api/keys', { name: 'other', scopes: ['read'] })).json()) as { id: string };
+  return made.id;
+}
+
+beforeAll(async () => {
+  const dataDir = await temporaryData();
+  const { stdout, stderr, status } = await runMuster(['keys', 'create', '--scope', 'admin', 'reveal', '--data', dataDir]);
+  expect(status, stderr).toBe(0);
+  key = stdout.trim();
+  muster = await startMuster(dataDir);
+  const event = { id: '1', type: 'enrollment.started', time: new Date().toISOString(), source: 'idp', user: 'ada@example.org' };
+  await post('/v1/events', [{ ...event, attempt_id: 'a-1', factor_type: 'totp' }]);
+  await vi.waitFor(async () => expect((await ask('GET', '/api/attempts/a-1')).status).toBe(200), { timeout: 60_000, interval: 200 });
+}, 90_000);
+afterAll(async () => {
+  await muster.stop();
+  await removeData(muster.dataDir);
+});
+
+const named = (route: ApiRoute) => `${route.method} ${route.path}`;
+const pathOf = ({ path }: ApiRoute, params: Readonly<Record<string, string>>) =>
+  `/api${path.replace(/:(\w+)/g, (_, name: string) => encodeURIComponent(params[name] ?? ''))}`;
+
+test('each answers its own example as it is documented', { timeout: 120_000 }, async () => {
+  const wrong: string[] = [];
+  for (const route of API_ROUTES) {
+    const before = await BEFORE[named(route)]?.();
+    const body = route.body && { ...(route.example as object), ...before?.body };
+    const response = await ask(route.method.toUpperCase(), pathOf(route, { ...route.params, ...before?.params }), body);
+    const type = response.headers.get('content-type')?.split(';')[0];
+    const isStream = route.sends === 'text/event-stream';
+    const said = isStream ? await response.body?.cancel() : await response.text();
+    const { status = 200, sends = 'application/json' } = route;
+    if (response.status !== status || (status !== 204 && type !== sends))
+      wrong.push(`${named(route)}: ${response.status} ${type} ${String(said).slice(0, 200)}`);
+    if (route.isSecret && response.headers.get('cache-control') !== 'no-store') wrong.push(`${named(route)}: may be kept by a cache`);
+  }
+  expect(wrong).toEqual([]);
+});
+
+test('each refuses a query and a body that it does not take, by the name of what is wrong', async () => {
+  const wrong: string[] = [];
+  const expectRefused = async (what: string, response: Response, name: string) => {
+    const { code, message, detail } = (await response.json()) as { code?: string; message?: string; detail?: string };
+    if (response.status !== 400 || code !== 'MUSTER_BAD_ARGUMENT' || !`${message} ${detail}`.includes(name))
+      wrong.push(`${what}: ${response.status} ${code} ${message ?? detail}`);
+  };
+  for (const route of API_ROUTES) {
+    const [first] = Object.keys(route.query?.shape ?? {}).filter((name) => name !== 'slo');
+    const path = pathOf(route, route.params ?? {});
+    if (first !== undefined) await expectRefused(`${named(route)}?${first}`, await ask('GET', `${path}?${first}=a&${first}=b`), first);
+    if (route.body)
+      await expectRefused(named(route), await ask(route.method.toUpperCase(), path, { sql: 1, actor: 1, records: 1, defaultTime: 1 }), '');
+  }
+  expect(wrong).toEqual([]);
+});
