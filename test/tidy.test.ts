@@ -28,13 +28,20 @@ describe('only the composition root', () => {
   // The clock may also be read where it only measures how long something took.
   test.each([
     ['reads the environment', /process\.env\b/, ['src/cli/main.ts']],
-    ['builds the clock', /\bDate\.now\b/, ['src/cli/main.ts', 'src/cli/services.ts']],
+    ['builds the clock', /\bDate\.now\b|new Date\(\)/, ['src/cli/main.ts', 'src/cli/services.ts']],
     ['uses unseeded randomness', /Math\.random/, []],
     ['ends the process', /process\.exit\(/, ['src/cli/main.ts']],
   ])('%s', (_what, pattern, homes) => {
     const found = sources.filter((path) => pattern.test(read(path).replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '')));
     expect(found).toEqual(homes);
   });
+});
+
+test('no statement of ours asks the engine what time it is, but those that others run for themselves', () => {
+  const asked = sources.filter(
+    (path) => !/^src\/(?:publish|cli\/commands)\//.test(path) && /\bnow(?:64)?\(\d?\) - INTERVAL/.test(read(path)),
+  );
+  expect(asked).toEqual([]);
 });
 
 test('every file begins by saying what it is for', () => {

@@ -132,7 +132,7 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
       heads: [
         headFile(join(dataDir, FILES.auditHead)),
         headInReferences(store.references, join(dataDir, FILES.references)),
-        ...(auditHead === undefined ? [] : [headElsewhere(auditHead, options.onProblem)]),
+        ...(auditHead === undefined ? [] : [headElsewhere(auditHead, options.onProblem, now)]),
       ],
       now,
     });

@@ -1,4 +1,5 @@
 /** `muster doctor`: what is wrong with an installation, and with --production whether it is ready for one, each point with its evidence. */
+
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { People } from '../collect/people/people.ts';
@@ -6,6 +7,7 @@ import type { Config } from '../config.ts';
 import { FILES } from '../names.ts';
 import type { Store } from '../store/store.ts';
 import { diskUse, secondsUntilFull, tableUse } from '../store/upkeep/disk.ts';
+import { DAY_MS } from '../system/time.ts';
 import type { KeyRegistry } from './access/keys.ts';
 import { isLoopback } from './listen.ts';
 
@@ -37,11 +39,11 @@ interface Check {
   look: (seen: DoctorDeps) => Promise<Verdict> | Verdict;
 }
 
-const DAY_S = 86_400;
 const MIN_FREE_SHARE = 0.1;
+const DAY_S = DAY_MS / 1_000;
 const FULL_SOON_S = 30 * DAY_S;
 const MAX_LAG_S = 10;
-const ROTATE_AFTER_MS = 400 * DAY_S * 1_000;
+const ROTATE_AFTER_MS = 400 * DAY_MS;
 const SECRET_FILES = [
   FILES.keyRing,
   FILES.identityKey,
@@ -59,8 +61,9 @@ const ok = (evidence: string): Verdict => ({ grade: 'ok', evidence });
 const warning = (evidence: string, advice: string): Verdict => ({ grade: 'warning', evidence, advice });
 const wrong = (evidence: string, advice: string): Verdict => ({ grade: 'wrong', evidence, advice });
 const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(1)} GB`;
-const count = async ({ store }: DoctorDeps, from: string): Promise<number> =>
-  (await store.read.rows<{ n: number }>(`SELECT toUInt32(count()) AS n FROM ${from}`))[0]?.n ?? 0;
+/** How many there are. @param from a table with its condition; `{day:Int64}` is a day ago */
+const count = async ({ store, now }: DoctorDeps, from: string): Promise<number> =>
+  (await store.read.rows<{ n: number }>(`SELECT toUInt32(count()) AS n FROM ${from}`, { day: now() - DAY_MS }))[0]?.n ?? 0;
 
 /** The registry of checks: one entry each. */
 const CHECKS: readonly Check[] = [
@@ -133,7 +136,7 @@ const CHECKS: readonly Check[] = [
   {
     name: 'the collector has seen the last day',
     async look(seen) {
-      const missed = await count(seen, 'coverage_minutes WHERE covered = 0 AND minute > now() - INTERVAL 1 DAY');
+      const missed = await count(seen, 'coverage_minutes WHERE covered = 0 AND minute > fromUnixTimestamp64Milli({day:Int64})');
       return missed === 0
         ? ok('every minute')
         : warning(`${missed} minutes missed`, 'figures of these minutes are not judged; see telemetry freshness');
@@ -142,7 +145,7 @@ const CHECKS: readonly Check[] = [
   {
     name: 'what is sent is accepted',
     async look(seen) {
-      const refused = await count(seen, 'dead_letters WHERE at > now() - INTERVAL 1 DAY');
+      const refused = await count(seen, 'dead_letters WHERE at > fromUnixTimestamp64Milli({day:Int64})');
       return refused === 0
         ? ok('nothing refused in the last day')
         : warning(

@@ -11,6 +11,7 @@ import { dailyCounts } from '../slo/measure/figures.ts';
 import type { SloStatus } from '../slo/measure/status.ts';
 import { type SloState, stateOf, type Verdict, verdictOf } from '../slo/wording/verdict.ts';
 import type { Session } from '../store/engine/engine.ts';
+import { DAY_MS } from '../system/time.ts';
 
 const DAYS = 30;
 const MAX_CHANGES = 8;
@@ -67,7 +68,8 @@ export async function overviewOf(
   const changes = await session.rows<Change>(
     `SELECT formatDateTime(time, '%Y-%m-%dT%H:%i:%SZ') AS time, type, deployment, provider, region, action, reason FROM events_v
      WHERE type IN ('deploy.completed', 'deploy.rolled_back', 'incident.opened', 'incident.resolved', 'provider.circuit_opened', 'policy.changed')
-       AND events_v.time > now() - INTERVAL ${DAYS} DAY ORDER BY events_v.time DESC LIMIT ${MAX_CHANGES}`,
+       AND events_v.time > fromUnixTimestamp64Milli({from:Int64}) ORDER BY events_v.time DESC LIMIT ${MAX_CHANGES}`,
+    { from: evaluation.atMs - DAYS * DAY_MS },
   );
   const [newest] = await session.rows<{ at: number | null }>(
     'SELECT if(count() = 0, NULL, toUnixTimestamp64Milli(max(time))) AS at FROM events',

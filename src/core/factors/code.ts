@@ -1,5 +1,5 @@
 /** Codes that people type: always text, compared in constant time. */
-import { createHash, randomInt, timingSafeEqual } from 'node:crypto';
+import { createHash, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
 
 /** Body of a proof that is one code. */
@@ -14,5 +14,13 @@ const digest = (text: string) => createHash('sha256').update(text).digest();
 /** Whether two texts are equal, in a time that says nothing of where they differ. */
 export const isSame = (one: string, other: string): boolean => timingSafeEqual(digest(one), digest(other));
 
-/** NIST SP 800-63B-4 section 3.1.3.2: six digits from an approved source. */
-export const randomCode = (): string => String(randomInt(1_000_000)).padStart(6, '0');
+const CODES = 1_000_000;
+/** Beyond it the first codes would come up once more than the last. */
+const EVEN = Math.floor(2 ** 32 / CODES) * CODES;
+
+/** NIST SP 800-63B-4 section 3.1.3.2: six digits from an approved source, each as likely as any other. */
+export function randomCode(random: (bytes: number) => Buffer): string {
+  let drawn = EVEN;
+  while (drawn >= EVEN) drawn = random(4).readUInt32BE();
+  return String(drawn % CODES).padStart(6, '0');
+}

@@ -1,7 +1,7 @@
 /** Codes that are sent: SMS, voice and e-mail. Ten minutes each, the last two of them accepted, each once. */
 import { z } from 'zod';
 import { codeProof, isSame, randomCode, typed } from './code.ts';
-import type { Channel, Factor, Kept, Traits, Verdict } from './factor.ts';
+import type { Channel, Factor, Kept, Surroundings, Traits, Verdict } from './factor.ts';
 
 /** NIST SP 800-63B-4 section 3.1.3.2. */
 const CODE_LIFE_MS = 600_000;
@@ -26,8 +26,8 @@ interface Delivered {
 
 /** The factor of a channel. */
 export function delivered({ channel, field, destination, traits }: Delivered): Factor<Record<string, string>, z.infer<typeof codeProof>> {
-  const made = (to: string, number: number, nowMs: number) => {
-    const code = randomCode();
+  const made = (to: string, number: number, { nowMs, random }: Pick<Surroundings, 'nowMs' | 'random'>) => {
+    const code = randomCode(random);
     return {
       sent: { code, atMs: nowMs },
       shown: { channel, sent_to: hidden(to), code_number: number },
@@ -38,15 +38,15 @@ export function delivered({ channel, field, destination, traits }: Delivered): F
     traits: { ...traits, channel },
     options: z.object({ [field]: destination }),
     proof: codeProof,
-    begin(options, { nowMs }) {
+    begin(options, surroundings) {
       const to = options[field] ?? '';
-      const { sent, ...first } = made(to, 1, nowMs);
+      const { sent, ...first } = made(to, 1, surroundings);
       const kept: DeliveredKept = { to, codes: [sent], made: 1 };
       return { kept, ...first };
     },
-    again(kept, { nowMs }) {
+    again(kept, surroundings) {
       const { to, made: before } = kept as DeliveredKept;
-      const { sent, ...next } = made(to, before + 1, nowMs);
+      const { sent, ...next } = made(to, before + 1, surroundings);
       const apply = (now: Kept): DeliveredKept => {
         const { codes, ...rest } = now as DeliveredKept;
         return { ...rest, codes: [sent, ...codes].slice(0, CODES_ACCEPTED), made: Math.max(rest.made, before + 1) };

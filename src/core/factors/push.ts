@@ -1,7 +1,7 @@
 /** Push with number matching: the browser shows a number, the person types it into the app, and the device signs it. "Approve?" is no question here. */
-import { verify as isSigned, randomInt } from 'node:crypto';
+import { verify as isSigned } from 'node:crypto';
 import { z } from 'zod';
-import { isSame, typed } from './code.ts';
+import { isSame, randomCode, typed } from './code.ts';
 import type { Factor, Kept, Renewal, Surroundings, Verdict } from './factor.ts';
 import { canonicalPushKey, pushKey } from './push-key.ts';
 
@@ -52,7 +52,7 @@ export const push: Factor<z.infer<typeof options>, z.infer<typeof proof>> = {
 };
 
 function challenge({ id, random }: Surroundings): Renewal {
-  const open = { number: String(randomInt(1_000_000)).padStart(6, '0'), nonce: random(NONCE_BYTES).toString('base64url') };
+  const open = { number: randomCode(random), nonce: random(NONCE_BYTES).toString('base64url') };
   return { shown: { number: open.number, nonce: open.nonce, about: id }, apply: (kept) => ({ ...kept, open }) };
 }
 

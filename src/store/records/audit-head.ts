@@ -86,7 +86,7 @@ const PRIORITY = 13 * 8 + 5;
 const SEND_MS = 3_000;
 
 /** A syslog server, RFC 5424: by UDP (RFC 5426), or by TCP with octet counts (RFC 6587 section 3.4.1). Nobody reads from it here. */
-const headsToSyslog = (url: URL, onProblem: (message: string) => void): HeadPlace => {
+const headsToSyslog = (url: URL, onProblem: (message: string) => void, now: () => number): HeadPlace => {
   const [host, port] = [url.hostname.replace(/^\[|\]$/g, ''), Number(url.port || SYSLOG_PORT)];
   const send = (text: string): Promise<void> =>
     new Promise((resolve, reject) => {
@@ -107,7 +107,7 @@ const headsToSyslog = (url: URL, onProblem: (message: string) => void): HeadPlac
     name: url.origin === 'null' ? `${url.protocol}//${url.host}` : url.origin,
     isAdded: true,
     async write(head) {
-      const text = `<${PRIORITY}>1 ${new Date().toISOString()} ${hostname()} muster ${process.pid} audit-head - ${head}`;
+      const text = `<${PRIORITY}>1 ${new Date(now()).toISOString()} ${hostname()} muster ${process.pid} audit-head - ${head}`;
       // A server that is away must not keep people from what they may do; it is said, and the other places have the head.
       await send(text).catch((error: unknown) =>
         onProblem(`the audit head was not sent to ${url.host}: ${systemCode(error) ?? 'no answer'}`),
@@ -120,9 +120,9 @@ const headsToSyslog = (url: URL, onProblem: (message: string) => void): HeadPlac
  * A place that somebody has configured: a file's path, `syslog://host:514` or `syslog+tcp://host:601`.
  * @throws MUSTER_BAD_ARGUMENT
  */
-export function headElsewhere(place: string, onProblem: (message: string) => void): HeadPlace {
+export function headElsewhere(place: string, onProblem: (message: string) => void, now: () => number): HeadPlace {
   if (!/^[a-z][a-z+]*:\/\//i.test(place)) return headsAppended(place);
   const url = URL.canParse(place) ? new URL(place) : undefined;
-  if (url?.protocol === 'syslog:' || url?.protocol === 'syslog+tcp:') return headsToSyslog(url, onProblem);
+  if (url?.protocol === 'syslog:' || url?.protocol === 'syslog+tcp:') return headsToSyslog(url, onProblem, now);
   throw new MusterError('MUSTER_BAD_ARGUMENT', 'MUSTER_AUDIT_HEAD: expected a file, syslog://host:514 or syslog+tcp://host:601');
 }

@@ -37,7 +37,11 @@ async function begun(): Promise<{ audit: Audit; heads: HeadPlace[]; reopen: () =
   await run('TRUNCATE TABLE audit_entries');
   folder = await mkdtemp(join(tmpdir(), 'muster-audit-'));
   const [file, elsewhere] = [join(folder, 'audit-head.json'), join(folder, 'away', 'heads.ndjson')];
-  const heads = [headFile(file), headInReferences(memory(), 'references'), headElsewhere(elsewhere, (message) => problems.push(message))];
+  const heads = [
+    headFile(file),
+    headInReferences(memory(), 'references'),
+    headElsewhere(elsewhere, (message) => problems.push(message), Date.now),
+  ];
   let now = 0;
   const reopen = () => openAudit({ engine: services.store.engine, key: KEY, heads, now: () => ++now });
   const audit = await reopen();
@@ -214,7 +218,7 @@ describe('what does not break it', () => {
 
   it('a place that is configured later: it begins with what the others say', async () => {
     const { heads } = await begun();
-    const later = headElsewhere(join(folder, 'later.ndjson'), () => {});
+    const later = headElsewhere(join(folder, 'later.ndjson'), () => {}, Date.now);
     const audit = await openAudit({ engine: services.store.engine, key: KEY, heads: [...heads, later], now: () => 0 });
     expect((await audit.verify()).broken).toBeNull();
   });
@@ -227,7 +231,7 @@ it('sends its heads to a syslog server, and goes on when there is none', async (
   await new Promise<void>((resolve) => server.bind(0, '127.0.0.1', resolve));
   const { heads } = await begun();
   const places = [`syslog://127.0.0.1:${server.address().port}`, 'syslog+tcp://127.0.0.1:9'].map((place) =>
-    headElsewhere(place, (message) => problems.push(message)),
+    headElsewhere(place, (message) => problems.push(message), Date.now),
   );
   const audit = await openAudit({ engine: services.store.engine, key: KEY, heads: [...heads, ...places], now: () => 0 });
   await audit.record({ actorRef: 'operator', action: 'reveal', target: 'x', reason: 'x' });
@@ -236,5 +240,5 @@ it('sends its heads to a syslog server, and goes on when there is none', async (
   expect(problems.at(-1)).toBe('the audit head was not sent to 127.0.0.1:9: ECONNREFUSED');
   expect((await audit.verify()).broken).toBeNull();
   server.close();
-  expect(() => headElsewhere('http://x', () => {})).toThrow('MUSTER_AUDIT_HEAD');
+  expect(() => headElsewhere('http://x', () => {}, Date.now)).toThrow('MUSTER_AUDIT_HEAD');
 });
