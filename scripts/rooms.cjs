@@ -13,8 +13,8 @@ const ROOMS = {
   core: [
     'telemetry.ts',
     'vault/',
-    'factors/',
     'storage/',
+    'factors/',
     'policy/',
     'providers/',
     'settings.ts',

@@ -1,7 +1,6 @@
 /** Factors that are there: used to log in, suspended, resumed, revoked, and gone with their account. */
 import { MusterError } from '../../errors.ts';
 import { parsed } from '../../system/parsed-body.ts';
-import { freeHardwareTokens } from '../enrollment/hardware-tokens.ts';
 import type { Acted } from '../enrollment/requests.ts';
 import type { Kept, Renewal, Surroundings, Verdict } from '../factors/factor.ts';
 import { FACTORS, type FactorType } from '../factors/index.ts';
@@ -71,7 +70,6 @@ export function createHolding(deps: HoldingDeps) {
     nowMs: now(),
     random: deps.random,
     vault,
-    hardware: undefined,
   });
   const assertUsable = ({ state }: Pick<FactorRow, 'state'>): void => {
     if (state !== 'active') throw new MusterError('MUSTER_CONFLICT', `the factor is ${state}`);
@@ -154,15 +152,22 @@ export function createHolding(deps: HoldingDeps) {
      */
     use: (id: string, body: unknown, inside: Inside<UseResult> = nothing): Promise<UseResult> =>
       traced('factor.verify', { attributes: { 'muster.factor_id': id } }, () =>
-        opened.factor(id, async (statements, row, kept) => {
-          assertUsable(row);
-          const factor = FACTORS[row.factor_type];
-          const proof = parsed(factor.proof, body);
-          const verdict = hasEnded(row, kept) ? ENDED : factor.verify(kept, proof, around(row), 'log in');
-          const made = verdict.isRight ? await accept(statements, row, verdict.kept) : await refuse(statements, row, verdict);
-          await inside(statements, made);
-          return made;
-        }),
+        opened.factor(
+          id,
+          async (statements, row, kept, checked) => {
+            assertUsable(row);
+            const factor = FACTORS[row.factor_type];
+            const proof = parsed(factor.proof, body);
+            const verdict = hasEnded(row, kept) ? ENDED : factor.verify(kept, proof, around(row), 'log in', checked);
+            const made = verdict.isRight ? await accept(statements, row, verdict.kept) : await refuse(statements, row, verdict);
+            await inside(statements, made);
+            return made;
+          },
+          async (row, kept) => {
+            const { check, proof } = FACTORS[row.factor_type];
+            return row.state === 'active' ? check?.(kept, parsed(proof, body), around(row), 'log in') : undefined;
+          },
+        ),
       ),
 
     /** For good; twice changes nothing. @throws MUSTER_NOT_FOUND, MUSTER_ILLEGAL_TRANSITION, MUSTER_POLICY_REFUSED */
@@ -171,7 +176,6 @@ export function createHolding(deps: HoldingDeps) {
         if (row.state === 'revoked') return;
         await assertNotLast(statements, row);
         await ledger.factorStep(statements, row, 'revoke');
-        await freeHardwareTokens(statements, [row]);
         await ledger.emit(statements, 'factor.revoked', aboutFactor(row));
       });
     },
@@ -222,7 +226,6 @@ export function createHolding(deps: HoldingDeps) {
         await ledger.factorStep(statements, row, step);
         await ledger.emit(statements, event, { ...aboutFactor(row), ...by });
       }
-      await freeHardwareTokens(statements, factors);
       // Somebody has looked: what was lost to guessing is no reason any more.
       await statements.run('UPDATE factors SET failures = 0 WHERE user_id = ?', user);
       const ended = { enrollments, factors: factors.length };
@@ -281,7 +284,6 @@ export function createHolding(deps: HoldingDeps) {
       await ledger.emit(statements, 'access.blocked', blocked);
     } else if (failures >= MAX_FAILURES) {
       await ledger.factorStep(statements, row, 'revoke');
-      await freeHardwareTokens(statements, [row]);
       await ledger.emit(statements, 'factor.revoked', { ...aboutFactor(row), reason: 'too_many_failures' });
       await ledger.emit(statements, 'access.blocked', { ...blocked, error_code: 'too_many_failures' });
     }

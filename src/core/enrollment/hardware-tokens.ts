@@ -1,48 +1,10 @@
 /** Import of the seeds of hardware tokens. */
 import { Secret } from 'otpauth';
 import { MusterError } from '../../errors.ts';
-import type { Kept } from '../factors/factor.ts';
 import { MIN_SEED_BYTES } from '../factors/otp.ts';
-import type { FactorRow } from '../ledger/records.ts';
-import { ownerOfFactor } from '../ledger/unseal-then-lock.ts';
 import type { CoreStorage, Statements } from '../storage/storage.ts';
 import type { Vault } from '../vault/vault.ts';
 import type { HardwareTokens } from './requests.ts';
-
-interface TokenRow {
-  serial: string;
-  sealed: Uint8Array;
-  last_factor: string | null;
-  version: number;
-}
-
-/** What a token that is nobody's keeps: as it was imported, or as whoever held it last left it. Undefined when there is none. */
-export async function freeHardwareToken(
-  serial: string,
-  { storage, vault }: { storage: CoreStorage; vault: Vault },
-): Promise<Kept | undefined> {
-  const sql = 'SELECT serial, sealed, last_factor, version FROM hardware_tokens WHERE serial = ? AND factor_id IS NULL';
-  const row = await storage.one<TokenRow>(sql, serial);
-  if (!row) return undefined;
-  const { version, last_factor: last } = row;
-  if (last === null) return { ...(await vault.open<Kept>(row.sealed, { kind: 'hardware_token', user: '', id: serial })), version };
-  const factor = await storage.one<FactorRow>('SELECT * FROM factors WHERE id = ?', last);
-  const kept = factor && (await vault.open<{ token: Kept }>(factor.sealed, ownerOfFactor(factor)));
-  return kept && { ...kept.token, version };
-}
-
-/** Binds a token to a factor. Whether it still was free, and as it was when it was asked for. */
-export async function takeHardwareToken(statements: Statements, kept: Kept, factorId: string): Promise<boolean> {
-  const { serial, token } = kept as { serial: string; token: { version: number } };
-  const sql = 'UPDATE hardware_tokens SET factor_id = ?, version = version + 1 WHERE serial = ? AND factor_id IS NULL AND version = ?';
-  return (await statements.run(sql, factorId, serial, token.version)) === 1;
-}
-
-/** Tokens of factors that have ended may be handed out again; their factors know how far counter and clock have come, so no code of before comes back. */
-export async function freeHardwareTokens(statements: Statements, ended: readonly FactorRow[]): Promise<void> {
-  const sql = 'UPDATE hardware_tokens SET factor_id = NULL, last_factor = ?, version = version + 1 WHERE factor_id = ?';
-  for (const { id } of ended.filter(({ factor_type: type }) => type === 'hardware_otp')) await statements.run(sql, id, id);
-}
 
 /** RFC 4648 section 6: without padding these remainders of eight cannot occur. */
 const IMPOSSIBLE_LENGTHS = new Set([1, 3, 6]);

@@ -32,7 +32,7 @@ export interface EnrollingDeps {
 /** Everything that is done with an enrollment that is pending. */
 export function createEnrolling(deps: EnrollingDeps) {
   const { storage, vault, ledger, opened, sender, settings, now, random } = deps;
-  const { proven } = createBinding(deps);
+  const { proven, checked } = createBinding(deps);
 
   return {
     async get(id: string): Promise<EnrollmentView> {
@@ -56,11 +56,15 @@ export function createEnrolling(deps: EnrollingDeps) {
      */
     verify: (id: string, body: unknown, inside: Inside<VerifyResult> = nothing): Promise<VerifyResult> =>
       traced('enrollment.verify', { attributes: { 'muster.attempt_id': id } }, () =>
-        opened.enrollment(id, async (statements, row, kept) => {
-          const result = await proven(statements, row, { kept, proof: parsed(FACTORS[row.factor_type].proof, body) });
-          await inside(statements, result);
-          return result;
-        }),
+        opened.enrollment(
+          id,
+          async (statements, row, kept, done) => {
+            const result = await proven(statements, row, { kept, proof: parsed(FACTORS[row.factor_type].proof, body), checked: done });
+            await inside(statements, result);
+            return result;
+          },
+          (row, kept) => checked(row, { kept, proof: parsed(FACTORS[row.factor_type].proof, body) }),
+        ),
       ),
 
     /**
@@ -74,7 +78,7 @@ export function createEnrolling(deps: EnrollingDeps) {
         if (!again)
           throw new MusterError('MUSTER_CONFLICT', `nothing is sent for ${row.factor_type}: the device makes its codes by itself`);
         sender.assertMaySend(row, now());
-        const next = again(kept, { id, user: row.user_id, nowMs: now(), random, vault, hardware: undefined });
+        const next = again(kept, { id, user: row.user_id, nowMs: now(), random, vault });
         const asked = next.message && sender.asked(next.message, row);
         if (asked) await sender.reserve(statements, asked);
         await ledger.changeEnrollment(statements, row, sender.another(row, now()));

@@ -1,6 +1,6 @@
 /** The start of an enrollment: everything that may be refused is, and then there is a challenge, shown once or on its way. */
 import { MusterError } from '../../errors.ts';
-import type { Challenge, Kept } from '../factors/factor.ts';
+import type { Challenge } from '../factors/factor.ts';
 import { FACTORS } from '../factors/index.ts';
 import type { Inside } from '../ledger/ledger.ts';
 import { TIME_TO_LIVE_MS } from '../ledger/lifecycle.ts';
@@ -14,7 +14,6 @@ import type { Statements } from '../storage/storage.ts';
 import { traceparent } from '../telemetry.ts';
 import type { Vault } from '../vault/vault.ts';
 import { type AdmissionDeps, createAdmission } from './admission.ts';
-import { freeHardwareToken } from './hardware-tokens.ts';
 import { labelsOf, type StartRequest } from './requests.ts';
 import { assertIssuedSince, type BoundToken } from './token.ts';
 
@@ -62,15 +61,10 @@ export function createStarting(deps: StartingDeps) {
       const decision = decide(settings.policy, { tier: request.user_tier, segment: request.segment });
       await assertOffered(request, user, decision);
       const id = deps.newId();
-      const begun = FACTORS[request.factor_type].begin(request, {
-        id,
-        user: request.user,
-        nowMs: now(),
-        random: deps.random,
-        vault,
-        hardware: await hardwareOf(request),
-      });
-      const identity = vault.mark(request.factor_type, FACTORS[request.factor_type].identity(begun.kept));
+      const factor = FACTORS[request.factor_type];
+      const reserved = await factor.reserve?.(request, storage, vault);
+      const begun = factor.begin(request, { id, user, nowMs: now(), random: deps.random, vault }, reserved);
+      const identity = vault.mark(request.factor_type, factor.identity(begun.kept));
       const row = newRow({ id, request, user, begun, token });
       const started: Started = { enrollment: enrollmentView(row), challenge: await shownOf(begun.shown) };
       const asked = begun.message && sender.asked(begun.message, row);
@@ -175,10 +169,6 @@ export function createStarting(deps: StartingDeps) {
       throw new MusterError('MUSTER_BAD_ARGUMENT', 'user: too long for a QR code', { cause });
     });
     return { ...shown, qr_svg: qr };
-  }
-
-  async function hardwareOf({ factor_type: type, serial }: StartRequest): Promise<Kept | undefined> {
-    return type === 'hardware_otp' ? freeHardwareToken(String(serial), { storage, vault }) : undefined;
   }
 }
 

@@ -9,7 +9,6 @@ import type { Settings } from '../settings.ts';
 import type { Statements } from '../storage/storage.ts';
 import { traceparent } from '../telemetry.ts';
 import type { Vault } from '../vault/vault.ts';
-import { freeHardwareTokens, takeHardwareToken } from './hardware-tokens.ts';
 
 /** Wrong proofs after which an enrollment fails; a code that is sent again changes nothing about it (NIST SP 800-63B-4 section 3.1.3.2). */
 export const MAX_WRONG_PROOFS = 5;
@@ -29,6 +28,8 @@ export interface Proof {
   /** Of the enrollment; empty once it has ended. */
   kept: Kept;
   proof: Kept;
+  /** What the factor's `check` came to. */
+  checked?: unknown;
 }
 
 /** Refuses a factor that the person has already. @param type which it is */
@@ -48,15 +49,20 @@ export interface BindingDeps {
 export function createBinding({ vault, ledger, settings, now, random, newId }: BindingDeps) {
   const ENDED = { isRight: false, attemptsLeft: 0, reason: 'ended', fields: {} } as const;
 
-  const around = ({ id, user_id: user }: EnrollmentRow): Surroundings => ({ id, user, nowMs: now(), random, vault, hardware: undefined });
+  const around = ({ id, user_id: user }: EnrollmentRow): Surroundings => ({ id, user, nowMs: now(), random, vault });
   const markOf = (factorId: string, proof: Kept) => vault.mark(`proof of ${factorId}`, JSON.stringify(proof));
 
   return {
+    /** What of a proof is done before the lock of the person is taken. */
+    async checked(row: EnrollmentRow, { kept, proof }: Proof): Promise<unknown> {
+      return row.state === 'pending' ? FACTORS[row.factor_type].check?.(kept, proof, around(row), 'bind') : undefined;
+    },
+
     /** To be called under the lock of the person, with the row as it is there. @throws MUSTER_CONFLICT */
-    async proven(statements: Statements, row: EnrollmentRow, { kept, proof }: Proof): Promise<VerifyResult> {
+    async proven(statements: Statements, row: EnrollmentRow, { kept, proof, checked }: Proof): Promise<VerifyResult> {
       if (row.state === 'active' && row.factor_id !== null) return again(statements, row, row.factor_id, { kept, proof });
       if (row.state !== 'pending') return ENDED;
-      const verdict = FACTORS[row.factor_type].verify(kept, proof, around(row), 'bind');
+      const verdict = FACTORS[row.factor_type].verify(kept, proof, around(row), 'bind', checked);
       return verdict.isRight ? bind(statements, row, verdict.kept, proof) : refuse(statements, row, verdict);
     },
   };
@@ -87,7 +93,8 @@ export function createBinding({ vault, ledger, settings, now, random, newId }: B
     const old = live.find(({ id }) => id === row.replaces);
     const isTwice = live.some((each) => each.factor_type === type && each.identity === identity && each !== old);
     const factorId = newId();
-    if (isTwice || (type === 'hardware_otp' && !(await takeHardwareToken(statements, kept, factorId)))) return refuseTwice(statements, row);
+    const why = isTwice ? duplicate(type).message : await factor.bound?.(statements, kept, factorId);
+    if (why !== undefined) return refuseTwice(statements, row, why);
     const nowMs = now();
     await statements.run(
       `INSERT INTO factors (id, user_id, factor_type, state, version, sealed, failures, sends, may_send_at, identity, trace, created_at, labels)
@@ -106,7 +113,7 @@ export function createBinding({ vault, ledger, settings, now, random, newId }: B
     await ledger.step(statements, row, 'activate', { factor_id: factorId, sealed });
     const about = { ...aboutEnrollment(row), factor_id: factorId };
     await ledger.emit(statements, 'enrollment.completed', { ...about, outcome: 'success', duration_ms: nowMs - row.created_at }, nowMs);
-    if (type === 'recovery_code') await ledger.emit(statements, 'recovery.codes_issued', about, nowMs);
+    if (factor.alsoEmits) await ledger.emit(statements, factor.alsoEmits, about, nowMs);
     if (old) await replaceOld(statements, old, about);
     // What was begun while there was no factor to prove must not be bound without that proof now.
     if (decide(settings.policy, subjectOf(row)).isStepUpRequired)
@@ -114,17 +121,15 @@ export function createBinding({ vault, ledger, settings, now, random, newId }: B
     return { isRight: true, enrollment: enrollmentView(row), fields: factor.describe?.(kept) ?? {} };
   }
 
-  async function refuseTwice(statements: Statements, row: EnrollmentRow): Promise<VerifyResult> {
+  async function refuseTwice(statements: Statements, row: EnrollmentRow, hint: string): Promise<VerifyResult> {
     await ledger.step(statements, row, 'fail');
     const cause = { outcome: 'failure', error_class: 'duplicate', error_code: 'same_factor' };
     await ledger.emit(statements, 'enrollment.failed', { ...aboutEnrollment(row), ...cause });
-    const taken = 'this token is somebody else’s by now; ask whoever hands them out';
-    return { ...ENDED, hint: row.factor_type === 'hardware_otp' ? taken : duplicate(row.factor_type).message };
+    return { ...ENDED, hint };
   }
 
   async function replaceOld(statements: Statements, old: FactorRow, about: Record<string, unknown>): Promise<void> {
     await ledger.factorStep(statements, old, 'revoke');
-    await freeHardwareTokens(statements, [old]);
     await ledger.emit(statements, 'factor.rotated', { ...about, attributes: { replaced: old.id } });
   }
 

@@ -1,5 +1,6 @@
 /** What a factor is: a file beside this one, and a line in index.ts. Factors are pure; whoever calls them stores, sends and tells. */
 import type { z } from 'zod';
+import type { Statements } from '../storage/storage.ts';
 import type { Vault } from '../vault/vault.ts';
 
 /** What a factor keeps of itself, as JSON: sealed wherever it is stored. */
@@ -14,8 +15,6 @@ export interface Surroundings {
   nowMs: number;
   random: (bytes: number) => Buffer;
   vault: Pick<Vault, 'pepper'>;
-  /** What an imported token keeps; undefined when nobody imported it, or it is somebody's already. */
-  hardware: Kept | undefined;
 }
 
 /** A code on its way to a person. */
@@ -59,6 +58,9 @@ export type Verdict =
       isFinal?: true;
     };
 
+/** What a proof is for: to bind the factor of an enrollment, or to log in with it. */
+export type Use = 'bind' | 'log in';
+
 /** How far a factor goes, by NIST SP 800-63B-4. */
 export interface Traits {
   /** Highest assurance level to which it can contribute, together with a password. */
@@ -75,15 +77,30 @@ export interface Factor<Options = Record<string, unknown>, Proof = Record<string
   /** Fields of the start of an enrollment, beside those that every factor has. */
   options: z.ZodObject;
   proof: z.ZodType<Proof>;
+  /** What must be there before an enrollment may begin, and comes to `begin`. */
+  reserve?(options: Options, statements: Statements, vault: Pick<Vault, 'open'>): Promise<Kept | undefined>;
   /** The first challenge of an enrollment. */
-  begin(options: Options, surroundings: Surroundings): Challenge;
+  begin(options: Options, surroundings: Surroundings, reserved?: Kept): Challenge;
   /** Another challenge: a code sent again, or one to log in with. Absent where the device makes codes by itself. */
   again?(kept: Kept, surroundings: Surroundings): Renewal;
   /**
-   * Whether a proof is right. Also used to log in: `lastStep` and the like are in `kept`.
-   * @param use `bind` for the proof of an enrollment
+   * What of a proof has to be waited for: outside of the transaction, by what was kept when the row was read. It is done again when the row has
+   * moved on by the time of its lock.
    */
-  verify(kept: Kept, proof: Proof, surroundings: Surroundings, use: 'bind' | 'log in'): Verdict;
+  check?(kept: Kept, proof: Proof, surroundings: Surroundings, use: Use): Promise<unknown>;
+  /**
+   * Whether a proof is right; inside of the transaction, so it waits for nothing. Also used to log in: `lastStep` and the like are in `kept`.
+   * @param checked what `check` came to
+   */
+  verify(kept: Kept, proof: Proof, surroundings: Surroundings, use: Use, checked?: unknown): Verdict;
+  /** In the transaction that binds it. Returns why that cannot be any more, in words for the person. */
+  bound?(statements: Statements, kept: Kept, factorId: string): Promise<string | undefined>;
+  /** In the transaction in which a bound one ends for good. */
+  released?(statements: Statements, factorId: string): Promise<void>;
+  /** What it keeps is of use after its end. */
+  isKeptAfterEnd?: true;
+  /** Event that tells of what else came with it. */
+  alsoEmits?: 'recovery.codes_issued';
   /** What makes two factors the same thing: the number, the key. */
   identity(kept: Kept): string;
   /** What the QR code of an enrollment holds. */

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { MusterError } from '../../errors.ts';
 import { typed } from './code.ts';
 import type { Factor, Kept } from './factor.ts';
+import { freeToken, releaseToken, takeToken } from './hardware-token-stock.ts';
 import { type HotpKept, hotpProof, verifyHotp } from './hotp.ts';
 import { type TotpKept, verifyTotp } from './totp.ts';
 
@@ -16,17 +17,19 @@ const MAX_DRIFT_STEPS = 10;
 
 interface HardwareKept extends Kept {
   serial: string;
-  token: ({ kind: 'totp' } & TotpKept) | ({ kind: 'hotp' } & HotpKept);
+  /** With the version of the token in the stock, as it was when it was asked for. */
+  token: (({ kind: 'totp' } & TotpKept) | ({ kind: 'hotp' } & HotpKept)) & { version: number };
 }
 
 export const hardwareOtp: Factor<z.infer<typeof options>, z.infer<typeof hotpProof>> = {
   traits: { assurance: 2 },
   options,
   proof: hotpProof,
-  begin({ serial: number }, { hardware }) {
+  reserve: ({ serial: number }, statements, vault) => freeToken(number, statements, vault),
+  begin({ serial: number }, _surroundings, token) {
     // Whether it is unknown or somebody else's is nobody's business.
-    if (!hardware) throw new MusterError('MUSTER_NOT_FOUND', 'no token with this serial number is free; ask whoever hands them out');
-    return { kept: { serial: number, token: hardware }, shown: { serial: number } };
+    if (!token) throw new MusterError('MUSTER_NOT_FOUND', 'no token with this serial number is free; ask whoever hands them out');
+    return { kept: { serial: number, token }, shown: { serial: number } };
   },
   verify(kept, proof, { nowMs }, use) {
     const { token } = kept as HardwareKept;
@@ -34,6 +37,13 @@ export const hardwareOtp: Factor<z.infer<typeof options>, z.infer<typeof hotpPro
     const verdict = token.kind === 'hotp' ? verifyHotp(token, proof, use === 'bind') : verifyTotp(token, typed(proof.code), nowMs, clock);
     return verdict.isRight ? { isRight: true, kept: { ...kept, token: verdict.kept } } : verdict;
   },
+  async bound(statements, kept, factorId) {
+    const { serial: number, token } = kept as HardwareKept;
+    const isOurs = await takeToken(statements, number, token.version, factorId);
+    return isOurs ? undefined : 'this token is somebody else’s by now; ask whoever hands them out';
+  },
+  released: releaseToken,
+  isKeptAfterEnd: true,
   identity: (kept) => (kept as HardwareKept).serial,
   describe: (kept) => ({ serial: (kept as HardwareKept).serial }),
 };

@@ -33,6 +33,7 @@ export const recoveryCode: Factor<Record<string, never>, z.infer<typeof codeProo
     if (left.length === digests.length) return { isRight: false, code: 'wrong_code' };
     return { isRight: true, kept: { ...kept, digests: left } };
   },
+  alsoEmits: 'recovery.codes_issued',
   identity: (kept) => (kept as RecoveryKept).digests.join(),
   describe: (kept) => ({ codes_left: (kept as RecoveryKept).digests.length }),
 };

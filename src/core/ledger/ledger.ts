@@ -1,6 +1,7 @@
 /** The ledger: rows change by the steps of the lifecycle alone, each in one transaction with the event that tells of it. */
 import { MusterError } from '../../errors.ts';
 import { lookedUpBy } from '../../privacy/identifier.ts';
+import { FACTORS } from '../factors/index.ts';
 import type { CoreStorage, Statements, Value } from '../storage/storage.ts';
 import { traceFields } from '../telemetry.ts';
 import type { Vault } from '../vault/vault.ts';
@@ -25,9 +26,8 @@ export interface LedgerDeps {
 /** To be called with what is answered, in the transaction that makes it so. */
 export type Inside<T> = (statements: Statements, result: T) => Promise<void>;
 
-/** Of a factor that has ended, its record stays, and nothing that opens; a hardware token still knows how far it has come. */
-const leftOf = ({ factor_type: type }: FactorRow, step: keyof typeof FACTOR): { sealed?: Uint8Array } =>
-  (step === 'revoke' || step === 'deprovision') && type !== 'hardware_otp' ? { sealed: NOTHING } : {};
+/** Steps after which a factor is no more. */
+const isEnd = (step: keyof typeof FACTOR) => step === 'revoke' || step === 'deprovision';
 
 export type Ledger = ReturnType<typeof createLedger>;
 
@@ -135,8 +135,13 @@ export function createLedger({ storage, vault, now, newId, deployment }: LedgerD
     step: (statements: Statements, row: EnrollmentRow, name: keyof typeof ENROLLMENT, values: Partial<EnrollmentRow> = {}) =>
       change(statements, 'enrollments', row, { sealed: NOTHING, ...values, state: after(ENROLLMENT, name, row.state, 'the enrollment') }),
     /** @throws MUSTER_ILLEGAL_TRANSITION */
-    factorStep: (statements: Statements, row: FactorRow, name: keyof typeof FACTOR, values: Partial<FactorRow> = {}) =>
-      change(statements, 'factors', row, { ...leftOf(row, name), ...values, state: after(FACTOR, name, row.state, 'the factor') }),
+    async factorStep(statements: Statements, row: FactorRow, name: keyof typeof FACTOR): Promise<void> {
+      const factor = FACTORS[row.factor_type];
+      // Of one that has ended its record stays, and nothing that opens.
+      const left = isEnd(name) && !factor.isKeptAfterEnd ? { sealed: NOTHING } : {};
+      await change(statements, 'factors', row, { ...left, state: after(FACTOR, name, row.state, 'the factor') });
+      if (isEnd(name)) await factor.released?.(statements, row.id);
+    },
     /** A pending enrollment past its time is expired by whoever looks first. */
     async expireIfDue(statements: Statements, row: EnrollmentRow): Promise<void> {
       if (row.state !== 'pending' || now() < row.expires_at) return;

@@ -2,7 +2,6 @@
 
 import { createVault } from '../../privacy/vault.ts';
 import type { Sqlite } from '../../system/sqlite.ts';
-import type { Kept } from '../factors/factor.ts';
 import type { Vault } from '../vault/vault.ts';
 import type { CoreStorage } from './storage.ts';
 
@@ -42,7 +41,7 @@ export async function takeOldFactors(storage: CoreStorage, vault: Vault, oldKey:
   await storage.transaction(async (statements) => {
     for (const row of await statements.all<OldFactor>('SELECT * FROM old_factors')) {
       const secret = old.unwrap(row.wrapped_secret, row.id).toString('base64');
-      const kept: Kept = { secret, algorithm: 'SHA1', digits: 6, lastStep: row.last_step, drift: 0 };
+      const kept: Record<string, unknown> = { secret, algorithm: 'SHA1', digits: 6, lastStep: row.last_step, drift: 0 };
       const { user } = row;
       await statements.run('INSERT INTO people (user_id, epoch) VALUES (?, 0) ON CONFLICT (user_id) DO NOTHING', user);
       await statements.run(

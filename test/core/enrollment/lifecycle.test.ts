@@ -1,6 +1,7 @@
 /** Every step from every state: what is in the table is done with its event, everything else is refused and changes nothing. */
 import { readFile } from 'node:fs/promises';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { FACTORS } from '../../../src/core/factors/index.ts';
 import { after, ENROLLMENT, FACTOR, TIME_TO_LIVE_MS } from '../../../src/core/ledger/lifecycle.ts';
 import { beginTotp, type TestCore, testCore } from '../../support/core.ts';
 
@@ -176,4 +177,27 @@ test('an enrollment that has ended keeps nothing of its secret', async () => {
   expect(rows.map(({ sealed }) => sealed.length === 0)).toEqual([true, true, false]);
   const kept = await made.vault.open(rows[2]?.sealed ?? new Uint8Array(), { kind: 'enrollment', user: 'c', id: active.id });
   expect(Object.keys(kept as object)).toEqual(['mark']);
+});
+
+test('what a proof has to wait for is done before the lock, and again when the row has moved on meanwhile', async () => {
+  const { id, code } = await begin();
+  const { totp } = FACTORS;
+  const decided = vi.spyOn(totp, 'verify');
+  let times = 0;
+  totp.check = async () => {
+    times += 1;
+    // Another proof comes in between: this would wait for ever if a transaction were open.
+    if (times === 1) await verify(id, '000000');
+    return `check ${times}`;
+  };
+  try {
+    expect(await verify(id, code())).toMatchObject({ isRight: true });
+    expect(decided.mock.calls.map((parameters) => parameters[4])).toEqual(['check 2', 'check 3']);
+    const used = String((await made.core.get(id, undefined)).factor_id);
+    await made.core.holding.use(used, { code: '000000' });
+    expect(decided.mock.calls.at(-1)?.slice(3)).toEqual(['log in', 'check 4']);
+  } finally {
+    delete totp.check;
+    decided.mockRestore();
+  }
 });
