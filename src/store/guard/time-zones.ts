@@ -30,7 +30,7 @@ export const ZONES_TAKEN = `time zones are named like Europe/Berlin, and no more
 
 /** Where functions take a zone: the positions, by their names. Everything that may be one is here, whether anybody uses it or not. */
 const POSITIONS: readonly (readonly [positions: readonly number[], functions: string])[] = [
-  [[0], 'now nowInBlock'],
+  [[0], 'now nowInBlock current_timestamp localtimestamp localtime'],
   [
     [1],
     `now64 nowInBlock64 toTimeZone toTimezone toString toDateTime toDateTime32 toDate toDate32 toYear YEAR toQuarter QUARTER toMonth MONTH toDayOfYear
@@ -42,6 +42,7 @@ const POSITIONS: readonly (readonly [positions: readonly number[], functions: st
     toMonthNumSinceEpoch toUnixTimestamp TO_UNIXTIME fromUnixTimestamp64Second fromUnixTimestamp64Milli fromUnixTimestamp64Micro fromUnixTimestamp64Nano
     parseDateTimeBestEffort parseDateTimeBestEffortOrNull parseDateTimeBestEffortOrZero parseDateTimeBestEffortUS parseDateTimeBestEffortUSOrNull
     parseDateTimeBestEffortUSOrZero parseDateTime32BestEffort parseDateTime32BestEffortOrNull parseDateTime32BestEffortOrZero toDaysInMonth
+    toDaysSinceYearZero TO_DAYS date
     fromUTCTimestamp from_utc_timestamp toUTCTimestamp to_utc_timestamp timeSlot monthName timeZoneOffset timezoneOffset YYYYMMDDhhmmssToDateTime
     UUIDv7ToDateTime toDateTimeOrNull toDateTimeOrZero toDateOrNull toDateOrZero toDate32OrNull toDate32OrZero`,
   ],

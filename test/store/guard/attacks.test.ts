@@ -4,11 +4,14 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { TABLES } from '../../../src/names.ts';
 import { CATALOGUE_VIEWS } from '../../../src/store/guard/catalogue.ts';
+import { FUNCTIONS } from '../../../src/store/guard/functions.ts';
 import { QueryError } from '../../../src/store/guard/query-error.ts';
 import { isAllowedFunction } from '../../../src/store/guard/rules.ts';
+import { ZONED } from '../../../src/store/guard/time-zones.ts';
+import { scaled } from '../../support/scale.ts';
 import { type TestServices, takeIn, testServices } from '../../support/store.ts';
 
-const EVERYTHING = process.env.MUSTER_ATTACKS === 'all';
+const EVERYTHING = scaled(true, false);
 
 let services: TestServices;
 let secretFile: string;
@@ -168,6 +171,29 @@ it('lets no table through that is not listed, wherever it stands', async () => {
   expect(through).toEqual([]);
   expect(statements.length).toBeGreaterThan(600);
 });
+
+it('knows every place in which a function that is listed opens a time zone', async () => {
+  const zone = "'No/Where'";
+  const values = scaled(['now()', 'now64(3)', 'today()', '1', "'day'", "'2026-01-01 00:00:00'", 'INTERVAL 1 DAY'], ['now()']);
+  const others = [[], ...values.map((value) => [value]), ...values.flatMap((one) => values.map((two) => [one, two]))];
+  const longer = ["'day'", 'now()', 'now()'];
+  const missing: string[] = [];
+  let opened = 0;
+  for (const name of FUNCTIONS)
+    for (const around of [...others, longer])
+      for (let at = around === longer ? 3 : 0; at <= around.length; at++) {
+        const sql = `SELECT ${name}(${[...around.slice(0, at), zone, ...around.slice(at)].join(', ')})`;
+        const error = await services.store.panels.rows(sql).then(
+          () => '',
+          (reason: Error) => reason.message,
+        );
+        if (!error.includes('time zone No/Where')) continue;
+        opened += 1;
+        if (!ZONED.get(name.toLowerCase())?.includes(at)) missing.push(sql);
+      }
+  expect(missing).toEqual([]);
+  expect(opened).toBeGreaterThan(scaled(50, 20));
+}, 600_000);
 
 it('shows nothing of the machine in the catalogue', async () => {
   const shown = await Promise.all(
