@@ -179,7 +179,10 @@ it('knows every place in which a function that is listed opens a time zone', asy
   const longer = ["'day'", 'now()', 'now()'];
   const missing: string[] = [];
   let opened = 0;
-  for (const name of FUNCTIONS)
+  const asked = [...FUNCTIONS].filter(
+    (name) => EVERYTHING || /time|date|da?y|hour|minute|second|month|year|week|quarter|now|utc/i.test(name),
+  );
+  for (const name of asked)
     for (const around of [...others, longer])
       for (let at = around === longer ? 3 : 0; at <= around.length; at++) {
         const sql = `SELECT ${name}(${[...around.slice(0, at), zone, ...around.slice(at)].join(', ')})`;
