@@ -20,7 +20,6 @@ const SCALED = [
   'test/e2e/bombs.test.ts',
   'test/collect/connectors/real-payloads.test.ts',
   'test/store/roll/*.test.ts',
-  'test/store/guard/attacks.test.ts',
 ];
 /** The tests of `npm test`; those that take long, and those of peers in other languages, have a command each. */
 const SUITES = {
