@@ -41,3 +41,9 @@ test('says of each factor what its start takes', () => {
   expect(kinds).toEqual(FACTOR_TYPES);
   expect(schema.oneOf[kinds.indexOf('sms')]?.required).toEqual(['factor_type', 'user', 'phone']);
 });
+
+test.each(['/core/v1/enrollments/{id}/verify', '/core/v1/factors/{factor}/verify'])('%s shows the proof of every factor', (path) => {
+  const schema = document.paths[path]?.post?.requestBody?.content['application/json']?.schema as { anyOf: { description: string }[] };
+  const told = schema.anyOf.flatMap(({ description }) => description.replace('of ', '').split(', '));
+  expect(told.sort()).toEqual([...FACTOR_TYPES].sort());
+});

@@ -28,6 +28,12 @@ const labels = {
 };
 const LABELS = Object.keys(labels) as (keyof typeof labels)[];
 
+/** Proofs of the factors, as the document shows them; which one it must be, the factor says. */
+const proofs = [...Map.groupBy(FACTOR_TYPES, (type) => FACTORS[type].proof)].map(([proof, types]) =>
+  proof.meta({ description: `of ${types.join(', ')}` }),
+);
+export const proofSchema = z.union(proofs);
+
 const common = {
   user: userSchema,
   ...labels,

@@ -8,6 +8,9 @@ const CODE_LIFE_MS = 600_000;
 /** People type the code that came first, though a second is on its way: both of the last two are right. */
 const CODES_ACCEPTED = 2;
 
+/** People of the canary are there, and nobody else. */
+export const CANARY_DOMAIN = 'canary.muster.invalid';
+
 export interface DeliveredKept extends Kept {
   to: string;
   /** Newest first; empty until one was sent, and again once one was used. */
@@ -22,10 +25,18 @@ interface Delivered {
   field: 'phone' | 'address';
   destination: z.ZodType<string, string>;
   traits: Omit<Traits, 'channel'>;
+  /** A destination that is the canary's: what goes there is caught, and sent to nobody. */
+  canary: string;
 }
 
 /** The factor of a channel. */
-export function delivered({ channel, field, destination, traits }: Delivered): Factor<Record<string, string>, z.infer<typeof codeProof>> {
+export function delivered({
+  channel,
+  field,
+  destination,
+  traits,
+  canary,
+}: Delivered): Factor<Record<string, string>, z.infer<typeof codeProof>> {
   const made = (to: string, number: number, { nowMs, random }: Pick<Surroundings, 'nowMs' | 'random'>) => {
     const code = randomCode(random);
     return {
@@ -56,6 +67,7 @@ export function delivered({ channel, field, destination, traits }: Delivered): F
     verify: (kept, { code }, { nowMs }) => verdict(kept as DeliveredKept, typed(code), nowMs),
     identity: (kept) => (kept as DeliveredKept).to,
     describe: (kept) => ({ sent_to: hidden((kept as DeliveredKept).to) }),
+    canary: { options: async () => ({ [field]: canary }), prove: (_, { code }) => ({ code }) },
   };
 }
 

@@ -1,7 +1,7 @@
 /** Codes by e-mail: no authenticator by NIST SP 800-63B-4 section 3.1.3.1, since whoever has the mailbox has it; it proves an address. */
 import validator from 'validator';
 import { z } from 'zod';
-import { delivered } from './delivered.ts';
+import { CANARY_DOMAIN, delivered } from './delivered.ts';
 
 const address = z
   .string()
@@ -14,4 +14,5 @@ export const email = delivered({
   field: 'address',
   destination: address,
   traits: { assurance: 1, restriction: 'whoever can open the mailbox has the code: prefer an app or a security key' },
+  canary: `canary@${CANARY_DOMAIN}`,
 });

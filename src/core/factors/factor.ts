@@ -71,6 +71,14 @@ export interface Traits {
   channel?: Channel;
 }
 
+/** Stands in for a person and a device, so that the synthetic canary can enroll the factor. */
+export interface Device {
+  /** Fields of the start. @param newToken brings a hardware token in, which the device then holds; returns its serial number */
+  options?(newToken: (secretHex: string) => Promise<string>): Promise<Record<string, unknown>>;
+  /** Proves what a challenge asks for. @param about.code the one that was sent, if any */
+  prove(challenge: Record<string, unknown>, about: { id: string; code: string | undefined; nowMs: number }): Record<string, unknown>;
+}
+
 /** @throws MusterError for what the options ask and the factor does not do */
 export interface Factor<Options = Record<string, unknown>, Proof = Record<string, unknown>> {
   traits: Traits;
@@ -101,6 +109,7 @@ export interface Factor<Options = Record<string, unknown>, Proof = Record<string
   isKeptAfterEnd?: true;
   /** Event that tells of what else came with it. */
   alsoEmits?: 'recovery.codes_issued';
+  canary: Device;
   /** What makes two factors the same thing: the number, the key. */
   identity(kept: Kept): string;
   /** What the QR code of an enrollment holds. */

@@ -1,4 +1,5 @@
 /** Tokens that show codes, whose seeds the maker delivered: one person each, by its serial number. */
+import { HOTP, Secret } from 'otpauth';
 import { z } from 'zod';
 import { MusterError } from '../../errors.ts';
 import { typed } from './code.ts';
@@ -10,6 +11,7 @@ import { type TotpKept, verifyTotp } from './totp.ts';
 export const serial = z.string().regex(/^[A-Za-z0-9._-]{1,64}$/, 'expected the serial number of the token: A-Z a-z 0-9 . _ -');
 /** Tokens of the canary begin so; nobody imports one. */
 export const CANARY_SERIAL = 'canary-';
+const CANARY_SEED = Secret.fromHex('6d757374657263616e6172796d757374657263616e617279');
 const options = z.object({ serial });
 
 /** A clock without a network runs away by some minutes in years; the first code tells by how much, and from then on it is followed. */
@@ -45,5 +47,9 @@ export const hardwareOtp: Factor<z.infer<typeof options>, z.infer<typeof hotpPro
   released: releaseToken,
   isKeptAfterEnd: true,
   identity: (kept) => (kept as HardwareKept).serial,
+  canary: {
+    options: async (newToken) => ({ serial: await newToken(CANARY_SEED.hex) }),
+    prove: () => ({ code: HOTP.generate({ secret: CANARY_SEED, counter: 0 }) }),
+  },
   describe: (kept) => ({ serial: (kept as HardwareKept).serial }),
 };

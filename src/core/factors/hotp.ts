@@ -1,4 +1,5 @@
 /** HOTP (RFC 4226): codes of a counter, which may be ahead of ours by presses that nobody typed in. */
+import { HOTP, Secret } from 'otpauth';
 import { z } from 'zod';
 import { isSame, typed } from './code.ts';
 import type { Factor, Kept, Verdict } from './factor.ts';
@@ -30,6 +31,7 @@ export const hotp: Factor<z.infer<typeof otpOptions>, z.infer<typeof hotpProof>>
   verify: (kept, proof, _, use) => verifyHotp(kept as HotpKept, proof, use === 'bind'),
   identity: (kept) => (kept as HotpKept).secret,
   uri,
+  canary: { prove: ({ secret }) => ({ code: HOTP.generate({ secret: Secret.fromBase32(String(secret)), counter: 0 }) }) },
 };
 
 /**

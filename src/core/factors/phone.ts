@@ -6,6 +6,8 @@ type Kind = ReturnType<NonNullable<ReturnType<typeof parsePhoneNumberFromString>
 
 /** NIST SP 800-63B-4 section 3.2.9: who takes a restricted factor is told so. */
 export const TELEPHONE = 'codes over the telephone network can be intercepted, or the number taken over: prefer an app or a security key';
+/** A number that is the canary's. */
+export const CANARY_PHONE = '+31612345678';
 
 /** Numbers that cost their caller, or belong to nobody in particular. */
 const REFUSED = new Set<Kind>(['PREMIUM_RATE', 'SHARED_COST', 'TOLL_FREE', 'UAN', 'PAGER', 'VOICEMAIL', 'VOIP']);

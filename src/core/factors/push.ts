@@ -1,5 +1,5 @@
 /** Push with number matching: the browser shows a number, the person types it into the app, and the device signs it. "Approve?" is no question here. */
-import { verify as isSigned } from 'node:crypto';
+import { generateKeyPairSync, verify as isSigned, sign } from 'node:crypto';
 import { z } from 'zod';
 import { isSame, randomCode, typed } from './code.ts';
 import type { Factor, Kept, Renewal, Surroundings, Verdict } from './factor.ts';
@@ -49,6 +49,19 @@ export const push: Factor<z.infer<typeof options>, z.infer<typeof proof>> = {
     return { isRight: true, kept: used };
   },
   identity: (kept) => canonicalPushKey((kept as PushKept).publicKey),
+  canary: {
+    options: async () => ({ public_key: canaryKeys().publicKey.export({ format: 'der', type: 'spki' }).toString('base64url') }),
+    prove: ({ number, nonce }, { id }) => ({
+      number,
+      signature: sign(null, signedText(id, String(number), String(nonce)), canaryKeys().privateKey).toString('base64url'),
+    }),
+  },
+};
+
+let keys: ReturnType<typeof generateKeyPairSync> | undefined;
+const canaryKeys = () => {
+  keys ??= generateKeyPairSync('ed25519');
+  return keys;
 };
 
 function challenge({ id, random }: Surroundings): Renewal {

@@ -35,5 +35,6 @@ export const recoveryCode: Factor<Record<string, never>, z.infer<typeof codeProo
   },
   alsoEmits: 'recovery.codes_issued',
   identity: (kept) => (kept as RecoveryKept).digests.join(),
+  canary: { prove: ({ codes }) => ({ code: (codes as string[])[0] }) },
   describe: (kept) => ({ codes_left: (kept as RecoveryKept).digests.length }),
 };

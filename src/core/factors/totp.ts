@@ -1,4 +1,5 @@
 /** TOTP (RFC 6238): steps of 30 s, one step of drift on either side of the clock that was seen last. */
+import { Secret, TOTP } from 'otpauth';
 import type { z } from 'zod';
 import { codeProof, isSame, typed } from './code.ts';
 import type { Factor, Kept, Verdict } from './factor.ts';
@@ -39,6 +40,9 @@ export const totp: Factor<z.infer<typeof otpOptions>, z.infer<typeof codeProof>>
     }),
   identity: (kept) => (kept as TotpKept).secret,
   uri,
+  canary: {
+    prove: ({ secret }, { nowMs }) => ({ code: TOTP.generate({ secret: Secret.fromBase32(String(secret)), timestamp: nowMs }) }),
+  },
 };
 
 export interface Clock {

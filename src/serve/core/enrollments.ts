@@ -1,6 +1,6 @@
 /** Routes of enrollments. */
 import { z } from 'zod';
-import { startSchema, userSchema } from '../../core/enrollment/requests.ts';
+import { proofSchema, startSchema, userSchema } from '../../core/enrollment/requests.ts';
 import type { Started } from '../../core/enrollment/start-enrollment.ts';
 import type { VerifyResult } from '../../core/enrollment/verify-enrollment.ts';
 import { FACTOR_TYPES } from '../../core/factors/index.ts';
@@ -114,11 +114,7 @@ export const enrollmentRoutes: readonly CoreRoute[] = [
     isAnswer: true,
     summary: 'Proves the factor: a code, or what the device signed',
     takesToken: true,
-    body: z.union([
-      z.strictObject({ code: z.string(), next_code: z.string().optional() }),
-      z.strictObject({ number: z.string(), signature: z.string() }),
-      z.strictObject({ deny: z.literal(true), signature: z.string() }),
-    ]),
+    body: proofSchema,
     answers: { 200: ['active, with the factor', enrollment], 422: ['a wrong proof', problemBody] },
     async work(asked) {
       const id = param(asked, 'id');

@@ -1,7 +1,7 @@
 /** Routes of factors that are there, of the people who have them, and of hardware tokens. */
 import { z } from 'zod';
 import type { Ended, UseResult } from '../../core/active/active-factors.ts';
-import { actSchema, tokensSchema } from '../../core/enrollment/requests.ts';
+import { actSchema, proofSchema, tokensSchema } from '../../core/enrollment/requests.ts';
 import { FACTOR_TYPES } from '../../core/factors/index.ts';
 import type { Answer } from '../../core/ledger/kept-answers.ts';
 import { parsed } from '../../system/parsed-body.ts';
@@ -117,7 +117,7 @@ export const factorRoutes: readonly CoreRoute[] = [
     id: 'verifyFactor',
     isAnswer: true,
     summary: 'Proves a factor of somebody who logs in',
-    body: z.looseObject({}),
+    body: proofSchema,
     answers: { 200: ['the proof is right, and used up', used], 422: ['a wrong proof', problemBody] },
     async work(asked) {
       const id = param(asked, 'factor');
