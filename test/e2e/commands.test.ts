@@ -137,7 +137,9 @@ describe.each(['without a running process', 'through a running process'])('%s', 
     expect(await json<{ slo: string; candidates: unknown[] }[]>('slo', 'suggest', '--slo', 'api-latency')).toMatchObject([
       { slo: 'api-latency' },
     ]);
-    expect(await json<unknown[]>('findings')).toEqual([]);
+    // The history ends up to a week ago: at some hours of the week, the silence since then is a finding of its own.
+    const findings = await json<{ detector: string }[]>('findings');
+    expect(findings.filter(({ detector }) => detector !== 'traffic_stopped')).toEqual([]);
     const added = await json<{ id: string; slo: string; reason: string }>(
       'slo',
       'maintenance',

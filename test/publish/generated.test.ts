@@ -50,7 +50,9 @@ describe.runIf(have('promtool'))('Prometheus', () => {
 
   test('promtool accepts the rules, lint included', async () => {
     const { stdout } = await promtool('check', 'rules', '--lint=all', '--lint-fatal', 'muster-slo.rules.yaml');
-    expect(stdout).toMatch(/SUCCESS: 54 rules found/);
+    const rules = fileAt('alerts/prometheus/muster-slo.rules.yaml').match(/^ +- (?:alert|record):/gm) ?? [];
+    expect(rules.length).toBeGreaterThan(slos.length);
+    expect(stdout).toContain(`SUCCESS: ${rules.length} rules found`);
   });
 
   test('the generated unit tests pass: each pair fires when it should, and in no other minute', async () => {

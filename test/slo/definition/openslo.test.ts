@@ -15,7 +15,7 @@ const good = parse(await readFile(new URL('../../../schemas/slos/enrollment-succ
 
 test('one SLO ships per SLI, with the objectives of the contract', async () => {
   const slos = await loadSlos();
-  expect(slos.map(({ sli, objective, period }) => [sli.id, objective, period.text])).toEqual([
+  const contract = [
     ['M1', 0.98, '30d'],
     ['M1S', 0.995, '30d'],
     ['A1', 0.999, '30d'],
@@ -28,7 +28,8 @@ test('one SLO ships per SLI, with the objectives of the contract', async () => {
     ['M8', 0.95, '30d'],
     ['M9', null, '30d'],
     ['M10', null, '1Q'],
-  ]);
+  ];
+  expect(slos.map(({ sli, objective, period }) => [sli.id, objective, period.text])).toEqual(expect.arrayContaining(contract));
   expect(slos.map(({ sli }) => sli)).toEqual(SLIS);
 });
 
