@@ -11,7 +11,7 @@ import { withBackup } from '../serve/backup.ts';
 import { listenAsClickHouse } from '../serve/clickhouse/endpoint.ts';
 import type { EventStream } from '../serve/event-stream.ts';
 import { isLoopback } from '../serve/listen.ts';
-import type { Metrics } from '../serve/metrics.ts';
+import type { Metrics } from '../serve/metrics/metrics.ts';
 import type { Ready } from '../serve/ready.ts';
 import { type Listening, listen } from '../serve/server.ts';
 import type { Evaluator } from '../slo/evaluate/evaluator.ts';

@@ -1,11 +1,12 @@
 /** The reference enrollment core, put together. Every step and its event are one transaction. */
 import { MusterError } from '../errors.ts';
-import { createHolding, type Options, type UseResult } from './active/active-factors.ts';
+import { createActiveFactors, type Options } from './active/active-factors.ts';
+import type { UseResult } from './active/log-in.ts';
 import { CANARY_USERS, type Inbox } from './canary.ts';
 import { importTokens } from './enrollment/hardware-tokens.ts';
-import { createEnrolling } from './enrollment/pending-enrollment.ts';
+import { createPendingEnrollments } from './enrollment/pending-enrollment.ts';
 import type { HardwareTokens, StartRequest } from './enrollment/requests.ts';
-import { createStarting, type Started, type StartHooks } from './enrollment/start-enrollment.ts';
+import { createEnrollmentStart, type Started, type StartHooks } from './enrollment/start-enrollment.ts';
 import { assertIssuedSince, type BoundToken, type Tokens } from './enrollment/token.ts';
 import type { VerifyResult } from './enrollment/verify-enrollment.ts';
 import { CANARY_SERIAL } from './factors/hardware-otp.ts';
@@ -16,7 +17,7 @@ import { createLedger, type Inside } from './ledger/ledger.ts';
 import { reconcile } from './ledger/reconcile.ts';
 import { aboutEnrollment, aboutFactor, type CoreEvent, type EnrollmentRow, type FactorRow } from './ledger/records.ts';
 import { rewrap } from './ledger/rewrap.ts';
-import { createOpened } from './ledger/unseal-then-lock.ts';
+import { createUnsealThenLock } from './ledger/unseal-then-lock.ts';
 import { createLimits, type Limited } from './limits.ts';
 import { createSender } from './messages/sending.ts';
 import type { IsRolledOut } from './policy/flags.ts';
@@ -78,8 +79,8 @@ export function createCore(deps: CoreDeps) {
   const answers = createAnswers(deps);
   const limits = createLimits(settings.limits);
   const sender = createSender({ ...deps, ledger });
-  const opened = createOpened({ ...deps, ledger });
-  const holding = createHolding({ ...deps, ledger, opened, sender });
+  const unsealed = createUnsealThenLock({ ...deps, ledger });
+  const factors = createActiveFactors({ ...deps, ledger, unsealed, sender });
   /** NIST SP 800-63B-4 section 4.1.2.1: by a factor worth as much as the new one, or as the best that is there. */
   const stepUp = async (user: string, type: FactorType, { factor_id: id, proof }: NonNullable<StartRequest['step_up']>) => {
     const refusal = new MusterError('MUSTER_STEP_UP_REQUIRED', 'step_up: this does not prove a factor of this person that is worth enough');
@@ -88,11 +89,11 @@ export function createCore(deps: CoreDeps) {
     const factor = live.find((each) => each.id === id);
     if (!factor || worth(factor) < Math.min(worth({ factor_type: type }), Math.max(...live.map(worth)))) throw refusal;
     await admit('proof', user);
-    const result = await holding.use(id, proof);
+    const result = await factors.use(id, proof);
     if (!result.isRight) throw refusal;
   };
-  const starting = createStarting({ ...deps, ledger, sender, stepUp });
-  const enrolling = createEnrolling({ ...deps, ledger, opened, sender });
+  const starting = createEnrollmentStart({ ...deps, ledger, sender, stepUp });
+  const enrolling = createPendingEnrollments({ ...deps, ledger, unsealed, sender });
 
   const admit = (what: Limited, user: string) =>
     limits.person(what, user, () =>
@@ -111,13 +112,13 @@ export function createCore(deps: CoreDeps) {
 
   return {
     answers,
-    holding,
+    factors,
     limits,
     health: delivery.health,
 
     /**
      * @param token of the host application, when the browser sends the request itself: it says who the person is, and of what kind
-     * @throws MUSTER_TOKEN_REFUSED, and what {@link createStarting} says
+     * @throws MUSTER_TOKEN_REFUSED, and what {@link createEnrollmentStart} says
      */
     async start(request: StartRequest, token: string | undefined, hooks?: StartHooks): Promise<Started> {
       const bound = token === undefined ? undefined : await tokens.toStart(token);
@@ -156,12 +157,12 @@ export function createCore(deps: CoreDeps) {
       const bound = token === undefined ? undefined : await tokens.toGoOn(token);
       if (bound) assertIssuedSince(bound, await ledger.notBeforeOf(storage, bound.user));
       const { user, user_tier: tier, segment, region } = bound ? { ...bound.about, user: bound.user } : who;
-      return { user, ...(await holding.optionsFor(user, { tier, segment }, region)) };
+      return { user, ...(await factors.optionsFor(user, { tier, segment }, region)) };
     },
     async use(id: string, body: unknown, inside?: Inside<UseResult>): Promise<UseResult> {
       const { user_id: user } = await ledger.factor(storage, id);
       await admit('proof', user);
-      return holding.use(id, body, inside);
+      return factors.use(id, body, inside);
     },
 
     /** Takes away what the canary left the last time. */

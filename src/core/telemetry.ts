@@ -30,11 +30,11 @@ export interface SpanOptions {
   links?: Link[];
 }
 
-const KINDS = { server: SpanKind.SERVER, client: SpanKind.CLIENT };
+const SPAN_KINDS = { server: SpanKind.SERVER, client: SpanKind.CLIENT };
 
 /** Does work inside a span. An error that it throws is the span's, by its code alone: words of errors may name people. */
 export function traced<T>(name: string, { kind, attributes, links }: SpanOptions, work: (span: Span) => Promise<T>): Promise<T> {
-  const options = { kind: kind ? KINDS[kind] : SpanKind.INTERNAL, ...(attributes && { attributes }), ...(links && { links }) };
+  const options = { kind: kind ? SPAN_KINDS[kind] : SpanKind.INTERNAL, ...(attributes && { attributes }), ...(links && { links }) };
   return tracer().startActiveSpan(name, options, async (span) => {
     try {
       return await work(span);

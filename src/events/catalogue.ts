@@ -1,6 +1,6 @@
 /** Version 1 of the event catalogue: every field and every type, as zod schemas. JSON Schemas are generated from here. */
 import { z } from 'zod';
-import { KIND_NAMES, KINDS } from '../privacy/detector.ts';
+import { SENSITIVE_KIND_NAMES, SENSITIVE_KINDS } from '../privacy/detector.ts';
 import { kindsInId } from '../privacy/ids.ts';
 import { parseTime, RFC3339_PATTERN } from './time.ts';
 
@@ -10,8 +10,8 @@ const ID_PATTERN = /^[A-Za-z0-9._:/@+=-]{1,128}$/;
 function idProblem(id: string): string | undefined {
   const [kind] = kindsInId(id);
   if (kind === undefined) return undefined;
-  const why = KINDS[kind] === 'secret' ? 'ids must not carry secrets' : 'ids must not identify a person';
-  return `contains ${KIND_NAMES[kind]}; ${why}`;
+  const why = SENSITIVE_KINDS[kind] === 'secret' ? 'ids must not carry secrets' : 'ids must not identify a person';
+  return `contains ${SENSITIVE_KIND_NAMES[kind]}; ${why}`;
 }
 
 function carriesNothing(value: string, context: z.core.$RefinementCtx<string>): void {

@@ -300,7 +300,7 @@ function oneAttempt(startMs: number, random: Random, scenario: Scenario, deploys
     known.push({ atMs: nowMs, isGood: { A1: status < 500, M6: status < 500 && durationMs < 500 } });
   };
   let isRescued = false;
-  const settle = (result: string, whose: 'user' | 'ours' | 'other' = 'other') => {
+  const endAttempt = (result: string, whose: 'user' | 'ours' | 'other' = 'other') => {
     const isGood = result === 'completed';
     const settledMs = result === 'timed_out' ? startMs + TIME_LIMIT_MS : nowMs;
     // The clean-up ends what was left open, a little after its time.
@@ -326,7 +326,7 @@ function oneAttempt(startMs: number, random: Random, scenario: Scenario, deploys
     request('start', 500);
     emit('enrollment.started', { expires_at: iso(startMs + TIME_LIMIT_MS) });
     emit('enrollment.failed', { outcome: 'failure', error_class: 'storage', error_code: 'db_write_failed' });
-    return settle('failed', 'ours');
+    return endAttempt('failed', 'ours');
   }
   request('start', 201);
   emit('enrollment.started', { expires_at: iso(startMs + TIME_LIMIT_MS) });
@@ -344,19 +344,19 @@ function oneAttempt(startMs: number, random: Random, scenario: Scenario, deploys
     } else if (isLost && random.chance(0.6)) {
       nowMs += 30_000;
       emit('enrollment.failed', { outcome: 'failure', error_class: 'provider', error_code: 'undelivered' });
-      return settle('failed');
+      return endAttempt('failed');
     }
-    if (isLost && !isRescued) return settle('timed_out');
+    if (isLost && !isRescued) return endAttempt('timed_out');
   }
   emit('enrollment.challenge_issued');
   nowMs += Math.round(Math.min(random.logNormal(21_000, 0.55), 420_000));
   if (random.chance(0.0045)) {
     emit('ux.abandoned', { action: 'enter_code' });
-    return settle('timed_out', 'user');
+    return endAttempt('timed_out', 'user');
   }
   if (random.chance(0.003)) {
     emit('enrollment.cancelled', { reason: 'chose another factor' });
-    return settle('cancelled', 'user');
+    return endAttempt('cancelled', 'user');
   }
   while (random.chance(0.06)) {
     request('verify', 422);
@@ -364,11 +364,11 @@ function oneAttempt(startMs: number, random: Random, scenario: Scenario, deploys
     nowMs += Math.round(random.logNormal(9_000, 0.4));
     if (events.length > 14) {
       emit('enrollment.failed', { outcome: 'failure', error_class: 'client', error_code: 'too_many_wrong_codes' });
-      return settle('failed', 'user');
+      return endAttempt('failed', 'user');
     }
   }
   request('verify', 200);
   if (person.factor_type === 'webauthn') attest(emit, base.attempt_id);
   emit('enrollment.completed', { outcome: 'success', duration_ms: nowMs - startMs, factor_id: random.uuid(nowMs) });
-  return settle('completed');
+  return endAttempt('completed');
 }

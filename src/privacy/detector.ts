@@ -1,7 +1,7 @@
 /** What is looked for in text that people and programs wrote, and how a find is marked. */
 
 /** Every kind of find; a `secret` that arrives is a finding in itself. */
-export const KINDS = {
+export const SENSITIVE_KINDS = {
   private_key: 'secret',
   otpauth_uri: 'secret',
   jwt: 'secret',
@@ -18,10 +18,10 @@ export const KINDS = {
   phone: 'personal',
 } as const satisfies Record<string, 'secret' | 'personal'>;
 
-export type Kind = keyof typeof KINDS;
+export type SensitiveKind = keyof typeof SENSITIVE_KINDS;
 
 /** What a kind is called in a sentence. */
-export const KIND_NAMES: Readonly<Record<Kind, string>> = {
+export const SENSITIVE_KIND_NAMES: Readonly<Record<SensitiveKind, string>> = {
   private_key: 'a private key',
   otpauth_uri: 'an otpauth URI',
   jwt: 'a JSON Web Token',
@@ -39,7 +39,7 @@ export const KIND_NAMES: Readonly<Record<Kind, string>> = {
 };
 
 export interface Detector {
-  kind: Kind;
+  kind: SensitiveKind;
   /** Text without it holds none: spares most texts the pattern. */
   hint?: string;
   /** The same of some words, one of which there must be, in small letters. */

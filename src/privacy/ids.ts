@@ -4,12 +4,12 @@
  */
 import { isIPv4 } from 'node:net';
 import validator from 'validator';
-import { type Detector, type Kind, whole } from './detector.ts';
+import { type Detector, type SensitiveKind, whole } from './detector.ts';
 import { isAddress6, isInternational, PERSONAL } from './personal.ts';
 import { pass, withoutEncoded } from './redact.ts';
 import { isSeed, SECRETS } from './secrets.ts';
 
-const AS_IN_TEXT = new Set<Kind>(['jwt', 'otpauth_uri', 'private_key', 'api_token', 'credential', 'email', 'iban']);
+const AS_IN_TEXT = new Set<SensitiveKind>(['jwt', 'otpauth_uri', 'private_key', 'api_token', 'credential', 'email', 'iban']);
 /** Shorter seeds look like ids, but where they are the whole of one. */
 const MIN_SEED = 26;
 const SHORT_SEED = 16;
@@ -39,10 +39,10 @@ const UUID = '[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}';
 const CLEAR = new RegExp(
   `^(?!(?:shp[a-z]{2}|(?:pub)?key|pul|dapi)[-_.:])(?:[a-z]{1,24}[-_.:]){0,2}(?:${UUID}|[0-9a-f]{32}(?:-[0-9a-f]{16})?|[0-7][0-9A-HJKMNP-TV-Z]{25}|\\d{1,12})$`,
 );
-const NONE: readonly Kind[] = [];
+const NONE: readonly SensitiveKind[] = [];
 
 /** The kinds of secrets and personal data in an id; one that carries any is refused. */
-export function kindsInId(id: string): readonly Kind[] {
+export function kindsInId(id: string): readonly SensitiveKind[] {
   if (CLEAR.test(id)) return NONE;
   const { text, found } = pass(id, IN_IDS);
   return withoutEncoded({ text, found }, IN_IDS).found;

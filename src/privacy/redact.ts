@@ -1,5 +1,5 @@
 /** Takes secrets and personal data out of free text: each find becomes its kind in brackets. */
-import type { Detector, Kind } from './detector.ts';
+import type { Detector, SensitiveKind } from './detector.ts';
 import { PERSONAL } from './personal.ts';
 import { SECRETS } from './secrets.ts';
 
@@ -7,7 +7,7 @@ export interface Redacted {
   /** The text with `[kind]` in the place of each find. */
   text: string;
   /** The kinds found, each as often as it was. */
-  found: readonly Kind[];
+  found: readonly SensitiveKind[];
 }
 
 /**
@@ -25,7 +25,7 @@ const DETECTORS: Readonly<Record<TextKind, readonly Detector[]>> = {
   label: IN_LABELS,
   version: IN_LABELS.map((each) => (each.kind === 'ip_address' && each.hint === '.' ? { ...each, pattern: LOCAL_ADDRESS } : each)),
 };
-const NOTHING: readonly Kind[] = [];
+const NOTHING: readonly SensitiveKind[] = [];
 /** In the place of text that is not looked through, or not to the end. */
 export const LEFT_OUT = '[left out]';
 /** Base64 that may be text: shorter pieces hold too little. What joins its pieces is part of its alphabets, too. */
@@ -103,7 +103,7 @@ function countDigits(text: string): number {
 
 /** One look through text by the given detectors. */
 export function pass(text: string, detectors: readonly Detector[]): Redacted {
-  let found: Kind[] | undefined;
+  let found: SensitiveKind[] | undefined;
   let rest = text;
   const digits = countDigits(text);
   const lower = text.toLowerCase();
@@ -140,8 +140,8 @@ export function decoded(text: string): string {
 /** Base64 that hides a find goes whole: the piece, or the part of it behind or before what joins it to others. */
 export function withoutEncoded({ text, found }: Redacted, detectors: readonly Detector[]): Redacted {
   if (text.length < MIN_BASE64) return { text, found };
-  const hidden: Kind[] = [];
-  const kindIn = (piece: string): Kind | undefined => {
+  const hidden: SensitiveKind[] = [];
+  const kindIn = (piece: string): SensitiveKind | undefined => {
     if (piece.length < MIN_BASE64) return undefined;
     const plain = Buffer.from(piece, 'base64').toString('utf8');
     return /^[\t\n\r\x20-\x7e\p{L}\p{M}]+$/u.test(plain) ? pass(plain, detectors).found[0] : undefined;

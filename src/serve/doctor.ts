@@ -2,6 +2,7 @@
 
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { SECRET_EXPOSURE } from '../collect/intake/exposures.ts';
 import type { People } from '../collect/people/people.ts';
 import type { Config } from '../config.ts';
 import { FILES } from '../names.ts';
@@ -13,7 +14,7 @@ import { isLoopback } from './listen.ts';
 
 export type Grade = 'ok' | 'warning' | 'wrong';
 
-export interface Finding {
+export interface Diagnosis {
   check: string;
   grade: Grade;
   /** What was seen. */
@@ -30,13 +31,13 @@ export interface DoctorDeps {
   now: () => number;
 }
 
-type Verdict = Omit<Finding, 'check'>;
+type Graded = Omit<Diagnosis, 'check'>;
 
 interface Check {
   name: string;
   /** Only of an installation that others depend on. */
   isForProduction?: boolean;
-  look: (seen: DoctorDeps) => Promise<Verdict> | Verdict;
+  look: (seen: DoctorDeps) => Promise<Graded> | Graded;
 }
 
 const MIN_FREE_SHARE = 0.1;
@@ -57,9 +58,9 @@ const SECRET_FILES = [
   FILES.address,
 ];
 
-const ok = (evidence: string): Verdict => ({ grade: 'ok', evidence });
-const warning = (evidence: string, advice: string): Verdict => ({ grade: 'warning', evidence, advice });
-const wrong = (evidence: string, advice: string): Verdict => ({ grade: 'wrong', evidence, advice });
+const ok = (evidence: string): Graded => ({ grade: 'ok', evidence });
+const warning = (evidence: string, advice: string): Graded => ({ grade: 'warning', evidence, advice });
+const wrong = (evidence: string, advice: string): Graded => ({ grade: 'wrong', evidence, advice });
 const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(1)} GB`;
 /** How many there are. @param from a table with its condition; `{day:Int64}` is a day ago */
 const count = async ({ store, now }: DoctorDeps, from: string): Promise<number> =>
@@ -157,7 +158,7 @@ const CHECKS: readonly Check[] = [
   {
     name: 'no secret arrives in the telemetry',
     async look(seen) {
-      const open = await count(seen, "findings WHERE detector = 'secret_exposure' AND status = 'open'");
+      const open = await count(seen, `findings WHERE detector = '${SECRET_EXPOSURE}' AND status = 'open'`);
       return open === 0 ? ok('none in the last day') : warning(`${open} places send secrets`, 'muster findings says which; stop it there');
     },
   },
@@ -227,8 +228,8 @@ const CHECKS: readonly Check[] = [
 ];
 
 /** Looks at everything, one after the other; a check that fails itself is wrong too. */
-export async function examine(deps: DoctorDeps, isProduction: boolean): Promise<Finding[]> {
-  const findings: Finding[] = [];
+export async function examine(deps: DoctorDeps, isProduction: boolean): Promise<Diagnosis[]> {
+  const findings: Diagnosis[] = [];
   for (const { name, isForProduction, look } of CHECKS) {
     if (isForProduction && !isProduction) continue;
     try {

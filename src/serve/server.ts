@@ -12,7 +12,7 @@ import { type CoreRoutesDeps, coreRoutes } from './core/routes.ts';
 import { inTurn } from './in-turn.ts';
 import { createIngest } from './ingest.ts';
 import { LOOPBACK, listenOn, listenOnLoopback } from './listen.ts';
-import type { Metrics } from './metrics.ts';
+import type { Metrics } from './metrics/metrics.ts';
 import { createOtlp, type OtlpDeps } from './otlp.ts';
 import { problemOf, sendProblem } from './problem.ts';
 import { signInRoutes } from './routes/access.ts';

@@ -20,7 +20,7 @@ beforeEach(async () => {
 afterEach(() => made.dispose());
 
 const USER = 'ada@example.org';
-const factors = (user = USER) => made.core.holding.factorsOf(user);
+const factors = (user = USER) => made.core.factors.factorsOf(user);
 const active = async (user = USER) => (await factors(user)).filter(({ state }) => state === 'active');
 const verify = (id: string, proof: object) => made.core.verify(id, undefined, proof);
 const begin = (type: string, options: object = {}, user = USER) =>
@@ -148,7 +148,7 @@ test('15 · zitadel#10529, PR 12575: a second factor does not hide the first: ea
   await verify(enrollment.id, { code: sentCode(made) });
   made.nowMs += 60_000;
   const [, { id: sms } = { id: '' }] = await factors();
-  await made.core.holding.challenge(sms);
+  await made.core.factors.challenge(sms);
   expect([(await made.core.use(factor, { code: code() })).isRight, (await made.core.use(sms, { code: sentCode(made) })).isRight]).toEqual([
     true,
     true,

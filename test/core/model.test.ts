@@ -159,7 +159,7 @@ const step = (name: 'suspend' | 'resume' | 'revoke', from: readonly string[], to
     async run(model: Model, { made }: Real) {
       const factor = model.factors[this.user].at(-1);
       if (!factor) return;
-      const taken = await (name === 'revoke' ? made.core.holding.revoke(factor.id) : made.core.holding[name](factor.id, {})).then(
+      const taken = await (name === 'revoke' ? made.core.factors.revoke(factor.id) : made.core.factors[name](factor.id, {})).then(
         () => true,
         () => false,
       );
@@ -179,7 +179,7 @@ const Revoke = step('revoke', ['active', 'suspended'], 'revoked', 'factor.revoke
 
 class Reset extends Command {
   async run(model: Model, { made }: Real) {
-    await made.core.holding.reset(this.user, {});
+    await made.core.factors.reset(this.user, {});
     for (const begun of model.begun[this.user]) {
       look(model, begun);
       if (begun.state !== 'pending') continue;
@@ -234,7 +234,7 @@ test('any order of steps leaves what the model says: states, factors, and each e
           const [row] = await made.storage.all<{ state: string }>('SELECT state FROM enrollments WHERE id = ?', id);
           expect(row?.state).toBe(state);
         }
-        const factors = await made.core.holding.factorsOf(user);
+        const factors = await made.core.factors.factorsOf(user);
         expect(Object.fromEntries(factors.map(({ id, state }) => [id, state]))).toEqual(
           Object.fromEntries(model.factors[user].map(({ id, state }) => [id, state])),
         );
@@ -261,7 +261,7 @@ test('two of any steps at the same moment: one enrollment at most is open, and o
           else if (name === 'prove') await made.core.verify(begun.id, undefined, { code: begun.code() });
           else if (name === 'mistype') await made.core.verify(begun.id, undefined, { code: 'wrong' });
           else if (name === 'cancel') await made.core.cancel(begun.id, undefined);
-          else if (name === 'reset') await made.core.holding.reset('ada', {});
+          else if (name === 'reset') await made.core.factors.reset('ada', {});
           else await made.core.expireDue();
         };
         for (const pair of pairs) {

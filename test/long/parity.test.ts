@@ -17,7 +17,7 @@ import { simulate } from '../../src/lab/simulate.ts';
 import { METRICS } from '../../src/names.ts';
 import { burnAlertSql, SILENT } from '../../src/publish/grafana/alert-sql.ts';
 import { expandMacros } from '../../src/publish/grafana/macros.ts';
-import { createMetrics } from '../../src/serve/metrics.ts';
+import { createMetrics } from '../../src/serve/metrics/metrics.ts';
 import type { PairMemory } from '../../src/slo/arithmetic/alert-state.ts';
 import type { WindowCounts } from '../../src/slo/arithmetic/burn.ts';
 import type { Pair } from '../../src/slo/arithmetic/pairs.ts';

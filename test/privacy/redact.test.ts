@@ -4,13 +4,13 @@ import { describe, expect, test } from 'vitest';
 import { familyOf } from '../../src/collect/intake/mask.ts';
 import { type Find, scrub, scrubAttributes } from '../../src/collect/intake/scrub.ts';
 import { simulate } from '../../src/lab/simulate.ts';
-import { KINDS, type Kind } from '../../src/privacy/detector.ts';
+import { SENSITIVE_KINDS, type SensitiveKind } from '../../src/privacy/detector.ts';
 import { kindsInId } from '../../src/privacy/ids.ts';
 import { redact } from '../../src/privacy/redact.ts';
 import { legitimateValues } from '../support/legitimate.ts';
 import { plantedSecrets } from '../support/secrets.ts';
 
-test.each<[string, string, Kind]>([
+test.each<[string, string, SensitiveKind]>([
   ['mail ada@example.org now', 'mail [email] now', 'email'],
   ['GET /users/ada%40example.org', 'GET /users/[email]', 'email'],
   ['{"to":"ada\\u0040example.org"}', '{"to":"[email]"}', 'email'],
@@ -107,7 +107,7 @@ test.each([
 });
 
 test('every kind is found wherever it stands in a sentence, and once taken out nothing more is', () => {
-  const kinds = new Set<Kind>();
+  const kinds = new Set<SensitiveKind>();
   for (const { kind, text, core } of plantedSecrets(1, 480)) {
     for (const sentence of [text, `refused: ${text}`, `(${text})`, `said "${text}", again`]) {
       const redacted = redact(sentence);
@@ -117,7 +117,7 @@ test('every kind is found wherever it stands in a sentence, and once taken out n
     }
     kinds.add(kind);
   }
-  expect([...kinds].sort()).toEqual(Object.keys(KINDS).sort());
+  expect([...kinds].sort()).toEqual(Object.keys(SENSITIVE_KINDS).sort());
 });
 
 test('redacting twice changes nothing, whatever the text', () => {

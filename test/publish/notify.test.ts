@@ -8,7 +8,7 @@ import { alertmanagerSender } from '../../src/publish/notify/alertmanager.ts';
 import { heartbeatSender } from '../../src/publish/notify/heartbeat.ts';
 import { signed, webhookSender } from '../../src/publish/notify/webhook.ts';
 import { burnAlert } from '../../src/publish/prometheus/rules.ts';
-import { createMetrics } from '../../src/serve/metrics.ts';
+import { createMetrics } from '../../src/serve/metrics/metrics.ts';
 import { createCauses } from '../../src/slo/evaluate/causes.ts';
 import { createEvaluator } from '../../src/slo/evaluate/evaluator.ts';
 import { createNotifier, type Notification, type Sender, sendAll, testRoutes } from '../../src/slo/evaluate/notifications.ts';

@@ -35,7 +35,7 @@ export interface TestServer {
   close(): Promise<void>;
 }
 
-interface Asked {
+interface ServerQuery {
   sql: string;
   body: Buffer;
   search: URLSearchParams;
@@ -69,7 +69,7 @@ export async function startClickHouse(): Promise<TestServer> {
     told.set(session, all);
   };
 
-  const run = async (session: Session, { sql, body, search }: Asked): Promise<string> => {
+  const run = async (session: Session, { sql, body, search }: ServerQuery): Promise<string> => {
     const literal = (value: string) => `'${value.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
     await set(session, search, literal);
     const values = [...search].filter(([name]) => name.startsWith('param_')).map(([name, value]) => `SET ${name} = ${literal(value)}; `);
@@ -89,7 +89,7 @@ export async function startClickHouse(): Promise<TestServer> {
     return '';
   };
 
-  const inSession = async (asked: Asked): Promise<string> => {
+  const inSession = async (asked: ServerQuery): Promise<string> => {
     const id = asked.search.get('session_id');
     if (id === null) {
       const session = new Session(path);

@@ -1,9 +1,9 @@
 /** Secrets and personal data made up by a seed: what must never be found again anywhere. */
 import { seededRandom } from '../../src/lab/random.ts';
-import type { Kind } from '../../src/privacy/detector.ts';
+import type { SensitiveKind } from '../../src/privacy/detector.ts';
 
 export interface Planted {
-  kind: Kind;
+  kind: SensitiveKind;
   text: string;
   /** The part that alone gives it away, and that is not in any mark or name. */
   core: string;
@@ -34,8 +34,8 @@ export function plantedSecrets(seed: number, count: number): Planted[] {
     return `DE${String(98 - remainder).padStart(2, '0')}${account}`;
   };
   const seedText = (length: number) => `${pick(BASE32, length - 3)}2X7`;
-  const whole = (kind: Kind, text: string): Planted => ({ kind, text, core: text });
-  const part = (kind: Kind, core: string, around: (core: string) => string): Planted => ({ kind, text: around(core), core });
+  const whole = (kind: SensitiveKind, text: string): Planted => ({ kind, text, core: text });
+  const part = (kind: SensitiveKind, core: string, around: (core: string) => string): Planted => ({ kind, text: around(core), core });
   const encoded = (text: string) => Buffer.from(text).toString('base64');
   const makers: (() => Planted)[] = [
     () => part('email', encoded(`${pick(ALPHANUMERIC, 6)}@example.org`).replace(/=+$/, ''), (core) => `user=${core}`),

@@ -1,6 +1,6 @@
 /** `muster doctor` */
 import type { Command } from 'commander';
-import { examine, type Finding, type Grade } from '../../serve/doctor.ts';
+import { type Diagnosis, examine, type Grade } from '../../serve/doctor.ts';
 import { ask, type Colour, type Context, coloured, configOf, print, printJson, throughEither } from '../context.ts';
 
 interface Options {
@@ -29,7 +29,7 @@ export function doctorCommand(program: Command, context: Context): void {
       const findings = await throughEither(
         context,
         config,
-        (url) => ask<Finding[]>(`${url}/api/doctor${isProduction ? '?production=true' : ''}`),
+        (url) => ask<Diagnosis[]>(`${url}/api/doctor${isProduction ? '?production=true' : ''}`),
         (services) => examine({ config, ...services }, isProduction),
         { mayCreate: false },
       );
@@ -39,7 +39,7 @@ export function doctorCommand(program: Command, context: Context): void {
     });
 }
 
-function findingText(context: Context, { check, grade, evidence, advice }: Finding): string {
+function findingText(context: Context, { check, grade, evidence, advice }: Diagnosis): string {
   const [mark, colour] = MARKS[grade];
   return `${coloured(context, colour, mark)} ${check}: ${evidence}${advice === undefined ? '' : `\n    → ${advice}`}`;
 }

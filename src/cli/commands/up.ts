@@ -14,7 +14,7 @@ import type { KeyRegistry } from '../../serve/access/keys.ts';
 import { createAccess } from '../../serve/access/routes.ts';
 import { createEventStream, storedEvents } from '../../serve/event-stream.ts';
 import { assertSafe } from '../../serve/listen.ts';
-import { createMetrics } from '../../serve/metrics.ts';
+import { createMetrics } from '../../serve/metrics/metrics.ts';
 import { API_ACCESS } from '../../serve/routes/api.ts';
 import { BESIDE_ALERTS } from '../../slo/evaluate/alerts/index.ts';
 import { createCauses } from '../../slo/evaluate/causes.ts';

@@ -78,7 +78,7 @@ export function registration(draft: Draft, context: ConnectorContext): Draft {
 }
 
 /** What a product's record says, before ids and times are made good. */
-export interface Finding {
+export interface RecordMeaning {
   type: EventType;
   user?: string | undefined;
   actor?: string | undefined;
@@ -91,7 +91,7 @@ export interface Finding {
  */
 export function eventOf(
   source: string,
-  finding: Finding,
+  finding: RecordMeaning,
   record: { id: string | undefined; time: string | undefined; content: unknown },
   context: ConnectorContext,
 ): Mapped {

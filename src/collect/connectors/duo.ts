@@ -1,5 +1,5 @@
 /** Duo administrator, authentication and telephony logs: https://duo.com/docs/adminapi#logs */
-import { at, type Connector, cut, eventOf, type Finding, IGNORED, productTime, textAt } from './connector.ts';
+import { at, type Connector, cut, eventOf, IGNORED, productTime, type RecordMeaning, textAt } from './connector.ts';
 
 const ENROLLING = /^(phone_create|hardtoken_create|webauthncredential_create|admin_activate_duo_push|user_adminapi\w*enroll\w*)$/;
 const BEGINNING = /^(activation_begin|send_enroll_codes)$/;
@@ -18,10 +18,10 @@ const FACTORS: Readonly<Record<string, string>> = {
 };
 
 /** Administrator log: `action` says what, `object` on whom, `username` who did it. */
-function administratorFinding(record: unknown, action: string): Finding | undefined {
+function administratorFinding(record: unknown, action: string): RecordMeaning | undefined {
   const user = textAt(record, 'object');
   const actor = textAt(record, 'username');
-  const finding = (type: Finding['type'], fields: Finding['fields'] = {}): Finding => ({ type, user, actor, fields });
+  const finding = (type: RecordMeaning['type'], fields: RecordMeaning['fields'] = {}): RecordMeaning => ({ type, user, actor, fields });
   if (BEGINNING.test(action)) return finding('enrollment.started', { channel: 'admin' });
   if (ENROLLING.test(action)) return finding('enrollment.completed', { channel: 'admin', factor_type: factorOfAction(action) });
   if (REVOKING.test(action)) return finding('factor.revoked', { factor_type: factorOfAction(action) });
@@ -47,7 +47,7 @@ function setsBypass(description: string | undefined): boolean {
 }
 
 /** Authentication log: a factor was asked for, and approved or denied. */
-function authenticationFinding(record: unknown, eventType: string): Finding | undefined {
+function authenticationFinding(record: unknown, eventType: string): RecordMeaning | undefined {
   const user = textAt(record, 'user', 'name');
   const reason = cut(textAt(record, 'reason'));
   const fields = { factor_type: FACTORS[textAt(record, 'factor') ?? ''], ip: textAt(record, 'access_device', 'ip'), reason };
@@ -63,7 +63,7 @@ function authenticationFinding(record: unknown, eventType: string): Finding | un
 }
 
 /** Telephony log: a message or call was paid for, in credits. */
-function telephonyFinding(record: unknown): Finding | undefined {
+function telephonyFinding(record: unknown): RecordMeaning | undefined {
   const kind = textAt(record, 'type');
   const credits = at(record, 'credits');
   if (textAt(record, 'phone') === undefined || (kind !== 'sms' && kind !== 'phone')) return undefined;

@@ -4,15 +4,15 @@ import {
   type Connector,
   type ConnectorContext,
   eventOf,
-  type Finding,
   IGNORED,
   listAt,
   type Mapped,
   productTime,
+  type RecordMeaning,
   textAt,
 } from './connector.ts';
 
-const MEANINGS: Readonly<Record<string, { type: Finding['type']; factor?: string }>> = {
+const MEANINGS: Readonly<Record<string, { type: RecordMeaning['type']; factor?: string }>> = {
   '2sv_enroll': { type: 'enrollment.completed' },
   titanium_enroll: { type: 'enrollment.completed', factor: 'webauthn' },
   passkey_enrolled: { type: 'enrollment.completed', factor: 'webauthn' },
@@ -28,7 +28,7 @@ const MEANINGS: Readonly<Record<string, { type: Finding['type']; factor?: string
   allow_strong_authentication: { type: 'policy.changed' },
 };
 
-function meaningOf(name: string): { type: Finding['type']; factor?: string } | undefined {
+function meaningOf(name: string): { type: RecordMeaning['type']; factor?: string } | undefined {
   const key = name.trim().toLowerCase();
   if (Object.hasOwn(MEANINGS, key)) return MEANINGS[key];
   if (key.startsWith('change_two_step_verification_')) return { type: 'policy.changed' };

@@ -1,6 +1,6 @@
 /** Okta System Log: https://developer.okta.com/docs/reference/api/event-types/ */
 import { canonicalJson } from '../../system/canonical-json.ts';
-import { at, type Connector, cut, eventOf, type Finding, IGNORED, listAt, productTime, textAt } from './connector.ts';
+import { at, type Connector, cut, eventOf, IGNORED, listAt, productTime, type RecordMeaning, textAt } from './connector.ts';
 
 const FACTORS: readonly [RegExp, string][] = [
   [/webauthn|fido|passkey|u2f/i, 'webauthn'],
@@ -14,7 +14,7 @@ const FACTORS: readonly [RegExp, string][] = [
 ];
 
 /** What each event type means; a function where the outcome decides. */
-const MEANINGS: Readonly<Record<string, (isSuccess: boolean) => Finding['type']>> = {
+const MEANINGS: Readonly<Record<string, (isSuccess: boolean) => RecordMeaning['type']>> = {
   'user.mfa.factor.activate': (isSuccess) => (isSuccess ? 'enrollment.completed' : 'enrollment.failed'),
   'user.mfa.factor.deactivate': () => 'factor.revoked',
   'user.mfa.factor.reset_all': () => 'factor.reset',
@@ -31,7 +31,7 @@ const MEANINGS: Readonly<Record<string, (isSuccess: boolean) => Finding['type']>
   'user.account.report_suspicious_activity_by_enduser': () => 'admin.action',
 };
 
-function meaningOf(eventType: string, isSuccess: boolean, record: unknown): Finding['type'] | undefined {
+function meaningOf(eventType: string, isSuccess: boolean, record: unknown): RecordMeaning['type'] | undefined {
   const meaning = MEANINGS[eventType];
   if (meaning && Object.hasOwn(MEANINGS, eventType)) return meaning(isSuccess);
   if (/^system\.(sms|voice)\.send_/.test(eventType)) return 'provider.request';

@@ -1,12 +1,12 @@
 /** Secrets that arrived in telemetry (F8): each place where one keeps arriving is a finding, without what arrived. */
-import { KIND_NAMES, KINDS, type Kind } from '../../privacy/detector.ts';
+import { SENSITIVE_KIND_NAMES, SENSITIVE_KINDS, type SensitiveKind } from '../../privacy/detector.ts';
 import type { Engine } from '../../store/engine/engine.ts';
 import { closed, kept, opened } from '../../store/records/finding-life.ts';
 import { type Finding, openFindings, writeFindings } from '../../store/records/findings.ts';
 import { repeat } from '../../system/repeat.ts';
 import type { Find } from './scrub.ts';
 
-const DETECTOR = 'secret_exposure';
+export const SECRET_EXPOSURE = 'secret_exposure';
 const SEVERITY = 'ticket';
 const FLUSH_EVERY_MS = 5_000;
 /** A place from which nothing came for so long is quiet again. */
@@ -19,7 +19,7 @@ const ATTACK = ['T1552'];
 interface Exposure {
   source: string;
   field: string;
-  kind: Kind;
+  kind: SensitiveKind;
   finding: Finding;
   count: number;
   lastMs: number;
@@ -36,7 +36,7 @@ export interface Exposures {
 export async function openExposures(deps: { engine: Engine; now: () => number; onProblem: (message: string) => void }): Promise<Exposures> {
   const places = new Map<string, Exposure>();
   const changed = new Set<Exposure>();
-  for (const finding of await openFindings(deps.engine, [DETECTOR])) {
+  for (const finding of await openFindings(deps.engine, [SECRET_EXPOSURE])) {
     const exposure = leftOpen(finding);
     if (exposure) places.set(placeOf(exposure), exposure);
   }
@@ -76,7 +76,7 @@ export async function openExposures(deps: { engine: Engine; now: () => number; o
   const flushing = repeat(FLUSH_EVERY_MS, (message) => deps.onProblem(`findings of exposed secrets: ${message}`));
   return {
     note(source, finds) {
-      for (const find of finds) if (KINDS[find.kind] === 'secret') noteOne(source, find);
+      for (const find of finds) if (SENSITIVE_KINDS[find.kind] === 'secret') noteOne(source, find);
     },
     start: () => flushing.start(flush),
     async stop() {
@@ -89,10 +89,18 @@ export async function openExposures(deps: { engine: Engine; now: () => number; o
 
 const placeOf = ({ source, field, kind }: Pick<Exposure, 'source' | 'field' | 'kind'>): string => JSON.stringify([source, field, kind]);
 
-function newExposure(source: string, field: string, kind: Kind, nowMs: number): Exposure {
+function newExposure(source: string, field: string, kind: SensitiveKind, nowMs: number): Exposure {
   const dimensions = { source, field, secret: kind };
   const finding = opened(
-    { kind: 'security', detector: DETECTOR, severity: SEVERITY, dimensions, evidence: {}, attack: ATTACK, place: [source, field, kind] },
+    {
+      kind: 'security',
+      detector: SECRET_EXPOSURE,
+      severity: SEVERITY,
+      dimensions,
+      evidence: {},
+      attack: ATTACK,
+      place: [source, field, kind],
+    },
     nowMs,
   );
   return { source, field, kind, finding, count: 0, lastMs: nowMs };
@@ -101,7 +109,7 @@ function newExposure(source: string, field: string, kind: Kind, nowMs: number): 
 function findingOf({ finding, source, field, kind, count, lastMs }: Exposure, nowMs: number): Finding {
   const times = count === 1 ? 'once' : `${count} times`;
   const evidence = {
-    summary: `${source} sent ${KIND_NAMES[kind]} in ${field}, ${times}; it was left out of what is stored. Stop it there, and revoke what was sent.`,
+    summary: `${source} sent ${SENSITIVE_KIND_NAMES[kind]} in ${field}, ${times}; it was left out of what is stored. Stop it there, and revoke what was sent.`,
     count,
     last: new Date(lastMs).toISOString(),
   };
@@ -112,6 +120,6 @@ function findingOf({ finding, source, field, kind, count, lastMs }: Exposure, no
 function leftOpen(finding: Finding): Exposure | undefined {
   const { source, field, secret } = finding.dimensions;
   const lastMs = Date.parse(String(finding.evidence.last));
-  if (source === undefined || field === undefined || !(secret !== undefined && secret in KINDS)) return undefined;
-  return { source, field, kind: secret as Kind, finding, count: Number(finding.evidence.count), lastMs };
+  if (source === undefined || field === undefined || !(secret !== undefined && secret in SENSITIVE_KINDS)) return undefined;
+  return { source, field, kind: secret as SensitiveKind, finding, count: Number(finding.evidence.count), lastMs };
 }

@@ -6,7 +6,7 @@ import type { RecordKind } from '../../store/rows/log-format.ts';
 import { type SpanRow, spanLine } from '../../store/rows/span-row.ts';
 import { type Breather, breather } from '../../system/breather.ts';
 import { oneAtATime } from '../../system/one-at-a-time.ts';
-import { type Fresh, freshRows, type Pseudonyms, settle } from '../people/pseudonyms.ts';
+import { type Fresh, freshRows, markKnown, type Pseudonyms } from '../people/pseudonyms.ts';
 import { Batch, type Candidate, type Identity, type Mode, type Prepared, type Rejection } from './batch.ts';
 import type { Binding } from './key-binding.ts';
 import type { KnownIdentities, Sighting } from './known-identities.ts';
@@ -168,7 +168,7 @@ export function createIntake(deps: IntakeDeps): Intake {
     if (prepared.length + letters.length > 0) {
       try {
         await keep(freshRows(fresh), letters, lines, folded);
-        settle(fresh);
+        markKnown(fresh);
       } catch (error) {
         for (const { index, high, low } of prepared) if (sightings[index] === 'new') deps.known.forget(high, low);
         throw error;
@@ -203,7 +203,7 @@ export function createIntake(deps: IntakeDeps): Intake {
       const fresh: Fresh = new Set();
       const ref = deps.pseudonyms.of(kind, identifier, fresh);
       await keep(freshRows(fresh), [], new LineBuffer());
-      settle(fresh);
+      markKnown(fresh);
       return ref;
     },
     async settled() {

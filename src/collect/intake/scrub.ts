@@ -1,12 +1,12 @@
 /** Free text of an event on its way to storage: looked through once, remembered while it is common. */
 import { LRUCache } from 'lru-cache';
-import type { Kind } from '../../privacy/detector.ts';
+import type { SensitiveKind } from '../../privacy/detector.ts';
 import { LEFT_OUT, type Redacted, redact, type TextKind } from '../../privacy/redact.ts';
 
 /** Something that was found and left out, and where; of attributes the field is `attributes`. */
 export interface Find {
   field: string;
-  kind: Kind;
+  kind: SensitiveKind;
 }
 
 /** Texts remembered with what is left of them: most are labels and messages that come again. */

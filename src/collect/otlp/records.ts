@@ -41,7 +41,7 @@ const MAX_ATTRIBUTES = 128;
 const STATUS_ERROR = 2;
 const NANOS_PER_US = 1_000n;
 /** `Span.SpanKind` by its number. */
-const KINDS = ['', 'internal', 'server', 'client', 'producer', 'consumer'];
+const SPAN_KINDS = ['', 'internal', 'server', 'client', 'producer', 'consumer'];
 const NAMES = {
   traces: ['resourceSpans', 'scopeSpans', 'spans'],
   logs: ['resourceLogs', 'scopeLogs', 'logRecords'],
@@ -95,7 +95,7 @@ function recordOf(signal: Signal, record: Message, shared: Attributes): OtlpReco
     spanId: idOf(record.spanId, 16),
     parentSpanId: idOf(record.parentSpanId, 16),
     name: typeof record.name === 'string' ? record.name : '',
-    kind: KINDS[Number(record.kind ?? 0)] ?? '',
+    kind: SPAN_KINDS[Number(record.kind ?? 0)] ?? '',
     startUs: signal === 'traces' ? microseconds(record.startTimeUnixNano) : endUs,
     endUs,
     hasFailed: Number(inner(record, 'status').code ?? 0) === STATUS_ERROR,

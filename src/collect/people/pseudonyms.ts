@@ -40,7 +40,7 @@ export type Fresh = Set<Known>;
 export const freshRows = (fresh: Fresh): ReferenceRow[] => [...fresh].flatMap(({ rows }) => rows);
 
 /** Says that the rows of a batch are durable. */
-export function settle(fresh: Fresh): void {
+export function markKnown(fresh: Fresh): void {
   for (const known of fresh) known.rows = NONE;
 }
 

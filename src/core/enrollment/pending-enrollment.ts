@@ -5,7 +5,7 @@ import type { Kept, Renewal } from '../factors/factor.ts';
 import { FACTORS } from '../factors/index.ts';
 import type { Inside, Ledger } from '../ledger/ledger.ts';
 import { aboutEnrollment, type EnrollmentRow, type EnrollmentView, enrollmentView, subjectOf } from '../ledger/records.ts';
-import { type Opened, ownerOfEnrollment } from '../ledger/unseal-then-lock.ts';
+import { ownerOfEnrollment, type UnsealThenLock } from '../ledger/unseal-then-lock.ts';
 import type { Sender } from '../messages/sending.ts';
 import { decide } from '../policy/policy.ts';
 import type { Settings } from '../settings.ts';
@@ -13,15 +13,15 @@ import type { CoreStorage, Statements } from '../storage/storage.ts';
 import { traced, traceparent } from '../telemetry.ts';
 import type { Vault } from '../vault/vault.ts';
 import type { Started } from './start-enrollment.ts';
-import { createBinding, type VerifyResult } from './verify-enrollment.ts';
+import { createEnrollmentProof, type VerifyResult } from './verify-enrollment.ts';
 
 const nothing = async () => {};
 
-export interface EnrollingDeps {
+export interface PendingEnrollmentDeps {
   storage: CoreStorage;
   vault: Vault;
   ledger: Ledger;
-  opened: Opened;
+  unsealed: UnsealThenLock;
   sender: Sender;
   settings: Settings;
   now: () => number;
@@ -30,9 +30,9 @@ export interface EnrollingDeps {
 }
 
 /** Everything that is done with an enrollment that is pending. */
-export function createEnrolling(deps: EnrollingDeps) {
-  const { storage, vault, ledger, opened, sender, settings, now, random } = deps;
-  const { proven, checked } = createBinding(deps);
+export function createPendingEnrollments(deps: PendingEnrollmentDeps) {
+  const { storage, vault, ledger, unsealed, sender, settings, now, random } = deps;
+  const { proven, checked } = createEnrollmentProof(deps);
 
   return {
     async get(id: string): Promise<EnrollmentView> {
@@ -56,7 +56,7 @@ export function createEnrolling(deps: EnrollingDeps) {
      */
     verify: (id: string, body: unknown, inside: Inside<VerifyResult> = nothing): Promise<VerifyResult> =>
       traced('enrollment.verify', { attributes: { 'muster.attempt_id': id } }, () =>
-        opened.enrollment(
+        unsealed.enrollment(
           id,
           async (statements, row, kept, done) => {
             const result = await proven(statements, row, { kept, proof: parsed(FACTORS[row.factor_type].proof, body), checked: done });
@@ -72,7 +72,7 @@ export function createEnrolling(deps: EnrollingDeps) {
      * @throws MUSTER_CONFLICT when it has ended or needs none, MUSTER_RATE_LIMITED before its time, MUSTER_PROVIDER_FAILED
      */
     async resend(id: string, inside: Inside<Started> = nothing): Promise<Started> {
-      const first = await opened.enrollment(id, async (statements, row, kept) => {
+      const first = await unsealed.enrollment(id, async (statements, row, kept) => {
         assertPending(row);
         const { again } = FACTORS[row.factor_type];
         if (!again)
@@ -96,7 +96,7 @@ export function createEnrolling(deps: EnrollingDeps) {
       });
       if (!sent.accepted) throw sender.failure(id);
       // A code takes the place of the one before once somebody has taken it: until then the one before is right.
-      return opened.enrollment(id, async (statements, row, kept) => {
+      return unsealed.enrollment(id, async (statements, row, kept) => {
         assertPending(row);
         return renew(statements, row, { kept, next, inside, shown: sent.shown, destination: asked.message.to });
       });

@@ -7,7 +7,7 @@ import { TIME_TO_LIVE_MS } from '../ledger/lifecycle.ts';
 import { aboutEnrollment, type EnrollmentRow, type EnrollmentView, enrollmentView } from '../ledger/records.ts';
 import { ownerOfEnrollment } from '../ledger/unseal-then-lock.ts';
 import type { Sender } from '../messages/sending.ts';
-import type { Asked } from '../messages/sends.ts';
+import type { SendRequest } from '../messages/sends.ts';
 import { type Decision, decide } from '../policy/policy.ts';
 import type { Settings } from '../settings.ts';
 import type { Statements } from '../storage/storage.ts';
@@ -34,7 +34,7 @@ export interface StartHooks {
   failed?(statements: Statements): Promise<void>;
 }
 
-export interface StartingDeps extends AdmissionDeps {
+export interface EnrollmentStartDeps extends AdmissionDeps {
   vault: Vault;
   settings: Settings;
   now: () => number;
@@ -45,7 +45,7 @@ export interface StartingDeps extends AdmissionDeps {
 }
 
 /** Starts enrollments. */
-export function createStarting(deps: StartingDeps) {
+export function createEnrollmentStart(deps: EnrollmentStartDeps) {
   const { storage, vault, ledger, sender, settings, now } = deps;
   const { assertOffered, assertSteppedUp, assertRoom } = createAdmission(deps);
 
@@ -57,7 +57,7 @@ export function createStarting(deps: StartingDeps) {
      */
     async start(request: StartRequest, token: BoundToken | undefined, hooks: StartHooks = {}): Promise<Started> {
       const { user } = request;
-      const epoch = await ledger.epochOf(user);
+      const epoch = await ledger.epochOf(storage, user);
       const decision = decide(settings.policy, { tier: request.user_tier, segment: request.segment });
       await assertOffered(request, user, decision);
       const id = deps.newId();
@@ -109,7 +109,7 @@ export function createStarting(deps: StartingDeps) {
     };
   }
 
-  async function open(statements: Statements, row: EnrollmentRow, asked: Asked | undefined): Promise<void> {
+  async function open(statements: Statements, row: EnrollmentRow, asked: SendRequest | undefined): Promise<void> {
     // Whoever starts again has not kept what was shown: one waits at a time, of each factor and of each token.
     const isReplaced = (each: EnrollmentRow) =>
       each.factor_type === row.factor_type || (row.token_id !== null && each.token_id === row.token_id);
@@ -182,7 +182,7 @@ interface NewRow {
 
 interface FirstDelivery {
   row: EnrollmentRow;
-  asked: Asked;
+  asked: SendRequest;
   started: Started;
   decision: Decision;
   hooks: StartHooks;

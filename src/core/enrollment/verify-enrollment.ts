@@ -1,6 +1,6 @@
 /** What a proof does to a pending enrollment: a right one binds the factor, a wrong one counts. */
 import { MusterError } from '../../errors.ts';
-import type { Kept, Surroundings, Verdict } from '../factors/factor.ts';
+import type { Kept, ProofResult, Surroundings } from '../factors/factor.ts';
 import { FACTORS, type FactorType } from '../factors/index.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { aboutEnrollment, type EnrollmentRow, type EnrollmentView, enrollmentView, type FactorRow, subjectOf } from '../ledger/records.ts';
@@ -36,7 +36,7 @@ export interface Proof {
 export const duplicate = (type: FactorType) =>
   new MusterError('MUSTER_DUPLICATE_FACTOR', `this person has this very ${type} already: it can be used as it is, or named in replaces`);
 
-export interface BindingDeps {
+export interface EnrollmentProofDeps {
   vault: Vault;
   ledger: Ledger;
   settings: Settings;
@@ -46,7 +46,7 @@ export interface BindingDeps {
 }
 
 /** Decides on proofs of enrollments, and binds the factor of one that is right. */
-export function createBinding({ vault, ledger, settings, now, random, newId }: BindingDeps) {
+export function createEnrollmentProof({ vault, ledger, settings, now, random, newId }: EnrollmentProofDeps) {
   const ENDED = { isRight: false, attemptsLeft: 0, reason: 'ended', fields: {} } as const;
 
   const around = ({ id, user_id: user }: EnrollmentRow): Surroundings => ({ id, user, nowMs: now(), random, vault });
@@ -67,7 +67,11 @@ export function createBinding({ vault, ledger, settings, now, random, newId }: B
     },
   };
 
-  async function refuse(statements: Statements, row: EnrollmentRow, verdict: Extract<Verdict, { isRight: false }>): Promise<VerifyResult> {
+  async function refuse(
+    statements: Statements,
+    row: EnrollmentRow,
+    verdict: Extract<ProofResult, { isRight: false }>,
+  ): Promise<VerifyResult> {
     const { code, hint, fields = {}, kept, isFinal, isDenied } = verdict;
     const failures = row.failures + 1;
     const told = { ...(hint !== undefined && { hint }), fields };

@@ -1,7 +1,7 @@
 /** Codes that are sent: SMS, voice and e-mail. Ten minutes each, the last two of them accepted, each once. */
 import { z } from 'zod';
 import { codeProof, isSame, randomCode, typed } from './code.ts';
-import type { Channel, Factor, Kept, Surroundings, Traits, Verdict } from './factor.ts';
+import type { Channel, Factor, Kept, ProofResult, Surroundings, Traits } from './factor.ts';
 
 /** NIST SP 800-63B-4 section 3.1.3.2. */
 const CODE_LIFE_MS = 600_000;
@@ -71,7 +71,7 @@ export function delivered({
   };
 }
 
-function verdict(kept: DeliveredKept, code: string, nowMs: number): Verdict {
+function verdict(kept: DeliveredKept, code: string, nowMs: number): ProofResult {
   // Both are compared, whichever is right.
   const [found] = kept.codes.filter((each) => isSame(each.code, code));
   if (!found) return { isRight: false, code: 'wrong_code' };

@@ -40,7 +40,7 @@ export interface Renewal extends Omit<Challenge, 'kept'> {
   apply(kept: Kept): Kept;
 }
 
-export type Verdict =
+export type ProofResult =
   | { isRight: true; kept: Kept }
   | {
       isRight: false;
@@ -100,7 +100,7 @@ export interface Factor<Options = Record<string, unknown>, Proof = Record<string
    * Whether a proof is right; inside of the transaction, so it waits for nothing. Also used to log in: `lastStep` and the like are in `kept`.
    * @param checked what `check` came to
    */
-  verify(kept: Kept, proof: Proof, surroundings: Surroundings, use: Use, checked?: unknown): Verdict;
+  verify(kept: Kept, proof: Proof, surroundings: Surroundings, use: Use, checked?: unknown): ProofResult;
   /** In the transaction that binds it. Returns why that cannot be any more, in words for the person. */
   bound?(statements: Statements, kept: Kept, factorId: string): Promise<string | undefined>;
   /** In the transaction in which a bound one ends for good. */

@@ -2,7 +2,7 @@
 import { HOTP, Secret } from 'otpauth';
 import { z } from 'zod';
 import { isSame, typed } from './code.ts';
-import type { Factor, Kept, Verdict } from './factor.ts';
+import type { Factor, Kept, ProofResult } from './factor.ts';
 import { codeAt, looksLikeCode, otpauthUri, otpOptions, SEED_BYTES, type Seed, seedOf } from './otp.ts';
 
 /** RFC 4226 section 7.4, the parameter s: presses that may have been lost. */
@@ -38,7 +38,7 @@ export const hotp: Factor<z.infer<typeof otpOptions>, z.infer<typeof hotpProof>>
  * The verdict on a code, or on two that follow each other.
  * @param isExplained whether a counter that ran ahead is told from a wrong code: not to whoever logs in, for it would say which guess will be right
  */
-export function verifyHotp(kept: HotpKept, proof: z.infer<typeof hotpProof>, isExplained: boolean): Verdict {
+export function verifyHotp(kept: HotpKept, proof: z.infer<typeof hotpProof>, isExplained: boolean): ProofResult {
   const [code, next] = [typed(proof.code), proof.next_code === undefined ? undefined : typed(proof.next_code)];
   if (![code, next ?? code].every((each) => looksLikeCode(each, kept))) return { isRight: false, code: 'wrong_code' };
   const used = counterOf(kept, code, next);

@@ -2,7 +2,7 @@
 import { generateKeyPairSync, verify as isSigned, sign } from 'node:crypto';
 import { z } from 'zod';
 import { isSame, randomCode, typed } from './code.ts';
-import type { Factor, Kept, Renewal, Surroundings, Verdict } from './factor.ts';
+import type { Factor, Kept, ProofResult, Renewal, Surroundings } from './factor.ts';
 import { canonicalPushKey, pushKey } from './push-key.ts';
 
 /** NIST SP 800-63B-4 section 3.1.3.2: six digits; sections 3.1.6.2 and 3.1.7.2: a nonce of at least 64 bits. */
@@ -36,7 +36,7 @@ export const push: Factor<z.infer<typeof options>, z.infer<typeof proof>> = {
     return { kept: apply({ publicKey: canonicalPushKey(publicKey) }), ...first };
   },
   again: (_, surroundings) => challenge(surroundings),
-  verify(kept, answer, { id }): Verdict {
+  verify(kept, answer, { id }): ProofResult {
     const { publicKey, open } = kept as PushKept;
     const used = { publicKey };
     if (!open) return { isRight: false, code: 'no_challenge', hint: 'there is nothing to answer: ask for a new number' };

@@ -2,7 +2,7 @@
 import { Secret, TOTP } from 'otpauth';
 import type { z } from 'zod';
 import { codeProof, isSame, typed } from './code.ts';
-import type { Factor, Kept, Verdict } from './factor.ts';
+import type { Factor, Kept, ProofResult } from './factor.ts';
 import { codeAt, looksLikeCode, otpauthUri, otpOptions, SEED_BYTES, type Seed, seedOf } from './otp.ts';
 
 const PERIOD_SECONDS = 30;
@@ -55,7 +55,7 @@ export interface Clock {
 }
 
 /** The verdict on a code. */
-export function verifyTotp(kept: TotpKept, code: string, nowMs: number, { tolerance, maxDrift, isExplained }: Clock): Verdict {
+export function verifyTotp(kept: TotpKept, code: string, nowMs: number, { tolerance, maxDrift, isExplained }: Clock): ProofResult {
   const period = kept.period ?? PERIOD_SECONDS;
   const now = Math.floor(nowMs / 1_000 / period);
   if (!looksLikeCode(code, kept)) return { isRight: false, code: 'wrong_code' };
@@ -78,7 +78,7 @@ const around = (middle: number, reach: number): number[] => [
   ...Array.from({ length: reach }, (_, index) => [middle - index - 1, middle + index + 1]).flat(),
 ];
 
-const clockOff = (seconds: number): Verdict => ({
+const clockOff = (seconds: number): ProofResult => ({
   isRight: false,
   code: 'clock_off',
   hint: `the clock of the device is about ${Math.abs(seconds)} s ${seconds > 0 ? 'ahead' : 'behind'}: set it to automatic time, and type the next code`,

@@ -1,13 +1,12 @@
 /** The ledger: rows change by the steps of the lifecycle alone, each in one transaction with the event that tells of it. */
 import { MusterError } from '../../errors.ts';
-import { lookedUpBy } from '../../privacy/identifier.ts';
 import { FACTORS } from '../factors/index.ts';
 import type { CoreStorage, Statements, Value } from '../storage/storage.ts';
 import { traceFields } from '../telemetry.ts';
 import type { Vault } from '../vault/vault.ts';
-import { forgottenAt } from './forgotten.ts';
-import { after, ENROLLMENT, FACTOR, MAX_FAILURES } from './lifecycle.ts';
+import { after, ENROLLMENT, FACTOR } from './lifecycle.ts';
 import { asKept } from './outbox.ts';
+import { PEOPLE } from './people.ts';
 import { aboutEnrollment, type CoreEvent, type EnrollmentRow, type FactorRow } from './records.ts';
 
 const NOTHING = new Uint8Array();
@@ -57,48 +56,8 @@ export function createLedger({ storage, vault, now, newId, deployment }: LedgerD
   };
 
   const ledger = {
+    ...PEOPLE,
     emit,
-    /** Keeps everybody else from changing what is this person's until the transaction ends. Returns their epoch. */
-    async lock(statements: Statements, user: string): Promise<number> {
-      const row = await statements.one<{ epoch: number }>(
-        'INSERT INTO people (user_id, epoch) VALUES (?, 0) ON CONFLICT (user_id) DO UPDATE SET epoch = people.epoch RETURNING epoch',
-        user,
-      );
-      return row?.epoch ?? 0;
-    },
-    /**
-     * The account that an administrator means: identifiers are opaque, and only a mail address that nobody has as it is written is looked up
-     * in another case.
-     * @throws MUSTER_CONFLICT when several have it
-     */
-    async accountOf(statements: Statements, named: string): Promise<string> {
-      if (!named.includes('@')) return named;
-      // Whoever only asked for an address in another case has a row of people, and nothing else.
-      const alike = await statements.all<{ user_id: string }>(
-        `SELECT user_id FROM people WHERE lower(user_id) = lower(?) AND (EXISTS (SELECT 1 FROM factors WHERE factors.user_id = people.user_id)
-           OR EXISTS (SELECT 1 FROM enrollments WHERE enrollments.user_id = people.user_id))`,
-        named,
-      );
-      const found = alike.map(({ user_id }) => user_id).filter((each) => lookedUpBy(each) === lookedUpBy(named));
-      if (found.includes(named)) return named;
-      const [only, other] = found;
-      if (other !== undefined)
-        throw new MusterError('MUSTER_CONFLICT', 'several accounts have this address, in different cases: write it as one of them does');
-      return only ?? named;
-    },
-    /** Counts what ended all that was open. */
-    async epochOf(user: string): Promise<number> {
-      return (await storage.one<{ epoch: number }>('SELECT epoch FROM people WHERE user_id = ?', user))?.epoch ?? 0;
-    },
-    /** What was allowed before is not allowed any more. */
-    async nextEpoch(statements: Statements, user: string, nowMs: number): Promise<void> {
-      await statements.run('UPDATE people SET epoch = epoch + 1, not_before = ? WHERE user_id = ?', nowMs, user);
-    },
-    /** When all that was allowed before ended the last time, in milliseconds since 1970; 0 when it never did. */
-    async notBeforeOf(statements: Statements, user: string): Promise<number> {
-      const row = await statements.one<{ not_before: number }>('SELECT not_before FROM people WHERE user_id = ?', user);
-      return Math.max(Number(row?.not_before ?? 0), await forgottenAt(statements, user));
-    },
     /** @throws MUSTER_NOT_FOUND */
     async enrollment(statements: Statements, id: string): Promise<EnrollmentRow> {
       const row = await statements.one<EnrollmentRow>('SELECT * FROM enrollments WHERE id = ?', id);
@@ -161,21 +120,6 @@ export function createLedger({ storage, vault, now, newId, deployment }: LedgerD
       }
       return count;
     },
-    openOf: (statements: Statements, user: string) =>
-      statements.all<EnrollmentRow>(`SELECT * FROM enrollments WHERE user_id = ? AND state = 'pending'`, user),
-    /**
-     * Whether somebody has to prove a factor before another comes: while there is one, and after one was lost to guessing, until a reset. Else
-     * guessing would be the way around it.
-     */
-    async mustStepUp(statements: Statements, user: string): Promise<boolean> {
-      const sql = `SELECT 1 AS found FROM factors WHERE user_id = ? AND (state IN ('active', 'suspended') OR failures >= ?) LIMIT 1`;
-      return (await statements.one(sql, user, MAX_FAILURES)) !== undefined;
-    },
-    liveFactorsOf: (statements: Statements, user: string) =>
-      statements.all<FactorRow>(
-        `SELECT * FROM factors WHERE user_id = ? AND state IN ('active', 'suspended') ORDER BY created_at, id`,
-        user,
-      ),
   };
   return ledger;
 }

@@ -25,10 +25,10 @@ export const ownerOfEnrollment = ({ id, user_id: user }: Pick<EnrollmentRow, 'id
 /** What the secrets of a factor are bound to when they are sealed. */
 export const ownerOfFactor = ({ id, user_id: user }: Pick<FactorRow, 'id' | 'user_id'>): Owner => ({ kind: 'factor', user, id });
 
-export type Opened = ReturnType<typeof createOpened>;
+export type UnsealThenLock = ReturnType<typeof createUnsealThenLock>;
 
 /** Opens what rows keep before it takes their lock, and tries again when the row has moved on meanwhile. */
-export function createOpened({ storage, vault, ledger }: { storage: CoreStorage; vault: Vault; ledger: Ledger }) {
+export function createUnsealThenLock({ storage, vault, ledger }: { storage: CoreStorage; vault: Vault; ledger: Ledger }) {
   /** Does the work on a row that is as it was opened; when it is not any more, opens it again. */
   const worked = async <Row extends EnrollmentRow | FactorRow, T, Before>(
     read: () => Promise<Row>,

@@ -13,7 +13,7 @@ import type { Settings } from '../settings.ts';
 import type { Statements } from '../storage/storage.ts';
 import type { Vault } from '../vault/vault.ts';
 import { wordsOf } from './message-words.ts';
-import { type Asked, reserve, settle } from './sends.ts';
+import { recordOutcome, recordRequest, type SendRequest } from './sends.ts';
 
 /** Messages for one challenge. */
 const MAX_SENDS = 5;
@@ -81,7 +81,7 @@ export function createSender({ delivery, settings, ledger, vault, inbox, newId, 
       });
     },
     /** @throws MUSTER_POLICY_REFUSED for a number of a country to which nothing is sent */
-    asked(message: Message, about: About): Asked {
+    asked(message: Message, about: About): SendRequest {
       const { id, user_id: user } = about;
       const isFree = isCaught(about);
       const country = message.channel === 'email' ? undefined : countryOf(message.to);
@@ -91,12 +91,12 @@ export function createSender({ delivery, settings, ledger, vault, inbox, newId, 
       return { id: newId(), about: id, user, message, destination: vault.mark('destination', message.to), reserved, isFree };
     },
     /** @throws MUSTER_RATE_LIMITED */
-    async reserve(statements: Statements, asked: Asked): Promise<void> {
-      if (!asked.isFree) await reserve(statements, settings.limits.sends, asked, now());
+    async reserve(statements: Statements, asked: SendRequest): Promise<void> {
+      if (!asked.isFree) await recordRequest(statements, settings.limits.sends, asked, now());
     },
 
     /** Hands the message to a provider; waits for no receipt. Never throws. */
-    async send({ id, about, message, isFree }: Asked, { labels }: About, allowed: ReadonlySet<FactorType>) {
+    async send({ id, about, message, isFree }: SendRequest, { labels }: About, allowed: ReadonlySet<FactorType>) {
       const { region } = JSON.parse(labels) as { region?: string };
       const { channel, to, code, number } = message;
       if (isFree) inbox?.put(about, message);
@@ -112,9 +112,9 @@ export function createSender({ delivery, settings, ledger, vault, inbox, newId, 
     },
 
     /** Writes down what became of a message: for the limits, and as events. */
-    async settle(statements: Statements, asked: Asked, sent: Sent, about: CoreEvent): Promise<void> {
+    async settle(statements: Statements, asked: SendRequest, sent: Sent, about: CoreEvent): Promise<void> {
       const { tries } = sent;
-      await settle(statements, asked.id, sent);
+      await recordOutcome(statements, asked.id, sent);
       for (const [index, each] of tries.entries()) {
         const where = { ...about, provider: each.provider, ...(each.region !== '' && { region: each.region }) };
         if (index > 0)

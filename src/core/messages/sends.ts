@@ -11,7 +11,7 @@ import type { Statements } from '../storage/storage.ts';
 /** What is older counts nowhere. */
 const KEPT_MS = 31 * DAY_MS;
 
-export interface Asked {
+export interface SendRequest {
   id: string;
   about: string;
   user: string;
@@ -46,7 +46,7 @@ const limitsOf = (limits: SendLimits): Limit[] => [
  * Writes a message down that is about to be sent.
  * @throws MUSTER_RATE_LIMITED with the time after which there is room again
  */
-export async function reserve(statements: Statements, limits: SendLimits, asked: Asked, nowMs: number): Promise<void> {
+export async function recordRequest(statements: Statements, limits: SendLimits, asked: SendRequest, nowMs: number): Promise<void> {
   const { message } = asked;
   // An address of e-mail counts by its domain.
   const prefix = message.channel === 'email' ? message.to.slice(message.to.lastIndexOf('@')) : prefixOf(message.to);
@@ -87,7 +87,7 @@ export async function reserve(statements: Statements, limits: SendLimits, asked:
  * How it ended. What a provider took is paid for, and so may be what none answered to: a provider that is too slow may have sent it all the
  * same. What all refused counts nowhere.
  */
-export async function settle(statements: Statements, id: string, { accepted, tries }: Sent): Promise<void> {
+export async function recordOutcome(statements: Statements, id: string, { accepted, tries }: Sent): Promise<void> {
   const cost = tries.reduce((sum, each) => sum + each.cost, 0);
   const state = accepted ? 'accepted' : tries.some(({ failure }) => failure?.isUnsure) ? 'unknown' : 'refused';
   await statements.run(

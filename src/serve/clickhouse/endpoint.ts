@@ -44,7 +44,7 @@ export async function listenAsClickHouse(deps: ClickHouseDeps, port: number): Pr
   return { server, url };
 }
 
-interface Asked {
+interface EndpointQuery {
   sql: string;
   format: string;
   parameters: Record<string, string>;
@@ -75,7 +75,7 @@ async function answer(deps: ClickHouseDeps, request: IncomingMessage, response: 
   await send(request, response, asked.isHandshake ? handshakeResult(result) : result, searchParams.get('query_id'));
 }
 
-function askedFor(request: IncomingMessage, search: URLSearchParams, body: string): Asked {
+function askedFor(request: IncomingMessage, search: URLSearchParams, body: string): EndpointQuery {
   if (search.get('compress') === '1') throw refusal('NOT_IMPLEMENTED', 48, 'compress=1 is not offered; ask for gzip by Accept-Encoding');
   const database = search.get('database') ?? headerOf(request, 'x-clickhouse-database') ?? '';
   if (!['', 'default', 'muster'].includes(database)) throw refusal('UNKNOWN_DATABASE', 81, 'there is one database, muster');

@@ -1,6 +1,7 @@
 /** Routes of factors that are there, of the people who have them, and of hardware tokens. */
 import { z } from 'zod';
-import type { Ended, UseResult } from '../../core/active/active-factors.ts';
+import type { Ended } from '../../core/active/factor-changes.ts';
+import type { UseResult } from '../../core/active/log-in.ts';
 import { actSchema, proofSchema, tokensSchema } from '../../core/enrollment/requests.ts';
 import { FACTOR_TYPES } from '../../core/factors/index.ts';
 import type { Answer } from '../../core/ledger/kept-answers.ts';
@@ -43,7 +44,7 @@ const steps = (['suspend', 'resume'] as const).map(
       const by = parsed(actSchema, asked.request.body);
       const answer = ok({ id, state: step === 'suspend' ? 'suspended' : 'active' });
       await asked.audit(`factor.${step}`, id, by);
-      await asked.core.holding[step](id, by, (statements) => asked.keep(statements, answer, '', id));
+      await asked.core.factors[step](id, by, (statements) => asked.keep(statements, answer, '', id));
       return answer;
     },
   }),
@@ -67,7 +68,7 @@ const endings = (['deprovision', 'reset'] as const).map(
       const answer = ({ enrollments, factors: gone }: Ended) =>
         ok({ enrollments_cancelled: enrollments, [step === 'reset' ? 'factors_revoked' : 'factors_deprovisioned']: gone });
       await asked.audit(`user.${step}`, await asked.referenceOf(user), by);
-      return answer(await asked.core.holding[step](user, by, (statements, result) => asked.keep(statements, answer(result), '')));
+      return answer(await asked.core.factors[step](user, by, (statements, result) => asked.keep(statements, answer(result), '')));
     },
   }),
 );
@@ -80,7 +81,7 @@ export const factorRoutes: readonly CoreRoute[] = [
     id: 'listFactors',
     summary: 'The factors of a person, those that are gone too',
     answers: { 200: ['oldest first', factors] },
-    work: async (asked) => ok({ factors: await asked.core.holding.factorsOf(param(asked, 'user')) }),
+    work: async (asked) => ok({ factors: await asked.core.factors.factorsOf(param(asked, 'user')) }),
   },
   {
     method: 'delete',
@@ -93,7 +94,7 @@ export const factorRoutes: readonly CoreRoute[] = [
       const id = param(asked, 'factor');
       // Whose key it was; without keys everybody is the application itself.
       if (asked.actor !== undefined) await asked.audit('factor.revoke', id, {});
-      await asked.core.holding.revoke(id);
+      await asked.core.factors.revoke(id);
       return ok({ id, state: 'revoked' });
     },
   },
@@ -107,7 +108,7 @@ export const factorRoutes: readonly CoreRoute[] = [
     async work(asked) {
       const id = param(asked, 'factor');
       const answer = (shown: Record<string, unknown>) => ok({ id, challenge: shown });
-      return answer(await asked.core.holding.challenge(id, (statements, shown) => asked.keep(statements, answer(shown), '', id)));
+      return answer(await asked.core.factors.challenge(id, (statements, shown) => asked.keep(statements, answer(shown), '', id)));
     },
   },
   {

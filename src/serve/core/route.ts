@@ -9,7 +9,7 @@ import type { Statements } from '../../core/storage/storage.ts';
 export type Operation = 'start' | 'verify' | 'resend' | 'cancel' | 'admin' | 'other';
 
 /** What a route works with. */
-export interface Asked {
+export interface CoreCall {
   core: Core;
   request: Request;
   /** The key by which it was asked for, if any. */
@@ -45,8 +45,8 @@ export interface CoreRoute {
   takesToken?: true;
   /** Whether it answers a challenge of before. */
   isAnswer?: true;
-  work: (asked: Asked) => Promise<Answer>;
+  work: (asked: CoreCall) => Promise<Answer>;
 }
 
 /** A parameter of the path. */
-export const param = ({ request }: Asked, name: string): string => String(request.params[name]);
+export const param = ({ request }: CoreCall, name: string): string => String(request.params[name]);

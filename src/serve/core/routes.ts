@@ -14,7 +14,7 @@ import { jsonBody } from '../json-body.ts';
 import { problemOf } from '../problem.ts';
 import { enrollmentRoutes } from './enrollments.ts';
 import { factorRoutes } from './factors.ts';
-import type { Asked, CoreRoute } from './route.ts';
+import type { CoreCall, CoreRoute } from './route.ts';
 
 const MAX_BODY = 1024 * 1024;
 const MAX_CODE_BODY = 16 * 1024;
@@ -22,7 +22,7 @@ const MAX_CODE_BODY = 16 * 1024;
 /** Every route of the core. */
 export const CORE_ROUTES: readonly CoreRoute[] = [...enrollmentRoutes, ...factorRoutes];
 
-export interface CoreRoutesDeps extends Pick<Asked, 'referenceOf' | 'qrPng'> {
+export interface CoreRoutesDeps extends Pick<CoreCall, 'referenceOf' | 'qrPng'> {
   core: () => Core | undefined;
   now: () => number;
   /** Called after each answer, so that the outbox is emptied soon. */
@@ -99,7 +99,7 @@ export function coreRoutes(deps: CoreRoutesDeps): Router {
       if (caller.token !== undefined)
         await core.limits.stranger(request.socket.remoteAddress ?? '', () => core.assertToken(caller.token ?? ''));
       await core.limits.route(route.id);
-      const asked: Omit<Asked, keyof Keeping> = {
+      const asked: Omit<CoreCall, keyof Keeping> = {
         core,
         request,
         actor: caller.name,
@@ -158,7 +158,7 @@ export function coreRoutes(deps: CoreRoutesDeps): Router {
 const principalOf = ({ name, token }: Caller): string =>
   name ?? (token === undefined ? '' : `token:${createHash('sha256').update(token).digest('base64url')}`);
 
-type Keeping = Pick<Asked, 'keep' | 'begin' | 'release'>;
+type Keeping = Pick<CoreCall, 'keep' | 'begin' | 'release'>;
 const nothing = async () => {};
 const NOTHING_KEPT: Keeping = { keep: nothing, begin: nothing, release: nothing };
 

@@ -79,7 +79,7 @@ function holesOf(slo: Slo, planned: readonly MaintenanceWindow[]): Interval[] {
     .map(({ startMs, endMs }) => ({ fromMs: toMinute(startMs), toMs: Math.ceil(endMs / MINUTE_MS) * MINUTE_MS }));
 }
 
-interface Asked {
+interface CountedTime {
   name: string;
   parts: Interval[];
 }
@@ -90,11 +90,11 @@ async function groupFigures(
   holes: readonly Interval[],
   atMs: number,
 ): Promise<Map<string, WindowFigures>> {
-  const windows: Asked[] = [...new Set(slos.flatMap(windowsOf))].map((name) => ({
+  const windows: CountedTime[] = [...new Set(slos.flatMap(windowsOf))].map((name) => ({
     name,
     parts: without({ fromMs: atMs - windowSeconds(name) * 1_000, toMs: atMs }, holes),
   }));
-  const periods: Asked[] = slos.flatMap((slo) => [
+  const periods: CountedTime[] = slos.flatMap((slo) => [
     { name: `now ${slo.period.text}`, parts: without(elapsedAt(slo.period, atMs), holes) },
     { name: `yesterday ${slo.period.text}`, parts: without(elapsedAt(slo.period, atMs - DAY_MS), holes) },
   ]);
@@ -140,7 +140,7 @@ const withinTime = (intervals: readonly Interval[]): string =>
     : `(${intervals.map(({ fromMs, toMs }) => `minute >= toDateTime(${fromMs / 1_000}, 'UTC') AND minute < toDateTime(${toMs / 1_000}, 'UTC')`).join(' OR ')})`;
 
 /** What each asked-for time reads of hours and of minutes, and the condition that picks it. */
-function reading(asked: readonly Asked[]) {
+function reading(asked: readonly CountedTime[]) {
   const all = asked.map(({ parts }) => parts.map(pieces));
   const hours = all.map((parts) => parts.flatMap((part) => part.hours));
   const minutes = all.map((parts) => parts.flatMap((part) => part.minutes));
@@ -159,7 +159,7 @@ const joined = (intervals: readonly Interval[]): Interval[] =>
   }));
 
 /** SQL that sums good and total over each asked-for time, by SLI, or by SLI, dimension and value. */
-export function countsSql(slis: readonly string[], asked: readonly Asked[], by: 'whole' | 'split' = 'whole'): string {
+export function countsSql(slis: readonly string[], asked: readonly CountedTime[], by: 'whole' | 'split' = 'whole'): string {
   const { hours, minutes, conditions } = reading(asked);
   const names = slis.map((id) => `'${id}'`).join(', ');
   const keys = by === 'whole' ? 'sli' : 'sli, dimension, value';
@@ -174,7 +174,11 @@ export function countsSql(slis: readonly string[], asked: readonly Asked[], by: 
 }
 
 /** Counts by SLI, then by the intervals (as JSON) that were asked for. */
-async function countsIn(session: Session, slis: readonly string[], asked: readonly Asked[]): Promise<Map<string, Map<string, Counts>>> {
+async function countsIn(
+  session: Session,
+  slis: readonly string[],
+  asked: readonly CountedTime[],
+): Promise<Map<string, Map<string, Counts>>> {
   const rows = await session.rows<Record<string, string | number> & { sli: string }>(countsSql(slis, asked));
   return new Map(
     rows.map((row) => [
@@ -185,7 +189,11 @@ async function countsIn(session: Session, slis: readonly string[], asked: readon
 }
 
 /** Different users among the bad by SLI and window, at most {@link MAX_USERS_BAD}. */
-async function usersIn(session: Session, slis: readonly string[], asked: readonly Asked[]): Promise<Map<string, Map<string, number>>> {
+async function usersIn(
+  session: Session,
+  slis: readonly string[],
+  asked: readonly CountedTime[],
+): Promise<Map<string, Map<string, number>>> {
   const { hours, minutes, conditions } = reading(asked);
   const names = slis.map((id) => `'${id}'`).join(', ');
   const rows = await session.rows<Record<string, string | number> & { sli: string }>(

@@ -12,7 +12,7 @@ import { type AllowsZone, createZones, ZONES_TAKEN } from './time-zones.ts';
 import { isPlainType } from './type-text.ts';
 
 /** What was asked: see `GuardedQuery`. */
-interface Asked {
+interface Statement {
   sql: string;
   format: string;
   parameters?: Readonly<Record<string, string>>;
@@ -29,7 +29,7 @@ export interface Checker {
    * The statement as it may run. Nothing of it is evaluated before it passed.
    * @throws QueryError when it may not
    */
-  check(session: RawSession, asked: Asked): Promise<Checked>;
+  check(session: RawSession, asked: Statement): Promise<Checked>;
 }
 
 /** Statements that passed, each by a digest. */
@@ -78,7 +78,12 @@ function sameFor(select: string, parameters: Readonly<Record<string, string>> = 
 }
 
 /** @throws QueryError */
-async function assertHarmless(session: RawSession, select: string, parameters: Asked['parameters'], catalogue: Catalogue): Promise<void> {
+async function assertHarmless(
+  session: RawSession,
+  select: string,
+  parameters: Statement['parameters'],
+  catalogue: Catalogue,
+): Promise<void> {
   if (!/^[(\s]*(SELECT|WITH|FROM)\b/.test(select)) throw refused('only SELECT is taken here');
   const hold = async (rule: typeof refusedAsWritten, passes: string) => {
     const { bytes } = await session.run(`EXPLAIN QUERY TREE ${passes} ${select}`, 'TSVRaw', parameters);

@@ -33,7 +33,7 @@ interface Token {
   kind: 'word' | 'number' | 'text' | 'name' | 'sign';
   text: string;
 }
-const KINDS = ['word', 'number', 'text', 'name', 'sign'] as const;
+const TOKEN_KINDS = ['word', 'number', 'text', 'name', 'sign'] as const;
 
 function tokensOf(text: string): Token[] | undefined {
   const tokens: Token[] = [];
@@ -42,8 +42,8 @@ function tokensOf(text: string): Token[] | undefined {
   while (TOKEN.lastIndex < end) {
     const match = TOKEN.exec(text);
     if (!match) return undefined;
-    const index = KINDS.findIndex((_, i) => match[i + 1] !== undefined);
-    tokens.push({ kind: KINDS[index] as Token['kind'], text: match[index + 1] as string });
+    const index = TOKEN_KINDS.findIndex((_, i) => match[i + 1] !== undefined);
+    tokens.push({ kind: TOKEN_KINDS[index] as Token['kind'], text: match[index + 1] as string });
   }
   return tokens;
 }

@@ -4,16 +4,16 @@ import { ATTEMPT, type AttemptState, absorb, join, RECOVERY } from '../rows/atte
 import { COLUMN, type EventRow } from '../rows/event-row.ts';
 
 /** What settles, and the tables that hold it. */
-export const KINDS = {
+export const ROLLED_UNITS = {
   attempt: { lifecycle: ATTEMPT, table: 'attempt_states', homes: 'attempt_homes' },
   recovery: { lifecycle: RECOVERY, table: 'recovery_states', homes: 'recovery_homes' },
 } as const satisfies Record<string, { lifecycle: Lifecycle; table: string; homes: string }>;
-export type KindName = keyof typeof KINDS;
-export const KIND_NAMES = Object.keys(KINDS) as KindName[];
+export type RolledUnit = keyof typeof ROLLED_UNITS;
+export const ROLLED_UNIT_NAMES = Object.keys(ROLLED_UNITS) as RolledUnit[];
 
 /** What events say of attempts, recoveries and minutes, until it is rolled up: a semilattice, so parts may be made anywhere and joined in any order. */
 export class PendingRoll {
-  readonly states: Record<KindName, Map<string, AttemptState>> = { attempt: new Map(), recovery: new Map() };
+  readonly states: Record<RolledUnit, Map<string, AttemptState>> = { attempt: new Map(), recovery: new Map() };
   readonly eventMinutes = new Set<number>();
   lastSequence = 0;
   events = 0;
@@ -35,8 +35,8 @@ export class PendingRoll {
     this.events += 1;
     if ((row[COLUMN.time] as number) < this.closedMinute * 60_000) this.late += 1;
     if (this.countedTypes.has(row[COLUMN.type] as string)) this.eventMinutes.add(Math.floor((row[COLUMN.time] as number) / 60_000));
-    for (const kind of KIND_NAMES) {
-      const { lifecycle } = KINDS[kind];
+    for (const kind of ROLLED_UNIT_NAMES) {
+      const { lifecycle } = ROLLED_UNITS[kind];
       const name = lifecycle.nameOf(row);
       if (!name) continue;
       const key = `${name.source}\0${name.attemptId}`;
@@ -48,7 +48,7 @@ export class PendingRoll {
 
   /** Takes in what another has, which is not used afterwards. */
   absorb(other: PendingRoll): void {
-    for (const kind of KIND_NAMES) {
+    for (const kind of ROLLED_UNIT_NAMES) {
       const mine = this.states[kind];
       for (const [name, state] of other.states[kind]) {
         const known = mine.get(name);

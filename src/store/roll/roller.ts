@@ -13,7 +13,7 @@ import { mergedRanges, type Range, rangesFrom } from '../rows/ranges.ts';
 import { RECOVERY_WINDOW_MS } from '../rows/rows-of.ts';
 import { type StoredSli, UNITS } from '../rows/sli-counter.ts';
 import { recomputeMinutes } from './minutes.ts';
-import { KIND_NAMES, KINDS, type KindName, type PendingRoll } from './pending-roll.ts';
+import { type PendingRoll, ROLLED_UNIT_NAMES, ROLLED_UNITS, type RolledUnit } from './pending-roll.ts';
 import { type LoaderState, writeLoaderState } from './roll-state.ts';
 import { longestReach, recomputeSlices } from './slices.ts';
 
@@ -48,8 +48,8 @@ export async function roll(
   const changes = new Changes(now, old);
   for (const minute of pending.eventMinutes) changes.minute(minute);
 
-  const rows: Record<KindName, Rows> = { attempt: new Rows(), recovery: new Rows() };
-  for (const kind of KIND_NAMES) {
+  const rows: Record<RolledUnit, Rows> = { attempt: new Rows(), recovery: new Rows() };
+  for (const kind of ROLLED_UNIT_NAMES) {
     const windows = kind === 'attempt' ? deps.windows : RECOVERY_WINDOWS;
     const keys = new Map<string, AttemptState>();
     for (const state of pending.states[kind].values()) {
@@ -76,19 +76,19 @@ export async function roll(
 
   const dirty = new Set([...changes.minutes].filter((minute) => minute >= old.closedMinute));
   const ranges = rangesFrom(old.closedMinute, mergedRanges(changes.ranges));
-  const hasWork = KIND_NAMES.some((kind) => !rows[kind].isEmpty) || dirty.size > 0 || ranges.some(([first, last]) => last > first);
+  const hasWork = ROLLED_UNIT_NAMES.some((kind) => !rows[kind].isEmpty) || dirty.size > 0 || ranges.some(([first, last]) => last > first);
   const begun: LoaderState = { ...old, roll: version, settledUntilMs: now, dirty: [...dirty], dirtyRanges: ranges };
   if (hasWork) await writeLoaderState(deps.statePath, begun);
   onBegun(begun);
   deps.atStep?.('begun');
-  for (const kind of KIND_NAMES) await rows[kind].insertHomes(deps.engine, kind);
+  for (const kind of ROLLED_UNIT_NAMES) await rows[kind].insertHomes(deps.engine, kind);
   deps.atStep?.('homes');
   // The new row before the dead one: whatever a crash leaves, the whole state is in some row.
-  for (const kind of KIND_NAMES) await rows[kind].insertStates(deps.engine, kind, 'alive');
+  for (const kind of ROLLED_UNIT_NAMES) await rows[kind].insertStates(deps.engine, kind, 'alive');
   deps.atStep?.('alive');
   await rows.attempt.insertBacklog(deps.engine, 'waiting');
   deps.atStep?.('backlog');
-  for (const kind of KIND_NAMES) await rows[kind].insertStates(deps.engine, kind, 'dead');
+  for (const kind of ROLLED_UNIT_NAMES) await rows[kind].insertStates(deps.engine, kind, 'dead');
   deps.atStep?.('dead');
   // What a roll that failed left half done may be of any unit.
   const units = old.dirty.length > 0 ? UNITS : UNITS.filter((unit) => unit !== 'recovery' || changes.hasRecoveries);
@@ -156,20 +156,20 @@ class Changes {
 }
 
 /** All rows that any version of these attempts has, dead ones too: their join is right whatever a crash left. */
-async function storedRows(engine: Engine, kind: KindName, keys: readonly string[]): Promise<Map<string, StateRow[]>> {
+async function storedRows(engine: Engine, kind: RolledUnit, keys: readonly string[]): Promise<Map<string, StateRow[]>> {
   const found = new Map<string, StateRow[]>();
   if (keys.length === 0) return found;
   const session = engine.session('roll');
   const rows = await engine.withRows('roll', { data: keys.join('\n'), format: 'TSV', structure: 'k UInt64' }, async (asked) => {
     const homes = await session.rows<{ k: string; home: number }>(
-      `SELECT DISTINCT k, home FROM ${KINDS[kind].homes} WHERE k IN (SELECT k FROM ${asked})
+      `SELECT DISTINCT k, home FROM ${ROLLED_UNITS[kind].homes} WHERE k IN (SELECT k FROM ${asked})
        SETTINGS output_format_json_quote_64bit_integers = 1`,
     );
     if (homes.length === 0) return [];
     const lines = homes.map(({ k, home }) => `${home}\t${k}`).join('\n');
     return engine.withRows('roll', { data: lines, format: 'TSV', structure: 'home UInt32, k UInt64' }, (known) =>
       session.rows<StateRow>(
-        `SELECT ${STATE_COLUMNS} FROM ${KINDS[kind].table} WHERE (home, k) IN (SELECT home, k FROM ${known})
+        `SELECT ${STATE_COLUMNS} FROM ${ROLLED_UNITS[kind].table} WHERE (home, k) IN (SELECT home, k FROM ${known})
          SETTINGS output_format_json_quote_64bit_integers = 1`,
       ),
     );
@@ -179,11 +179,11 @@ async function storedRows(engine: Engine, kind: KindName, keys: readonly string[
 }
 
 /** Minutes in which waiting attempts settled by the clock since the last roll. */
-async function minutesDue(engine: Engine, kind: KindName, windowMs: number, fromMs: number, toMs: number): Promise<number[]> {
+async function minutesDue(engine: Engine, kind: RolledUnit, windowMs: number, fromMs: number, toMs: number): Promise<number[]> {
   if (toMs <= fromMs) return [];
   const firstHome = Math.floor((fromMs - windowMs) / 60_000);
   const rows = await engine.session('roll').rows<{ minute: number }>(
-    `SELECT DISTINCT toUInt32(intDiv(settled_at, 60000)) AS minute FROM ${KINDS[kind].table}
+    `SELECT DISTINCT toUInt32(intDiv(settled_at, 60000)) AS minute FROM ${ROLLED_UNITS[kind].table}
      WHERE home >= ${Math.max(0, firstHome)} AND home <= ${Math.floor(toMs / 60_000)}
        AND by_clock AND settled_at > ${fromMs} AND settled_at <= ${toMs}`,
   );
@@ -229,8 +229,12 @@ class Rows {
   }
 
   /** Where rows may be is known before they are there, and entries that have to leave the backlog are gone before. */
-  async insertHomes(engine: Engine, kind: KindName): Promise<void> {
-    await insertLines(engine, KINDS[kind].homes, 'k, home', { structure: 'k UInt64, home UInt32', lines: this.homes, format: 'TSV' });
+  async insertHomes(engine: Engine, kind: RolledUnit): Promise<void> {
+    await insertLines(engine, ROLLED_UNITS[kind].homes, 'k, home', {
+      structure: 'k UInt64, home UInt32',
+      lines: this.homes,
+      format: 'TSV',
+    });
     if (kind !== 'attempt') return;
     await insertLines(engine, 'skewed_starts', 'minute, home', {
       structure: 'minute UInt32, home UInt32',
@@ -252,8 +256,8 @@ class Rows {
     });
   }
 
-  async insertStates(engine: Engine, kind: KindName, step: 'alive' | 'dead'): Promise<void> {
-    await insertLines(engine, KINDS[kind].table, ROW_COLUMN_NAMES, {
+  async insertStates(engine: Engine, kind: RolledUnit, step: 'alive' | 'dead'): Promise<void> {
+    await insertLines(engine, ROLLED_UNITS[kind].table, ROW_COLUMN_NAMES, {
       structure: ROW_STRUCTURE,
       lines: this[step],
       format: 'JSONCompactEachRow',

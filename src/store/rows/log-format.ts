@@ -4,9 +4,9 @@ import { crc32 } from 'node:zlib';
 /** Bytes of a record's header, little-endian: magic u32, payload length u32, sequence u64, rows u32, CRC-32 u32. */
 export const HEADER_BYTES = 24;
 /** Of a record's magic the last byte says what its rows are. */
-const KINDS = { events: 0x4d535401, spans: 0x4d535402, references: 0x4d535403, letters: 0x4d535404 } as const;
-export type RecordKind = keyof typeof KINDS;
-const MAGICS = new Map<number, RecordKind>(Object.entries(KINDS).map(([kind, magic]) => [magic, kind as RecordKind]));
+const RECORD_MAGICS = { events: 0x4d535401, spans: 0x4d535402, references: 0x4d535403, letters: 0x4d535404 } as const;
+export type RecordKind = keyof typeof RECORD_MAGICS;
+const KIND_BY_MAGIC = new Map<number, RecordKind>(Object.entries(RECORD_MAGICS).map(([kind, magic]) => [magic, kind as RecordKind]));
 /** The three bytes that all magics end with, as they lie in the file. */
 const MAGIC_TAIL = Buffer.from([0x54, 0x53, 0x4d]);
 /** A payload never exceeds this; a length beyond it is damage. */
@@ -23,7 +23,7 @@ export interface LogRecord {
 /** Header of a record; the CRC covers the header before it and the payload. */
 export function encodeHeader(sequence: number, rows: number, payload: Buffer, kind: RecordKind = 'events'): Buffer {
   const header = Buffer.alloc(HEADER_BYTES);
-  header.writeUInt32LE(KINDS[kind], 0);
+  header.writeUInt32LE(RECORD_MAGICS[kind], 0);
   header.writeUInt32LE(payload.length, 4);
   header.writeBigUInt64LE(BigInt(sequence), 8);
   header.writeUInt32LE(rows, 16);
@@ -58,7 +58,7 @@ export function scanRecords(segment: Buffer): { records: LogRecord[]; damages: D
 
 function recordAt(segment: Buffer, offset: number): LogRecord | undefined {
   if (offset + HEADER_BYTES > segment.length) return undefined;
-  const kind = MAGICS.get(segment.readUInt32LE(offset));
+  const kind = KIND_BY_MAGIC.get(segment.readUInt32LE(offset));
   if (kind === undefined) return undefined;
   const length = segment.readUInt32LE(offset + 4);
   const end = offset + HEADER_BYTES + length;

@@ -6,7 +6,7 @@ import type { Engine } from '../engine/engine.ts';
 import { closed, opened } from '../records/finding-life.ts';
 import { openFindings, writeFindings } from '../records/findings.ts';
 
-const DETECTOR = 'log_damage';
+export const LOG_DAMAGE = 'log_damage';
 
 export interface SetAside {
   /** Name of the file to be. */
@@ -23,15 +23,15 @@ export async function setAside(engine: Engine, directory: string, { name, bytes,
   await writeFile(path, bytes, { mode: 0o600 });
   const summary = `${what} (${bytes.length} bytes) set aside in ${path}; everything around it is kept. Look at the disk, then move the file away.`;
   const evidence = { summary, file: path, bytes: bytes.length };
-  const finding = opened({ kind: 'operational', detector: DETECTOR, severity: 'ticket', dimensions: {}, evidence, place: [name] }, nowMs);
+  const finding = opened({ kind: 'operational', detector: LOG_DAMAGE, severity: 'ticket', dimensions: {}, evidence, place: [name] }, nowMs);
   // One for each file, however often it is set aside.
-  await writeFindings(engine, [{ ...finding, id: `${DETECTOR}:${name}` }], nowMs);
+  await writeFindings(engine, [{ ...finding, id: `${LOG_DAMAGE}:${name}` }], nowMs);
   return path;
 }
 
 /** Closes the findings whose file somebody has moved away. */
 export async function closeSeen(engine: Engine, nowMs: number): Promise<void> {
-  const seen = (await openFindings(engine, [DETECTOR])).filter(
+  const seen = (await openFindings(engine, [LOG_DAMAGE])).filter(
     ({ evidence }) => typeof evidence.file === 'string' && !existsSync(evidence.file),
   );
   await writeFindings(

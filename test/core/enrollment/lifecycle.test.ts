@@ -49,9 +49,9 @@ test('the picture in the docs shows every state and every step of a factor', asy
 /** What leads a factor into each of its states. */
 const INTO: Record<string, (id: string) => Promise<unknown>> = {
   active: async () => {},
-  suspended: (id) => made.core.holding.suspend(id, {}),
-  revoked: (id) => made.core.holding.revoke(id),
-  deprovisioned: () => made.core.holding.deprovision('ada@example.org', {}),
+  suspended: (id) => made.core.factors.suspend(id, {}),
+  revoked: (id) => made.core.factors.revoke(id),
+  deprovisioned: () => made.core.factors.deprovision('ada@example.org', {}),
 };
 /** Where a step that is asked for again says that it is done, rather than that it may not be. */
 const REPEATABLE = new Set(['suspend suspended', 'revoke revoked']);
@@ -62,8 +62,8 @@ test.each(Object.keys(INTO).flatMap((state) => (['suspend', 'resume', 'revoke'] 
     const id = await enrolled();
     await INTO[state]?.(id);
     const before = await made.events();
-    const factors = () => made.core.holding.factorsOf('ada@example.org');
-    const take = () => (step === 'revoke' ? made.core.holding.revoke(id) : made.core.holding[step](id, {}));
+    const factors = () => made.core.factors.factorsOf('ada@example.org');
+    const take = () => (step === 'revoke' ? made.core.factors.revoke(id) : made.core.factors[step](id, {}));
     if (REPEATABLE.has(`${step} ${state}`)) {
       await take();
       expect(await made.events()).toEqual(before);
@@ -116,17 +116,17 @@ test('a start takes the place of one that waits, of the same person and factor a
 test('an administrator who writes an address in another case means the one account that has it, and never two', async () => {
   await begin('ada@example.org');
   await begin('bob');
-  expect(await made.core.holding.reset('ADA@Example.org', {})).toMatchObject({ enrollments: 1 });
-  for (const user of ['Bob', ' bob', 'ｂob']) expect(await made.core.holding.reset(user, {})).toMatchObject({ enrollments: 0 });
+  expect(await made.core.factors.reset('ADA@Example.org', {})).toMatchObject({ enrollments: 1 });
+  for (const user of ['Bob', ' bob', 'ｂob']) expect(await made.core.factors.reset(user, {})).toMatchObject({ enrollments: 0 });
   await begin('Ada@example.org');
-  await expect(made.core.holding.reset('ADA@example.org', {})).rejects.toMatchObject({ code: 'MUSTER_CONFLICT' });
-  expect(await made.core.holding.reset('Ada@example.org', {})).toMatchObject({ enrollments: 1 });
+  await expect(made.core.factors.reset('ADA@example.org', {})).rejects.toMatchObject({ code: 'MUSTER_CONFLICT' });
+  expect(await made.core.factors.reset('Ada@example.org', {})).toMatchObject({ enrollments: 1 });
 });
 
 test('the end of an account cancels what is open before the factors go', async () => {
   await enrolled();
   await begin();
-  const end = () => made.core.holding.deprovision('Ada@example.org', { actor: 'hr@example.org', reason: 'left' });
+  const end = () => made.core.factors.deprovision('Ada@example.org', { actor: 'hr@example.org', reason: 'left' });
   expect(await end()).toEqual({ enrollments: 1, factors: 1 });
   expect((await made.events()).slice(-2)).toEqual(['enrollment.cancelled', 'factor.deprovisioned']);
   expect(await end()).toEqual({ enrollments: 0, factors: 0 });
@@ -152,13 +152,13 @@ test('whoever logs in with a clock that is off is told nothing of it: a guess wo
 
 test('a factor that has ended keeps its record, and nothing that opens', async () => {
   for (const [user, end] of [
-    ['a', (id: string) => made.core.holding.revoke(id)],
-    ['b', () => made.core.holding.reset('b', {})],
-    ['c', () => made.core.holding.deprovision('c', {})],
+    ['a', (id: string) => made.core.factors.revoke(id)],
+    ['b', () => made.core.factors.reset('b', {})],
+    ['c', () => made.core.factors.deprovision('c', {})],
   ] as const)
     await end(await enrolled(user));
   const suspended = await enrolled('d');
-  await made.core.holding.suspend(suspended, {});
+  await made.core.factors.suspend(suspended, {});
   const rows = await made.storage.all<{ sealed: Uint8Array; identity: string }>('SELECT sealed, identity FROM factors ORDER BY user_id');
   expect(rows.map(({ sealed, identity }) => [sealed.length === 0, identity !== ''])).toEqual([
     [true, true],
@@ -194,7 +194,7 @@ test('what a proof has to wait for is done before the lock, and again when the r
     expect(await verify(id, code())).toMatchObject({ isRight: true });
     expect(decided.mock.calls.map((parameters) => parameters[4])).toEqual(['check 2', 'check 3']);
     const used = String((await made.core.get(id, undefined)).factor_id);
-    await made.core.holding.use(used, { code: '000000' });
+    await made.core.factors.use(used, { code: '000000' });
     expect(decided.mock.calls.at(-1)?.slice(3)).toEqual(['log in', 'check 4']);
   } finally {
     delete totp.check;

@@ -200,7 +200,7 @@ describe('an enrollment token', () => {
       const ahead = await token({ iat: Math.floor(made.nowMs / 1_000) + 2 });
       const { enrollment } = await begin(pending);
       made.nowMs += 1_500;
-      await made.core.holding[end]('ada@example.org', {});
+      await made.core.factors[end]('ada@example.org', {});
       await expect(begin(unused)).rejects.toMatchObject(REFUSED);
       await expect(begin(ahead)).rejects.toMatchObject(REFUSED);
       await expect(made.core.get(enrollment.id, pending)).rejects.toMatchObject(REFUSED);

@@ -95,7 +95,7 @@ describe.each(FACTOR_TYPES)('%s', (type) => {
     // The same proof again, as of a client that did not get the answer.
     const again = await made.core.verify(id, undefined, proof);
     expect(again).toMatchObject({ isRight: true, enrollment: (first as { enrollment: object }).enrollment });
-    expect(await made.core.holding.factorsOf(USER)).toHaveLength(1);
+    expect(await made.core.factors.factorsOf(USER)).toHaveLength(1);
     const events = await made.events();
     expect(events.filter((each) => each === 'enrollment.completed')).toHaveLength(1);
     expect(events.slice(0, 1)).toEqual(['enrollment.started']);
@@ -108,7 +108,7 @@ describe.each(FACTOR_TYPES)('%s', (type) => {
     for (let left = 4; left > 0; left--) expect(await wrong()).toMatchObject({ isRight: false, attemptsLeft: left, reason: 'wrong_proof' });
     expect(await wrong()).toMatchObject({ isRight: false, attemptsLeft: 0, reason: 'failed' });
     expect(await wrong()).toMatchObject({ isRight: false, reason: 'ended' });
-    expect(await made.core.holding.factorsOf(USER)).toEqual([]);
+    expect(await made.core.factors.factorsOf(USER)).toEqual([]);
   });
 
   test('is not what a proof of another form proves', async () => {
@@ -124,7 +124,7 @@ describe.each(FACTOR_TYPES)('%s', (type) => {
     if (isNewEachTime) await expect(enroll(type)).resolves.toBeDefined();
     else
       await expect(begin(type)).rejects.toMatchObject({ code: type === 'hardware_otp' ? 'MUSTER_NOT_FOUND' : 'MUSTER_DUPLICATE_FACTOR' });
-    expect((await made.core.holding.factorsOf(USER))[0]).toMatchObject({ id: factor, state: 'active' });
+    expect((await made.core.factors.factorsOf(USER))[0]).toMatchObject({ id: factor, state: 'active' });
   });
 
   test('says of itself what it is worth', () => {
@@ -218,7 +218,7 @@ describe('codes that are sent', () => {
 
   test('end after ten minutes, though the enrollment would go on', async () => {
     const { factor } = await enroll('sms');
-    await made.core.holding.challenge(factor);
+    await made.core.factors.challenge(factor);
     const code = sentCode(made);
     made.nowMs += 600_000;
     expect(await made.core.use(factor, { code })).toMatchObject({
@@ -239,7 +239,7 @@ describe('codes that are sent', () => {
     const [first, second] = codes as [string, string];
     expect(await made.core.verify(id, undefined, { code: first })).toMatchObject({ isRight: false });
     expect(await made.core.verify(id, undefined, { code: second })).toMatchObject({ isRight: true });
-    const [{ id: factor } = { id: '' }] = await made.core.holding.factorsOf(USER);
+    const [{ id: factor } = { id: '' }] = await made.core.factors.factorsOf(USER);
     expect(await made.core.use(factor, { code: second })).toMatchObject({ isRight: false });
   });
 
@@ -259,11 +259,11 @@ describe('codes that are sent', () => {
 
   test('that were used to log in do not come back with one that was on its way', async () => {
     const { factor } = await enroll('sms');
-    await made.core.holding.challenge(factor);
+    await made.core.factors.challenge(factor);
     const used = sentCode(made);
     made.nowMs += 30_000;
     // The next is on its way while the one before is used.
-    const [, first] = await Promise.all([made.core.holding.challenge(factor), made.core.use(factor, { code: used })]);
+    const [, first] = await Promise.all([made.core.factors.challenge(factor), made.core.use(factor, { code: used })]);
     expect(first).toMatchObject({ isRight: true });
     expect(await made.core.use(factor, { code: used })).toMatchObject({ isRight: false });
     expect(await made.core.use(factor, { code: sentCode(made) })).toMatchObject({ isRight: true });
@@ -271,7 +271,7 @@ describe('codes that are sent', () => {
 
   test('are counted anew after a day without any, to log in', async () => {
     const { factor } = await enroll('sms');
-    const challenge = () => made.core.holding.challenge(factor);
+    const challenge = () => made.core.factors.challenge(factor);
     made.nowMs += 600_000;
     for (const pause of [0, 30, 60, 120, 240]) {
       made.nowMs += pause * 1_000;
@@ -374,24 +374,24 @@ describe('push', () => {
 
   test('that was asked ten minutes ago is answered no more', async () => {
     const { factor } = await enroll('push');
-    const shown = await made.core.holding.challenge(factor);
+    const shown = await made.core.factors.challenge(factor);
     made.nowMs += 600_000;
     expect(await made.core.use(factor, signedNumber(shown, factor))).toMatchObject({
       isRight: false,
       hint: expect.stringContaining('ten minutes'),
     });
-    const again = await made.core.holding.challenge(factor);
+    const again = await made.core.factors.challenge(factor);
     made.nowMs += 599_000;
     expect(await made.core.use(factor, signedNumber(again, factor))).toMatchObject({ isRight: true });
   });
 
   test('that is denied is final: the factor is suspended until somebody has looked', async () => {
     const { factor } = await enroll('push');
-    const shown = await made.core.holding.challenge(factor);
+    const shown = await made.core.factors.challenge(factor);
     const deny = { deny: true, signature: signed(signedText(factor, 'deny', String(shown.nonce))) };
     expect(await made.core.use(factor, deny)).toMatchObject({ isRight: false, failuresLeft: 0 });
-    expect(await made.core.holding.factorsOf(USER)).toMatchObject([{ id: factor, state: 'suspended' }]);
-    await expect(made.core.holding.challenge(factor)).rejects.toMatchObject({ code: 'MUSTER_CONFLICT' });
+    expect(await made.core.factors.factorsOf(USER)).toMatchObject([{ id: factor, state: 'suspended' }]);
+    await expect(made.core.factors.challenge(factor)).rejects.toMatchObject({ code: 'MUSTER_CONFLICT' });
     expect((await made.events()).slice(-3)).toEqual(['challenge.denied', 'factor.suspended', 'access.blocked']);
   });
 });
@@ -448,7 +448,7 @@ describe('hardware tokens', () => {
     const result = await made.core.verify(id, undefined, { code: code(made.nowMs) });
     expect(result).toMatchObject({ isRight: true, fields: { serial: 'T-9' } });
     made.nowMs += 3_600_000;
-    const [{ id: factor } = { id: '' }] = await made.core.holding.factorsOf(USER);
+    const [{ id: factor } = { id: '' }] = await made.core.factors.factorsOf(USER);
     expect(await made.core.use(factor, { code: code(made.nowMs) })).toMatchObject({ isRight: true });
   });
 
@@ -458,7 +458,7 @@ describe('hardware tokens', () => {
     const code = { code: HOTP.generate({ secret: SEED, counter: 1 }) };
     expect(await made.core.verify(ada.id, undefined, code)).toMatchObject({ isRight: true });
     expect(await made.core.verify(ben.id, undefined, code)).toMatchObject({ isRight: false, reason: 'ended' });
-    expect(await made.core.holding.factorsOf('ben')).toEqual([]);
+    expect(await made.core.factors.factorsOf('ben')).toEqual([]);
     await expect(begin('hardware_otp', 'cem', { serial: 'T-2' })).rejects.toMatchObject({ code: 'MUSTER_NOT_FOUND' });
   });
 
@@ -471,9 +471,9 @@ describe('hardware tokens', () => {
       return result.isRight ? String(result.enrollment.factor_id) : undefined;
     };
     const ends: ((factor: string) => Promise<unknown>)[] = [
-      (factor) => made.core.holding.revoke(factor),
-      () => made.core.holding.reset('ada', {}),
-      () => made.core.holding.deprovision('ada', {}),
+      (factor) => made.core.factors.revoke(factor),
+      () => made.core.factors.reset('ada', {}),
+      () => made.core.factors.deprovision('ada', {}),
     ];
     const imported = () => importHotp('T-3');
     for (const [index, end] of ends.entries()) {
@@ -485,7 +485,7 @@ describe('hardware tokens', () => {
     }
     // Who was asked for it while another had it, and gave it back, has what it was then: not what it is now.
     const stale = await begin('hardware_otp', 'ben', { serial: 'T-3' });
-    await made.core.holding.revoke(String(await bind('cem', 12)));
+    await made.core.factors.revoke(String(await bind('cem', 12)));
     expect(await made.core.verify(stale.id, undefined, code(13))).toMatchObject({ isRight: false, reason: 'ended' });
     // Of whoever is forgotten nobody knows how far the token had come: it comes in anew.
     await bind('dee', 20);
@@ -522,13 +522,13 @@ test('a hundred failures in a row disable a factor; a right proof in between beg
   const limits = () => {
     made.nowMs += 600_000;
   };
-  const wrong = () => made.core.holding.use(factor, { code: '000000' });
+  const wrong = () => made.core.factors.use(factor, { code: '000000' });
   for (let i = 0; i < 99; i++) await wrong();
   limits();
-  expect(await made.core.holding.use(factor, DEVICES.totp.prove(challenge, ''))).toMatchObject({ isRight: true });
+  expect(await made.core.factors.use(factor, DEVICES.totp.prove(challenge, ''))).toMatchObject({ isRight: true });
   for (let left = 99; left > 0; left--) expect(await wrong()).toMatchObject({ isRight: false, failuresLeft: left });
   expect(await wrong()).toMatchObject({ isRight: false, failuresLeft: 0 });
-  expect(await made.core.holding.factorsOf(USER)).toMatchObject([{ state: 'revoked' }]);
+  expect(await made.core.factors.factorsOf(USER)).toMatchObject([{ state: 'revoked' }]);
   await expect(wrong()).rejects.toMatchObject({ code: 'MUSTER_CONFLICT' });
   expect((await made.events()).slice(-2)).toEqual(['factor.revoked', 'access.blocked']);
 });

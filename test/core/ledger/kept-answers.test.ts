@@ -139,9 +139,9 @@ describe('kept answers', () => {
     for (const each of [proof, used]) expect(await made.core.answers.find(each)).toMatchObject({ status: 200 });
     made.nowMs += 599_000;
     expect(await made.core.answers.find(used)).toMatchObject({ body: { verified: true } });
-    await made.core.holding.suspend(factorId, {});
+    await made.core.factors.suspend(factorId, {});
     for (const each of [proof, used]) await expect(made.core.answers.find(each)).rejects.toMatchObject({ code: 'MUSTER_CONFLICT' });
-    await made.core.holding.revoke(factorId);
+    await made.core.factors.revoke(factorId);
     for (const each of [proof, used]) await expect(made.core.answers.find(each)).rejects.toMatchObject({ code: 'MUSTER_CONFLICT' });
     made.nowMs += 1_001;
     for (const each of [proof, used]) expect(await made.core.answers.find(each)).toBeUndefined();

@@ -69,11 +69,11 @@ describe('a start', () => {
     await expect(start(made, { replaces: 'another' })).rejects.toMatchObject({ code: 'MUSTER_NOT_FOUND' });
     const { enrollment, challenge } = await start(made, { replaces: factor });
     // Until the new one is proven, the old one is good.
-    expect(await made.core.holding.factorsOf('ada@example.org')).toMatchObject([{ id: factor, state: 'active' }]);
+    expect(await made.core.factors.factorsOf('ada@example.org')).toMatchObject([{ id: factor, state: 'active' }]);
     const { Secret, TOTP } = await import('otpauth');
     const code = TOTP.generate({ secret: Secret.fromBase32(String(challenge.secret)), timestamp: made.nowMs });
     expect(await made.core.verify(enrollment.id, undefined, { code })).toMatchObject({ isRight: true });
-    expect((await made.core.holding.factorsOf('ada@example.org')).map(({ state }) => state).sort()).toEqual(['active', 'revoked']);
+    expect((await made.core.factors.factorsOf('ada@example.org')).map(({ state }) => state).sort()).toEqual(['active', 'revoked']);
     expect(await made.eventsOf('factor.rotated')).toMatchObject([{ attributes: { replaced: factor } }]);
   });
 
@@ -115,10 +115,10 @@ describe('a start', () => {
     const made = await testCore({}, { isRolledOut: () => ending().then(() => true) });
     closing.push(made.dispose);
     for (const end of ['reset', 'deprovision'] as const) {
-      ending = async () => void (await made.core.holding[end]('ada@example.org', {}));
+      ending = async () => void (await made.core.factors[end]('ada@example.org', {}));
       await expect(start(made)).rejects.toMatchObject({ code: 'MUSTER_CONFLICT' });
     }
-    ending = async () => void (await made.core.holding.reset('somebody-else', {}));
+    ending = async () => void (await made.core.factors.reset('somebody-else', {}));
     await expect(start(made)).resolves.toBeDefined();
     expect((await made.events()).filter((type) => type === 'enrollment.started')).toHaveLength(1);
   });
@@ -129,17 +129,17 @@ describe('a start', () => {
     await enrollTotp(made);
     const code = (theirs.challenge.codes as string[])[0];
     expect(await made.core.verify(theirs.enrollment.id, undefined, { code })).toMatchObject({ isRight: false, reason: 'ended' });
-    expect(await made.core.holding.factorsOf('ada@example.org')).toHaveLength(1);
+    expect(await made.core.factors.factorsOf('ada@example.org')).toHaveLength(1);
   });
 
   test('after a factor was lost to guessing still needs a step-up, until somebody has reset the person', async () => {
     const made = await core({ policy: [{ step_up: true }] });
     const { factor } = await enrollTotp(made);
-    for (let i = 0; i < 100; i++) await made.core.holding.use(factor, { code: '000000' });
-    expect(await made.core.holding.factorsOf('ada@example.org')).toMatchObject([{ state: 'revoked' }]);
+    for (let i = 0; i < 100; i++) await made.core.factors.use(factor, { code: '000000' });
+    expect(await made.core.factors.factorsOf('ada@example.org')).toMatchObject([{ state: 'revoked' }]);
     await expect(start(made)).rejects.toMatchObject({ code: 'MUSTER_STEP_UP_REQUIRED' });
     expect(await made.core.options({ user: 'ada@example.org' }, undefined)).toMatchObject({ is_step_up_required: true });
-    await made.core.holding.reset('ada@example.org', {});
+    await made.core.factors.reset('ada@example.org', {});
     await expect(start(made)).resolves.toBeDefined();
   });
 
@@ -147,10 +147,10 @@ describe('a start', () => {
     const made = await core({ policy: [{ step_up: true, max: { recovery_code: 1 } }] });
     const mail = await start(made, { factor_type: 'email', address: 'ada@example.org' });
     await made.core.verify(mail.enrollment.id, undefined, { code: sentCode(made) });
-    const [{ id: email } = { id: '' }] = await made.core.holding.factorsOf('ada@example.org');
+    const [{ id: email } = { id: '' }] = await made.core.factors.factorsOf('ada@example.org');
     const stepUpBy = async (factor_id: string) => {
       made.nowMs += 86_400_000;
-      await made.core.holding.challenge(factor_id);
+      await made.core.factors.challenge(factor_id);
       return { step_up: { factor_id, proof: { code: sentCode(made) } } };
     };
     // It is the only one there is: then it will do.
@@ -159,7 +159,7 @@ describe('a start', () => {
     await made.core.verify(enrollment.id, undefined, { code: codes[0] });
     await expect(start(made, await stepUpBy(email))).rejects.toThrow(/worth enough/);
     const recovery =
-      (await made.core.holding.factorsOf('ada@example.org')).find(({ factor_type }) => factor_type === 'recovery_code')?.id ?? '';
+      (await made.core.factors.factorsOf('ada@example.org')).find(({ factor_type }) => factor_type === 'recovery_code')?.id ?? '';
     const step_up = { factor_id: recovery, proof: { code: codes[1] } };
     await expect(start(made, { factor_type: 'recovery_code', step_up })).rejects.toMatchObject({ code: 'MUSTER_POLICY_REFUSED' });
     await expect(start(made, { step_up })).resolves.toBeDefined();
@@ -168,9 +168,9 @@ describe('a start', () => {
   test('of the last that is required is not undone by revoking it', async () => {
     const made = await core({ policy: [{ required: ['totp'] }] });
     const { factor } = await enrollTotp(made);
-    await expect(made.core.holding.revoke(factor)).rejects.toMatchObject({ code: 'MUSTER_POLICY_REFUSED' });
+    await expect(made.core.factors.revoke(factor)).rejects.toMatchObject({ code: 'MUSTER_POLICY_REFUSED' });
     await enrollTotp(made);
-    await made.core.holding.revoke(factor);
+    await made.core.factors.revoke(factor);
   });
 });
 
@@ -263,11 +263,11 @@ describe('reconciliation', () => {
     await made.storage.run(`UPDATE factors SET identity = 'same'`);
     await made.storage.run('UPDATE factors SET used_at = 5 WHERE id = ?', second.factor);
     expect(await made.core.reconcile()).toBe(1);
-    expect((await made.core.holding.factorsOf('ada@example.org')).map(({ id, state }) => [id, state])).toEqual([
+    expect((await made.core.factors.factorsOf('ada@example.org')).map(({ id, state }) => [id, state])).toEqual([
       [first.factor, 'revoked'],
       [second.factor, 'active'],
     ]);
-    expect(await made.core.holding.factorsOf('eve@example.org')).toMatchObject([{ id: third.factor, state: 'active' }]);
+    expect(await made.core.factors.factorsOf('eve@example.org')).toMatchObject([{ id: third.factor, state: 'active' }]);
     expect((await made.events()).slice(-2)).toEqual(['factor.duplicate_detected', 'factor.duplicate_resolved']);
     expect(await made.core.reconcile()).toBe(0);
   });

@@ -379,7 +379,7 @@ describe('in the core', () => {
     const starting = made.core.start(request, undefined);
     starting.catch(() => {});
     while (calls.length === 0) await sleep(5);
-    await made.core.holding.reset('ada', {});
+    await made.core.factors.reset('ada', {});
     const error = await starting.catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ code: 'MUSTER_CONFLICT', fields: { attempt_id: expect.any(String) } });
     const { attempt_id } = (error as { fields: { attempt_id: string } }).fields;
@@ -444,7 +444,7 @@ describe('in the core', () => {
     const code = made.inbox.code(canary.enrollment.id);
     expect(await made.core.verify(canary.enrollment.id, undefined, { code })).toMatchObject({ isRight: true });
     await made.core.cleanCanary();
-    expect(await made.core.holding.factorsOf('canary-sms@canary.muster.invalid')).toEqual([]);
+    expect(await made.core.factors.factorsOf('canary-sms@canary.muster.invalid')).toEqual([]);
   });
 
   test('codes go to the countries that are named, if any are', async () => {

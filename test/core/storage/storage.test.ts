@@ -122,8 +122,8 @@ describe.each(['sqlite', 'postgres'] as const)('%s', (kind) => {
     for (let i = 0; i < 20; i++) {
       const user = `person-${i}`;
       const { id, code } = await beginTotp(made, user);
-      await Promise.all([made.core.verify(id, undefined, { code: code() }), made.core.holding.reset(user, {})]);
-      const [factor] = await made.core.holding.factorsOf(user);
+      await Promise.all([made.core.verify(id, undefined, { code: code() }), made.core.factors.reset(user, {})]);
+      const [factor] = await made.core.factors.factorsOf(user);
       // Bound first and then reset, or reset first and then never bound.
       expect(['revoked', undefined]).toContain(factor?.state);
     }
@@ -221,7 +221,7 @@ test('a file of the version before is taken over: its factors log in, under the 
     const { takeOldFactors } = await import('../../../src/core/storage/before.ts');
     await takeOldFactors(made.storage, made.vault, key);
     await takeOldFactors(made.storage, made.vault, key);
-    const [factor] = await made.core.holding.factorsOf(user);
+    const [factor] = await made.core.factors.factorsOf(user);
     expect(factor).toMatchObject({ factor_type: 'totp', state: 'active' });
     const { Secret, TOTP } = await import('otpauth');
     const code = TOTP.generate({ secret: Secret.fromHex(secretHex), timestamp: made.nowMs });

@@ -78,10 +78,10 @@ describe('of a core', () => {
   test('a secret that cannot be opened fails closed: nobody is without a factor by it', async () => {
     const { id, code } = await beginTotp(made);
     await made.core.verify(id, undefined, { code: code() });
-    const [factor] = await made.core.holding.factorsOf('ada@example.org');
+    const [factor] = await made.core.factors.factorsOf('ada@example.org');
     await made.storage.run('UPDATE factors SET sealed = ?', Buffer.from('damaged'));
     await expect(made.core.use(String(factor?.id), { code: code(made.nowMs + 60_000) })).rejects.toMatchObject(CLOSED);
-    expect(await made.core.holding.factorsOf('ada@example.org')).toMatchObject([{ state: 'active' }]);
+    expect(await made.core.factors.factorsOf('ada@example.org')).toMatchObject([{ state: 'active' }]);
   });
 
   test('a row that was put in the place of another opens nothing', async () => {
@@ -89,7 +89,7 @@ describe('of a core', () => {
       const { id, code } = await beginTotp(made, user);
       await made.core.verify(id, undefined, { code: code() });
     }
-    const [ada] = await made.core.holding.factorsOf('ada');
+    const [ada] = await made.core.factors.factorsOf('ada');
     await made.storage.run("UPDATE factors SET sealed = (SELECT sealed FROM factors WHERE user_id = 'eve') WHERE user_id = 'ada'");
     await expect(made.core.use(String(ada?.id), { code: '000000' })).rejects.toMatchObject(CLOSED);
   });
@@ -114,7 +114,7 @@ describe('of a core', () => {
     await made.keys.retire([String(old?.id)]);
     expect(made.keys.list().map(({ id }) => id)).toEqual([expect.stringMatching(/^k2-/)]);
     for (const [index, { code }] of people.entries()) {
-      const [factor] = await made.core.holding.factorsOf(`p-${index}`);
+      const [factor] = await made.core.factors.factorsOf(`p-${index}`);
       expect(await made.core.use(String(factor?.id), { code: code(made.nowMs + 30_000) }), String(index)).toMatchObject({ isRight: true });
     }
   });
@@ -137,7 +137,7 @@ describe('of a core', () => {
       const { id, code } = await beginTotp(made, user);
       await made.core.verify(id, undefined, { code: code() });
     }
-    const [ben] = await made.core.holding.factorsOf('ben');
+    const [ben] = await made.core.factors.factorsOf('ben');
     await made.storage.run("UPDATE factors SET sealed = ? WHERE user_id = 'ben'", Buffer.from('damaged'));
     await made.keys.rotate();
     expect(await made.core.rewrap()).toEqual({ done: 5, left: 0, unreadable: [`factor ${ben?.id}`] });
