@@ -8,7 +8,18 @@ import { createChdbConnection } from 'chdb/connection';
 import { oneAtATime } from '../../system/one-at-a-time.ts';
 import { readableByAll } from './ddl.ts';
 import { engineConfig, OUTSIDE_ROLE, usersConfig } from './embedded-config.ts';
-import { type BulkRows, databaseName, type Engine, quoted, type RawSession, ROLES, type Role, type Session } from './engine.ts';
+import {
+  answerTooLong,
+  type BulkRows,
+  databaseName,
+  type Engine,
+  MAX_ANSWER_BYTES,
+  quoted,
+  type RawSession,
+  ROLES,
+  type Role,
+  type Session,
+} from './engine.ts';
 
 /** Small records are written together: a call of the system for each would take longer than what it writes. */
 const WRITE_BYTES = 4 * 1024 * 1024;
@@ -151,8 +162,11 @@ function rawSession(path: string): RawSession {
       // The engine forgets values between two calls, so they are set in the same one.
       const sets = Object.entries(values).map(([name, value]) => `SET param_${name} = ${quoted(value)};`);
       const result = await session.queryAsync([...sets, sql].join(' '), { format });
+      const answer = result.bytes();
+      if (answer.byteLength > MAX_ANSWER_BYTES) throw answerTooLong();
       return {
-        bytes: Buffer.from(result.bytes()),
+        // The same memory: another copy of so much would hold everything else up.
+        bytes: Buffer.from(answer.buffer, answer.byteOffset, answer.byteLength),
         rowsRead: result.rowsRead,
         bytesRead: result.bytesRead,
         elapsedSeconds: result.elapsed,

@@ -30,6 +30,13 @@ export interface RawResult {
   elapsedSeconds: number;
 }
 
+/** The longest answer of a {@link RawSession}, in bytes. */
+export const MAX_ANSWER_BYTES = 512 * 1024 * 1024;
+
+/** An answer beyond it, in the engine's words. */
+export const answerTooLong = (): Error =>
+  new Error(`Code: 396. DB::Exception: the answer is longer than ${MAX_ANSWER_BYTES} bytes: ask for fewer rows (TOO_MANY_ROWS_OR_BYTES)`);
+
 /** A connection that answers in any format, as bytes. */
 export interface RawSession {
   /** @param values of the `{name:Type}` in the text, escaped as in a tab-separated file: the form of ClickHouse's HTTP interface */

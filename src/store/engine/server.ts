@@ -8,9 +8,11 @@ import { type ClickHouseClient, ClickHouseError, ClickHouseLogLevel, createClien
 import { MusterError, systemCode } from '../../errors.ts';
 import { oneAtATime } from '../../system/one-at-a-time.ts';
 import {
+  answerTooLong,
   type BulkRows,
   databaseName,
   type Engine,
+  MAX_ANSWER_BYTES,
   type Parameters,
   quoted,
   type RawSession,
@@ -217,7 +219,7 @@ function rawSession(address: Address, timeoutMs: number, settings: Readonly<Reco
       const form = new FormData();
       form.set('query', query);
       for (const [name, value] of Object.entries(values)) form.set(`param_${name}`, value);
-      let answer: { status: number; bytes: Buffer; summary: Record<string, string> };
+      let answer: { status: number; bytes: Buffer | undefined; summary: Record<string, string> };
       try {
         const response = await fetch(`${origin}/?${search}`, {
           method: 'POST',
@@ -226,11 +228,12 @@ function rawSession(address: Address, timeoutMs: number, settings: Readonly<Reco
           signal: AbortSignal.timeout(timeoutMs),
         });
         const summary = JSON.parse(response.headers.get('x-clickhouse-summary') ?? '{}') as Record<string, string>;
-        answer = { status: response.status, bytes: Buffer.from(await response.arrayBuffer()), summary };
+        answer = { status: response.status, bytes: await wholeOf(response), summary };
       } catch (error) {
         throw unreachable(address, error);
       }
       const { status, bytes, summary } = answer;
+      if (bytes === undefined) throw answerTooLong();
       if (status >= 400) throw saysWhy(address, bytes.toString());
       return {
         bytes,
@@ -241,6 +244,18 @@ function rawSession(address: Address, timeoutMs: number, settings: Readonly<Reco
     },
     close: () => {},
   };
+}
+
+/** The body of an answer; undefined, and the rest is not read, when it is longer than it may be. */
+async function wholeOf({ body }: Response): Promise<Buffer | undefined> {
+  const pieces: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const piece of body ?? []) {
+    bytes += piece.length;
+    if (bytes > MAX_ANSWER_BYTES) return undefined;
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces, bytes);
 }
 
 /** The error of an answer: that of the engine, in its words, or of something else that answered in its place. */

@@ -3,7 +3,7 @@
  * tables of Muster's own among them, so a statement that names them reads views of ours in their place.
  */
 import { TABLES } from '../../names.ts';
-import { QUOTED } from './statement.ts';
+import { replaceParts } from './quotes.ts';
 
 /** Columns that are shown, of the tables of the catalogue. */
 const SHOWN = {
@@ -22,7 +22,25 @@ const SHOWN = {
   ],
   // Clients look up which they may set: none.
   settings: ['name', 'value', 'changed', 'description', 'readonly', 'type', 'default'],
-  columns: ['database', 'table', 'name', 'type', 'position', 'default_kind', 'comment', 'is_in_primary_key', 'is_in_sorting_key'],
+  columns: [
+    'database',
+    'table',
+    'name',
+    'type',
+    'position',
+    'default_kind',
+    // What it is made of may name tables that are not shown.
+    "'' AS default_expression",
+    'comment',
+    'is_in_partition_key',
+    'is_in_primary_key',
+    'is_in_sorting_key',
+    'character_octet_length',
+    'numeric_precision',
+    'numeric_precision_radix',
+    'numeric_scale',
+    'datetime_precision',
+  ],
 } as const;
 type Shown = keyof typeof SHOWN;
 
@@ -46,13 +64,9 @@ export const CATALOGUE_VIEW_SQL: readonly string[] = (Object.keys(SHOWN) as Show
 
 /** A statement with the catalogue's tables replaced by the views that stand for them. What it quotes stays. */
 export function withCatalogueViews(canonical: string, database: string): string {
-  const replaced = (text: string) =>
-    text.replace(/(?<![\w.])system\.(databases|settings|tables|columns)\b/g, (_, table: string) => `${database}.${viewOf(table)}`);
-  let result = '';
-  let end = 0;
-  for (const match of canonical.matchAll(QUOTED)) {
-    result += replaced(canonical.slice(end, match.index)) + match[0];
-    end = match.index + match[0].length;
-  }
-  return result + replaced(canonical.slice(end));
+  return replaceParts(canonical, {
+    quoted: ({ start, end }) => canonical.slice(start, end),
+    plain: (text) =>
+      text.replace(/(?<![\w.])system\.(databases|settings|tables|columns)\b/g, (_, table: string) => `${database}.${viewOf(table)}`),
+  });
 }

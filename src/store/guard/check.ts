@@ -6,8 +6,9 @@ import type { Engine, RawSession } from '../engine/engine.ts';
 import { withCatalogueViews } from './catalogue.ts';
 import { QueryError, refused, unknownTable } from './query-error.ts';
 import { parseQueryTree } from './query-tree.ts';
+import { quotedAt, replaceParts } from './quotes.ts';
 import { type Catalogue, refusedAsResolved, refusedAsWritten } from './rules.ts';
-import { assertPlainNames, hasLineFeeds, QUOTED } from './statement.ts';
+import { assertPlainNames, hasLineFeeds } from './statement.ts';
 import { type AllowsZone, createZones, ZONES_TAKEN } from './time-zones.ts';
 import { isPlainType } from './type-text.ts';
 
@@ -53,9 +54,10 @@ export function createChecker(engine: Engine): Checker {
       const canonical = formatted.bytes.toString().trim();
       const found = catalogueQuery(canonical, catalogue.database);
       if (found !== undefined) return { sql: found, format: knownFormat(format) };
+      assertOneStatement(canonical);
       assertPlainNames(canonical);
-      assertPlainParameters(canonical, parameters, catalogue.allowsZone);
       const { select, own } = withoutOptions(withCatalogueViews(canonical, catalogue.database));
+      assertPlainParameters(select, parameters, catalogue.allowsZone);
       const key = sameFor(select, parameters);
       if (!passed.has(key)) {
         await assertHarmless(session, select, parameters, catalogue);
@@ -67,11 +69,14 @@ export function createChecker(engine: Engine): Checker {
 }
 
 /** A moment as dashboards write it; which one it is changes nothing of what a statement reads or calls. */
-const MOMENT = new RegExp(`${QUOTED.source}|(?<=\\b(?:toDateTime|fromUnixTimestamp64Milli)\\()\\d{10}(?:\\d{3})?(?=\\))`, 'gs');
+const MOMENT = /(?<=\b(?:toDateTime|fromUnixTimestamp64Milli)\()\d{10}(?:\d{3})?(?=\))/g;
 
 /** The same for two statements of which either both may run or none. */
 function sameFor(select: string, parameters: Readonly<Record<string, string>> = {}): string {
-  const timeless = select.replace(MOMENT, (found) => (/^\d/.test(found) ? '?' : found));
+  const timeless = replaceParts(select, {
+    quoted: ({ start, end }) => select.slice(start, end),
+    plain: (text) => text.replace(MOMENT, '?'),
+  });
   return createHash('sha256')
     .update(JSON.stringify([timeless, Object.entries(parameters).sort()]))
     .digest('base64');
@@ -113,6 +118,12 @@ async function readCatalogue(engine: Engine): Promise<Catalogue> {
   };
 }
 
+/** Two statements are a syntax error, unless they are told to run side by side. */
+function assertOneStatement(canonical: string): void {
+  const plain = replaceParts(canonical, { quoted: () => '?', plain: (text) => text });
+  if (/\bPARALLEL\s+WITH\b/i.test(plain)) throw refused('only one statement is taken here, without PARALLEL WITH');
+}
+
 /** A statement without the FORMAT behind it, which is the only thing that may stand there. */
 function withoutOptions(canonical: string): { select: string; own: string | undefined } {
   const lines = canonical.split('\n');
@@ -126,22 +137,50 @@ function withoutOptions(canonical: string): { select: string; own: string | unde
   return { select: (tail < 0 ? lines : lines.slice(0, tail)).join('\n'), own };
 }
 
-/** A place for a value: its name, and its type to the closing bracket, which may hold texts with brackets. */
-const PLACE = /\{\s*[`"]?(\w+)[`"]?\s*:((?:[^{}'`"]|'(?:[^'\\]|\\.|'')*'|`[^`]*`|"[^"]*")*)\}/y;
+/** A place for a value: its name, quoted or not, and its type, which may hold texts with brackets. */
+interface Place {
+  name: string;
+  type: string;
+  end: number;
+}
+
+/** The place whose bracket opens at a position; undefined when what stands there is none. */
+function placeAt(canonical: string, at: number): Place | undefined {
+  const opening = /\{\s*[`"]?(\w+)[`"]?\s*:/y;
+  opening.lastIndex = at;
+  const found = opening.exec(canonical);
+  if (!found) return undefined;
+  const stop = /[{}'`"]/g;
+  stop.lastIndex = opening.lastIndex;
+  for (let next = stop.exec(canonical); next; next = stop.exec(canonical)) {
+    if (next[0] === '{') return undefined;
+    if (next[0] === '}') return { name: found[1] as string, type: canonical.slice(opening.lastIndex, next.index), end: next.index + 1 };
+    stop.lastIndex = quotedAt(canonical, next.index)?.end ?? canonical.length;
+  }
+  return undefined;
+}
+
+function* placesIn(canonical: string): Generator<Place | undefined> {
+  const next = /[{'`"]/g;
+  for (let found = next.exec(canonical); found; found = next.exec(canonical)) {
+    if (found[0] !== '{') {
+      next.lastIndex = quotedAt(canonical, found.index)?.end ?? canonical.length;
+      continue;
+    }
+    const place = placeAt(canonical, found.index);
+    yield place;
+    if (place) next.lastIndex = place.end;
+  }
+}
 
 /**
  * Types of parameters are made, and their values read, before any rule sees them; what a parameter names does not stand in the text that is looked
  * through.
  */
 function assertPlainParameters(canonical: string, parameters: Readonly<Record<string, string>> = {}, allowsZone: AllowsZone): void {
-  const quoted = new RegExp(`${QUOTED.source}|\\{`, 'gs');
-  for (let found = quoted.exec(canonical); found; found = quoted.exec(canonical)) {
-    if (found[0] !== '{') continue;
-    PLACE.lastIndex = found.index;
-    const place = PLACE.exec(canonical);
-    const [whole, name = '', type = ''] = place ?? [];
-    if (whole === undefined) throw refused('a bracket { here holds the name of a parameter and its type: {name:String}');
-    quoted.lastIndex = found.index + whole.length;
+  for (const place of placesIn(canonical)) {
+    if (!place) throw refused('a bracket { here holds the name of a parameter and its type: {name:String}');
+    const { name, type } = place;
     const value = parameters[name];
     if (type.trim().toLowerCase() === 'identifier') {
       if (value !== undefined && !/^\w+(\.\w+)?$/.test(value))
@@ -168,7 +207,8 @@ function knownFormat(format: string): string {
 /** What people and clients ask to find their way, beside SELECT. */
 function catalogueQuery(canonical: string, database: string): string | undefined {
   const names = TABLES.map((name) => `'${name}'`).join(', ');
-  if (canonical === 'SHOW TABLES')
+  const shown = /^SHOW TABLES(?: (?:FROM|IN) [`"]?(\w+)[`"]?)?$/.exec(canonical);
+  if (shown && (shown[1] ?? database) === database)
     return `SELECT name FROM system.tables WHERE database = '${database}' AND name IN (${names}) ORDER BY name`;
   if (canonical === 'SHOW DATABASES') return `SELECT name FROM system.databases WHERE name = '${database}'`;
   const described = /^DESCRIBE TABLE (?:[`"]?(\w+)[`"]?\.)?[`"]?(\w+)[`"]?$/.exec(canonical);

@@ -1,6 +1,6 @@
 /** How large a statement becomes once names stand for what they name: thirty lines that double what came before make a billion parts. */
 import type { QueryTree, TreeNode } from './query-tree.ts';
-import { byName, lambdaArguments, type Named, pathOf } from './reach.ts';
+import { argumentNames, byName, lambdaOf, type Named } from './reach.ts';
 
 /** A table counts as many nodes: the engine's plan for three thousand of them takes ten seconds. */
 const TABLE_WEIGHT = 100;
@@ -8,34 +8,46 @@ const TABLE_WEIGHT = 100;
 const MAX_SIZE = 1e9;
 
 /**
- * Nodes of a statement with each name replaced by what it names, and each `*` by the columns of what it selects from.
+ * Nodes of a statement with each name replaced by what it names, and each `*` by the columns of what it selects from. What a name stands for is
+ * looked up once, however often it is written.
  * @param tables sections whose nodes are tables
  */
 export function expandedSize(tree: QueryTree, aliases: Named, tables: ReadonlySet<string>): number {
   const common = byName(tree.nodes, ({ fields }) => fields.cte_name);
-  const sizes = new Map<TreeNode, number>();
-  const standsFor = (node: TreeNode): TreeNode[] => {
-    const name = node.fields.identifier ?? node.fields.function_name;
-    if (node.kind === 'MATCHER') {
-      const query = pathOf(node).find(({ kind }) => kind === 'QUERY');
-      return query?.children.filter(({ section }) => section === 'JOIN TREE') ?? [];
-    }
-    if (name === undefined) return [];
-    // An element of a tuple, or a column of a table: the first part is what may stand for more.
-    return [name, name.split('.')[0] ?? name]
-      .flatMap((each) => [...(common.get(each) ?? []), ...(aliases.get(each) ?? []), ...lambdaArguments(each, node)])
-      .filter((each) => each !== node);
-  };
-  const sizeOf = (node: TreeNode): number => {
-    const known = sizes.get(node);
-    if (known !== undefined) return known;
-    // A name that leads back to itself: the engine says so.
-    sizes.set(node, 1);
+  const argumentsOf = kept(argumentNames);
+  const sizeOf = kept((node: TreeNode): number => {
     const own = tables.has(node.section) ? TABLE_WEIGHT : 1;
     const inner = node.children.reduce((total, child) => total + sizeOf(child), 0);
-    const size = Math.min(MAX_SIZE, own + inner + Math.max(0, ...standsFor(node).map(sizeOf)));
-    sizes.set(node, size);
-    return size;
+    return Math.min(MAX_SIZE, own + inner + sizeOfNamed(node));
+  }, 1);
+  const largest = (nodes: readonly TreeNode[]): number => nodes.reduce((most, node) => Math.max(most, sizeOf(node)), 0);
+  // A name that leads back to itself: the engine says so.
+  const named = kept((name: string) => Math.max(largest(common.get(name) ?? []), largest(aliases.get(name) ?? [])), 0);
+  const besideLambda = kept((lambda: TreeNode) => largest((lambda.parent?.children ?? []).filter((each) => each !== lambda)), 0);
+  const joined = kept((query: TreeNode) => largest(query.children.filter(({ section }) => section === 'JOIN TREE')), 0);
+  const sizeOfNamed = (node: TreeNode): number => {
+    if (node.kind === 'MATCHER') return node.query ? joined(node.query) : 0;
+    const name = node.fields.identifier ?? node.fields.function_name;
+    if (name === undefined) return 0;
+    // An element of a tuple, or a column of a table: the first part is what may stand for more.
+    const sizes = [...new Set([name, name.split('.')[0] ?? name])].map((each) => {
+      const lambda = lambdaOf(each, node, argumentsOf);
+      return Math.max(named(each), lambda ? besideLambda(lambda) : 0);
+    });
+    return Math.max(...sizes);
   };
   return sizeOf(tree.root);
+}
+
+/** Remembers what it has worked out; what leads back to itself is `meanwhile`. */
+function kept<Key, Value>(work: (key: Key) => Value, meanwhile?: Value): (key: Key) => Value {
+  const known = new Map<Key, Value>();
+  return (key) => {
+    const found = known.get(key);
+    if (found !== undefined) return found;
+    if (meanwhile !== undefined) known.set(key, meanwhile);
+    const value = work(key);
+    known.set(key, value);
+    return value;
+  };
 }

@@ -2,7 +2,8 @@
  * The functions that SQL from outside may call, each by its name: what is not here is refused, so a new version of the engine brings nothing
  * new in. All of them compute from their arguments alone, in a time that grows with their size. Left out are those that read files, the
  * network, the process or other tables; those whose cost grows faster than what they are given (distances of edits, base 58, tests of
- * ranks); those that make much out of nothing (`repeat`, `printf`); and those that fail on purpose.
+ * ranks, sequences of events, which are matched by going back); those that make much out of nothing (`repeat`, `printf`); and those that
+ * fail on purpose.
  */
 
 /** In lower case, as names are compared: one that only differs in case from one that is refused is refused. */
@@ -28,8 +29,8 @@ export const AGGREGATE_FUNCTIONS: ReadonlySet<string> = names(`
   quantileTDigestWeighted quantileTiming quantileTimingWeighted quantiles quantilesBFloat16 quantilesBFloat16Weighted quantilesDD
   quantilesDeterministic quantilesExact quantilesExactExclusive quantilesExactHigh quantilesExactInclusive quantilesExactLow
   quantilesExactWeighted quantilesExactWeightedInterpolated quantilesGK quantilesInterpolatedWeighted quantilesTDigest
-  quantilesTDigestWeighted quantilesTiming quantilesTimingWeighted rank rankCorr retention row_number sequenceCount sequenceMatch
-  sequenceMatchEvents simpleLinearRegression singleValueOrNull skewPop skewSamp sparkBar sparkbar stddevPop stddevPopStable stddevSamp
+  quantilesTDigestWeighted quantilesTiming quantilesTimingWeighted rank rankCorr retention row_number
+  simpleLinearRegression singleValueOrNull skewPop skewSamp sparkBar sparkbar stddevPop stddevPopStable stddevSamp
   stddevSampStable string_agg studentTTest studentTTestOneSample sum sumCount sumKahan sumMapFiltered sumMapFilteredWithOverflow
   sumMapWithOverflow sumMappedArrays sumWithOverflow timeSeriesChangesToGrid timeSeriesDeltaToGrid timeSeriesDerivToGrid
   timeSeriesIncreaseToGrid timeSeriesInstantDeltaToGrid timeSeriesInstantRateToGrid timeSeriesLastToGrid timeSeriesLastTwoSamples
@@ -62,7 +63,7 @@ export const FUNCTIONS: ReadonlySet<string> = names(`
   equals globalIn globalInIgnoreSet globalNotIn globalNotInIgnoreSet globalNotNullIn globalNotNullInIgnoreSet globalNullIn
   globalNullInIgnoreSet greater greaterOrEquals in inIgnoreSet isDistinctFrom isNotDistinctFrom less lessOrEquals notEquals notIn
   notInIgnoreSet notNullIn notNullInIgnoreSet nullIn nullInIgnoreSet
-  caseWithoutExpr caseWithoutExpression clamp greatest if least multiIf
+  caseWithExpr caseWithExpression caseWithoutExpr caseWithoutExpression clamp greatest if least multiIf
   DATE_DIFF DATE_FORMAT DATE_TRUNC DAY DAYOFMONTH DAYOFWEEK DAYOFYEAR FROM_DAYS FROM_UNIXTIME HOUR LAST_DAY MICROSECOND MILLISECOND
   MINUTE MONTH NANOSECOND QUARTER SECOND TIMESTAMP_DIFF TO_DAYS UTCTimestamp UTC_timestamp YEAR YYYYMMDDToDate YYYYMMDDToDate32
   YYYYMMDDhhmmssToDateTime YYYYMMDDhhmmssToDateTime64 addDate addDays addHours addInterval addMicroseconds addMilliseconds addMinutes
@@ -184,7 +185,7 @@ export const FUNCTIONS: ReadonlySet<string> = names(`
   cutFragment cutQueryString cutQueryStringAndFragment cutToFirstSignificantSubdomain
   cutToFirstSignificantSubdomainCustom cutToFirstSignificantSubdomainCustomRFC cutToFirstSignificantSubdomainCustomWithWWW
   cutToFirstSignificantSubdomainCustomWithWWWRFC cutToFirstSignificantSubdomainRFC cutToFirstSignificantSubdomainWithWWW
-  cutToFirstSignificantSubdomainWithWWWRFC cutURLParameter cutWWW decodeURLComponent decodeURLFormComponent domain domainRFC
+  cutToFirstSignificantSubdomainWithWWWRFC cutWWW decodeURLComponent decodeURLFormComponent domain domainRFC
   domainWithoutWWW domainWithoutWWWRFC encodeURLComponent encodeURLFormComponent extractURLParameter extractURLParameterNames
   extractURLParameters firstSignificantSubdomain firstSignificantSubdomainCustom firstSignificantSubdomainCustomRFC
   firstSignificantSubdomainRFC fragment netloc path pathFull port portRFC protocol queryString queryStringAndFragment topLevelDomain
@@ -196,7 +197,7 @@ export const FUNCTIONS: ReadonlySet<string> = names(`
   formatReadableTimeDelta identity ignore indexHint isConstant materialize neighbor parseReadableSize parseReadableSizeOrNull
   parseReadableSizeOrZero parseTimeDelta revision rowNumberInAllBlocks rowNumberInBlock runningAccumulate runningDifference session_user
   toColumnTypeName toTypeName transform uptime user version visibleWidth
-  exists grouping untuple _CAST nested lambda
+  exists getSubcolumn grouping untuple _CAST nested lambda
 `);
 
 /** Those that are named by a text, such as `arrayReduce('sum', …)`, whose text is held against {@link AGGREGATE_FUNCTIONS}. */
@@ -225,6 +226,7 @@ export const WRITTEN_OUT: ReadonlyMap<string, number> = new Map([
   ngramDistanceUTF8 ngramSearch ngramSearchCaseInsensitive ngramSearchCaseInsensitiveUTF8 ngramSearchUTF8 hasAll hasAny hasSubstr
   hasAllTokens hasAnyTokens hasAllToken hasAnyToken hasPhrase matchPhrase hasSubsequence hasSubsequenceCaseInsensitive
   hasSubsequenceCaseInsensitiveUTF8 hasSubsequenceUTF8 substringIndex SUBSTRING_INDEX substringIndexUTF8
+  mapContainsKeyLike mapContainsValueLike mapExtractKeyLike mapExtractValueLike
 `,
   ),
   ...at(0, 'splitByString splitByChar locate'),

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Engine } from '../engine/engine.ts';
 import { createChecker } from './check.ts';
 import { type Connection, connectionPool } from './connections.ts';
+import { createMemoryWatch } from './memory-watch.ts';
 import { QueryError, queryError, refused } from './query-error.ts';
 import { assertBoundedText, shapeOf } from './statement.ts';
 import { turnstile } from './turns.ts';
@@ -20,6 +21,9 @@ const MAX_PARAMETER_BYTES = 512 * 1024;
 const END_AFTER_SECONDS = 5;
 const STUCK_AFTER_SECONDS = 15;
 const KILL_AGAIN_MS = 1_000;
+/** What the text of an answer may take beside its rows, and what intake and rolls may meanwhile. */
+const TEXT_BYTES = 512 * 1024 * 1024;
+const OTHERS_BYTES = 768 * 1024 * 1024;
 
 /** Spilling to disk is off, since memory is the bound. */
 const settingsFor = (seconds: number) => ({
@@ -90,12 +94,19 @@ export function createGuard(engine: Engine, { seconds = QUERY_LIMITS.seconds, on
     void stop(engine, connection.name);
   };
 
+  const memory = createMemoryWatch({
+    perStatement: QUERY_LIMITS.memoryBytes + TEXT_BYTES,
+    others: OTHERS_BYTES,
+    residentBytes: () => process.memoryUsage.rss(),
+  });
+
   const run = async (query: GuardedQuery): Promise<GuardedResult> => {
     assertBoundedText(query.sql);
     assertBoundedParameters(query.parameters);
     const shape = shapeOf(query.sql);
     if (stuck.includes(shape)) throw refused('a statement like this did not end before, and made Muster start again; write it another way');
     let connection: Connection | undefined;
+    let isTooMuch = false;
     // Told again until it has ended: the statement may only be about to begin.
     const end = () => {
       if (connection) kill(connection);
@@ -113,6 +124,10 @@ export function createGuard(engine: Engine, { seconds = QUERY_LIMITS.seconds, on
       return { ...result, format: statement.format };
     };
     query.signal?.addEventListener('abort', end);
+    const unwatch = memory.watch(() => {
+      if (!isTooMuch) end();
+      isTooMuch = true;
+    });
     // Begun once what waits for its end is there.
     const work = Promise.resolve().then(answer);
     // A connection whose statement still runs must not be closed: that would wait for it.
@@ -121,6 +136,7 @@ export function createGuard(engine: Engine, { seconds = QUERY_LIMITS.seconds, on
         if (connection) connection.isSpent = true;
       })
       .then(() => {
+        unwatch();
         if (!connection) return;
         running.delete(connection);
         connections.give(connection);
@@ -131,7 +147,7 @@ export function createGuard(engine: Engine, { seconds = QUERY_LIMITS.seconds, on
     } catch (error) {
       // An engine that has broken answers nothing any more.
       if (engine.isEmbedded && error instanceof Error && /due to a fatal error/.test(error.message)) onStuck(shape);
-      throw queryError(error);
+      throw isTooMuch ? tooMuchMemory() : queryError(error);
     } finally {
       query.signal?.removeEventListener('abort', end);
     }
@@ -149,6 +165,13 @@ export function createGuard(engine: Engine, { seconds = QUERY_LIMITS.seconds, on
     },
   };
 }
+
+const tooMuchMemory = () =>
+  new QueryError(
+    'MUSTER_QUERY_LIMIT',
+    'the answer of this statement takes more memory than it may: ask for fewer rows, or for columns with shorter names',
+    { code: 241, name: 'MEMORY_LIMIT_EXCEEDED' },
+  );
 
 /** Waits for an answer, but not for ever. */
 async function inTime<T>(work: Promise<T>, seconds: number, kill: () => void, onStuck: () => unknown): Promise<T> {

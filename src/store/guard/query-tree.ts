@@ -22,6 +22,8 @@ export interface TreeNode {
   /** The section of its parent that it stands in: `WITH`, `JOIN TREE`, `ARGUMENTS`; empty where there is none. */
   section: string;
   parent: TreeNode | undefined;
+  /** The query that it stands in; undefined of the outermost. */
+  query: TreeNode | undefined;
   children: TreeNode[];
 }
 
@@ -75,6 +77,7 @@ export function parseQueryTree(text: string, isRaw: boolean): QueryTree | undefi
       fields: fieldsOf(match[2] as string, match[4] ?? ''),
       section: title && title.indent > (above?.indent ?? -1) ? title.title : '',
       parent: above?.node,
+      query: above?.node.kind === 'QUERY' ? above.node : above?.node.query,
       children: [],
     };
     if (!above && nodes.length > 0) return undefined;

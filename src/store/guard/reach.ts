@@ -40,20 +40,23 @@ export function isCommonTable(name: string, node: TreeNode): boolean {
   return false;
 }
 
-/** What a name may stand for where it is the argument of a lambda around the node: whatever the function with that lambda is given. */
-export function lambdaArguments(name: string, node: TreeNode): readonly TreeNode[] {
-  const lambda = pathOf(node).find(
-    ({ kind, children }) =>
-      kind === 'LAMBDA' &&
-      children.find(({ section }) => section === 'ARGUMENTS')?.children.some(({ fields }) => fields.identifier === name),
-  );
-  return (lambda?.parent?.children ?? []).filter((each) => each !== lambda);
+/** The lambda around a node that has an argument of this name; what the function with that lambda is given stands beside it. */
+export function lambdaOf(name: string, node: TreeNode, argumentsOf: (lambda: TreeNode) => ReadonlySet<string>): TreeNode | undefined {
+  for (let at = node.parent; at; at = at.parent) if (at.kind === 'LAMBDA' && argumentsOf(at).has(name)) return at;
+  return undefined;
 }
 
-/** Whether an alias is given in a query around the node. */
-export function isAliasInReach(alias: TreeNode, node: TreeNode): boolean {
-  const query = pathOf(alias)
-    .slice(1)
-    .find(({ kind }) => kind === 'QUERY');
-  return query !== undefined && pathOf(node).includes(query);
+/** Names of the arguments of a lambda. */
+export const argumentNames = (lambda: TreeNode): ReadonlySet<string> =>
+  new Set(
+    lambda.children
+      .find(({ section }) => section === 'ARGUMENTS')
+      ?.children.flatMap(({ fields }) => (fields.identifier === undefined ? [] : [fields.identifier])),
+  );
+
+/** Queries around a node, from the inside. */
+export function queriesAround(node: TreeNode): Set<TreeNode> {
+  const around = new Set<TreeNode>();
+  for (let query = node.query; query; query = query.query) around.add(query);
+  return around;
 }

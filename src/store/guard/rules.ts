@@ -20,7 +20,7 @@ import {
   WRITTEN_OUT,
 } from './functions.ts';
 import type { QueryTree, TreeNode } from './query-tree.ts';
-import { byName, isAliasInReach, isCommonTable, type Named } from './reach.ts';
+import { byName, isCommonTable, type Named, queriesAround } from './reach.ts';
 import { type AllowsZone, ZONED, ZONES_TAKEN } from './time-zones.ts';
 import { arePlainColumns, isPlainType, textOf } from './type-text.ts';
 
@@ -59,6 +59,9 @@ const MAX_CUBED = 6;
 const MAX_LENGTH = 10_000;
 /** Nodes of a statement once each name stands for what it names: doubling is a matter of thirty lines. */
 const MAX_EXPANDED_NODES = 20_000;
+
+/** Tables and subqueries that are read: as many as those nodes allow. */
+const MAX_TABLES = 200;
 
 export interface Catalogue {
   database: string;
@@ -109,6 +112,8 @@ const noTable = (name: string, hint = ''): Refusal => ({
 export function refusedAsWritten(tree: QueryTree, catalogue: Catalogue): Refusal | undefined {
   if (tree.hasSettings) return { reason: 'settings cannot be changed here' };
   const aliases = byName(tree.nodes, ({ fields }) => fields.alias);
+  if (tree.nodes.filter(({ section }) => TABLE_SECTIONS.has(section)).length > MAX_TABLES)
+    return { reason: `at most ${MAX_TABLES} tables and subqueries are taken here` };
   for (const node of tree.nodes) {
     const refusal = NODES.has(node.kind)
       ? refusedNode(node, aliases, catalogue)
@@ -175,6 +180,7 @@ function refusedCall(node: TreeNode, aliases: Named, catalogue: Catalogue): Refu
     refusedType(name, given.at(TYPED.get(lower) ?? given.length), catalogue) ??
     refusedZone(name, ZONED.get(lower) ?? [], given, catalogue) ??
     (lower === 'tupleelement' ? refusedElement(given[1]) : undefined) ??
+    (lower === 'getsubcolumn' ? refusedPart(given[1]) : undefined) ??
     (NAMED_BY_TEXT.has(lower) ? refusedName(name, given[0]) : undefined) ??
     (IN_FUNCTIONS.has(lower) ? refusedSet(given[1], aliases, catalogue) : undefined) ??
     refusedArgument(name, 'what is looked for', WRITTEN_OUT.get(lower), given, areShortTexts) ??
@@ -209,7 +215,8 @@ function refusedZone(
 }
 
 /** A number, or a moment, where a zone may stand as well. */
-const isNoText = ({ kind, fields }: TreeNode): boolean =>
+const isNoText = ({ kind, fields, children }: TreeNode): boolean =>
+  (kind === 'FUNCTION' && children.length === 0 && /^(?:server)?time_?zone$/i.test(fields.function_name ?? '')) ||
   (kind === 'CONSTANT' && textOf(fields.constant_value ?? '') === undefined) ||
   (kind === 'FUNCTION' && MOMENTS.test(fields.function_name ?? ''));
 const MOMENTS = /^(?:toDateTime(?:64|32)?|toDate(?:32)?|now|now64|fromUnixTimestamp64(?:Second|Milli|Micro|Nano)|toInterval[A-Z][a-z]+)$/;
@@ -221,6 +228,12 @@ const refusedElement = (element: TreeNode | undefined): Refusal | undefined => {
     ? undefined
     : { reason: 'an element of a tuple is named by letters, digits and underscores, written out, or by its number' };
 };
+
+/** A part of a value: its name could be a type, which the engine would make. */
+const refusedPart = (part: TreeNode | undefined): Refusal | undefined =>
+  part?.kind === 'CONSTANT' && /^\w+(?:\.\w+)*$/.test(textOf(part.fields.constant_value ?? '') ?? '')
+    ? undefined
+    : { reason: 'a part of a value is named by letters, digits and underscores, written out' };
 
 /** A function named by a text: parameters of an aggregate function in that text would be evaluated, whatever they are. */
 function refusedName(name: string, text: TreeNode | undefined): Refusal | undefined {
@@ -280,7 +293,8 @@ function refusedSet(set: TreeNode | undefined, aliases: Named, catalogue: Catalo
   // What an alias names must be written out: another name would be looked up as a table.
   const alike = aliases.get(name) ?? [];
   if (alike.length > MAX_ALIKE) return { reason: `${short(name)} stands for more than ${MAX_ALIKE} things in this statement` };
-  const named = alike.filter((alias) => isAliasInReach(alias, set));
+  const around = queriesAround(set);
+  const named = alike.filter(({ query }) => query !== undefined && around.has(query));
   const isValue = named.length > 0 && named.every(({ kind }) => ['CONSTANT', 'FUNCTION', 'QUERY', 'UNION'].includes(kind));
   if (isValue && !name.includes('.') && !catalogue.tables.has(name)) return undefined;
   return noTable(name, `; to look into a column that is a list, write has(${short(name)}, …)`);
@@ -291,10 +305,15 @@ function refusedSet(set: TreeNode | undefined, aliases: Named, catalogue: Catalo
  * @param tree of `EXPLAIN QUERY TREE run_passes = 1, passes = 1`
  */
 export function refusedAsResolved(tree: QueryTree, catalogue: Catalogue): Refusal | undefined {
-  for (const { kind, fields } of tree.nodes) {
+  for (const node of tree.nodes) {
+    const { kind, fields } = node;
     if (kind === 'FUNCTION') {
       const name = fields.function_name ?? '';
       if (!isAllowedFunction(name) && !MADE_BY_PASSES.has(name.toLowerCase())) return notAllowed(name);
+      // Made of `value.part` in a query around the one that has the value.
+      const given = name === 'getSubcolumn' ? node.children.find(({ section }) => section === 'ARGUMENTS')?.children : undefined;
+      const refusal = given && refusedPart(given[1]);
+      if (refusal) return refusal;
     } else if (kind === 'TABLE_FUNCTION') {
       const name = fields.table_function_name ?? '';
       if (!TABLE_FUNCTIONS.has(name.toLowerCase())) return noTableFunction(name);

@@ -1,6 +1,7 @@
 /** What is looked at in the text of a statement from outside: before the engine parses it its size, afterwards its names. */
 import { createHash } from 'node:crypto';
 import { QueryError } from './query-error.ts';
+import { quotedParts, replaceParts } from './quotes.ts';
 
 /** Above them parsing alone takes seconds: the engine's formatter takes the square of what is nested or chained. */
 export const TEXT_LIMITS = { bytes: 64 * 1024, brackets: 3_000, nested: 60, selects: 200 } as const;
@@ -36,23 +37,21 @@ export function assertBoundedText(sql: string): void {
 export const shapeOf = (sql: string): string =>
   createHash('sha256')
     .update(
-      sql
-        .replace(/'(?:[^'\\]|\\.)*(?:'|$)|\d+/gs, '?')
+      replaceParts(sql, {
+        quoted: ({ quote, start, end }) => (quote === "'" ? '?' : sql.slice(start, end)),
+        plain: (text) => text.replace(/\d+/g, '?'),
+      })
         .replace(/\s+/g, ' ')
         .trim(),
     )
     .digest('hex')
     .slice(0, 16);
 
-/** Texts and quoted names in what the engine's formatter wrote. */
-export const QUOTED = /'(?:[^'\\]|\\.|'')*'|`((?:[^`\\]|\\.|``)*)`|"((?:[^"\\]|\\.|"")*)"/gs;
-
-/** A line feed, as the formatter writes it in a text: behind an even number of backslashes. */
-const LINE_FEED = /(?<!\\)(?:\\\\)*\\n/;
-
-/** Whether a text in a statement has a line feed. */
-export const hasLineFeeds = (canonical: string): boolean =>
-  [...canonical.matchAll(QUOTED)].some(([quoted]) => quoted.startsWith("'") && LINE_FEED.test(quoted));
+/** Whether a text in a statement has a line feed, as the formatter writes it: behind an even number of backslashes. */
+export const hasLineFeeds = (canonical: string): boolean => {
+  for (const { quote, inner } of quotedParts(canonical)) if (quote === "'" && /^(?:[^\\]|\\[^n])*\\n/s.test(inner)) return true;
+  return false;
+};
 
 /**
  * Refuses names that could be taken for lines of the engine's query tree, which is printed without quotes; texts are escaped there.
@@ -60,8 +59,8 @@ export const hasLineFeeds = (canonical: string): boolean =>
  * @throws QueryError
  */
 export function assertPlainNames(canonical: string): void {
-  for (const [, backticks, double] of canonical.matchAll(QUOTED)) {
-    const name = backticks ?? double ?? '';
+  for (const { quote, inner: name } of quotedParts(canonical)) {
+    if (quote === "'") continue;
     if (/[\0-\x1f\x7f\x85\u2028\u2029]|\\(?!['"])|, [a-z_]+: /.test(name))
       throw syntaxError(`a name with control characters, backslashes or ", word: " in it: ${name.slice(0, 60)}`);
   }

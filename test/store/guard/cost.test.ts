@@ -1,0 +1,153 @@
+/** What a statement from outside costs before it runs, and what its answer costs: a short text must not hold anything up for long. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createMemoryWatch } from '../../../src/store/guard/memory-watch.ts';
+import { quotedParts, replaceParts } from '../../../src/store/guard/quotes.ts';
+import { hasLineFeeds, shapeOf } from '../../../src/store/guard/statement.ts';
+import { type TestServices, takeIn, testServices } from '../../support/store.ts';
+
+let services: TestServices;
+beforeAll(async () => {
+  services = await testServices();
+  await takeIn(services, [
+    { id: 'a', type: 'enrollment.started', time: '2026-03-01T09:00:00Z', source: 'app', attempt_id: 'one', attributes: { plan: 'x' } },
+  ]);
+});
+afterAll(() => services.dispose());
+
+const ask = async (sql: string) => (await services.store.guard.query({ sql, format: 'TSVRaw' })).bytes.toString().trim();
+
+describe('quoted parts', () => {
+  it.each([
+    ["a 'b' c", [["'", 'b']]],
+    [
+      String.raw`'it\'s' "n\"x"`,
+      [
+        ["'", String.raw`it\'s`],
+        ['"', String.raw`n\"x`],
+      ],
+    ],
+    ["'it''s'''", [["'", "it''s''"]]],
+    ['`a``b` x', [['`', 'a``b']]],
+    ["'never ends", [["'", 'never ends']]],
+    [String.raw`'ends in a backslash\'`, [["'", String.raw`ends in a backslash\'`]]],
+    [
+      `"'" '"'`,
+      [
+        ['"', "'"],
+        ["'", '"'],
+      ],
+    ],
+  ])('of %s', (sql, parts) => {
+    expect([...quotedParts(sql)].map(({ quote, inner }) => [quote, inner])).toEqual(parts);
+    expect(replaceParts(sql, { quoted: ({ start, end }) => sql.slice(start, end), plain: (text) => text })).toBe(sql);
+  });
+
+  // Each of these takes minutes where a quote is looked for from every place anew.
+  it('are found once, however little they end', () => {
+    for (const text of [
+      `'${"\\'".repeat(2_000_000)}\\`,
+      `'${"''".repeat(2_000_000)}x`,
+      `${"'a'".repeat(1_000_000)}'`,
+      '`"'.repeat(1_000_000),
+    ]) {
+      expect(shapeOf(text)).toHaveLength(16);
+      expect(hasLineFeeds(text)).toBe(false);
+    }
+  });
+});
+
+describe('a short text that takes for ever to look through', () => {
+  it.each([
+    ['quotes in the type of a parameter that ends in a comment', `SELECT {x:Enum8('${"'".repeat(200)}' = 1 /* ' */)}`],
+    ['an alias that is given and written thousands of times', `SELECT ${'1 a,'.repeat(7_000)}${'a,'.repeat(8_999)}a`],
+    [
+      'a lambda of thousands of arguments',
+      `SELECT arrayMap((${Array.from({ length: 3_500 }, (_, i) => `x${i}`)}) -> [${Array.from({ length: 3_500 }, (_, i) => `x${i}`)}], 1)`,
+    ],
+    ['thousands of tables', `SELECT 1 FROM ${'attempts,'.repeat(3_000)}attempts`],
+  ])('%s', async (_, sql) => {
+    await expect(ask(sql)).rejects.toMatchObject({ code: expect.stringMatching(/^MUSTER_(BAD_QUERY|QUERY_REFUSED|QUERY_LIMIT)$/) });
+  });
+});
+
+it('an alias that is looked for in thousands of sets is answered', async () => {
+  expect(await ask(`SELECT ${'1 a,'.repeat(100)}${'1 IN a,'.repeat(3_000)}1`)).toHaveLength(2 * 3_101 - 1);
+});
+
+describe('functions that go back', () => {
+  it.each([
+    `SELECT sequenceCount('(?1)(?t<=40)(?1)(?2)')(number, 1, number % 125 = 0) FROM numbers(1000)`,
+    `SELECT sequenceMatch('(?1).*(?2)')(number, 1, number = 5) FROM numbers(1000)`,
+    `SELECT cutURLParameter('http://a/?b', ['c'])`,
+    `SELECT mapContainsKeyLike(map('a', 1), arrayStringConcat(arrayWithConstant(10000, '%a_')))`,
+  ])('are refused: %s', async (sql) => {
+    await expect(ask(sql)).rejects.toMatchObject({ code: 'MUSTER_QUERY_REFUSED' });
+  });
+});
+
+it('two statements side by side are refused before the engine has them', async () => {
+  await expect(ask('SELECT 1 PARALLEL WITH SELECT 2')).rejects.toMatchObject({
+    code: 'MUSTER_QUERY_REFUSED',
+    message: expect.stringContaining('PARALLEL WITH'),
+  });
+});
+
+describe('what analysts and their clients write', () => {
+  it.each([
+    ["SELECT CASE region WHEN '' THEN 'none' ELSE 'some' END FROM events_v", 'none'],
+    ['SELECT attributes.keys FROM (SELECT attributes FROM events_v)', "['plan']"],
+    ["SELECT t.a FROM (SELECT CAST((1, 2), 'Tuple(a Int8, b Int8)') AS t)", '1'],
+    ['SELECT toYear(toDateTime(1772355600, timezone()))', '2026'],
+    ["SELECT mapContainsKeyLike(attributes, 'pl%') FROM events_v", '1'],
+    [
+      "SELECT count() FROM system.columns WHERE table = 'attempts' AND default_expression = '' AND numeric_precision > 60 AND name = 'started'",
+      '0',
+    ],
+  ])('%s', async (sql, answer) => {
+    expect(await ask(sql)).toBe(answer);
+  });
+
+  it('the tables of the database, by its name', async () => {
+    const { database } = services.store.engine;
+    expect(await ask(`SHOW TABLES FROM "${database}"`)).toBe(await ask('SHOW TABLES'));
+    await expect(ask('SHOW TABLES FROM system')).rejects.toMatchObject({ code: 'MUSTER_QUERY_REFUSED' });
+  });
+
+  it.each([
+    'SELECT getSubcolumn(attributes, concat(1)) FROM events_v',
+    "SELECT getSubcolumn(attributes, 'Array(JSON)') FROM events_v",
+    "SELECT getSubcolumn(attributes, ':`Array(JSON)`') FROM events_v",
+  ])('a part of a value is named plainly: %s', async (sql) => {
+    await expect(ask(sql)).rejects.toMatchObject({ code: 'MUSTER_QUERY_REFUSED' });
+  });
+});
+
+describe('the memory of the process', () => {
+  it('is looked at while statements run: what grew beyond its share is ended', async () => {
+    let held = 1_000;
+    const ended: string[] = [];
+    const memory = createMemoryWatch({ perStatement: 100, others: 50, residentBytes: () => held });
+    const look = (end: () => void) =>
+      new Promise<void>((resolve) => {
+        setTimeout(() => {
+          end();
+          resolve();
+        }, 250);
+      });
+    const first = memory.watch(() => ended.push('first'));
+    held = 1_150;
+    await look(() => expect(ended).toEqual([]));
+    const second = memory.watch(() => ended.push('second'));
+    held = 1_250;
+    await look(() => expect(ended).toEqual([]));
+    held = 1_251;
+    await look(() => expect(new Set(ended)).toEqual(new Set(['first'])));
+    first();
+    ended.length = 0;
+    held = 1_301;
+    await look(() => expect(new Set(ended)).toEqual(new Set(['second'])));
+    second();
+    ended.length = 0;
+    await look(() => expect(ended).toEqual([]));
+  });
+});
