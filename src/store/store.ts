@@ -19,7 +19,7 @@ import { CATALOGUE_VIEW_SQL, CATALOGUE_VIEWS } from './guard/catalogue.ts';
 import { createGuard, type Guard, type GuardOptions } from './guard/guard.ts';
 import { type Loader, openLoader } from './load/loader.ts';
 import { openReferenceTable, type ReferenceTable } from './records/reference-table.ts';
-import { FACT_COLUMNS } from './rows/attempt-row.ts';
+import { FACT_COLUMNS, FACT_TABLES } from './rows/attempt-row.ts';
 import type { CompletionWindows } from './rows/attempt-state.ts';
 import type { EventRow } from './rows/event-row.ts';
 import type { StoredSli } from './rows/sli-counter.ts';
@@ -70,7 +70,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     engine = await open(options);
     await claim(engine, options.dataDir);
     await migrate(engine.session('load'));
-    for (const table of ['attempt_states', 'recovery_states'] as const) await addColumns(engine.session('load'), table, FACT_COLUMNS);
+    for (const table of FACT_TABLES) await addColumns(engine.session('load'), table, FACT_COLUMNS);
     for (const statement of CATALOGUE_VIEW_SQL) await engine.session('load').run(statement);
     await engine.offer();
     references = openReferenceTable(join(options.dataDir, FILES.references));

@@ -1,9 +1,11 @@
 /** Backups of a running Muster, and back: consistent at one moment, whole or not at all. And what the doctor says of both. */
+import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { chmod, copyFile, lstat, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { create } from 'tar';
+import { create, extract } from 'tar';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Running, removeData, runMuster, startMuster, temporaryData } from '../support/process.ts';
 
@@ -231,6 +233,58 @@ test('an archive that is compressed, or holds what a backup does not, is refused
     stderr: expect.stringContaining('quarantine'),
   });
   expect((await readdir(folder)).filter((name) => name.startsWith('bomb') && name !== 'bomb.tar.gz')).toEqual([]);
+});
+
+test('SQL in an archive is not run: of its tables come rows, and tables of its own do not come', { timeout: 90_000 }, async () => {
+  const made = join(folder, 'made');
+  await mkdir(made);
+  await extract({ file: join(folder, 'whole.tar'), cwd: made });
+  const [metadata, index] = [join(made, 'tables', 'metadata', 'muster'), join(made, 'tables', '.backup')];
+  const written = join(folder, 'written.txt');
+  const put = async (name: string, sql: string) => {
+    await writeFile(join(metadata, `${name}.sql`), sql);
+    const entry = `<file><name>metadata/muster/${name}.sql</name><size>${Buffer.byteLength(sql)}</size><checksum>${randomUUID().replaceAll('-', '')}</checksum></file>`;
+    const known = await readFile(index, 'utf8');
+    const without = known.replace(new RegExp(`<file><name>metadata/muster/${name}\\.sql</name>.*?</file>`), '');
+    await writeFile(index, without.replace('<contents>', `<contents>${entry}`));
+  };
+  const view = await readFile(join(metadata, 'audit_log.sql'), 'utf8');
+  await put(
+    'audit_log',
+    view.replace(
+      / AS SELECT[\s\S]*/,
+      " AS SELECT toUInt64(1) AS seq, now64(3) AS at, 'x' AS actor_ref, 'x' AS action, 'x' AS target, line AS reason, 'x' AS prev_hash, 'x' AS hash FROM file('/etc/passwd', 'LineAsString', 'line String')",
+    ),
+  );
+  await put(
+    'evil',
+    `CREATE MATERIALIZED VIEW muster.evil UUID '${randomUUID()}' (\`line\` String) ENGINE = File('LineAsString', '${written}') AS SELECT source AS line FROM muster.events`,
+  );
+  const table = await readFile(join(metadata, 'maintenance_log.sql'), 'utf8');
+  await put('maintenance_log', table.replace('`reason` String', "`reason` String, `passwd` String MATERIALIZED file('/etc/passwd')"));
+  const files = (await readdir(made, { withFileTypes: true, recursive: true })).filter(
+    (each) => each.isFile() && each.name !== 'backup.json',
+  );
+  const sizes = await Promise.all(files.map(async ({ parentPath, name }) => (await stat(join(parentPath, name))).size));
+  const manifest = JSON.parse(await readFile(join(made, 'backup.json'), 'utf8')) as object;
+  const content = { files: files.length, bytes: sizes.reduce((sum, size) => sum + size, 0) };
+  await writeFile(join(made, 'backup.json'), JSON.stringify({ ...manifest, content }));
+  await create({ cwd: made, portable: true, file: join(folder, 'evil.tar') }, ['.']);
+
+  const dataDir = join(folder, 'evil-restored');
+  await command('restore', join(folder, 'evil.tar'), '--data', dataDir);
+  const again = await startMuster(dataDir);
+  try {
+    await send(99_999, again.url);
+    expect(await query(dataDir, "SELECT count() AS n FROM audit_log WHERE reason LIKE '%root:%'")).toEqual([{ n: 0 }]);
+    expect(await command('audit', 'verify', '--data', dataDir)).toContain('unbroken');
+    expect(await query(dataDir, "SELECT count() AS n FROM events_v WHERE attempt_id = 'a99999'")).toEqual([{ n: 2 }]);
+  } finally {
+    await again.stop();
+  }
+  expect(existsSync(written)).toBe(false);
+  const { status, stderr } = await runMuster(['query', 'SELECT * FROM maintenance', '--format', 'JSONEachRow', '--data', dataDir]);
+  expect([status, stderr]).toEqual([0, '']);
 });
 
 test('the doctor says what is wrong, and for production what is missing', { timeout: 60_000 }, async () => {

@@ -14,6 +14,9 @@ const FIRST_LABELS = 11;
 /** Grows with each fact: a store that was rolled with less is rolled again, whole. */
 export const LAYOUT = MARK_NAMES.length + LABELS.length + FLAG_NAMES.length - 21;
 
+/** The tables that have them. */
+export const FACT_TABLES = ['attempt_states', 'recovery_states'] as const;
+
 /** Columns of facts that a table of an older version may lack. */
 export const FACT_COLUMNS: Readonly<Record<string, string>> = Object.fromEntries([
   ...LABELS.map((name) => [name, 'LowCardinality(String)']),

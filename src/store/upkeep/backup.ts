@@ -12,8 +12,11 @@ import { MusterError, systemCode } from '../../errors.ts';
 import { FILES } from '../../names.ts';
 import { assertEmptyOrMissing } from '../../system/data-directory.ts';
 import { lockDirectory } from '../../system/lock.ts';
+import { addColumns, STORED_TABLES } from '../engine/ddl.ts';
 import { openEmbedded } from '../engine/embedded.ts';
 import { type Engine, quoted } from '../engine/engine.ts';
+import { appliedMigrations, migrate, migrationNames } from '../engine/migrate.ts';
+import { FACT_COLUMNS, FACT_TABLES } from '../rows/attempt-row.ts';
 import type { SegmentSource } from '../rows/log-format.ts';
 
 /** What a backup is made of changes with this number. */
@@ -52,6 +55,8 @@ const manifestSchema = z.object({
   format: z.number(),
   version: z.string(),
   createdAt: z.string(),
+  /** That the tables were made by. */
+  migrations: z.array(z.string()),
   /** Of each table that had any. */
   rows: z.record(z.string(), z.number()),
   /** Of the archive, the manifest aside: one that was cut short has fewer. */
@@ -90,6 +95,7 @@ export async function writeBackup(
       .run(`BACKUP DATABASE ${store.engine.database} TO File(${quoted(resolve(join(folder, TABLES_FOLDER)))})`);
     return countRows(store.engine);
   });
+  const migrations = await appliedMigrations(store.engine.session('tidy'));
   for (const name of AFTER) if (!existsSync(join(folder, name))) await copyIfThere(join(dataDir, name), join(folder, name));
   if (existsSync(join(dataDir, FILES.quarantine)))
     await cp(join(dataDir, FILES.quarantine), join(folder, FILES.quarantine), { recursive: true });
@@ -97,6 +103,7 @@ export async function writeBackup(
     format: FORMAT,
     version: deps.version,
     createdAt: new Date(deps.now()).toISOString(),
+    migrations,
     rows,
     content: await contentOf(folder),
   };
@@ -122,7 +129,9 @@ export async function restoreBackup(file: string, dataDir: string): Promise<Back
     await mkdir(unpacked, { mode: 0o700 });
     await unpack(file, unpacked);
     const manifest = await readManifest(file, unpacked);
-    await restoreTables(target, unpacked, manifest);
+    await restoreTables(target, unpacked, manifest).catch((cause: unknown) => {
+      throw new MusterError('MUSTER_BAD_ARGUMENT', `${file}: its tables cannot be restored: it is damaged, or was changed`, { cause });
+    });
     for (const name of [...BEFORE, ...AFTER, FILES.core, FILES.references, FILES.quarantine]) {
       if (existsSync(join(unpacked, name))) await rename(join(unpacked, name), join(target, name));
     }
@@ -208,7 +217,8 @@ async function readManifest(file: string, folder: string): Promise<BackupManifes
   const text = await readFile(path, 'utf8').catch(() => undefined);
   const manifest = text === undefined ? undefined : manifestSchema.safeParse(jsonOf(text));
   if (!manifest?.success) throw new MusterError('MUSTER_BAD_ARGUMENT', `${file}: is no backup of Muster, or its end is missing`);
-  if (manifest.data.format > FORMAT)
+  const known = await migrationNames();
+  if (manifest.data.format > FORMAT || manifest.data.migrations.some((name) => !known.includes(name)))
     throw new MusterError(
       'MUSTER_BAD_ARGUMENT',
       `${file}: was made by a newer Muster (${manifest.data.version}); restore it with that one`,
@@ -229,6 +239,18 @@ async function contentOf(folder: string): Promise<{ files: number; bytes: number
   return { files: sizes.length, bytes: sizes.reduce((sum, size) => sum + size, 0) };
 }
 
+/** Those that hold what came in; which migrations were applied, the tables themselves say. */
+const RESTORED_TABLES = Object.keys(STORED_TABLES).filter((name) => name !== 'migrations' && name !== 'owner');
+
+/**
+ * Of an archive come rows, and nothing else: what it says of tables and views is SQL of whoever made it, which would run with every right that
+ * Muster has. So the tables are made here, as those of the archive were.
+ */
+async function makeTables(engine: Engine, migrations: readonly string[]): Promise<void> {
+  await migrate(engine.session('load'), migrations);
+  for (const table of FACT_TABLES) await addColumns(engine.session('load'), table, FACT_COLUMNS);
+}
+
 async function restoreTables(target: string, unpacked: string, manifest: BackupManifest): Promise<void> {
   const scratch = join(target, FILES.scratch);
   const engine = await openEmbedded({ path: join(target, FILES.engine), scratch });
@@ -236,12 +258,18 @@ async function restoreTables(target: string, unpacked: string, manifest: BackupM
     // The engine reads backups from its scratch folder only.
     const tables = join(scratch, TABLES_FOLDER);
     await rename(join(unpacked, TABLES_FOLDER), tables);
-    await engine.session('tidy').run(`RESTORE DATABASE ${engine.database} FROM File(${quoted(resolve(tables))})`);
+    await makeTables(engine, manifest.migrations);
+    const session = engine.session('tidy');
+    const names = RESTORED_TABLES.filter((name) => existsSync(join(tables, 'metadata', engine.database, `${name}.sql`)));
+    await session.run(
+      `RESTORE ${names.map((name) => `TABLE ${engine.database}.${name}`).join(', ')} FROM File(${quoted(resolve(tables))})
+       SETTINGS create_database = 'must-exist', create_table = 'must-exist', allow_different_table_def = 1`,
+    );
     await rm(tables, { recursive: true });
     const rows = await countRows(engine);
     // The engine has checked every file by its sum; merges may make rows fewer at any time, never none.
     for (const table of Object.keys(manifest.rows)) {
-      if (!rows[table]) throw new MusterError('MUSTER_INTERNAL', `the table ${table} is empty after restoring, and should not be`);
+      if (!rows[table]) throw new Error(`the table ${table} is empty after restoring, and should not be`);
     }
   } finally {
     await engine.close();
