@@ -50,8 +50,7 @@ export function createChecker(engine: Engine): Checker {
       const catalogue = await known();
       // One statement comes out, without comments, each of its clauses on a line, line breaks in literals escaped; two are a syntax error.
       // A parameter would stay on the connection, for whoever has it next.
-      const formatted = await session.run(`SELECT formatQuery(base64Decode('${Buffer.from(sql).toString('base64')}'))`, 'TSVRaw');
-      const canonical = formatted.bytes.toString().trim();
+      const canonical = await formattedBy(session, sql);
       const found = catalogueQuery(canonical, catalogue.database);
       if (found !== undefined) return { sql: found, format: knownFormat(format) };
       assertOneStatement(canonical);
@@ -66,6 +65,17 @@ export function createChecker(engine: Engine): Checker {
       return { sql: select, format: knownFormat(own ?? format) };
     },
   };
+}
+
+async function formattedBy(session: RawSession, sql: string): Promise<string> {
+  try {
+    const { bytes } = await session.run(`SELECT formatQuery(base64Decode('${Buffer.from(sql).toString('base64')}'))`, 'TSVRaw');
+    return bytes.toString().trim();
+  } catch (error) {
+    // What its text was wrapped in says nothing to whoever wrote it.
+    if (error instanceof Error) error.message = error.message.replace(/:? In scope SELECT formatQuery\(base64Decode\('[^']*'\)\)/, '');
+    throw error;
+  }
 }
 
 /** A moment as dashboards write it; which one it is changes nothing of what a statement reads or calls. */
@@ -118,10 +128,14 @@ async function readCatalogue(engine: Engine): Promise<Catalogue> {
   };
 }
 
-/** Two statements are a syntax error, unless they are told to run side by side. */
+/**
+ * Two statements are a syntax error, unless they are told to run side by side; and not every place of settings is in the tree that the engine
+ * prints.
+ */
 function assertOneStatement(canonical: string): void {
   const plain = replaceParts(canonical, { quoted: () => '?', plain: (text) => text });
   if (/\bPARALLEL\s+WITH\b/i.test(plain)) throw refused('only one statement is taken here, without PARALLEL WITH');
+  if (/(?<!\.)\bSETTINGS\s+[\w?]+\s*=/.test(plain)) throw refused('settings cannot be changed here: leave SETTINGS out');
 }
 
 /** A statement without the FORMAT behind it, which is the only thing that may stand there. */

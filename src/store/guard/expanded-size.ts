@@ -6,6 +6,8 @@ import { argumentNames, byName, lambdaOf, type Named } from './reach.ts';
 const TABLE_WEIGHT = 100;
 /** So that sums of it stay numbers. */
 const MAX_SIZE = 1e9;
+/** Names that stand for names, one behind the other: a chain of more is too large, whatever it ends in. */
+const MAX_CHAIN = 400;
 
 /**
  * Nodes of a statement with each name replaced by what it names, and each `*` by the columns of what it selects from. What a name stands for is
@@ -15,10 +17,15 @@ const MAX_SIZE = 1e9;
 export function expandedSize(tree: QueryTree, aliases: Named, tables: ReadonlySet<string>): number {
   const common = byName(tree.nodes, ({ fields }) => fields.cte_name);
   const argumentsOf = kept(argumentNames);
+  let depth = 0;
   const sizeOf = kept((node: TreeNode): number => {
+    if (depth >= MAX_CHAIN) return MAX_SIZE;
+    depth += 1;
     const own = tables.has(node.section) ? TABLE_WEIGHT : 1;
     const inner = node.children.reduce((total, child) => total + sizeOf(child), 0);
-    return Math.min(MAX_SIZE, own + inner + sizeOfNamed(node));
+    const size = Math.min(MAX_SIZE, own + inner + sizeOfNamed(node));
+    depth -= 1;
+    return size;
   }, 1);
   const largest = (nodes: readonly TreeNode[]): number => nodes.reduce((most, node) => Math.max(most, sizeOf(node)), 0);
   // A name that leads back to itself: the engine says so.

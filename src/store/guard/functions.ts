@@ -2,7 +2,7 @@
  * The functions that SQL from outside may call, each by its name: what is not here is refused, so a new version of the engine brings nothing
  * new in. All of them compute from their arguments alone, in a time that grows with their size. Left out are those that read files, the
  * network, the process or other tables; those whose cost grows faster than what they are given (distances of edits, base 58, tests of
- * ranks, sequences of events, which are matched by going back); those that make much out of nothing (`repeat`, `printf`); and those that
+ * ranks, sequences of events, which are matched by going back; normal forms of Unicode, which sort marks); those that make much out of nothing (`repeat`, `printf`); and those that
  * fail on purpose.
  */
 
@@ -132,8 +132,8 @@ export const FUNCTIONS: ReadonlySet<string> = names(`
   byteHammingDistance byteSlice caseFoldUTF8 concat concatAssumeInjective concatWithSeparator concatWithSeparatorAssumeInjective
   concat_ws decodeHTMLComponent decodeXMLComponent encodeXMLComponent endsWith endsWithCaseInsensitive endsWithCaseInsensitiveUTF8
   endsWithUTF8 firstLine initcap initcapUTF8 isASCII isValidASCII isValidUTF8 lcase left leftUTF8 lengthUTF8 lower lowerUTF8 ltrim mid
-  mismatches naturalSortKey normalizeUTF8NFC normalizeUTF8NFD normalizeUTF8NFKC normalizeUTF8NFKCCasefold normalizeUTF8NFKD
-  regexpExtract regexpInstr regexpPosition regexp_instr removeAccentsUTF8 removeDiacriticsUTF8 reverseUTF8 right rightUTF8 rtrim soundex
+  mismatches naturalSortKey
+  regexpExtract regexpInstr regexpPosition regexp_instr reverseUTF8 right rightUTF8 rtrim soundex
   startsWith startsWithCaseInsensitive startsWithCaseInsensitiveUTF8 startsWithUTF8 stringBytesEntropy stringBytesUniq substr substring
   substringIndex substringIndexUTF8 substringUTF8 toValidUTF8 trim trimBoth trimLeft trimRight tryBase32Decode tryBase64Decode
   tryBase64URLDecode ucase upper upperUTF8
@@ -151,7 +151,7 @@ export const FUNCTIONS: ReadonlySet<string> = names(`
   ngramSearchCaseInsensitiveUTF8 ngramSearchUTF8 notILike notLike position positionCaseInsensitive positionCaseInsensitiveUTF8
   positionUTF8
   alphaTokens arrayStringConcat array_to_string extractAllGroups extractAllGroupsVertical ngrams reverseBySeparator splitByAlpha
-  splitByChar splitByNonAlpha splitByString splitByWhitespace tokens
+  splitByChar splitByNonAlpha splitByString splitByWhitespace
   hop hopEnd hopStart tumble tumbleEnd tumbleStart windowID
   dotProduct flattenTuple scalarProduct tuple tupleConcat tupleDivide tupleDivideByNumber tupleElement tupleHammingDistance tupleIntDiv
   tupleIntDivByNumber tupleIntDivOrZero tupleIntDivOrZeroByNumber tupleMinus tupleModulo tupleModuloByNumber tupleMultiply

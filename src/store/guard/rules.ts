@@ -60,6 +60,8 @@ const MAX_LENGTH = 10_000;
 /** Nodes of a statement once each name stands for what it names: doubling is a matter of thirty lines. */
 const MAX_EXPANDED_NODES = 20_000;
 
+/** Of the columns that a `*` stands for. */
+const MAX_TRANSFORMERS = 20;
 /** Tables and subqueries that are read: as many as those nodes allow. */
 const MAX_TABLES = 200;
 
@@ -132,6 +134,7 @@ function refusedNode(node: TreeNode, aliases: Named, catalogue: Catalogue): Refu
   if (kind === 'TABLE_FUNCTION') return refusedTableFunction(node, catalogue);
   if (kind === 'FUNCTION') return refusedCall(node, aliases, catalogue);
   if (kind === 'QUERY') return refusedGrouping(node);
+  if (kind === 'MATCHER') return refusedTransformers(node);
   if (kind !== 'IDENTIFIER') return undefined;
   const name = fields.identifier ?? '';
   if (TABLE_SECTIONS.has(section)) return isAllowedTable(name, catalogue) || isCommonTable(name, node) ? undefined : noTable(name);
@@ -160,6 +163,12 @@ function refusedGrouping({ fields, children }: TreeNode): Refusal | undefined {
   if (fields.group_by_type === undefined || keys <= (fields.group_by_type === 'cube' ? MAX_CUBED : MAX_GROUPINGS)) return undefined;
   return { reason: `CUBE takes at most ${MAX_CUBED} keys, ROLLUP and GROUPING SETS ${MAX_GROUPINGS}` };
 }
+
+/** `* APPLY(f) APPLY(g)`: each stands in the one before it, for each column. */
+const refusedTransformers = ({ children }: TreeNode): Refusal | undefined =>
+  children.length > MAX_TRANSFORMERS || children.some((each) => each.kind === 'LIST' && each.children.length > MAX_TRANSFORMERS)
+    ? { reason: `at most ${MAX_TRANSFORMERS} of APPLY, EXCEPT and REPLACE are taken behind one another` }
+    : undefined;
 
 /** Whether the engine has a function of this name, made of another by combinators or not. */
 function isFunction(name: string, catalogue: Catalogue): boolean {

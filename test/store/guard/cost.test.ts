@@ -64,6 +64,8 @@ describe('a short text that takes for ever to look through', () => {
       'a lambda of thousands of arguments',
       `SELECT arrayMap((${Array.from({ length: 3_500 }, (_, i) => `x${i}`)}) -> [${Array.from({ length: 3_500 }, (_, i) => `x${i}`)}], 1)`,
     ],
+    ['hundreds of functions applied to each column', `SELECT *${' APPLY(toString)'.repeat(500)} FROM events_v`],
+    ['a chain of thousands of names', `SELECT ${Array.from({ length: 4_000 }, (_, i) => `-a${i + 1} AS a${i}`)}, 1 AS a4000`],
     ['thousands of tables', `SELECT 1 FROM ${'attempts,'.repeat(3_000)}attempts`],
   ])('%s', async (_, sql) => {
     await expect(ask(sql)).rejects.toMatchObject({ code: expect.stringMatching(/^MUSTER_(BAD_QUERY|QUERY_REFUSED|QUERY_LIMIT)$/) });
@@ -79,10 +81,24 @@ describe('functions that go back', () => {
     `SELECT sequenceCount('(?1)(?t<=40)(?1)(?2)')(number, 1, number % 125 = 0) FROM numbers(1000)`,
     `SELECT sequenceMatch('(?1).*(?2)')(number, 1, number = 5) FROM numbers(1000)`,
     `SELECT cutURLParameter('http://a/?b', ['c'])`,
+    `SELECT tokens('a b', 'splitByString', [' '])`,
+    `SELECT normalizeUTF8NFD('a')`,
     `SELECT mapContainsKeyLike(map('a', 1), arrayStringConcat(arrayWithConstant(10000, '%a_')))`,
   ])('are refused: %s', async (sql) => {
     await expect(ask(sql)).rejects.toMatchObject({ code: 'MUSTER_QUERY_REFUSED' });
   });
+});
+
+it.each([
+  'SELECT 1 SETTINGS max_threads = 2',
+  'SELECT * FROM (SELECT 1 SETTINGS max_threads = DEFAULT)',
+  'SELECT 1 settings additional_table_filters={}',
+])('settings are refused wherever they stand: %s', async (sql) => {
+  await expect(ask(sql)).rejects.toMatchObject({ code: 'MUSTER_QUERY_REFUSED', message: expect.stringContaining('settings') });
+});
+
+it('a syntax error says nothing of what the text was wrapped in', async () => {
+  await expect(ask('SELECT FROM WHERE (')).rejects.toMatchObject({ message: expect.not.stringContaining('base64') });
 });
 
 it('two statements side by side are refused before the engine has them', async () => {
