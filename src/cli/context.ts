@@ -31,13 +31,22 @@ export function coloured(context: Context, colour: Colour, text: string): string
   return shows ? styleText(colour, text, { validateStream: false }) : text;
 }
 
+/** What moves a terminal's cursor, hides text or turns it around; not our own colours, nor what parts lines and columns. */
+const UNSEEN = /(?!\x1b\[\d{1,3}m)(?![\n\t])[\p{Cc}\p{Cf}\u2028\u2029]/gu;
+
+/** Text as a terminal may show it: labels and reasons come from outside. */
+export const shown = (text: string): string => text.replace(UNSEEN, '?');
+
 /** Writes a line to standard output. */
 export const print = (context: Context, text: string): void => {
-  context.stdout.write(`${text}\n`);
+  context.stdout.write(`${shown(text)}\n`);
 };
 
-/** Writes a value as indented JSON to standard output: what `--json` gives. */
-export const printJson = (context: Context, value: unknown): void => print(context, JSON.stringify(value, null, 2));
+/** Writes a value as indented JSON to standard output: what `--json` gives. The same value, whatever is in its texts. */
+export const printJson = (context: Context, value: unknown): void => {
+  const escaped = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  context.stdout.write(`${JSON.stringify(value, null, 2).replace(UNSEEN, (found) => [...found.split('')].map(escaped).join(''))}\n`);
+};
 
 export interface Progress {
   update(done: number): void;
@@ -189,7 +198,7 @@ export async function throughEither<T>(
   const services = await openServices({
     config,
     now: context.now,
-    onProblem: (message) => context.stderr.write(`muster: ${message}\n`),
+    onProblem: (message) => context.stderr.write(`muster: ${shown(message)}\n`),
     onStuck: context.onStuck,
   });
   try {

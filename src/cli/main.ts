@@ -22,7 +22,7 @@ import { simulateCommand } from './commands/simulate.ts';
 import { sloCommand } from './commands/slo.ts';
 import { upCommand } from './commands/up.ts';
 import { vaultCommand } from './commands/vault.ts';
-import type { Context } from './context.ts';
+import { type Context, shown } from './context.ts';
 import { leave } from './leave.ts';
 
 /** The registry of commands: one file each, one line here. */
@@ -118,7 +118,8 @@ function report(error: unknown): number {
   const isVerbose = program.opts<{ verbose?: boolean }>().verbose === true;
   const known = error instanceof MusterError ? error : fileError(error);
   const message = error instanceof Error ? error.message : String(error);
-  context.stderr.write(`muster: ${known ? known.message : `unexpected error: ${message} (run again with --verbose for details)`}\n`);
+  const said = known ? known.message : `unexpected error: ${message} (run again with --verbose for details)`;
+  context.stderr.write(`muster: ${shown(said)}\n`);
   if (isVerbose && error instanceof Error)
     context.stderr.write(`${error.stack}\n${error.cause instanceof Error ? `caused by ${error.cause.stack}\n` : ''}`);
   return known?.kind.exit ?? 1;

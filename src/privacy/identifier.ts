@@ -38,8 +38,24 @@ export interface Naming {
 }
 
 /** What is not seen, and may stand between any two characters. */
-const UNSEEN = (code: 'u' | 'x') =>
-  `[\\${code}{ad}\\${code}{34f}\\${code}{180e}\\${code}{200b}-\\${code}{200f}\\${code}{2060}-\\${code}{2064}\\${code}{feff}]*`;
+const UNSEEN = (code: 'u' | 'x') => `[${UNSEEN_RANGES.map((range) => range.map((point) => `\\${code}{${point}}`).join('-')).join('')}]*`;
+/** Default_Ignorable_Code_Point of Unicode 16 (DerivedCoreProperties.txt), in hex: RE2 does not know the property. */
+const UNSEEN_RANGES = [
+  ['ad'],
+  ['34f'],
+  ['61c'],
+  ['115f', '1160'],
+  ['17b4', '17b5'],
+  ['180b', '180f'],
+  ['200b', '200f'],
+  ['202a', '202e'],
+  ['2060', '206f'],
+  ['3164'],
+  ['fe00', 'fe0f'],
+  ['feff'],
+  ['ffa0'],
+  ['e0000', 'e0fff'],
+] as const;
 /** What people put beside a sign so that no program makes a link of it. */
 const BLANKS = '(?:\\s|\\\\[nrt]){0,3}';
 
@@ -48,7 +64,18 @@ function written(character: string, code: 'u' | 'x'): string {
   const point = (character.codePointAt(0) as number).toString(16);
   const decimal = character.codePointAt(0);
   const percent = [...Buffer.from(character)].map((byte) => `%${byte.toString(16).padStart(2, '0')}`).join('');
-  const forms = [`\\${code}{${point}}`, percent, `&#0*${decimal};`, `&#x0*${point};`, `\\\\+u\\{?0*${point}\\}?`, `\\\\+x0*${point}`];
+  // Percents of percents, as a link within a link has them; in quoted-printable the sign is another.
+  const escaped = percent.replaceAll('%', '(?:%(?:25){0,3}|=)');
+  const dashes = character === '-' ? [`[\\${code}{2010}-\\${code}{2015}\\${code}{2212}]`] : [];
+  const forms = [
+    `\\${code}{${point}}`,
+    escaped,
+    `&#0*${decimal};?`,
+    `&#x0*${point};?`,
+    `\\\\+u\\{?0*${point}\\}?`,
+    `\\\\+x0*${point}`,
+    ...dashes,
+  ];
   const isSign = !/[\p{L}\p{N}]/u.test(character);
   return `${/['"\\/]/.test(character) ? '\\\\*' : ''}${isSign ? BLANKS : ''}(?:${forms.join('|')})${isSign ? BLANKS : ''}`;
 }

@@ -97,6 +97,8 @@ export const PERSONAL: readonly Detector[] = [
     pattern: new RegExp(String.raw`${NOT_OF_PAPERS}(?<![\w.+:-])\(?0[1-9]\d{1,4}\)?(?:[ /-]{1,3}\d{2,9}){1,5}(?![\w-])`, 'gi'),
     extent: whole((match) => hasDigits(match, 9, 13)),
   },
+  // Pairs of digits, as in France.
+  { kind: 'phone', digits: 7, isLook: true, pattern: /(?<![\w.+:-])0[1-9](?:[ -]\d{2}){4}(?![\w-]|[ -]\d)/g },
   {
     kind: 'phone',
     digits: 7,

@@ -101,11 +101,18 @@ function isGroupedSeed(text: string): boolean {
 /** Digits before letters, as in no word, number, or word with a number. */
 const isInterleaved = (group: string) => /\d[a-z]/i.test(group) && !/^[a-z]{2}\d[a-z]$/i.test(group);
 
+/** Numbers behind these name an error. */
+const NOT_OF_ERRORS = String.raw`(?<!\b(?:error|status|response|result|exit|reason|return|failure|sub|vendor|native|sql|country|zip|postal|area|fault) )`;
+
 /** Groups of one length that could be neither names nor versions: all of two, or two of more, are of letters between digits. */
 function isRecoveryCode(text: string): boolean {
   const groups = text.split('-');
   const [first = ''] = groups;
-  return groups.every(({ length }) => length === first.length) && groups.filter(isInterleaved).length >= 2;
+  // Of one length, or the last one longer, as those of the reference core are.
+  const areAlike = groups.slice(0, -1).every(({ length }) => length === first.length);
+  const last = groups.at(-1)?.length ?? 0;
+  const isOwn = groups.length >= 4 && areAlike && last === first.length + 1 && groups.every((group) => /^[A-Z2-7]+$/.test(group));
+  return isOwn ? groups.some((group) => /\d/.test(group)) : areAlike && last === first.length && groups.filter(isInterleaved).length >= 2;
 }
 
 /** Three digits, or letters of both cases with one, as in no words joined by dashes. */
@@ -173,6 +180,23 @@ export const SECRETS: readonly Detector[] = [
     hint: '=>',
     pattern: new RegExp(`(?:${CREDENTIALS})["']?\\s{0,3}=>\\s{0,3}["']?(?<value>[^\\s"',;]{4,512})`, 'gi'),
     extent: whole((value) => !SAID_INSTEAD.test(value)),
+  },
+  {
+    kind: 'credential',
+    words: ['token', 'secret', 'key'],
+    digits: 1,
+    // In a sentence, with what is random enough to be one.
+    pattern:
+      /\b(?:(?:access|refresh|id|session|reset|bearer|api|enrollment) token|(?:totp|otp|hotp|client|shared|api) (?:secret|key))(?: is| was)?:? (?<value>[A-Za-z0-9+/_=-]{20,512})(?![\w-])/gi,
+    extent: whole((value) => !SAID_INSTEAD.test(value) && count(value, /\d/g) >= 2 && /[A-Za-z]/.test(value)),
+  },
+  {
+    kind: 'credential',
+    hint: '/',
+    // The end of a link by which a password is set anew or an address confirmed.
+    pattern:
+      /\/(?:reset|reset-password|password-reset|verify|confirm|activate|magic|invite|recover)\/(?<value>[A-Za-z0-9_-]{20,512})(?![\w-])/gi,
+    extent: whole((value) => count(value, /\d/g) >= 2 && /[A-Za-z]/.test(value) && !/^[0-9a-f]{8}-[0-9a-f]{4}-/i.test(value)),
   },
   { kind: 'credential', hint: '"d"', pattern: /"d"\s{0,3}:\s{0,3}"(?<value>[\w-]{32,800})"/g },
   {
@@ -302,6 +326,27 @@ export const SECRETS: readonly Detector[] = [
       /\b(?:submitted|entered|typed|expected|use) (?<value>\d{6})(?= (?:expected|to sign in|to log in|as (?:your|the) code)|(?![\w -]))/gi,
   },
   { kind: 'one_time_code', digits: 4, pattern: /\b[A-Z]-(?<value>\d{6})(?= is your )/g },
+  // As people say that it did not work, or what it is for, in some languages.
+  {
+    kind: 'one_time_code',
+    digits: 4,
+    pattern: new RegExp(
+      `${NOT_OF_ERRORS}\\b(?:code|token|otp|passcode|pin) (?<value>\\d{6}|\\d{3}[ -]\\d{3})(?= (?:did not match|does not match|was (?:rejected|refused|wrong|used|accepted)|rejected|refused|mismatch|is wrong|expired|was not accepted))`,
+      'gi',
+    ),
+  },
+  {
+    kind: 'one_time_code',
+    digits: 4,
+    pattern:
+      /\b(?:use|enter|type) (?<value>\d{6,8}|\d{3}[ -]\d{3})(?= to (?:verify|confirm|sign in|log in|reset|activate|enroll|access|continue))/gi,
+  },
+  {
+    kind: 'one_time_code',
+    digits: 4,
+    pattern:
+      /\b(?:Ihr|dein|Ihre?n?|votre|ton|su|tu|il tuo|seu|uw|je) (?:[a-zäöüß-]{1,20})?(?:code|código|codice|pin|tan)(?: [a-zäöüéèçã-]{1,20}){0,3} (?:lautet|ist|est|es|è|é|is)[ :]{1,2}(?<value>\d{4,8}|\d{3}[ -]\d{3})(?![\w-])/gi,
+  },
   { kind: 'one_time_code', digits: 4, pattern: /(?<![\w-])\d{6,8}(?= (?:ist (?:Ihr|dein)|is [\w.@-]{1,40}(?:'s|’s)) code)/gi },
   { kind: 'one_time_code', digits: 4, pattern: /(?<![\w-])(?:\d{6,8}|\d{3}[ -]\d{3})(?= is (?:your|the) )/gi },
   {
@@ -326,6 +371,8 @@ export const SECRETS: readonly Detector[] = [
   },
   { kind: 'one_time_code', hint: '</', pattern: /<(?:code|otp|totp|pin)>(?<value>\d{4,8})(?=<\/)/gi },
   { kind: 'one_time_code', digits: 4, pattern: /["']code["']\s{0,3}:\s{0,3}["'](?<value>\d{6,8})(?=["'])/gi },
+  // As a number; codes of errors of Entra and others begin with 5 or 7.
+  { kind: 'one_time_code', digits: 4, pattern: /["']code["']\s{0,3}:\s{0,3}(?<value>[0-4689]\d{5})(?![\d.])/gi },
   {
     kind: 'one_time_code',
     digits: 4,

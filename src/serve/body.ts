@@ -17,13 +17,14 @@ export interface BodyOptions {
   form: BodyForm;
   /** Told of bytes as they come to be held in memory; may throw to refuse more. */
   hold?: (bytes: number) => void;
+  /** Bytes from which a body is held against the bounds of JSON. @default 64 KiB: what is smaller is parsed in some milliseconds */
+  scannedFrom?: number;
 }
 
 /** Pieces of a body cost the same however small they are: so many may be smaller than this on average. */
 const SMALL_CHUNKS = 1_000;
 const SMALL_CHUNK_BYTES = 16;
 
-/** What is smaller may hold what it likes: it is parsed in some milliseconds. */
 const SCANNED_FROM_BYTES = 64 * 1024;
 
 export interface Body {
@@ -36,7 +37,10 @@ export interface Body {
  * The body, unpacked. What is not small is held against the bounds of JSON as it comes.
  * @throws MUSTER_BODY_TOO_LARGE, MUSTER_UNSUPPORTED_TYPE, MUSTER_BAD_JSON
  */
-export async function readBody(request: IncomingMessage, { maxBytes, form, hold = () => {} }: BodyOptions): Promise<Body> {
+export async function readBody(
+  request: IncomingMessage,
+  { maxBytes, form, hold = () => {}, scannedFrom = SCANNED_FROM_BYTES }: BodyOptions,
+): Promise<Body> {
   const encoding = request.headers['content-encoding']?.toLowerCase() ?? 'identity';
   if (encoding !== 'identity' && encoding !== 'gzip') {
     throw new MusterError('MUSTER_UNSUPPORTED_TYPE', 'Content-Encoding: expected gzip or none');
@@ -55,7 +59,7 @@ export async function readBody(request: IncomingMessage, { maxBytes, form, hold 
   };
   // What a line may hold is bounded by its length.
   const scan = new JsonScan(form === 'lines' ? { ...BODY_LIMITS, depth: maxBytes } : BODY_LIMITS, form === 'lines');
-  const look = form === 'bytes' ? () => {} : fromSize(SCANNED_FROM_BYTES, (chunk) => scan.push(chunk));
+  const look = form === 'bytes' ? () => {} : fromSize(scannedFrom, (chunk) => scan.push(chunk));
   const packed =
     encoding === 'identity'
       ? undefined
@@ -64,7 +68,7 @@ export async function readBody(request: IncomingMessage, { maxBytes, form, hold 
           bounded(() => {}),
         );
   const bytes = packed ? await unzipped(packed, bounded(look)) : await bytesOf(request, bounded(look));
-  return { bytes, values: bytes.length < SCANNED_FROM_BYTES ? 0 : scan.values };
+  return { bytes, values: bytes.length < scannedFrom ? 0 : scan.values };
 }
 
 /** Hands chunks on once there are so many bytes of them. */

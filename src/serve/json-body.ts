@@ -16,7 +16,7 @@ export const jsonBody =
       const charset = /;\s*charset\s*=\s*"?([^";\s]+)/i.exec(request.headers['content-type'] ?? '')?.[1];
       if (charset !== undefined && !/^utf-?8$/i.test(charset))
         throw new MusterError('MUSTER_UNSUPPORTED_TYPE', 'Content-Type: expected no charset but utf-8');
-      const { bytes } = await readBody(request, { maxBytes, form: 'json' });
+      const { bytes } = await readBody(request, { maxBytes, form: 'json', scannedFrom: 0 });
       if (bytes.length > 0) request.body = jsonValue(bytes);
       next();
     } catch (error) {

@@ -84,7 +84,7 @@ async function importAll(
     async (services) => {
       const imported = await importFiles(context, files, total, async (records) => {
         const part = await importRecords(services, connector, records, {
-          fingerprint: (text) => services.pseudonyms.of('record', text),
+          fingerprint: services.pseudonyms.fingerprint,
           ...(defaultTime !== undefined && { defaultTime }),
         });
         if (services.log.bytes() > MAX_WAITING_BYTES) await services.drain();

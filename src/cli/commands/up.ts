@@ -26,7 +26,7 @@ import { countOpen } from '../../store/records/findings.ts';
 import { diskUse, tableUse } from '../../store/upkeep/disk.ts';
 import { ownDirectory } from '../../system/data-directory.ts';
 import { writeDurably } from '../../system/durable-files.ts';
-import { type ConfigOptions, type Context, coloured, configOf, print, runningAt } from '../context.ts';
+import { type ConfigOptions, type Context, coloured, configOf, print, runningAt, shown } from '../context.ts';
 import { DEMO_CORE, openDemo, runDemo } from '../demo.ts';
 import { leave, startAgain } from '../leave.ts';
 import { keysOf, openServices } from '../services.ts';
@@ -82,7 +82,7 @@ async function up(context: Context, config: Config, isDemo: boolean): Promise<vo
   await ownDirectory(dataDir);
   const demo = isDemo ? await openDemo(dataDir, context.now()) : undefined;
 
-  const onProblem = (message: string) => context.stderr.write(`muster: ${message}\n`);
+  const onProblem = (message: string) => context.stderr.write(`muster: ${shown(message)}\n`);
   const instance = randomUUID();
   const token = randomBytes(TOKEN_BYTES).toString('base64url');
   const keys = keysOf(config, context.now, onProblem);

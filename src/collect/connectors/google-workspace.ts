@@ -1,3 +1,4 @@
+import { isLargerThan } from '../../system/size-of.ts';
 /** Google Workspace Reports API activities: https://developers.google.com/admin-sdk/reports/v1/appendix/activity/user-accounts */
 import {
   at,
@@ -70,12 +71,18 @@ function mapOne(activity: unknown, event: unknown, index: number, context: Conne
   );
 }
 
+/** Of what names an activity: an address, a number, a moment. */
+const ACTIVITY_LIMITS = { values: 100, letters: 4_096 } as const;
+
 export const googleWorkspace: Connector = {
   name: 'google_workspace',
   reads: 'Reports API activities',
   map(record, context) {
     const nested = listAt(record, 'events');
     if (nested.length === 0) return mapOne(record, record, 0, context);
+    // It is part of the id of each event.
+    if (isLargerThan([at(record, 'id'), at(record, 'actor')], ACTIVITY_LIMITS))
+      return { kind: 'rejected', message: `id and actor: longer than ${ACTIVITY_LIMITS.letters} letters` };
     const mapped = nested.map((event, index) => mapOne(record, event, index, context));
     const events = mapped.flatMap((each) => (each.kind === 'events' ? each.events : []));
     if (events.length > 0) return { kind: 'events', events };

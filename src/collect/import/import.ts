@@ -1,6 +1,7 @@
 /** Import: records of a product, through its connector, into the same intake as everything else, counted record by record. */
 import { MusterError } from '../../errors.ts';
 import { breather } from '../../system/breather.ts';
+import { isLargerThan } from '../../system/size-of.ts';
 import type { Connector, ConnectorContext, Mapped } from '../connectors/connector.ts';
 import { type Candidate, MAX_NAMED } from '../intake/batch.ts';
 import type { Intake } from '../intake/intake.ts';
@@ -19,8 +20,8 @@ export interface ImportCounts {
   errors: { line: number; id: string | null; message: string }[];
 }
 
-/** Values of one record: an activity of a product has some hundred. */
-const MAX_VALUES_OF_RECORD = 10_000;
+/** Of one record: an activity of a product has some hundred values, of some thousand letters. */
+const RECORD_LIMITS = { values: 10_000, letters: 512 * 1024 } as const;
 
 /** An answer names at most this many rejected records; `rejected` counts all. */
 export const MAX_ERRORS = 1_000;
@@ -71,8 +72,8 @@ export async function importRecords(
       add(record, [{ unreadable: record.unreadable }]);
       continue;
     }
-    if (hasMoreValues(record.value, MAX_VALUES_OF_RECORD)) {
-      add(record, [{ unreadable: `holds more than ${MAX_VALUES_OF_RECORD} values` }]);
+    if (isLargerThan(record.value, RECORD_LIMITS)) {
+      add(record, [{ unreadable: `holds more than ${RECORD_LIMITS.values} values, or ${RECORD_LIMITS.letters} letters` }]);
       continue;
     }
     const mapped = mapSafely(connector, record.value, context);
@@ -109,19 +110,4 @@ function mapSafely(connector: Connector, value: unknown, context: ConnectorConte
     if (error instanceof RangeError) return { kind: 'rejected', message: 'nested too deeply' };
     throw error;
   }
-}
-
-/** Whether there are more values in one than so many; looked at no further than that. */
-function hasMoreValues(value: unknown, most: number): boolean {
-  const waiting = [value];
-  let count = 0;
-  while (waiting.length > 0) {
-    const next = waiting.pop();
-    count += 1;
-    if (typeof next !== 'object' || next === null) continue;
-    const inner = Array.isArray(next) ? next : Object.values(next);
-    if (count + waiting.length + inner.length > most) return true;
-    waiting.push(...inner);
-  }
-  return false;
 }

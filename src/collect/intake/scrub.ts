@@ -22,7 +22,7 @@ const MAX_KNOWN = 256;
 const TELLING = new Set(
   `email mail phone msisdn mobile telefon tel fax cell recipient login upn sub user username nickname surname password passwd pwd pass pw passwort passphrase
   passcode secret token otp totp hotp pin seed cookie session jsessionid sid bearer jwt csrf credential authorization otpauth ssn iban birthday birthdate dob
-  emailaddress phonenumber apikey privatekey secretkey accesskey pincode otpcode smscode verifycode recoverycode backupcode passwordhash`.split(
+  emailaddress phonenumber apikey privatekey secretkey accesskey pincode otpcode smscode verifycode recoverycode backupcode passwordhash creds oldpwd newpwd`.split(
     /\s+/,
   ),
 );
@@ -44,7 +44,11 @@ function isTelling(key: string): boolean {
   const words = wordsOf(key);
   // One of several, or the second of its kind.
   const last = (words.at(-1) ?? '').replace(/\d+$/, '');
-  const isCode = words.join(' ') === 'code' || words.join(' ') === 'codes';
+  // By itself, of a request, or as somebody typed it.
+  const isCode =
+    /^(?:(?:query|param|params|form|body|input|request|request body|request query|url query|http request body) )?codes?$|(?:^| )(?:code|otp|pin|passcode) (?:entered|input|typed|submitted|provided)$|(?:^| )(?:entered|typed|submitted)$/.test(
+      words.join(' '),
+    );
   return (
     TELLING.has(last) ||
     TELLING.has(words.slice(-2).join('')) ||

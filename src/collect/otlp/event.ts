@@ -1,4 +1,5 @@
 /** From a span or log record to an event of the catalogue. */
+import { hash } from 'node:crypto';
 import { EVENT_TYPES, type EventType, eventSchema } from '../../events/catalogue.ts';
 import { type Attributes, type AttributeValue, attribute, type OtlpRecord } from './records.ts';
 
@@ -74,15 +75,18 @@ function conventional(record: OtlpRecord): Record<string, AttributeValue> {
 /** Of a resource, which thousands of records share. */
 interface Shared {
   named: ReturnType<typeof namedIn>;
-  /** As JSON, by name. */
+  /** As JSON, by name, or a digest of it. */
   text: string;
 }
+/** Each record has this in its id; of what is longer a digest is. */
+const MAX_TEXT = 4_096;
 const SHARED = new WeakMap<Attributes, Shared>();
 
 function sharedOf({ shared }: OtlpRecord): Shared {
   const known = SHARED.get(shared);
   if (known) return known;
-  const made = { named: namedIn(shared), text: sortedText(shared) };
+  const text = sortedText(shared);
+  const made = { named: namedIn(shared), text: text.length > MAX_TEXT ? hash('sha256', text) : text };
   SHARED.set(shared, made);
   return made;
 }

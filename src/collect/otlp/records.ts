@@ -35,6 +35,13 @@ type Message = Record<string, unknown>;
 const MAX_RECORDS = 50_000;
 /** The same of attributes, those of a resource counted for each of its records: each record is made with all of them. */
 const MAX_ATTRIBUTES_IN_ALL = 1_000_000;
+/**
+ * Letters of the same, of what becomes part of each event: redacted, checked and stored for each. An SDK's batch of 512 may have eight thousand
+ * of them in its resource.
+ */
+const MAX_SHARED_LETTERS_IN_ALL = 4 * 1024 * 1024;
+/** Of one attribute of a resource: what is longer names nothing that records share. */
+const MAX_SHARED_LETTERS = 8_192;
 /** More attributes than these are passed over; the SDKs' own limit is 128. */
 const MAX_ATTRIBUTES = 128;
 /** Of `Status.code` (opentelemetry-proto, trace/v1). */
@@ -61,8 +68,10 @@ export function* recordsOf(signal: Signal, request: unknown): Generator<OtlpReco
   const [resources, scopes, records] = NAMES[signal];
   let count = 0;
   let attributes = 0;
+  let sharedLetters = 0;
   for (const resource of list(request[resources])) {
-    const shared = attributesOf(inner(resource, 'resource').attributes);
+    const shared = withoutLong(attributesOf(inner(resource, 'resource').attributes));
+    const letters = lettersOfEvents(shared);
     for (const scope of list(resource[scopes])) {
       for (const record of list(scope[records])) {
         count += 1;
@@ -70,16 +79,25 @@ export function* recordsOf(signal: Signal, request: unknown): Generator<OtlpReco
           throw new MusterError('MUSTER_BODY_TOO_LARGE', `more than ${MAX_RECORDS} records in one request; send them in parts`);
         const made = recordOf(signal, record, shared);
         attributes += shared.size + made.own.size;
-        if (attributes > MAX_ATTRIBUTES_IN_ALL)
+        sharedLetters += letters;
+        if (attributes > MAX_ATTRIBUTES_IN_ALL || sharedLetters > MAX_SHARED_LETTERS_IN_ALL)
           throw new MusterError(
             'MUSTER_BODY_TOO_LARGE',
-            `more than ${MAX_ATTRIBUTES_IN_ALL} attributes in one request, those of a resource for each of its records; send it in parts`,
+            `more than ${MAX_ATTRIBUTES_IN_ALL} attributes in one request, or ${MAX_SHARED_LETTERS_IN_ALL} letters of muster.* in those of a resource, which count for each of its records; send it in parts`,
           );
         yield made;
       }
     }
   }
 }
+
+/** Attributes of a resource that are no longer than such an attribute may be. */
+const withoutLong = (attributes: Attributes): Attributes =>
+  new Map([...attributes].filter(([name, value]) => name.length + String(value).length <= MAX_SHARED_LETTERS));
+
+/** Letters of what a resource says of each event. */
+const lettersOfEvents = (shared: Attributes): number =>
+  [...shared].reduce((sum, [name, value]) => (name.startsWith('muster.') ? sum + name.length + String(value).length : sum), 0);
 
 function recordOf(signal: Signal, record: Message, shared: Attributes): OtlpRecord {
   const own = attributesOf(record.attributes);

@@ -59,33 +59,36 @@ const root = protobuf.Root.fromJSON({
 /** What is sent: spans to `/v1/traces`, log records to `/v1/logs`. */
 export type Signal = 'traces' | 'logs';
 
+root.resolveAll();
 const REQUESTS = { traces: root.lookupType('TraceRequest'), logs: root.lookupType('LogsRequest') } as const;
 const RESPONSE = root.lookupType('ExportResponse');
 const STATUS = root.lookupType('RpcStatus');
 
 /** Fields of a request: an attribute is two bytes at least, and some hundred once it is an object. */
 const MAX_FIELDS = 1_000_000;
-/** Field numbers that lead from a request to its records: resource, scope, record. */
-const TO_RECORDS = [1, 2, 2];
 const LENGTH_DELIMITED = 2;
 
-/** @throws MUSTER_BODY_TOO_LARGE, Error when the bytes are no message of protobuf */
-function assertBounded(bytes: Buffer): void {
+/**
+ * Counts the fields of a message, and of those in it that the decoder makes objects of.
+ * @throws MUSTER_BODY_TOO_LARGE, Error when the bytes are no message of protobuf
+ */
+function assertBounded(bytes: Buffer, of: protobuf.Type): void {
   let fields = 0;
-  const walk = (reader: protobuf.Reader, end: number, [next, ...rest]: readonly number[]) => {
+  const reader = protobuf.Reader.create(bytes);
+  const walk = (end: number, type: protobuf.Type) => {
     while (reader.pos < end) {
       fields += 1;
       if (fields > MAX_FIELDS)
         throw new MusterError('MUSTER_BODY_TOO_LARGE', `more than ${MAX_FIELDS} fields in one request; send them in parts`);
       const tag = reader.uint32();
-      if (tag >>> 3 === next && (tag & 7) === LENGTH_DELIMITED) {
+      const inner = type.fieldsById[tag >>> 3]?.resolvedType;
+      if (inner instanceof protobuf.Type && (tag & 7) === LENGTH_DELIMITED) {
         const length = reader.uint32();
-        walk(reader, reader.pos + length, rest);
+        walk(reader.pos + length, inner);
       } else reader.skipType(tag & 7);
     }
   };
-  const reader = protobuf.Reader.create(bytes);
-  walk(reader, bytes.length, TO_RECORDS);
+  walk(bytes.length, of);
 }
 
 /**
@@ -93,8 +96,8 @@ function assertBounded(bytes: Buffer): void {
  * @throws MUSTER_BODY_TOO_LARGE, Error when the bytes are not such a message
  */
 export function decodeRequest(signal: Signal, bytes: Buffer): unknown {
-  assertBounded(bytes);
   const type = REQUESTS[signal];
+  assertBounded(bytes, type);
   return type.toObject(type.decode(bytes), { longs: String });
 }
 

@@ -4,7 +4,7 @@ import type { TimeBounds } from '../../events/checker.ts';
 import { decoded } from '../../privacy/redact.ts';
 import type { SpanRow } from '../../store/rows/span-row.ts';
 import { type Find, scrub } from '../intake/scrub.ts';
-import { attribute, type OtlpRecord } from './records.ts';
+import type { Attributes, OtlpRecord } from './records.ts';
 
 /** Attributes of the semantic conventions that hold no person's data by their definition. */
 const KEPT = [
@@ -98,7 +98,7 @@ export function spanOf(record: OtlpRecord, finds: Find[] = []): SpanRow {
     traceId,
     spanId,
     parentSpanId,
-    service: kept('span.service', String(attribute(record, 'service.name') ?? ''), finds),
+    service: serviceOf(record, finds),
     name: kept('span.name', nameOf(record), finds, personal),
     kind,
     startUs,
@@ -106,6 +106,22 @@ export function spanOf(record: OtlpRecord, finds: Find[] = []): SpanRow {
     hasFailed,
     attributes: Object.fromEntries(told),
   };
+}
+
+/** Names of services that resources give to thousands of spans. */
+const SERVICES = new WeakMap<Attributes, { text: string; finds: Find[] }>();
+
+function serviceOf({ own, shared }: OtlpRecord, finds: Find[]): string {
+  const name = own.get('service.name');
+  if (name !== undefined) return kept('span.service', String(name), finds);
+  let known = SERVICES.get(shared);
+  if (!known) {
+    const found: Find[] = [];
+    known = { text: kept('span.service', String(shared.get('service.name') ?? ''), found), finds: found };
+    SERVICES.set(shared, known);
+  }
+  finds.push(...known.finds);
+  return known.text;
 }
 
 /** A path says whose it is: the name of a request is its method and route, as the conventions ask for, or the method alone. */

@@ -18,7 +18,7 @@ const FINGERPRINT_BYTES = 16;
  * What an identifier names; each has a space of its own, but whoever acts and whoever is acted on share one, as they must join. An `operator`
  * uses Muster itself, and stays in its audit log.
  */
-export type PseudonymKind = 'person' | 'operator' | 'device' | 'destination' | 'session' | 'user_agent' | 'record';
+export type PseudonymKind = 'person' | 'operator' | 'device' | 'destination' | 'session' | 'user_agent';
 /** These are under the ring; the others are fingerprints and stay as they are. Sessions are too many and too short to be written down. */
 const UNDER_RING = new Set<PseudonymKind>(['person', 'operator', 'device', 'destination']);
 /** Whom `muster reveal` may have to name. */

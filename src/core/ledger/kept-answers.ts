@@ -61,6 +61,7 @@ interface Row {
   enrollment_id: string;
   state: EnrollmentRow['state'] | null;
   factor_state: FactorRow['state'] | null;
+  factor_state_at: number | null;
   factor_id: string;
 }
 
@@ -76,7 +77,7 @@ export function createAnswers({ storage, vault, now }: { storage: CoreStorage; v
     async find(request) {
       const { principal, key, fingerprint } = request;
       const row = await storage.one<Row>(
-        `SELECT fingerprint, status, kept_answers.sealed AS sealed, at, enrollment_id, kept_answers.factor_id AS factor_id, enrollments.state AS state, factors.state AS factor_state
+        `SELECT fingerprint, status, kept_answers.sealed AS sealed, at, enrollment_id, kept_answers.factor_id AS factor_id, enrollments.state AS state, factors.state AS factor_state, factors.state_at AS factor_state_at
          FROM kept_answers LEFT JOIN enrollments ON enrollments.id = enrollment_id
          LEFT JOIN factors ON factors.id = CASE WHEN kept_answers.factor_id = '' THEN enrollments.factor_id ELSE kept_answers.factor_id END
          WHERE principal = ? AND key = ?`,
@@ -90,7 +91,8 @@ export function createAnswers({ storage, vault, now }: { storage: CoreStorage; v
       const body = await vault.open<Answer['body']>(row.sealed, ownerOf(request));
       // A proof is good for as long as what it proves, and what was said of a factor for as long as it is so.
       const said = row.factor_id !== '' && FACTOR_STATES.has(String(body.state)) ? body.state : 'active';
-      if ((request.isProof || row.factor_id !== '') && row.status < 400 && row.factor_state !== said)
+      const hasChanged = row.factor_state !== said || Number(row.factor_state_at ?? 0) > row.at;
+      if ((request.isProof || row.factor_id !== '') && row.status < 400 && hasChanged)
         throw new MusterError('MUSTER_CONFLICT', 'the factor has ended, or its state is another, since this was answered');
       const { challenge, ...rest } = body;
       const hasEnded = row.enrollment_id !== '' && row.state !== 'pending';

@@ -98,7 +98,7 @@ export function createLedger({ storage, vault, now, newId, deployment }: LedgerD
       const factor = FACTORS[row.factor_type];
       // Of one that has ended its record stays, and nothing that opens.
       const left = isEnd(name) && !factor.isKeptAfterEnd ? { sealed: NOTHING } : {};
-      await change(statements, 'factors', row, { ...left, state: after(FACTOR, name, row.state, 'the factor') });
+      await change(statements, 'factors', row, { ...left, state: after(FACTOR, name, row.state, 'the factor'), state_at: now() });
       if (isEnd(name)) await factor.released?.(statements, row.id);
     },
     /** A pending enrollment past its time is expired by whoever looks first. */

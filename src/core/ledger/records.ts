@@ -35,6 +35,8 @@ export interface EnrollmentRow extends Challenged {
 
 export interface FactorRow extends Challenged {
   state: FactorState;
+  /** When it last became that, in milliseconds since 1970; 0 since it is there. */
+  state_at: number;
   identity: string;
   used_at: number | null;
 }

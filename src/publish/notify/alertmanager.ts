@@ -1,7 +1,7 @@
 /** Sends to an Alertmanager by its API, version 2: what fires is sent again and again, as Prometheus does; Alertmanager tells once. */
 import type { Notification, Sender } from '../../slo/evaluate/notifications.ts';
+import { post } from './post.ts';
 
-const TIMEOUT_MS = 10_000;
 /** Should Muster die, what it said fires ends by itself after this. */
 const VALID_MS = 4 * 60_000;
 
@@ -13,11 +13,9 @@ export function alertmanagerSender(url: string, now: () => number, generatorUrl:
     endsByTime: true,
     async send(notifications) {
       if (notifications.length === 0) return;
-      const response = await fetch(endpoint, {
-        method: 'POST',
+      const response = await post(endpoint, {
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify(notifications.map((notification) => alertOf(notification, now(), generatorUrl))),
-        signal: AbortSignal.timeout(TIMEOUT_MS),
       });
       if (!response.ok) throw new Error(`answered ${response.status}: ${(await response.text()).slice(0, 200)}`);
       await response.body?.cancel();

@@ -1,7 +1,8 @@
 /** Calls a dead-man's switch with every evaluation: when the calls stop, somebody else says so. */
-import type { Sender } from '../../slo/evaluate/notifications.ts';
 
-const TIMEOUT_MS = 10_000;
+import type { Sender } from '../../slo/evaluate/notifications.ts';
+import { post } from './post.ts';
+
 const EVERY_MS = 55_000;
 
 /** Calls a dead-man's switch with the evaluations, at most once a minute. */
@@ -12,7 +13,7 @@ export function heartbeatSender(url: string, now: () => number): Sender {
     endsByTime: false,
     async send() {
       if (now() - lastMs < EVERY_MS) return;
-      const response = await fetch(url, { method: 'POST', signal: AbortSignal.timeout(TIMEOUT_MS) });
+      const response = await post(url, {});
       await response.body?.cancel();
       if (!response.ok) throw new Error(`answered ${response.status}`);
       lastMs = now();

@@ -9,8 +9,8 @@ import { z } from 'zod';
 import { systemCode } from '../../errors.ts';
 import { keyOf, type Notification, type Sender } from '../../slo/evaluate/notifications.ts';
 import { writeDurably } from '../../system/durable-files.ts';
+import { post } from './post.ts';
 
-const TIMEOUT_MS = 10_000;
 /** Alerts that ended are remembered as told for so long. */
 const REMEMBER_MS = 24 * 3_600_000;
 
@@ -47,11 +47,9 @@ export function webhookSender({ url, secret, statePath, now }: WebhookOptions): 
     });
     // The same beginning or end has the same id: a receiver that took it but could not say so drops the second one.
     const id = `msg_${hash('sha256', `${keyOf(notification)}\0${notification.startsAtMs}\0${isEnded}`).slice(0, 27)}`;
-    const response = await fetch(url, {
-      method: 'POST',
+    const response = await post(url, {
       headers: { 'content-type': 'application/json', ...signed(key, id, Math.floor(now() / 1_000), body) },
       body,
-      signal: AbortSignal.timeout(TIMEOUT_MS),
     });
     await response.body?.cancel();
     if (!response.ok) throw new Error(`answered ${response.status}`);

@@ -48,7 +48,7 @@ export const operationRoutes = [
         if (!body.success || !body.data.records.every(isImportRecord))
           throw new MusterError('MUSTER_BAD_ARGUMENT', 'expected {"records":[{"line","value"}]}, at most 10,000 records');
         return importRecords({ intake }, connector, body.data.records as ImportRecord[], {
-          fingerprint: (record) => pseudonyms.of('record', record),
+          fingerprint: pseudonyms.fingerprint,
           ...(body.data.defaultTime !== undefined && { defaultTime: body.data.defaultTime }),
           binding: caller.binding,
         });

@@ -10,7 +10,7 @@ import { explain } from '../../slo/inquiry/explain.ts';
 import { gateOf } from '../../slo/inquiry/gate.ts';
 import { toMinute } from '../../slo/measure/figures.ts';
 import { sloReport } from '../../slo/measure/report.ts';
-
+import { turnstile } from '../../store/guard/turns.ts';
 import { findingsSince } from '../../store/records/findings.ts';
 import { maintenanceIn } from '../../store/records/maintenance.ts';
 import { DAY_MS } from '../../system/time.ts';
@@ -32,6 +32,9 @@ const maintenanceBody = z.strictObject({
 const NAME = { name: 'enrollment-success' };
 const at = z.object({ at: text('moment, RFC 3339; now unless given') });
 const range = z.object({ from: text('start of the range, RFC 3339'), to: text('its end; now unless given') });
+
+/** What walks over a year, minute by minute: one at a time. */
+const oneInquiry = turnstile({ running: 1, waiting: 20 });
 
 /** The SLO that a path names. @throws MUSTER_NOT_FOUND */
 const sloOf = (call: ApiCall) => sloNamed(call.ready().slos, param(call, 'name'));
@@ -70,8 +73,9 @@ export const sloRoutes = [
     async work(call) {
       const slo = sloOf(call);
       const { objective } = call.query;
-      const past = await loadPast(call.ready().store.engine, slo, ...rangeOf(call.query, call.deps.now()));
-      return backtest(slo, past, objective === undefined ? undefined : objectiveOf(objective));
+      const other = objective === undefined ? undefined : objectiveOf(objective);
+      const range = rangeOf(call.query, call.deps.now());
+      return oneInquiry(async () => backtest(slo, await loadPast(call.ready().store.engine, slo, ...range), other));
     },
   }),
   apiRoute({
@@ -83,7 +87,8 @@ export const sloRoutes = [
     query: range,
     async work(call) {
       const slo = sloOf(call);
-      return suggest(slo, await loadPast(call.ready().store.engine, slo, ...rangeOf(call.query, call.deps.now())));
+      const range = rangeOf(call.query, call.deps.now());
+      return oneInquiry(async () => suggest(slo, await loadPast(call.ready().store.engine, slo, ...range)));
     },
   }),
   apiRoute({

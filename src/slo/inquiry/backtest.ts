@@ -1,12 +1,11 @@
 /** Backtest: would these alerts have woken anybody, and for what, had an SLO been in force over a past time? */
 
-import { setImmediate } from 'node:timers/promises';
 import type { Engine } from '../../store/engine/engine.ts';
 import { MINUTE_MS } from '../../system/time.ts';
 import { type Pair, type PairSpec, pairsFor, type Severity } from '../arithmetic/pairs.ts';
 import { windowSeconds } from '../arithmetic/windows.ts';
 import { judgedOf, type Slo } from '../definition/openslo.ts';
-import { type Circumstances, type History, loadCircumstances, loadHistory, walk, withoutMaintenance } from '../measure/history.ts';
+import { type Circumstances, type History, loadCircumstances, loadHistory, walkInTurns, withoutMaintenance } from '../measure/history.ts';
 
 /** States before the time are followed from so long before it, so that what fired already is known. */
 const LEAD_MS = 2 * 86_400_000;
@@ -50,7 +49,7 @@ export async function loadPast(engine: Engine, slo: Slo, fromMs: number, toMs: n
 }
 
 /** Runs an SLO, with its own objective or another, over its past. */
-export function backtest(slo: Slo, past: Past, objective: number = judgedOf(slo).objective): Backtest {
+export async function backtest(slo: Slo, past: Past, objective: number = judgedOf(slo).objective): Promise<Backtest> {
   const { fromMs, toMs, history } = past;
   const firstMinute = Math.round((fromMs - history.fromMs) / MINUTE_MS);
   const sum = (values: Float64Array, from: number, to: number) => values.subarray(from, to).reduce((all, value) => all + value, 0);
@@ -64,9 +63,11 @@ export function backtest(slo: Slo, past: Past, objective: number = judgedOf(slo)
     ];
     return allowed === 0 ? null : (sum(history.total, from, to) - sum(history.good, from, to)) / allowed;
   };
-  const firing = pairsAt(slo, objective).flatMap((pair) =>
-    runs(pair, slo, objective, past).map((run) => ({ severity: pair.severity, longMs: windowSeconds(pair.long) * 1_000, ...run })),
-  );
+  const firing: (Run & { severity: Severity; longMs: number })[] = [];
+  for (const pair of pairsAt(slo, objective)) {
+    const longMs = windowSeconds(pair.long) * 1_000;
+    for (const run of await runs(pair, slo, objective, past)) firing.push({ severity: pair.severity, longMs, ...run });
+  }
   const episodes = (['page', 'ticket'] as const).flatMap((severity) =>
     merged(firing.filter((run) => run.severity === severity)).map(({ startMs, endMs, longMs }) => ({
       severity,
@@ -95,20 +96,20 @@ function pairsAt(slo: Slo, objective: number): Pair[] {
   });
 }
 
-interface Run {
+export interface Run {
   startMs: number;
   endMs: number;
 }
 
 /** Times in which a pair fired, cut to the time asked for. */
-export function runs(pair: Pair, slo: Slo, objective: number, { fromMs, toMs, history, circumstances }: Past): Run[] {
+export async function runs(pair: Pair, slo: Slo, objective: number, { fromMs, toMs, history, circumstances }: Past): Promise<Run[]> {
   const found: Run[] = [];
   let startMs: number | undefined;
   const close = (endMs: number) => {
     if (startMs !== undefined && endMs > fromMs) found.push({ startMs: Math.max(startMs, fromMs), endMs });
     startMs = undefined;
   };
-  walk(pair, { ...judgedOf(slo), objective }, history, { ...circumstances, slo: slo.name }, (atMs, { state, sinceMs }) => {
+  await walkInTurns(pair, { ...judgedOf(slo), objective }, history, { ...circumstances, slo: slo.name }, (atMs, { state, sinceMs }) => {
     if (state === 'firing') startMs ??= sinceMs;
     else if (startMs !== undefined) close(atMs);
   });
@@ -147,7 +148,7 @@ export async function suggest(slo: Slo, past: Past): Promise<Suggestion> {
   const days = (past.toMs - past.fromMs) / 86_400_000;
   const candidates: Suggestion['candidates'] = [];
   for (const objective of CANDIDATES) {
-    const { episodes, budgetSpent } = backtest(slo, past, objective);
+    const { episodes, budgetSpent } = await backtest(slo, past, objective);
     const count = (severity: Severity) => episodes.filter((episode) => episode.severity === severity).length;
     candidates.push({
       objective,
@@ -155,11 +156,10 @@ export async function suggest(slo: Slo, past: Past): Promise<Suggestion> {
       tickets: count('ticket'),
       budgetLeft: budgetSpent === null ? null : 1 - budgetSpent,
     });
-    await setImmediate();
   }
   const isFit = ({ budgetLeft, pages }: (typeof candidates)[number]) =>
     budgetLeft !== null && budgetLeft >= MIN_BUDGET_LEFT && pages <= Math.max(MAX_PAGES_IN_30_DAYS, (MAX_PAGES_IN_30_DAYS * days) / 30);
-  const { good, total } = backtest(slo, past);
+  const { good, total } = await backtest(slo, past);
   return {
     slo: slo.name,
     current: slo.objective,

@@ -5,13 +5,13 @@ import type { MaintenanceWindow } from '../../store/records/maintenance.ts';
 import { eventsIn, rowsOf } from '../../store/rows/rows-of.ts';
 import { DAY_MS, MINUTE_MS } from '../../system/time.ts';
 import { burnRate, type Counts } from '../arithmetic/burn.ts';
-import type { Pair } from '../arithmetic/pairs.ts';
+import type { Pair, Severity } from '../arithmetic/pairs.ts';
 import { elapsedAt, periodAt } from '../arithmetic/period.ts';
 import { windowSeconds } from '../arithmetic/windows.ts';
 import { judgedOf, type Slo } from '../definition/openslo.ts';
 import { toMinute } from '../measure/figures.ts';
 import { since, walk } from '../measure/history.ts';
-import { loadPast, type Past, runs } from './backtest.ts';
+import { loadPast, type Past, type Run, runs } from './backtest.ts';
 import { type Explanation, explain, timeToExplain } from './explain.ts';
 
 /** Burn rates are drawn over so long, one point in so many minutes. */
@@ -59,15 +59,10 @@ export async function sloDetail(engine: Engine, slo: Slo, atMs: number): Promise
   const { objective } = judgedOf(slo);
   const maintenance = past.circumstances.maintenance.filter((window) => window.slo === '*' || window.slo === slo.name);
   const alerted = await alertedRuns(engine, slo, fromMs, at);
-  const settled = slo.pairs.flatMap((pair) =>
-    runs(pair, slo, objective, past).map(({ startMs, endMs }) => ({
-      pair: pair.name,
-      severity: pair.severity,
-      startMs,
-      endMs,
-      by: 'settled' as const,
-    })),
-  );
+  const settled: (Run & { pair: string; severity: Severity; by: 'settled' })[] = [];
+  for (const pair of slo.pairs)
+    for (const { startMs, endMs } of await runs(pair, slo, objective, past))
+      settled.push({ pair: pair.name, severity: pair.severity, startMs, endMs, by: 'settled' });
   return {
     slo: slo.name,
     title: slo.title,

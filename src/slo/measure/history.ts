@@ -3,6 +3,7 @@
 import type { Session } from '../../store/engine/engine.ts';
 import { type MaintenanceWindow, maintenanceIn } from '../../store/records/maintenance.ts';
 import { MAX_USERS_BAD } from '../../store/roll/minutes.ts';
+import { breather } from '../../system/breather.ts';
 import { MINUTE_MS } from '../../system/time.ts';
 import { type Judged, nextState, type PairMemory } from '../arithmetic/alert-state.ts';
 import type { WindowCounts } from '../arithmetic/burn.ts';
@@ -138,18 +139,40 @@ class MovingUsers {
 /** A pair's state at the end of each minute; called with the end in milliseconds since 1970. */
 export type OnState = (atMs: number, memory: PairMemory, windows: { long: WindowCounts; short: WindowCounts }) => void;
 
+/** So many minutes are walked without a look at the clock. */
+const STEP_MINUTES = 1_000;
+
 /**
  * Walks a pair over a history as the evaluator would have, once a minute.
  * @param history begins at least the long window before the first minute that matters
  * @returns the state after the last minute
  */
-export function walk(
+export function walk(...of: Parameters<typeof steps>): PairMemory | undefined {
+  const walking = steps(...of);
+  let step = walking.next();
+  while (!step.done) step = walking.next();
+  return step.value;
+}
+
+/** The same, with others served in between: a year takes a second. */
+export async function walkInTurns(...of: Parameters<typeof steps>): Promise<PairMemory | undefined> {
+  const pause = breather();
+  const walking = steps(...of);
+  let step = walking.next();
+  while (!step.done) {
+    if (pause.isDue()) await pause.rest();
+    step = walking.next();
+  }
+  return step.value;
+}
+
+function* steps(
   pair: Pair,
   judged: Judged,
   history: History,
   circumstances: Circumstances & { slo: string },
   onState: OnState = () => {},
-): PairMemory | undefined {
+): Generator<undefined, PairMemory | undefined> {
   const goods = new Sums(history.good);
   const totals = new Sums(history.total);
   const missing = new Sums(circumstances.uncovered);
@@ -170,6 +193,7 @@ export function walk(
     const isMaintenance = planned.some(({ startMs, endMs }) => startMs <= atMs && atMs < endMs);
     memory = nextState(pair, memory, { ...windows, coverage, isMaintenance }, judged, atMs);
     onState(atMs, memory, windows);
+    if (end % STEP_MINUTES === 0) yield undefined;
   }
   return memory;
 }

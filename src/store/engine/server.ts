@@ -223,6 +223,7 @@ function rawSession(address: Address, timeoutMs: number, settings: Readonly<Reco
       try {
         const response = await fetch(`${origin}/?${search}`, {
           method: 'POST',
+          redirect: 'error',
           headers: { authorization },
           body: form,
           signal: AbortSignal.timeout(timeoutMs),

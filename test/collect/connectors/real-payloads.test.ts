@@ -27,7 +27,7 @@ describe.runIf(have('shared'))('real payloads of the products', () => {
     try {
       const records = await recordsFrom(await readFile(join(pathOf('shared'), 'samples', `${source}.ndjson`)));
       const connector = connectorNamed(CONNECTORS, source);
-      const fingerprint = (text: string) => real.pseudonyms.of('record', text);
+      const fingerprint = real.pseudonyms.fingerprint;
       expect(await importRecords(real, connector, records, { fingerprint })).toMatchObject(counts);
       await real.drain();
       expect(await importRecords(real, connector, records, { fingerprint })).toMatchObject({
@@ -56,7 +56,7 @@ describe.runIf(have('shared', 'python3'))('streams of the second generator', () 
         windows: Record<'5m', Record<string, [number, number]>>;
       };
       const records = await recordsFrom(await readFile(stream));
-      const fingerprint = (text: string) => generated.pseudonyms.of('record', text);
+      const fingerprint = generated.pseudonyms.fingerprint;
       let accepted = 0;
       for (let from = 0; from < records.length; from += 3_000) {
         accepted += (

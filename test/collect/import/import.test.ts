@@ -17,7 +17,7 @@ afterAll(async () => {
   await services.dispose();
 });
 
-const context = () => ({ fingerprint: (text: string) => services.pseudonyms.of('record', text) });
+const context = () => ({ fingerprint: services.pseudonyms.fingerprint });
 
 async function recordsFrom(...chunks: (string | Buffer)[]): Promise<ImportRecord[]> {
   return (await Array.fromAsync(recordsOf(Readable.from(chunks.map((chunk) => Buffer.from(chunk)))))).map(({ record }) => record);

@@ -111,7 +111,7 @@ test('a record of a product without a time gets one when it is driven again', as
     const { published, ...value } = JSON.parse(line) as Record<string, unknown>;
     return { line: i + 1, value: String(value.eventType).startsWith('user.mfa.factor.reset_all') ? value : { ...value, published } };
   });
-  const fingerprint = (text: string) => services.pseudonyms.of('record', text);
+  const { fingerprint } = services.pseudonyms;
   const { rejected } = await importRecords(services, okta, records, { fingerprint });
   expect(rejected).toBeGreaterThan(0);
   expect((await letters()).map(({ source, reason }) => [source, reason])).toContainEqual([

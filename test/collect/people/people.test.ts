@@ -84,7 +84,7 @@ describe('keys', () => {
   test('what a version with a single key has stored keeps its references, and its derived ids', async () => {
     let each = await services();
     await takeIn(each, [event('ada'), event('ben')]);
-    const record = each.pseudonyms.of('record', 'the content of a record');
+    const record = each.pseudonyms.fingerprint('the content of a record');
     const before = await refsOf(each);
     const { keys, fingerprint } = JSON.parse(await readFile(join(each.dataDir, 'pseudonym-keys.json'), 'utf8'));
     expect(fingerprint).not.toBe(keys[0].secret);
@@ -97,8 +97,8 @@ describe('keys', () => {
     await takeIn(each, [event('ada'), event('ben')]);
     expect(await refsOf(each)).toEqual(Object.fromEntries(Object.keys(before).map((ref) => [ref, 2])));
     const again = await reopened(each);
-    expect(again.pseudonyms.of('record', 'the content of a record')).not.toBe(record);
-    expect(again.pseudonyms.of('record', 'x')).toBe(each.pseudonyms.of('record', 'x'));
+    expect(again.pseudonyms.fingerprint('the content of a record')).not.toBe(record);
+    expect(again.pseudonyms.fingerprint('x')).toBe(each.pseudonyms.fingerprint('x'));
   });
 });
 

@@ -141,6 +141,9 @@ describe('kept answers', () => {
     expect(await made.core.answers.find(used)).toMatchObject({ body: { verified: true } });
     await made.core.factors.suspend(factorId, {});
     for (const each of [proof, used]) await expect(made.core.answers.find(each)).rejects.toMatchObject({ code: 'MUSTER_CONFLICT' });
+    made.nowMs += 1;
+    await made.core.factors.resume(factorId, {});
+    for (const each of [proof, used]) await expect(made.core.answers.find(each)).rejects.toMatchObject({ code: 'MUSTER_CONFLICT' });
     await made.core.factors.revoke(factorId);
     for (const each of [proof, used]) await expect(made.core.answers.find(each)).rejects.toMatchObject({ code: 'MUSTER_CONFLICT' });
     made.nowMs += 1_001;

@@ -189,7 +189,7 @@ describe('an outage of half an hour', () => {
   test('a backtest gives its page, and a laxer objective none', async () => {
     const slo = sloNamed(services.slos, 'enrollment-success');
     const past = await loadPast(services.store.engine, slo, NOON - 2 * HOUR, NOON + 2 * HOUR);
-    const strict = backtest(slo, past);
+    const strict = await backtest(slo, past);
     expect(strict).toMatchObject({ good: 1_650, total: 1_950 });
     expect(strict.budgetSpent).toBeCloseTo(300 / (1_950 * 0.02), 9);
     expect(strict.episodes.filter(({ severity }) => severity === 'page')).toHaveLength(1);
