@@ -22,11 +22,14 @@ afterAll(async () => {
 
 const array = (element: string, bytes: number) => `[${`${element},`.repeat(Math.floor(bytes / (element.length + 1)))}${element}]`;
 const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth);
-const protobuf = (bytes: number) => {
-  // A resource with a scope whose records hold nothing.
-  const records = Buffer.alloc(bytes, Buffer.of(0x12, 0x00));
-  const wrap = (tag: number, inner: Buffer) => Buffer.concat([Buffer.of(tag), varint(inner.length), inner]);
-  return wrap(0x0a, wrap(0x12, records));
+const wrap = (tag: number, inner: Buffer) => Buffer.concat([Buffer.of(tag), varint(inner.length), inner]);
+// A resource with a scope whose records hold nothing.
+const protobuf = (bytes: number) => wrap(0x0a, wrap(0x12, Buffer.alloc(bytes, Buffer.of(0x12, 0x00))));
+/** Log records that say nothing but what their resource says. */
+const sharing = (records: number, attributes: [name: string, value: string][]) => {
+  const shared = attributes.map(([key, stringValue]) => ({ key, value: { stringValue } }));
+  const logRecords = Array.from({ length: records }, () => ({ timeUnixNano: `${Date.now()}000000`, eventName: 'ux.error' }));
+  return JSON.stringify({ resourceLogs: [{ resource: { attributes: shared }, scopeLogs: [{ logRecords }] }] });
 };
 function varint(value: number): Buffer {
   const bytes: number[] = [];
@@ -104,6 +107,46 @@ const BOMBS: [what: string, path: string, type: string, body: () => string | Buf
     },
   ],
   ['a record of one text of 600 MiB', '/api/import/okta', JSON_TYPE, () => Buffer.alloc(600 * MIB, 'x')],
+  [
+    'attributes of a resource in protobuf that hold nothing',
+    '/v1/traces',
+    'application/x-protobuf',
+    () => wrap(0x0a, wrap(0x0a, Buffer.alloc(15 * MIB, Buffer.of(0x0a, 0x00)))),
+  ],
+  [
+    'log records that share attributes of a thousand letters',
+    '/v1/logs',
+    JSON_TYPE,
+    () =>
+      sharing(
+        30_000,
+        Array.from({ length: 31 }, (_, i) => [`muster.attributes.a${i}`, 'x'.repeat(1_024)]),
+      ),
+  ],
+  [
+    'log records that share an attribute of ten million letters',
+    '/v1/logs',
+    JSON_TYPE,
+    () => sharing(20_000, [['other', 'x'.repeat(10_000_000)]]),
+  ],
+  [
+    'an activity of an actor of ten million letters',
+    '/api/import/google_workspace',
+    JSON_TYPE,
+    () =>
+      JSON.stringify({
+        records: [
+          {
+            line: 1,
+            value: {
+              id: { time: new Date().toISOString() },
+              actor: { email: 'a', x: 'y'.repeat(10_000_000) },
+              events: Array.from({ length: 600 }, () => ({ name: '2sv_enroll' })),
+            },
+          },
+        ],
+      }),
+  ],
   ['records that are nothing', '/api/import/okta', JSON_TYPE, () => `{"records":${array('0', 15 * MIB)}}`],
   ['records that hold nothing', '/api/import/duo', JSON_TYPE, () => `{"records":${array('{"line":1,"value":{}}', 15 * MIB)}}`],
 ];
@@ -148,7 +191,7 @@ describe('bodies of some kilobytes', () => {
         console.log(Math.round(slowestMs), 'ms', [...new Set(answers.map(({ status }) => status))].join(), _);
       expect(muster.output()).not.toMatch(/failed:/);
     },
-    60_000,
+    180_000,
   );
 
   it('names the first thousand of many that are refused, and counts all', async () => {
@@ -168,6 +211,8 @@ describe('files for muster import', () => {
     ['one text without end', () => JSON.stringify('x'.repeat(100 * MIB)), 'larger than'],
     ['an array of one text without end', () => `["${'x'.repeat(100 * MIB)}"]`, 'larger than'],
     ['arrays without end', () => '['.repeat(50 * MIB), 'nested too deeply'],
+    ['lines without end behind a bracket', () => `{\n${'0\n'.repeat(40 * MIB)}`, 'is not read whole'],
+    ['blanks without end', () => ' '.repeat(300 * MIB), 'no record'],
     ['an object without end', () => `{"Records":[${'{},'.repeat(30 * MIB)}`, 'is not read whole'],
   ])(
     '%s is refused with a sentence',
@@ -180,6 +225,6 @@ describe('files for muster import', () => {
       expect(status).toBe(2);
       expect(stdout + stderr).toContain(sentence);
     },
-    60_000,
+    180_000,
   );
 });

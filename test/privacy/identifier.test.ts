@@ -31,6 +31,12 @@ it.each([
   ['zoe.quirk77', Buffer.from('of zoe.quirk77!').toString('base64url'), true],
   ['zoe.quirk77', Buffer.from('zoe.quirk77').toString('hex'), true],
   ['josé@example.org', 'JOSE\u0301@example.org', true],
+  ['ada@example.org', 'ada%2540example.org', true],
+  ['ada@example.org', 'ada=40example.org', true],
+  ['ada@example.org', 'ada&#64example.org', true],
+  ['zoe.quirk77', 'zoe\ufe0f.qu\u2067irk\u{e0041}77', true],
+  ['zoe-quirk77', 'zoe\u2010quirk77', true],
+  ['zoe-quirk77', 'zoe\u2013quirk77', true],
   ['zoe.quirk77', 'zoe.quirk', false],
   ['zoe.quirk77', 'zoe, quirk77', false],
 ])('%s in %j: %s', (name, text, isThere) => {

@@ -1,5 +1,8 @@
 /** Notifications: to a real Alertmanager that tells a web hook once, and to a web hook of our own, signed. */
+
 import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -83,6 +86,29 @@ describe('web hook', () => {
     expect(signed(Buffer.alloc(24, 7), id, Number(first?.headers['webhook-timestamp']), String(first?.body))['webhook-signature']).toBe(
       first?.headers['webhook-signature'],
     );
+  });
+
+  test('a receiver that sends elsewhere has not been told, and nobody else is', async () => {
+    const elsewhere = await receiver();
+    for (const status of [301, 302, 307, 308]) {
+      const moved = createServer((_, response) => response.writeHead(status, { location: elsewhere.url }).end());
+      const { port } = await new Promise<AddressInfo>((resolve) =>
+        moved.listen(0, '127.0.0.1', () => resolve(moved.address() as AddressInfo)),
+      );
+      const url = `http://127.0.0.1:${port}`;
+      const statePath = join(tmpdir(), `muster-moved-${port}.json`);
+      const secret = `whsec_${Buffer.alloc(24, 7).toString('base64')}`;
+      const senders = [
+        webhookSender({ url, secret, statePath, now: Date.now }),
+        alertmanagerSender(url, Date.now, url),
+        heartbeatSender(url, Date.now),
+      ];
+      for (const sender of senders)
+        await expect(sender.send([firing(Date.now())], true)).rejects.toThrow(`answered ${status}, which sends to "${elsewhere.url}"`);
+      moved.close();
+    }
+    elsewhere.close();
+    expect(elsewhere.received).toEqual([]);
   });
 
   test('a heartbeat beats once a minute, and one sender that fails keeps no other from being told', async () => {

@@ -15,6 +15,7 @@ const MAX_OBJECT_BYTES = 64 * 1024 * 1024;
 const LIMITS = { depth: 64, values: Number.MAX_SAFE_INTEGER } as const;
 const OBJECT_LIMITS = { ...LIMITS, values: 10_000_000 } as const;
 const LINE_FEED = 10;
+const LINE_END = Buffer.of(LINE_FEED);
 const BYTE_ORDER_MARK = Buffer.from('\ufeff');
 
 /** A record, and how many bytes of the file it was made of, about. */
@@ -49,32 +50,55 @@ async function* arrayRecords(chunks: AsyncIterable<Buffer>): AsyncGenerator<File
 /** A line each; unless the first opens an object that goes on over more lines, or holds a list of records. */
 async function* lineRecords(chunks: AsyncIterable<Buffer>, mayBeDocument: boolean): AsyncGenerator<FileRecord> {
   let number = 0;
-  let document: { line: number; text: Buffer }[] | undefined;
-  let size = 0;
+  let document: Document | undefined;
   let isFirst = true;
   const maxBytes = () => ((mayBeDocument && isFirst) || document ? MAX_OBJECT_BYTES : MAX_RECORD_BYTES);
-  for await (const line of linesOf(chunks, maxBytes)) {
-    number += 1;
-    if (line === undefined) {
-      if (maxBytes() === MAX_OBJECT_BYTES) throw tooLarge();
-      yield {
-        record: { line: number, unreadable: `larger than ${MAX_RECORD_BYTES / 1024} KiB, the limit of one record` },
-        bytes: MAX_RECORD_BYTES,
-      };
-      continue;
+  for await (const lines of linesOf(chunks, maxBytes)) {
+    for (const line of lines) {
+      number += 1;
+      if (line === undefined) {
+        if (maxBytes() === MAX_OBJECT_BYTES) throw tooLarge();
+        yield {
+          record: { line: number, unreadable: `larger than ${MAX_RECORD_BYTES / 1024} KiB, the limit of one record` },
+          bytes: MAX_RECORD_BYTES,
+        };
+        continue;
+      }
+      if (document) {
+        document.add(line);
+        if (document.size > MAX_OBJECT_BYTES) throw tooLarge();
+        continue;
+      }
+      if (isBlank(line)) continue;
+      if (mayBeDocument && isFirst && opensDocument(line)) {
+        document = new Document(number);
+        document.add(line);
+      } else yield { record: { line: number, ...parseLine(line) }, bytes: line.length };
+      isFirst = false;
     }
-    if (isBlank(line)) continue;
-    if (mayBeDocument && isFirst && opensDocument(line)) document = [];
-    isFirst = false;
-    if (!document) {
-      yield { record: { line: number, ...parseLine(line) }, bytes: line.length };
-      continue;
-    }
-    size += line.length + 1;
-    if (size > MAX_OBJECT_BYTES) throw tooLarge();
-    document.push({ line: number, text: line });
   }
-  if (document) for (const record of documentRecords(document)) yield { record, bytes: Math.ceil(size / document.length) };
+  if (document) yield* documentRecords(document);
+}
+
+/** Lines that may be one object. Joined as they come: an object for each line of two bytes would fill the memory. */
+class Document {
+  readonly firstLine: number;
+  size = 0;
+  private readonly parts: Buffer[] = [];
+  private waiting: Buffer[] = [];
+  constructor(firstLine: number) {
+    this.firstLine = firstLine;
+  }
+  add(line: Buffer): void {
+    this.size += line.length + 1;
+    this.waiting.push(line, LINE_END);
+    if (this.waiting.length < 10_000) return;
+    this.parts.push(Buffer.concat(this.waiting));
+    this.waiting = [];
+  }
+  text(): Buffer {
+    return Buffer.concat([...this.parts, ...this.waiting]);
+  }
 }
 
 const tooLarge = () =>
@@ -112,13 +136,22 @@ function listOf(value: Record<string, unknown>): unknown[] | undefined {
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** The records of a document; when the lines are none together, each is taken for a record of its own. */
-function* documentRecords(lines: readonly { line: number; text: Buffer }[]): Generator<ImportRecord> {
-  const value = parsedObject(Buffer.concat(lines.flatMap(({ text }) => [text, Buffer.of(LINE_FEED)])));
-  if (value === undefined) {
-    for (const { line, text } of lines) yield { line, ...parseLine(text) };
+function* documentRecords(document: Document): Generator<FileRecord> {
+  const text = document.text();
+  const value = parsedObject(text);
+  if (value !== undefined) {
+    const records = listOf(value) ?? [value];
+    const bytes = Math.ceil(text.length / Math.max(1, records.length));
+    for (const [index, element] of records.entries()) yield { record: { line: index + 1, value: element }, bytes };
     return;
   }
-  for (const [index, element] of (listOf(value) ?? [value]).entries()) yield { line: index + 1, value: element };
+  let line = document.firstLine;
+  for (let from = 0; from < text.length; line++) {
+    const end = text.indexOf(LINE_FEED, from);
+    const each = text.subarray(from, end);
+    if (!isBlank(each)) yield { record: { line, ...parseLine(each) }, bytes: each.length };
+    from = end + 1;
+  }
 }
 
 /** The first byte that is no blank, and all bytes again. */
@@ -126,11 +159,15 @@ async function peeked(chunks: AsyncIterable<Buffer>): Promise<{ first: string; a
   const iterator = chunks[Symbol.asyncIterator]();
   const seen: Buffer[] = [];
   let first = '';
+  let blanks = 0;
   while (first === '') {
     const next = await iterator.next();
     if (next.done) break;
     seen.push(next.value);
     first = /[^ \t\r\n]/.exec(next.value.toString('latin1'))?.[0] ?? '';
+    blanks += next.value.length;
+    if (first === '' && blanks > MAX_RECORD_BYTES)
+      throw new MusterError('MUSTER_BAD_JSON', `there is no record in the first ${MAX_RECORD_BYTES / 1024} KiB, only blanks`);
   }
   async function* all(): AsyncGenerator<Buffer> {
     yield* seen;
@@ -180,8 +217,11 @@ async function* gunzipped(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer>
   await piping;
 }
 
-/** Lines, each as long as it may be at that moment; undefined in the place of one that is longer, of which nothing is kept. */
-async function* linesOf(chunks: AsyncIterable<Buffer>, maxBytes: () => number): AsyncGenerator<Buffer | undefined> {
+/**
+ * Lines, those that end in one chunk together, each as long as it may be at that moment; undefined in the place of one that is longer, of which
+ * nothing is kept.
+ */
+async function* linesOf(chunks: AsyncIterable<Buffer>, maxBytes: () => number): AsyncGenerator<(Buffer | undefined)[]> {
   let rest: Buffer[] = [];
   let size = 0;
   const add = (bytes: Buffer) => {
@@ -196,13 +236,15 @@ async function* linesOf(chunks: AsyncIterable<Buffer>, maxBytes: () => number): 
     return line;
   };
   for await (const chunk of chunks) {
+    const lines: (Buffer | undefined)[] = [];
     let from = 0;
     for (let end = chunk.indexOf(LINE_FEED); end !== -1; end = chunk.indexOf(LINE_FEED, from)) {
       add(chunk.subarray(from, end));
-      yield take();
+      lines.push(take());
       from = end + 1;
     }
     if (from < chunk.length) add(chunk.subarray(from));
+    if (lines.length > 0) yield lines;
   }
-  if (size > 0) yield take();
+  if (size > 0) yield [take()];
 }

@@ -43,7 +43,7 @@ const wordsOf = (key: string): string[] =>
 function isTelling(key: string): boolean {
   const words = wordsOf(key);
   // One of several, or the second of its kind.
-  const last = (words.at(-1) ?? '').replace(/\d+$/, '');
+  const last = (words.findLast((word) => !/^\d+$/.test(word)) ?? '').replace(/\d+$/, '');
   // By itself, of a request, or as somebody typed it.
   const isCode =
     /^(?:(?:query|param|params|form|body|input|request|request body|request query|url query|http request body) )?codes?$|(?:^| )(?:code|otp|pin|passcode) (?:entered|input|typed|submitted|provided)$|(?:^| )(?:entered|typed|submitted)$/.test(
