@@ -24,6 +24,8 @@ const ROOMS = {
     'enrollment/',
     'active/',
     'limits.ts',
+    'canary-upkeep.ts',
+    'reports.ts',
     'core.ts',
   ],
   slo: ['arithmetic/', 'slis/', 'definition/', 'measure/', 'inquiry/', 'evaluate/', 'wording/'],

@@ -1,21 +1,22 @@
 /** The reference enrollment core, put together. Every step and its event are one transaction. */
+
 import { MusterError } from '../errors.ts';
 import { createActiveFactors, type Options } from './active/active-factors.ts';
 import type { UseResult } from './active/log-in.ts';
-import { CANARY_USERS, type Inbox } from './canary.ts';
+import type { Inbox } from './canary.ts';
+import { createCanaryUpkeep } from './canary-upkeep.ts';
 import { importTokens } from './enrollment/hardware-tokens.ts';
 import { createPendingEnrollments } from './enrollment/pending-enrollment.ts';
 import type { HardwareTokens, StartRequest } from './enrollment/requests.ts';
 import { createEnrollmentStart, type Started, type StartHooks } from './enrollment/start-enrollment.ts';
 import { assertIssuedSince, type BoundToken, type Tokens } from './enrollment/token.ts';
 import type { VerifyResult } from './enrollment/verify-enrollment.ts';
-import { CANARY_SERIAL } from './factors/hardware-otp.ts';
 import { FACTORS, type FactorType } from './factors/index.ts';
 import { dropForgotten } from './ledger/forgotten.ts';
 import { createAnswers } from './ledger/kept-answers.ts';
 import { createLedger, type Inside } from './ledger/ledger.ts';
 import { reconcile } from './ledger/reconcile.ts';
-import { aboutEnrollment, aboutFactor, type CoreEvent, type EnrollmentRow, type FactorRow } from './ledger/records.ts';
+import type { EnrollmentRow, FactorRow } from './ledger/records.ts';
 import { rewrap } from './ledger/rewrap.ts';
 import { createUnsealThenLock } from './ledger/unseal-then-lock.ts';
 import { createLimits, type Limited } from './limits.ts';
@@ -23,6 +24,7 @@ import { createSender } from './messages/sending.ts';
 import type { IsRolledOut } from './policy/flags.ts';
 import type { Tier } from './policy/policy.ts';
 import type { Delivery } from './providers/delivery.ts';
+import { createReports } from './reports.ts';
 import type { Settings } from './settings.ts';
 import type { CoreStorage } from './storage/storage.ts';
 import type { Vault } from './vault/vault.ts';
@@ -165,22 +167,8 @@ export function createCore(deps: CoreDeps) {
       return factors.use(id, body, inside);
     },
 
-    /** Takes away what the canary left the last time. */
-    async cleanCanary(): Promise<void> {
-      const places = CANARY_USERS.map(() => '?').join(', ');
-      for (const table of ['factors', 'enrollments'])
-        await storage.run(`DELETE FROM ${table} WHERE user_id IN (${places})`, ...CANARY_USERS);
-      await storage.run('DELETE FROM hardware_tokens WHERE serial LIKE ?', `${CANARY_SERIAL}%`);
-    },
-    /** A hardware token for the canary. Returns its serial number. */
-    async canaryToken(secretHex: string): Promise<string> {
-      const serial = `${CANARY_SERIAL}${deps.newId()}`;
-      await importTokens(
-        [{ serial, kind: 'hotp', secret: { hex: secretHex }, algorithm: 'SHA1', digits: 6, period: 30, counter: 0 }],
-        deps,
-      );
-      return serial;
-    },
+    ...createReports({ storage, ledger, newId: deps.newId }),
+    ...createCanaryUpkeep(deps),
     importTokens: (rows: HardwareTokens, inside?: Inside<number>) => importTokens(rows, deps, inside),
     reconcile: () => reconcile({ storage, ledger }),
     rewrap: () => rewrap({ ...deps, ledger }),
@@ -191,40 +179,5 @@ export function createCore(deps: CoreDeps) {
       await dropForgotten(storage, now());
       await storage.run("DELETE FROM enrollments WHERE state <> 'pending' AND created_at < ?", now() - ENDED_KEPT_MS);
     },
-
-    /** What the events about an enrollment or a factor say, for whoever reports requests about it. */
-    async labelsOf(id: string): Promise<CoreEvent | undefined> {
-      const row = await storage.one<EnrollmentRow>('SELECT * FROM enrollments WHERE id = ?', id);
-      if (row) return aboutEnrollment(row);
-      const factor = await storage.one<FactorRow>('SELECT * FROM factors WHERE id = ?', id);
-      return factor && aboutFactor(factor);
-    },
-    /** `traceparent` of the step that an answer about this belongs to. */
-    async traceOf(id: string): Promise<string | null> {
-      const row = await storage.one<{ trace: string | null }>(
-        'SELECT trace FROM enrollments WHERE id = ? UNION ALL SELECT trace FROM factors WHERE id = ?',
-        id,
-        id,
-      );
-      return row?.trace ?? null;
-    },
-
-    /** Notes a start that was refused for a reason of our own: an attempt all the same (contract, "Attempts"). Returns its id. */
-    reportFailedStart(labels: CoreEvent, cause: CoreEvent): Promise<string> {
-      const attemptId = deps.newId();
-      return storage.transaction(async (statements) => {
-        await ledger.emit(statements, 'enrollment.started', { ...labels, attempt_id: attemptId });
-        await ledger.emit(statements, 'enrollment.failed', { ...labels, attempt_id: attemptId, outcome: 'failure', ...cause });
-        return attemptId;
-      });
-    },
-    /** Notes a served request for the SLIs of the API. */
-    reportRequest: (fields: CoreEvent): Promise<void> =>
-      storage.transaction((statements) => ledger.emit(statements, 'api.request', fields)),
-    /** Notes what happened to the circuit of a provider. */
-    reportCircuit: (state: 'opened' | 'closed', provider: string, region: string): Promise<void> =>
-      storage.transaction((statements) =>
-        ledger.emit(statements, `provider.circuit_${state}`, { provider, ...(region !== '' && { region }) }),
-      ),
   };
 }

@@ -1,7 +1,7 @@
 /** `muster forget` */
 import { userInfo } from 'node:os';
 import type { Command } from 'commander';
-import type { Forgotten } from '../../collect/people/people.ts';
+import type { Forgotten } from '../../collect/people/forget.ts';
 import { type Context, coloured, configOf, post, print, printJson, throughEither } from '../context.ts';
 
 interface Options {

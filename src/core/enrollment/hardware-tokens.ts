@@ -36,13 +36,19 @@ const fromHex = (text: string): Buffer | undefined => {
   return /^(?:[0-9a-f]{2})*$/i.test(digits) ? Buffer.from(digits, 'hex') : undefined;
 };
 
+export interface ImportDeps {
+  storage: CoreStorage;
+  vault: Vault;
+  now: () => number;
+}
+
 /**
  * Takes tokens in: all of them, or none. Returns how many are new; one that is there stays as it is, unless whoever held it was forgotten: then
  * nobody knows how far it has come, and it begins anew.
  */
 export async function importTokens(
   tokens: HardwareTokens,
-  { storage, vault, now }: { storage: CoreStorage; vault: Vault; now: () => number },
+  { storage, vault, now }: ImportDeps,
   inside: (statements: Statements, taken: number) => Promise<void> = async () => {},
 ): Promise<number> {
   const rows = tokens.map(({ serial, kind, secret, algorithm, digits, period, counter }) => {

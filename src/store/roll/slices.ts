@@ -4,8 +4,11 @@ import { mergedRanges, type Range } from '../rows/ranges.ts';
 import type { Slices, StoredSli } from '../rows/sli-counter.ts';
 import { hourRanges, INSERT_SETTINGS, type MinutesDeps, sumHours, type Version } from './minutes.ts';
 
-/** So many slices are computed at a time. */
+/** So many slices are computed at a time, and fewer where there are many values: so many rows at most. */
 const CHUNK_SLICES = 2 * 1_440;
+const CHUNK_ROWS = 1_000_000;
+/** Fewer slices need no count of the values first: those of a roll of what comes in now. */
+const FEW_SLICES = 240;
 /** Nothing is overdue for longer (contract, SLI M3). */
 const MAX_OVERDUE_MINUTES = 7 * 1_440;
 
@@ -37,8 +40,9 @@ export async function recomputeSlices(
     const ranges = mergedRanges([...minutes.map((minute): Range => [minute, minute + reach - 1]), ...changed.ranges]);
     for (const [first, last] of ranges) {
       const end = Math.min(floor(last), lastEnded);
-      for (let from = floor(first); from <= end; from += CHUNK_SLICES * length) {
-        const to = Math.min(from + (CHUNK_SLICES - 1) * length, end);
+      const chunk = await slicesAtATime(deps, slices, [floor(first), end]);
+      for (let from = floor(first); from <= end; from += chunk * length) {
+        const to = Math.min(from + (chunk - 1) * length, end);
         await deps.engine.session(deps.role).run(slicesInsert(sli.id, slices, [from, to], version.roll));
         for (let minute = from; minute < to; minute += 60) touched.push(minute);
         touched.push(to);
@@ -46,6 +50,17 @@ export async function recomputeSlices(
     }
     for (const range of hourRanges(touched)) await sumHours(deps.engine.session(deps.role), [sli.id], range, version.roll);
   }
+}
+
+/** How many slices of a range are computed together: as many as their rows allow. */
+async function slicesAtATime(deps: MinutesDeps, slices: Slices, [first, last]: Range): Promise<number> {
+  if ((last - first) / slices.minutes <= FEW_SLICES) return CHUNK_SLICES;
+  const counters = Object.values(slices.sums).map(({ counter }) => `'${counter}'`);
+  const [row] = await deps.engine.session(deps.role).rows<{ series: number }>(
+    `SELECT toUInt32(uniq(dimension, value)) AS series FROM minutes
+     WHERE sli IN (${counters.join(', ')}) AND minute >= ${time(first - reachOf(slices))} AND minute < ${time(last + slices.minutes)}`,
+  );
+  return Math.max(FEW_SLICES / 4, Math.min(CHUNK_SLICES, Math.floor(CHUNK_ROWS / Math.max(1, row?.series ?? 1))));
 }
 
 const time = (minute: number) => `toDateTime(${minute * 60}, 'UTC')`;
