@@ -25,6 +25,12 @@ export const removeData = (dataDir: string): Promise<void> => rm(dataDir, { recu
 /** Starts `muster up` and waits until it is ready. */
 export const startMuster = (dataDir: string, ...parameters: string[]): Promise<Running> => startUnder([], dataDir, ...parameters);
 
+/** A test that is given up must leave no process behind, which would take the processors from those after it. */
+const running = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
 /** The same as the child of another command, which must leave it the process that is ended. */
 export async function startUnder(command: readonly string[], dataDir: string, ...parameters: string[]): Promise<Running> {
   const [program = process.execPath, ...rest] = [...command, process.execPath];
@@ -33,6 +39,8 @@ export async function startUnder(command: readonly string[], dataDir: string, ..
     // Tests run side by side, and the default port is one.
     env: { ...process.env, MUSTER_CLICKHOUSE_PORT: 'off' },
   });
+  running.add(child);
+  child.once('exit', () => running.delete(child));
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
   const url = await untilReady(child, dataDir, () => output);

@@ -1,24 +1,15 @@
 /** Intake: checks events, replaces what is personal, makes them durable in the log, and says what became of each. */
-import { type ReferenceRow, referenceLine } from '../../store/records/reference-table.ts';
-import type { Folding, PendingRoll } from '../../store/roll/pending-roll.ts';
-import { type DeadLetter, deadLetterLine } from '../../store/rows/dead-letter-row.ts';
-import type { RecordKind } from '../../store/rows/log-format.ts';
-import { type SpanRow, spanLine } from '../../store/rows/span-row.ts';
-import { type Breather, breather } from '../../system/breather.ts';
-import { oneAtATime } from '../../system/one-at-a-time.ts';
+import type { Folding } from '../../store/roll/pending-roll.ts';
+import type { SpanRow } from '../../store/rows/span-row.ts';
 import { type Fresh, freshRows, markKnown, type Pseudonyms } from '../people/pseudonyms.ts';
+import { createAppender } from './append.ts';
 import { Batch, type Candidate, type Identity, type Mode, type Prepared, type Rejection } from './batch.ts';
+import { inTurns, letterLimit, sourceLabels } from './intake-bounds.ts';
 import type { Binding } from './key-binding.ts';
 import type { KnownIdentities, Sighting } from './known-identities.ts';
 import { LineBuffer } from './line-buffer.ts';
 import type { LogWriter } from './log-writer.ts';
 import type { Find } from './scrub.ts';
-
-/** Requests of more events are finished one after the other: all at once they would hold the loop for as long as all take. */
-const SMALL_REQUEST = 20;
-const MAX_SOURCE_LABELS = 50;
-/** A span is some kilobytes at most: records of the log stay small. */
-const SPANS_PER_RECORD = 2_000;
 
 export interface IntakeResult {
   accepted: number;
@@ -68,70 +59,17 @@ export interface Intake {
   settled(): Promise<void>;
 }
 
-/** Refused records that are kept within a minute: beyond it somebody sends nothing else, and they are only counted. */
-const LETTERS_PER_MINUTE = 1_000;
-
 /** The intake of one data directory. */
 export function createIntake(deps: IntakeDeps): Intake {
-  const sources = new Set<string>();
-  const labelOf = (source: string) => {
-    if (!sources.has(source) && sources.size >= MAX_SOURCE_LABELS) return 'other';
-    sources.add(source);
-    return source;
-  };
-
-  let letterMinute = 0;
-  let lettersInMinute = 0;
-  const letterAllowed = (nowMs: number): boolean => {
-    const minute = Math.floor(nowMs / 60_000);
-    lettersInMinute = minute === letterMinute ? lettersInMinute + 1 : 1;
-    letterMinute = minute;
-    return lettersInMinute <= LETTERS_PER_MINUTE;
-  };
-
-  const oneLargeRequest = oneAtATime();
-  /** A slice may be of several requests. */
-  const pauseOfLarge = breather();
+  const labelOf = sourceLabels();
+  const letterAllowed = letterLimit();
+  const takeInTurns = inTurns();
   const prepare = async (candidates: Iterable<Candidate>, mode: Mode, binding: Binding | undefined): Promise<Batch> => {
     const batch = new Batch({ ...deps, letterAllowed }, mode, binding);
-    const rest = candidates[Symbol.iterator]();
-    /** Whether that was all; not when it is time to let others go first. */
-    const takeSome = (most: number, pause: Breather): boolean => {
-      for (let i = 0; i < most && !pause.isDue(); i++) {
-        const next = rest.next();
-        if (next.done) return true;
-        batch.take(next.value);
-      }
-      return false;
-    };
-    if (takeSome(SMALL_REQUEST, breather())) return batch;
-    await oneLargeRequest(async () => {
-      while (!takeSome(Number.POSITIVE_INFINITY, pauseOfLarge)) await pauseOfLarge.rest();
-    });
+    await takeInTurns(candidates, (each) => batch.take(each));
     return batch;
   };
-
-  /** References go first: an event in the log without the row of its user would be nobody's. Duplicates are written too: figures must not hang on what memory believes. */
-  const keep = async (references: readonly ReferenceRow[], letters: readonly DeadLetter[], lines: LineBuffer, folded?: PendingRoll) => {
-    const appending: Promise<unknown>[] = [];
-    const append = (kind: RecordKind, rows: readonly string[]) => {
-      if (rows.length > 0) appending.push(deps.log.append(Buffer.from(rows.join('')), rows.length, kind));
-    };
-    append('references', references.map(referenceLine));
-    const nowMs = deps.now();
-    append(
-      'letters',
-      letters.map((letter) => deadLetterLine(letter, nowMs)),
-    );
-    const payloads = lines.payloads();
-    for (const { bytes, rows } of payloads) {
-      const appended = deps.log.append(bytes, rows);
-      // What fills several records is read off the log.
-      const isWhole = folded !== undefined && payloads.length === 1;
-      appending.push(isWhole ? appended.then((sequence) => deps.folding.keep(sequence, folded)) : appended);
-    }
-    await Promise.all(appending);
-  };
+  const { keep, keepSpans } = createAppender(deps);
 
   /** Teaches memory what only the store still knows, so that an old event sent again counts as a duplicate. */
   const recall = async (prepared: readonly Prepared[], identities: readonly Identity[]) => {
@@ -189,16 +127,7 @@ export function createIntake(deps: IntakeDeps): Intake {
 
   return {
     accept: (...given) => tracked(accept(...given)),
-    async keepSpans(spans) {
-      if (spans.length === 0) return;
-      const receivedAtMs = deps.now();
-      const records = [];
-      for (let from = 0; from < spans.length; from += SPANS_PER_RECORD) {
-        const part = spans.slice(from, from + SPANS_PER_RECORD);
-        records.push(deps.log.append(Buffer.from(part.map((span) => spanLine(span, receivedAtMs)).join('')), part.length, 'spans'));
-      }
-      await Promise.all(records);
-    },
+    keepSpans,
     async referenceOf(kind, identifier) {
       const fresh: Fresh = new Set();
       const ref = deps.pseudonyms.of(kind, identifier, fresh);
