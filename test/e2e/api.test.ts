@@ -22,6 +22,18 @@ const BEFORE: Readonly<Record<string, () => Promise<{ params?: Record<string, st
     const made = await post('/api/maintenance', { slo: 'enrollment-success', start: soon(1), end: soon(2), reason: 'upgrade' });
     return { params: { id: ((await made.json()) as { id: string }).id } };
   },
+  'post /findings/:id/dismissal': async () => {
+    const event = { id: 'leak', type: 'ux.error', time: new Date().toISOString(), source: 'idp', reason: 'password=hunter2xyz' };
+    await post('/v1/events', [event]);
+    const found = await vi.waitFor(
+      async () => {
+        const [first] = (await (await ask('GET', '/api/findings')).json()) as { id: string }[];
+        return first ?? Promise.reject(new Error('no finding yet'));
+      },
+      { timeout: 60_000, interval: 200 },
+    );
+    return { params: { id: found.id } };
+  },
   'post /reveal': async () => {
     const found = await post('/api/query', { sql: "SELECT user_ref FROM events_v WHERE user_ref != '' LIMIT 1", format: 'TSV' });
     return { body: { ref: (await found.text()).trim() } };

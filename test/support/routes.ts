@@ -49,6 +49,7 @@ GET /api/session read
 POST /api/reveal reveal
 POST /api/maintenance admin
 DELETE /api/maintenance/:id admin
+POST /api/findings/:id/dismissal admin
 POST /api/alerts/test admin
 POST /api/rejected/retry admin
 POST /api/backup admin

@@ -1,15 +1,17 @@
 /** `muster findings` */
+import { userInfo } from 'node:os';
 import type { Command } from 'commander';
 import { shownFinding } from '../../serve/routes/slo.ts';
-import { findingsSince } from '../../store/records/findings.ts';
-import { ask, type Context, coloured, configOf, momentParameters, print, printJson, throughEither, timeOption } from '../context.ts';
+import { dismissFinding, findingsSince } from '../../store/records/findings.ts';
+import { ask, type Context, coloured, configOf, momentParameters, post, print, printJson, throughEither, timeOption } from '../context.ts';
 import { momentText } from '../figures.ts';
 
+const EXAMPLE = 'secret_exposure:idp:reason:credential:2026-03-01T09:00:00.000Z';
 const DEFAULT_MS = 30 * 86_400_000;
 type Shown = ReturnType<typeof shownFinding>;
 
 export function findingsCommand(program: Command, context: Context): void {
-  program
+  const findings = program
     .command('findings')
     .description('What was found: open findings, and those of the last thirty days.')
     .option('--since <time>', 'that began at or after this moment (RFC 3339), and all that are open')
@@ -29,11 +31,33 @@ export function findingsCommand(program: Command, context: Context): void {
       else if (findings.length === 0) print(context, 'No findings.');
       else for (const finding of findings) print(context, findingText(context, finding));
     });
+
+  findings
+    .command('dismiss')
+    .description('Takes a finding for none; it stays so while its detector still sees the same.')
+    .argument('<id>', 'as muster findings --json shows it')
+    .requiredOption('--reason <text>', 'why it is none; goes into the audit log')
+    .option('--data <dir>', 'data directory (default .muster, or MUSTER_DATA)')
+    .addHelpText('after', `\nExample:\n  $ muster findings dismiss ${EXAMPLE} --reason "a test of ours"`)
+    .action(async (id: string, options: { reason: string; data?: string }) => {
+      const actor = userInfo().username;
+      await throughEither(
+        context,
+        configOf(context, { ...findings.opts<{ data?: string }>(), ...options }),
+        (url) => post<unknown>(`${url}/api/findings/${encodeURIComponent(id)}/dismissal`, { reason: options.reason, actor }),
+        async ({ store, people }) => {
+          await dismissFinding(store.engine, id, context.now());
+          await people.audited(actor, 'finding.dismiss', id, options.reason);
+        },
+        { mayCreate: false },
+      );
+      print(context, 'Dismissed.');
+    });
 }
 
 function findingText(context: Context, { severity, detector, start, end, status, evidence }: Shown): string {
   const when = end === null ? `since ${momentText(start)}` : `${momentText(start)} to ${momentText(end)}`;
   const colour = status === 'open' ? (severity === 'page' ? 'red' : 'yellow') : 'gray';
   const summary = typeof evidence.summary === 'string' ? evidence.summary : detector;
-  return `${coloured(context, colour, `${status.padEnd(8)} ${severity.padEnd(6)}`)} ${when}\n  ${summary}`;
+  return `${coloured(context, colour, `${status.padEnd(9)} ${severity.padEnd(6)}`)} ${when}\n  ${summary}`;
 }

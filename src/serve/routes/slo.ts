@@ -11,7 +11,7 @@ import { gateOf } from '../../slo/inquiry/gate.ts';
 import { toMinute } from '../../slo/measure/figures.ts';
 import { sloReport } from '../../slo/measure/report.ts';
 import { turnstile } from '../../store/guard/turns.ts';
-import { findingsSince } from '../../store/records/findings.ts';
+import { dismissFinding, findingsSince } from '../../store/records/findings.ts';
 import { maintenanceIn } from '../../store/records/maintenance.ts';
 import { DAY_MS } from '../../system/time.ts';
 import { momentOf } from '../moments.ts';
@@ -181,6 +181,22 @@ export const sloRoutes = [
     query: z.object({ since: text('moment, RFC 3339; thirty days ago unless given') }),
     async work({ ready, query, deps }) {
       return (await findingsSince(ready().store.engine, momentOf(query.since, deps.now() - 30 * DAY_MS))).map(shownFinding);
+    },
+  }),
+  apiRoute({
+    method: 'post',
+    path: '/findings/:id/dismissal',
+    access: 'admin',
+    summary: 'Takes a finding for none: it stays so, whatever its detector still sees',
+    params: { id: 'secret_exposure:idp:reason:credential:2026-03-01T09:00:00.000Z' },
+    body: z.strictObject({ reason: z.string().min(1, 'expected a reason').max(500), actor }),
+    example: { reason: 'a test of ours', ...ACTOR },
+    async work(call) {
+      const { store, people } = call.ready();
+      const id = param(call, 'id');
+      const finding = await dismissFinding(store.engine, id, call.deps.now());
+      await people.audited(call.actor(call.body.actor), 'finding.dismiss', id, call.body.reason);
+      return shownFinding(finding);
     },
   }),
   apiRoute({ method: 'get', path: '/alerts', access: 'read', summary: 'Alerts that fire', work: ({ ready }) => ready().watch.active() }),

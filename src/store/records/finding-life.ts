@@ -1,5 +1,22 @@
-/** The life of a finding: it opens once, is kept while it is seen, and closes when it has gone. Pure; whoever raises one writes it down. */
-import type { Finding } from './findings.ts';
+/**
+ * The life of a finding: it opens once, is kept while it is seen, and closes when it has gone, or when somebody says that it is none. Pure; whoever
+ * raises one writes it down.
+ */
+
+export interface Finding {
+  id: string;
+  kind: 'operational' | 'security';
+  detector: string;
+  severity: string;
+  startMs: number;
+  /** Null while it is open. */
+  endMs: number | null;
+  dimensions: Record<string, string>;
+  evidence: Record<string, unknown>;
+  /** ATT&CK techniques. */
+  attack: readonly string[];
+  status: 'open' | 'resolved' | 'dismissed';
+}
 
 /** What a detector says of a place where something is found for the first time. */
 export type Found = Pick<Finding, 'kind' | 'detector' | 'severity' | 'dimensions' | 'evidence'> & {
@@ -28,3 +45,6 @@ export const kept = (finding: Finding, now: Pick<Finding, 'severity' | 'evidence
 
 /** @param endMs when it was seen last */
 export const closed = (finding: Finding, endMs: number): Finding => ({ ...finding, endMs, status: 'resolved' });
+
+/** Somebody has looked and says that it is none: it stays so, whatever its detector still sees. @param endMs when that was said */
+export const dismissed = (finding: Finding, endMs: number): Finding => ({ ...finding, endMs, status: 'dismissed' });

@@ -1,29 +1,18 @@
 /** Findings: what was found, since when, by what evidence. Raised by anyone; a row is replaced whole. */
 
+import { MusterError } from '../../errors.ts';
 import type { Naming } from '../../privacy/identifier.ts';
 import { mergeRows } from '../engine/ddl.ts';
 import type { Engine, Parameters } from '../engine/engine.ts';
 import { nextVersion } from '../engine/versions.ts';
+import { dismissed, type Finding } from './finding-life.ts';
 
-export interface Finding {
-  id: string;
-  kind: 'operational' | 'security';
-  detector: string;
-  severity: string;
-  startMs: number;
-  /** Null while it is open. */
-  endMs: number | null;
-  dimensions: Record<string, string>;
-  evidence: Record<string, unknown>;
-  /** ATT&CK techniques. */
-  attack: readonly string[];
-  status: 'open' | 'resolved';
-}
+export type { Finding } from './finding-life.ts';
 
 const STRUCTURE =
   'id String, kind String, detector String, severity String, start Int64, end Nullable(Int64), dimensions Map(String, String), evidence String, attack Array(String), status String, version UInt64';
 
-/** Writes findings down, each in place of what stood under its id. */
+/** Writes findings down, each in place of what stood under its id; what somebody has dismissed stays dismissed. */
 export async function writeFindings(engine: Engine, findings: readonly Finding[], nowMs: number): Promise<void> {
   if (findings.length === 0) return;
   const version = await nextVersion(engine, 'findings_log', nowMs);
@@ -35,8 +24,22 @@ export async function writeFindings(engine: Engine, findings: readonly Finding[]
     { data: lines.join('\n'), format: 'JSONCompactEachRow', structure: STRUCTURE },
     (rows) =>
       `INSERT INTO findings_log SELECT id, kind, detector, severity, fromUnixTimestamp64Milli(start, 'UTC'), fromUnixTimestamp64Milli(end, 'UTC'),
-         dimensions, evidence, attack, status, version FROM ${rows}`,
+         dimensions, evidence, attack, status, version FROM ${rows}
+       WHERE status = 'dismissed' OR id NOT IN (SELECT id FROM findings WHERE status = 'dismissed')`,
   );
+}
+
+/**
+ * Takes a finding that is open for none.
+ * @throws MUSTER_NOT_FOUND, MUSTER_CONFLICT when it is not open
+ */
+export async function dismissFinding(engine: Engine, id: string, nowMs: number): Promise<Finding> {
+  const [finding] = await select(engine, 'findings WHERE id = {id: String}', { id });
+  if (!finding) throw new MusterError('MUSTER_NOT_FOUND', 'no finding has this id: muster findings --json lists them');
+  if (finding.status !== 'open') throw new MusterError('MUSTER_CONFLICT', `the finding is ${finding.status} already`);
+  const none = dismissed(finding, nowMs);
+  await writeFindings(engine, [none], nowMs);
+  return none;
 }
 
 /** Findings that began at or after `sinceMs`, or that are open, newest first, at most `limit`. */

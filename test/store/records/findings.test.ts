@@ -1,7 +1,15 @@
 /** Findings: one life for all detectors, and all that is open is all. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { namingOf } from '../../../src/privacy/identifier.ts';
 import { closed, kept, opened } from '../../../src/store/records/finding-life.ts';
-import { countOpen, openFindings, writeFindings } from '../../../src/store/records/findings.ts';
+import {
+  countOpen,
+  dismissFinding,
+  findingsSince,
+  openFindings,
+  replaceInFindings,
+  writeFindings,
+} from '../../../src/store/records/findings.ts';
 import { type TestServices, testServices } from '../../support/store.ts';
 
 let services: TestServices;
@@ -43,4 +51,20 @@ test('more than a thousand are open, and all are found, counted and closed; a cl
     1_600_000_000_000,
   );
   expect(await countOpen(engine)).toEqual([]);
+});
+
+test('what somebody has dismissed stays so while it is seen, and is nobody who is forgotten', async () => {
+  const { engine } = services.store;
+  const finding = { ...found('dismissed'), dimensions: { user: 'ref-of-somebody-16' } };
+  await writeFindings(engine, [finding], 1_700_000_000_000);
+  expect(await dismissFinding(engine, finding.id, 1_700_000_030_000)).toMatchObject({ status: 'dismissed', endMs: 1_700_000_030_000 });
+  for (const again of [kept(finding, { severity: 'page', evidence: {} }), closed(finding, 1_700_000_090_000)])
+    await writeFindings(engine, [again], 1_700_000_060_000);
+  expect(await openFindings(engine, ['made_up'])).toEqual([]);
+  const stored = async () => (await findingsSince(engine, 0)).find(({ id }) => id === finding.id);
+  expect(await stored()).toMatchObject({ status: 'dismissed', severity: 'ticket' });
+  await replaceInFindings(engine, { refs: ['ref-of-somebody-16'], naming: namingOf([]) }, '[forgotten]', 1_700_000_120_000);
+  expect(await stored()).toMatchObject({ status: 'dismissed', dimensions: { user: '[forgotten]' } });
+  await expect(dismissFinding(engine, finding.id, 0)).rejects.toMatchObject({ code: 'MUSTER_CONFLICT' });
+  await expect(dismissFinding(engine, 'nobody', 0)).rejects.toMatchObject({ code: 'MUSTER_NOT_FOUND' });
 });
