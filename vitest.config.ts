@@ -37,8 +37,8 @@ export default defineConfig(({ mode }) => ({
     // Two that work, and one that waits.
     maxWorkers: 3,
     sequence: { sequencer: WaitingFirst },
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     globalSetup: ['test/support/announce.ts'],
   },
 }));

@@ -245,7 +245,7 @@ test('any order of steps leaves what the model says: states, factors, and each e
     }),
     { numRuns: Number(process.env.MUSTER_HISTORIES ?? 60) },
   );
-}, 120_000);
+});
 
 test('two of any steps at the same moment: one enrollment at most is open, and one factor at most comes of each', async () => {
   const steps = ['start', 'prove', 'mistype', 'cancel', 'reset', 'expire'] as const;
@@ -290,4 +290,4 @@ test('two of any steps at the same moment: one enrollment at most is open, and o
     ),
     { numRuns: Number(process.env.MUSTER_HISTORIES ?? 60) },
   );
-}, 120_000);
+});

@@ -30,7 +30,7 @@ const BEFORE: Readonly<Record<string, () => Promise<{ params?: Record<string, st
         const [first] = (await (await ask('GET', '/api/findings')).json()) as { id: string }[];
         return first ?? Promise.reject(new Error('no finding yet'));
       },
-      { timeout: 60_000, interval: 200 },
+      { timeout: 120_000, interval: 200 },
     );
     return { params: { id: found.id } };
   },
@@ -57,8 +57,8 @@ beforeAll(async () => {
   muster = await startMuster(dataDir);
   const event = { id: '1', type: 'enrollment.started', time: new Date().toISOString(), source: 'idp', user: 'ada@example.org' };
   await post('/v1/events', [{ ...event, attempt_id: 'a-1', factor_type: 'totp' }]);
-  await vi.waitFor(async () => expect((await ask('GET', '/api/attempts/a-1')).status).toBe(200), { timeout: 60_000, interval: 200 });
-}, 90_000);
+  await vi.waitFor(async () => expect((await ask('GET', '/api/attempts/a-1')).status).toBe(200), { timeout: 120_000, interval: 200 });
+});
 afterAll(async () => {
   await muster.stop();
   await removeData(muster.dataDir);
@@ -68,7 +68,7 @@ const named = (route: ApiRoute) => `${route.method} ${route.path}`;
 const pathOf = ({ path }: ApiRoute, params: Readonly<Record<string, string>>) =>
   `/api${path.replace(/:(\w+)/g, (_, name: string) => encodeURIComponent(params[name] ?? ''))}`;
 
-test('each answers its own example as it is documented', { timeout: 120_000 }, async () => {
+test('each answers its own example as it is documented', async () => {
   const wrong: string[] = [];
   for (const route of API_ROUTES) {
     const before = await BEFORE[named(route)]?.();

@@ -53,9 +53,7 @@ const query = async <Row>(dataDir: string, sql: string): Promise<Row[]> =>
     .filter(Boolean)
     .map((line) => JSON.parse(line) as Row);
 
-test('a backup taken while events come in holds all that was acknowledged before it, and counts like any store', {
-  timeout: 120_000,
-}, async () => {
+test('a backup taken while events come in holds all that was acknowledged before it, and counts like any store', async () => {
   for (let n = 0; n < 50; n++) await send(n);
   await command('pseudonyms', 'rotate', '--data', muster.dataDir);
   const file = join(folder, 'whole.tar');
@@ -101,7 +99,7 @@ test('a backup taken while events come in holds all that was acknowledged before
   expect(await query(dataDir, 'SELECT toUInt32(count()) AS n FROM events_v')).toEqual([{ n: sent * 2 }]);
 });
 
-test('what is cut short, changed, or no backup makes no data directory; one that is there is left alone', { timeout: 60_000 }, async () => {
+test('what is cut short, changed, or no backup makes no data directory; one that is there is left alone', async () => {
   const whole = join(folder, 'whole.tar');
   const { size } = await stat(whole);
   const target = join(folder, 'never');
@@ -127,7 +125,7 @@ test('what is cut short, changed, or no backup makes no data directory; one that
   });
 });
 
-test('a backup takes the place of nothing, and is nobody else’s to read', { timeout: 60_000 }, async () => {
+test('a backup takes the place of nothing, and is nobody else’s to read', async () => {
   const dataDir = join(folder, 'restored');
   const [victim, part] = [join(folder, 'victim.txt'), join(folder, 'kept.tar.part')];
   await writeFile(victim, 'mine');
@@ -145,7 +143,7 @@ test('a backup takes the place of nothing, and is nobody else’s to read', { ti
   });
 });
 
-test('a directory behind a link, and a disk of its own, are restored into', { timeout: 60_000 }, async () => {
+test('a directory behind a link, and a disk of its own, are restored into', async () => {
   const [elsewhere, link, disk] = ['elsewhere', 'link', 'disk'].map((name) => join(folder, name)) as [string, string, string];
   await mkdir(elsewhere);
   await symlink(elsewhere, link);
@@ -235,7 +233,7 @@ test('an archive that is compressed, or holds what a backup does not, is refused
   expect((await readdir(folder)).filter((name) => name.startsWith('bomb') && name !== 'bomb.tar.gz')).toEqual([]);
 });
 
-test('SQL in an archive is not run: of its tables come rows, and tables of its own do not come', { timeout: 90_000 }, async () => {
+test('SQL in an archive is not run: of its tables come rows, and tables of its own do not come', async () => {
   const made = join(folder, 'made');
   await mkdir(made);
   await extract({ file: join(folder, 'whole.tar'), cwd: made });
@@ -287,7 +285,7 @@ test('SQL in an archive is not run: of its tables come rows, and tables of its o
   expect([status, stderr]).toEqual([0, '']);
 });
 
-test('the doctor says what is wrong, and for production what is missing', { timeout: 60_000 }, async () => {
+test('the doctor says what is wrong, and for production what is missing', async () => {
   const dataDir = join(folder, 'restored');
   type Finding = { check: string; grade: string; evidence: string; advice?: string };
   const examine = async (...parameters: string[]) => {

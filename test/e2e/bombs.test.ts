@@ -82,16 +82,16 @@ const BOMBS: [what: string, path: string, type: string, body: () => string | Buf
     },
   ],
   [
-    'an activity of a quarter of a million events',
-    '/api/import/google_workspace',
-    JSON_TYPE,
-    () => `{"records":[{"line":1,"value":{"events":${array('{"name":"2sv_enroll"}', 5 * MIB)}}}]}`,
-  ],
-  [
     'ten thousand activities of twenty events each',
     '/api/import/google_workspace',
     JSON_TYPE,
     () => `{"records":${array(`{"line":1,"value":{"events":${array('{"name":"2sv_enroll"}', 440)}}}`, MIB)}}`,
+  ],
+  [
+    'an activity of a quarter of a million events',
+    '/api/import/google_workspace',
+    JSON_TYPE,
+    () => `{"records":[{"line":1,"value":{"events":${array('{"name":"2sv_enroll"}', 5 * MIB)}}}]}`,
   ],
   ['records that are of another form', '/api/import/okta', JSON_TYPE, () => `{"records":${array('{"lin":1}', 90_000)}}`],
   [
@@ -157,42 +157,38 @@ describe('bodies of some kilobytes', () => {
       BOMBS,
       BOMBS.filter((_, index) => index % 2 === 0),
     ),
-  )(
-    `twenty at once of %s end nothing, and keep nobody waiting for a second`,
-    async (_, path, type, body) => {
-      const packed = gzipSync(body(), { level: 9 });
-      let isDone = false;
-      let slowestMs = 0;
-      const watching = (async () => {
-        while (!isDone) {
-          const startMs = performance.now();
-          expect((await fetch(`${muster.url}/healthz`)).status).toBe(200);
-          slowestMs = Math.max(slowestMs, performance.now() - startMs);
-          await sleep(5);
-        }
-      })();
-      const answers = await Promise.all(
-        Array.from({ length: AT_ONCE }, async () => {
-          const response = await fetch(`${muster.url}${path}`, {
-            method: 'POST',
-            headers: { 'content-type': type, 'content-encoding': 'gzip' },
-            body: new Uint8Array(packed),
-          });
-          return { status: response.status, bytes: (await response.arrayBuffer()).byteLength };
-        }),
-      );
-      isDone = true;
-      await watching;
-      for (const { status, bytes } of answers) {
-        expect([200, 400, 413, 503]).toContain(status);
-        expect(bytes).toBeLessThan(MIB);
+  )(`twenty at once of %s end nothing, and keep nobody waiting for a second`, async (_, path, type, body) => {
+    const packed = gzipSync(body(), { level: 9 });
+    let isDone = false;
+    let slowestMs = 0;
+    const watching = (async () => {
+      while (!isDone) {
+        const startMs = performance.now();
+        expect((await fetch(`${muster.url}/healthz`)).status).toBe(200);
+        slowestMs = Math.max(slowestMs, performance.now() - startMs);
+        await sleep(5);
       }
-      if (process.env.MUSTER_SHOW_TIMES)
-        console.log(Math.round(slowestMs), 'ms', [...new Set(answers.map(({ status }) => status))].join(), _);
-      expect(muster.output()).not.toMatch(/failed:/);
-    },
-    180_000,
-  );
+    })();
+    const answers = await Promise.all(
+      Array.from({ length: AT_ONCE }, async () => {
+        const response = await fetch(`${muster.url}${path}`, {
+          method: 'POST',
+          headers: { 'content-type': type, 'content-encoding': 'gzip' },
+          body: new Uint8Array(packed),
+        });
+        return { status: response.status, bytes: (await response.arrayBuffer()).byteLength };
+      }),
+    );
+    isDone = true;
+    await watching;
+    for (const { status, bytes } of answers) {
+      expect([200, 400, 413, 503]).toContain(status);
+      expect(bytes).toBeLessThan(MIB);
+    }
+    if (process.env.MUSTER_SHOW_TIMES)
+      console.log(Math.round(slowestMs), 'ms', [...new Set(answers.map(({ status }) => status))].join(), _);
+    expect(muster.output()).not.toMatch(/failed:/);
+  });
 
   it('names the first thousand of many that are refused, and counts all', async () => {
     const response = await fetch(`${muster.url}/v1/events`, {
@@ -214,17 +210,13 @@ describe('files for muster import', () => {
     ['lines without end behind a bracket', () => `{\n${'0\n'.repeat(40 * MIB)}`, 'is not read whole'],
     ['blanks without end', () => ' '.repeat(300 * MIB), 'no record'],
     ['an object without end', () => `{"Records":[${'{},'.repeat(30 * MIB)}`, 'is not read whole'],
-  ])(
-    '%s is refused with a sentence',
-    async (_, text, sentence) => {
-      const file = join(muster.dataDir, 'bomb.json.gz');
-      await writeFile(file, gzipSync(text(), { level: 1 }));
-      const { status, stdout, stderr } = await runMuster(['import', 'okta', file, '--data', muster.dataDir], {
-        env: { NODE_OPTIONS: '--max-old-space-size=700' },
-      });
-      expect(status).toBe(2);
-      expect(stdout + stderr).toContain(sentence);
-    },
-    180_000,
-  );
+  ])('%s is refused with a sentence', async (_, text, sentence) => {
+    const file = join(muster.dataDir, 'bomb.json.gz');
+    await writeFile(file, gzipSync(text(), { level: 1 }));
+    const { status, stdout, stderr } = await runMuster(['import', 'okta', file, '--data', muster.dataDir], {
+      env: { NODE_OPTIONS: '--max-old-space-size=700' },
+    });
+    expect(status).toBe(2);
+    expect(stdout + stderr).toContain(sentence);
+  });
 });

@@ -9,7 +9,7 @@ import { scaled } from '../support/scale.ts';
 
 /** A statement that is not answered is sent again after this. */
 const TIMEOUT_SECONDS = 2;
-const WITHIN_MS = 60_000;
+const WITHIN_MS = 240_000;
 /** Longer than a statement that is late waits. */
 const LATE_MS = 5_000;
 
@@ -107,7 +107,7 @@ const figures = async (database: string): Promise<string> =>
     )
   ).trim();
 
-test.concurrent('events, figures and queries go through the server', { timeout: 120_000 }, async () => {
+test.concurrent('events, figures and queries go through the server', async () => {
   await withMuster(
     async ({ running, dataDir, database, env }) => {
       expect(await send(running, attempts(0, 100))).toBe(200);
@@ -165,7 +165,7 @@ describe('a server that is', () => {
       ALL,
       ALL.filter(([fault]) => OFTEN.includes(fault)),
     ),
-  )('%s stops no intake, and everything is there once when it is back', { timeout: 120_000 }, async (fault, said) => {
+  )('%s stops no intake, and everything is there once when it is back', async (fault, said) => {
     await withMuster(async ({ running, database, suffer }) => {
       expect(await send(running, attempts(0, 50))).toBe(200);
       await eventually(() => figures(database), '100\t40\t50');
@@ -199,7 +199,7 @@ describe('a server that is', () => {
   });
 });
 
-test.concurrent('the log grows to its limit, then intake refuses, and all that was taken in is loaded', { timeout: 120_000 }, async () => {
+test.concurrent('the log grows to its limit, then intake refuses, and all that was taken in is loaded', async () => {
   await withMuster(
     async ({ running, database, suffer }) => {
       suffer('down');
@@ -221,9 +221,7 @@ test.concurrent('the log grows to its limit, then intake refuses, and all that w
   );
 });
 
-test.concurrent('a Muster that is killed while the server is away waits for it, and loads what it had acknowledged', {
-  timeout: 120_000,
-}, async () => {
+test.concurrent('a Muster that is killed while the server is away waits for it, and loads what it had acknowledged', async () => {
   await withMuster(async ({ running, database, dataDir, env, start, suffer }) => {
     suffer('down');
     expect(await send(running, attempts(0, 50))).toBe(200);
@@ -242,7 +240,7 @@ test.concurrent('a Muster that is killed while the server is away waits for it, 
   });
 });
 
-test.concurrent('a database belongs to one data directory, and a data directory to one store', { timeout: 120_000 }, async () => {
+test.concurrent('a database belongs to one data directory, and a data directory to one store', async () => {
   await withMuster(async ({ dataDir, env, running }) => {
     const other = await temporaryData();
     expect((await runMuster(['up', '--port', '0', '--data', other], { env })).stderr).toContain('belongs to another data directory');

@@ -14,7 +14,7 @@ let key: string;
 let client: ClickHouseClient;
 
 const clientOf = (password: string) =>
-  createClient({ url, username: 'grafana', password, request_timeout: 40_000, log: { level: ClickHouseLogLevel.OFF } });
+  createClient({ url, username: 'grafana', password, request_timeout: 120_000, log: { level: ClickHouseLogLevel.OFF } });
 
 beforeAll(async () => {
   muster = await startMuster(await temporaryData(), '--clickhouse-port', '0');

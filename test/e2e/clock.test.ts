@@ -40,7 +40,7 @@ async function figures({ url }: Running): Promise<string> {
 }
 
 describe.runIf(have('faketime'))('a clock that jumps', () => {
-  test('forward and back, while it runs and between two runs', { timeout: 120_000 }, async () => {
+  test('forward and back, while it runs and between two runs', async () => {
     const dataDir = await temporaryData();
     const clock = join(dataDir, '..', `${dataDir.split('/').at(-1)}-clock`);
     const set = (seconds: number) => writeFile(clock, `${seconds < 0 ? '' : '+'}${seconds}`);
@@ -63,7 +63,7 @@ describe.runIf(have('faketime'))('a clock that jumps', () => {
       parts += 1;
       // Just after a jump the loader may look late for a moment; the request waits for it.
       expect(await send(muster, `part-${parts}`)).toBe(200);
-      await expect.poll(() => figures(muster), { timeout: 30_000, interval: 200 }).toBe(`${parts * ATTEMPTS}\t${parts * ATTEMPTS}`);
+      await expect.poll(() => figures(muster), { timeout: 120_000, interval: 200 }).toBe(`${parts * ATTEMPTS}\t${parts * ATTEMPTS}`);
       expect((await fetch(`${muster.url}/readyz`)).status).toBe(200);
     };
     try {

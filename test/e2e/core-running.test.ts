@@ -21,7 +21,7 @@ describe.runIf(have('postgres'))('the core on PostgreSQL', () => {
     );
     const settings = [`MUSTER_CORE=${join(folder, 'core.yaml')}`, `MUSTER_CORE_DATABASE_URL=${postgres.url}`];
     muster = await startUnder(['env', ...settings], await temporaryData());
-  }, 60_000);
+  });
   afterAll(async () => {
     await muster?.stop();
     await postgres?.stop();
@@ -61,7 +61,7 @@ describe.runIf(have('postgres'))('the core on PostgreSQL', () => {
         spans?: { name: string; service: string }[];
         events?: { type: string }[];
       };
-    await expect.poll(async () => (await detail()).spans?.length ?? 0, { timeout: 20_000, interval: 500 }).toBeGreaterThanOrEqual(16);
+    await expect.poll(async () => (await detail()).spans?.length ?? 0, { timeout: 120_000, interval: 500 }).toBeGreaterThanOrEqual(16);
     const { result, spans = [], events = [] } = await detail();
     expect(result).toBe('failed');
     expect(new Set(spans.map(({ service, name }) => `${service} ${name}`))).toEqual(
@@ -76,7 +76,7 @@ describe.runIf(have('postgres'))('the core on PostgreSQL', () => {
 
   test('the canary enrolls what is offered, and no SLI counts it', async () => {
     const metrics = async () => (await fetch(`${muster.url}/metrics`)).text();
-    await expect.poll(metrics, { timeout: 20_000, interval: 500 }).toMatch(/muster_canary_success\{factor_type="hardware_otp"\} 1/);
+    await expect.poll(metrics, { timeout: 120_000, interval: 500 }).toMatch(/muster_canary_success\{factor_type="hardware_otp"\} 1/);
     const shown = [...(await metrics()).matchAll(/muster_canary_success\{factor_type="(\w+)"\} (\d)/g)].map(
       ([, type, good]) => `${type} ${good}`,
     );
@@ -116,7 +116,7 @@ describe.runIf(have('postgres'))('the core on PostgreSQL', () => {
     const answers = await Promise.all(Array.from({ length: 20 }, () => call('GET', `/enrollments/${id}`)));
     for (const { status, retry, body } of answers)
       if (status !== 200) expect([status, retry, body.code]).toEqual([503, '1', 'MUSTER_CORE_UNREACHABLE']);
-    await expect.poll(async () => (await call('GET', `/enrollments/${id}`)).status, { timeout: 20_000 }).toBe(200);
+    await expect.poll(async () => (await call('GET', `/enrollments/${id}`)).status, { timeout: 120_000 }).toBe(200);
     expect(await call('POST', `/enrollments/${id}/verify`, { code: code() })).toMatchObject({ status: 200, body: { state: 'active' } });
   });
 });

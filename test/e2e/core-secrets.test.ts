@@ -175,4 +175,4 @@ test('none of them is found again: not in files, logs, events, spans, errors or 
     await removeData(dataDir);
     await rm(folder, { recursive: true, force: true });
   }
-}, 120_000);
+});

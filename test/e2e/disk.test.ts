@@ -10,7 +10,7 @@ describe.runIf(have('strace'))('the first segment of the log', () => {
   test.each([
     ['cannot be synced', 'fdatasync', 'EIO'],
     ['has no room', 'pwritev,writev,pwrite64,write', 'ENOSPC'],
-  ])('%s', { timeout: 120_000 }, async (_, calls, error) => {
+  ])('%s', async (_, calls, error) => {
     const dataDir = await temporaryData();
     const segment = join(dataDir, 'log', FIRST_SEGMENT);
     const strace = [

@@ -40,7 +40,7 @@ async function query<Row>(sql: string): Promise<Row[]> {
 }
 /** The rows once there are so many. */
 async function rows<Row>(sql: string, count: number): Promise<Row[]> {
-  await expect.poll(async () => (await query(sql)).length, { timeout: 20_000, interval: 250 }).toBe(count);
+  await expect.poll(async () => (await query(sql)).length, { timeout: 120_000, interval: 250 }).toBe(count);
   return query<Row>(sql);
 }
 const post = (path: string, body: string | Uint8Array, headers: Record<string, string> = {}) =>
@@ -103,7 +103,7 @@ describe.each([
         traces?: string[];
         spans?: { name: string; parentSpanId: string; service: string; attributes: Record<string, string> }[];
       };
-    await expect.poll(async () => (await detail()).result, { timeout: 20_000, interval: 250 }).toBe('failed');
+    await expect.poll(async () => (await detail()).result, { timeout: 120_000, interval: 250 }).toBe('failed');
     const { traces, spans = [] } = await detail();
     expect(traces).toEqual([traceId]);
     expect(spans.map(({ name }) => name).sort()).toEqual([

@@ -89,7 +89,7 @@ describe.runIf(have('openssl'))('from elsewhere', () => {
     }
   });
 
-  test('TLS with certificates of clients: no certificate, no connection; commands still work', { timeout: 60_000 }, async () => {
+  test('TLS with certificates of clients: no certificate, no connection; commands still work', async () => {
     const dataDir = await temporaryData();
     const file = (name: string) => join(folder, name);
     const muster = await startMuster(

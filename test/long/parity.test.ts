@@ -85,7 +85,7 @@ beforeAll(async () => {
     );
   ({ lines, gauges } = await muster());
   for (const line of lines) others.set(line, []);
-}, 120_000);
+});
 afterAll(async () => {
   await services.dispose();
 });
@@ -209,7 +209,7 @@ describe.runIf(have('prometheus', 'promtool'))('a real Prometheus on blocks of t
     const parameters = ['create-blocks-from', `--max-block-duration=${DAYS * 24}h`, 'openmetrics', '--quiet'];
     await promisify(execFile)(pathOf('promtool'), ['tsdb', ...parameters, file, join(folder, 'prometheus')]);
     prometheus = await startPrometheus(folder, 'global: {}\n');
-  }, 180_000);
+  });
   afterAll(async () => {
     await prometheus.stop();
     await rm(folder, { recursive: true, force: true });
@@ -239,7 +239,7 @@ describe.runIf(have('prometheus', 'promtool'))('a real Prometheus on blocks of t
       others.get(line)?.push(['Prometheus', (minute) => fires.has(minute)]);
       expect(differing(line, (minute) => fires.has(minute), allMinutes)).toEqual([]);
     }
-  }, 120_000);
+  });
 });
 
 describe('the evaluator and the Grafana rules around each change', () => {
@@ -285,7 +285,7 @@ describe('the evaluator and the Grafana rules around each change', () => {
       expect(answers.size).toBeGreaterThan(10);
       expect([nameOf(line), differing(line, fires, [...answers.keys()])]).toEqual([nameOf(line), []]);
     }
-  }, 240_000);
+  });
 
   const memoriesAt = (minute: number) =>
     new Map(

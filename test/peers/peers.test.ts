@@ -47,7 +47,7 @@ describe.each(['python', 'go', 'java'] as const)('the OpenTelemetry SDK for %s',
     const answer = `{"result":"completed","n":${ATTEMPTS}}`;
     await expect
       .poll(() => ask(`SELECT result, toUInt32(count()) AS n FROM attempts WHERE source = '${source}' GROUP BY result`), {
-        timeout: 30_000,
+        timeout: 120_000,
       })
       .toBe(answer);
     expect(await ask(`SELECT toUInt32(count()) AS n FROM events_v WHERE source = '${source}'`)).toBe(`{"n":${2 * ATTEMPTS}}`);

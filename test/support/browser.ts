@@ -22,7 +22,7 @@ export async function openBrowser(): Promise<{ browser: BrowserContext; close():
   const profile = await mkdtemp(join(tmpdir(), 'muster-browser-'));
   const browser = await chromium.launchPersistentContext(profile, { executablePath: pathOf('chromium'), args: FLAGS, headless: true });
   // Other tests share the machine: what is waited for is what is shown, not when.
-  browser.setDefaultTimeout(90_000);
+  browser.setDefaultTimeout(240_000);
   await browser.addInitScript({ path: AXE });
   return {
     browser,

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 const BIN = fileURLToPath(new URL('../../bin/muster.mjs', import.meta.url));
-const START_MS = 60_000;
+const START_MS = 240_000;
 
 export interface Running {
   url: string;

@@ -70,23 +70,19 @@ describe('twilio', () => {
     expect(new URLSearchParams(call?.body).get('Twiml')).toBe('<Response><Say>0, 1, 2, 3, 4, 5 is your code &#60;&#38;</Say></Response>');
   });
 
-  test.runIf(have('shared'))(
-    'its errors have the published classes',
-    async () => {
-      const shapes = JSON.parse(await readFile(join(pathOf('shared'), 'vectors/provider-http-shapes.json'), 'utf8')) as {
-        exchanges: Record<string, { code: number; http: number | null; errorClass: string }[]>;
-      };
-      const table = (shapes.exchanges['twilio error -> error_class'] ?? []).filter(({ code }) => code !== 20_404);
-      expect(table.length).toBeGreaterThan(20);
-      for (const { code, http, errorClass } of table) {
-        const { url, stop } = await providerServer(twilioError(code, http ?? 400));
-        const { tries } = await (await open(twilioAt(url))).deliver(MESSAGE, ['sms'], undefined);
-        expect(tries.at(-1)?.failure, String(code)).toMatchObject({ errorClass, code: String(code) });
-        await stop();
-      }
-    },
-    30_000,
-  );
+  test.runIf(have('shared'))('its errors have the published classes', async () => {
+    const shapes = JSON.parse(await readFile(join(pathOf('shared'), 'vectors/provider-http-shapes.json'), 'utf8')) as {
+      exchanges: Record<string, { code: number; http: number | null; errorClass: string }[]>;
+    };
+    const table = (shapes.exchanges['twilio error -> error_class'] ?? []).filter(({ code }) => code !== 20_404);
+    expect(table.length).toBeGreaterThan(20);
+    for (const { code, http, errorClass } of table) {
+      const { url, stop } = await providerServer(twilioError(code, http ?? 400));
+      const { tries } = await (await open(twilioAt(url))).deliver(MESSAGE, ['sms'], undefined);
+      expect(tries.at(-1)?.failure, String(code)).toMatchObject({ errorClass, code: String(code) });
+      await stop();
+    }
+  });
 });
 
 test('vonage: a workflow with our own code, numbers without a plus', async () => {
@@ -155,7 +151,7 @@ test('sns: signed by Amazon’s own library, transactional, with the error names
     const { tries } = await (await open(sns)).deliver(MESSAGE, ['sms'], undefined);
     expect(tries[0]?.failure, name).toMatchObject({ errorClass });
   }
-}, 30_000);
+});
 
 describe('smtp', () => {
   async function mailServer(refuse?: { code: number; text: string }) {

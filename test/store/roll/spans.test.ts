@@ -70,7 +70,7 @@ test('a trace without an event is dropped after an hour, and one with an event s
   expect(await stored()).toHaveLength(3);
   now += late;
   await tidy();
-  await expect.poll(async () => (await stored()).map(({ span_id }) => span_id[0]), { timeout: 20_000 }).toEqual(['1', '2']);
+  await expect.poll(async () => (await stored()).map(({ span_id }) => span_id[0]), { timeout: 120_000 }).toEqual(['1', '2']);
   // What a collector held back for days comes with its event.
   const [event] = await services.store.read.rows<{ n: number }>('SELECT toUInt32(count()) AS n FROM events');
   expect(event?.n).toBe(1);
@@ -78,7 +78,7 @@ test('a trace without an event is dropped after an hour, and one with an event s
   await services.drain();
   now += 2 * HOUR;
   await tidy();
-  await expect.poll(async () => (await stored()).map(({ span_id }) => span_id[0]), { timeout: 20_000 }).toEqual(['1', '2', '4']);
+  await expect.poll(async () => (await stored()).map(({ span_id }) => span_id[0]), { timeout: 120_000 }).toEqual(['1', '2', '4']);
 });
 
 test('spans that name one another as parents are shown once each', () => {

@@ -35,7 +35,7 @@ const figures = async ({ store }: TestServices) =>
     await store.read.rows('SELECT sli, minute, length(users) AS hit FROM bad_users FINAL WHERE notEmpty(users) ORDER BY ALL'),
   ]);
 
-test('of all factors and of some; a change computes what is kept anew, there and back', { timeout: 120_000 }, async () => {
+test('of all factors and of some; a change computes what is kept anew, there and back', async () => {
   const windows = ['10', '5,sms=15', '60,email=1', '10'];
   const fresh: string[] = [];
   for (const window of windows) {

@@ -42,9 +42,7 @@ const months = async ({ store }: TestServices) =>
     ({ month }) => month,
   );
 
-test('months that are no longer kept go to the archive; their figures stay through late events, other definitions and restarts', {
-  timeout: 60_000,
-}, async () => {
+test('months that are no longer kept go to the archive; their figures stay through late events, other definitions and restarts', async () => {
   const archive = await mkdtemp(join(tmpdir(), 'muster-archive-'));
   const environment = settings(archive);
   open = await testServices({ now: () => NOW, environment });
