@@ -15,7 +15,7 @@ import {
 } from './crashing-store.ts';
 
 const RUNS = Number(process.env.MUSTER_PROPERTY_RUNS ?? 4);
-const RUN_MS = 40_000;
+const RUN_MS = 120_000;
 
 prepareStores();
 
