@@ -30,7 +30,7 @@ const BEFORE: Readonly<Record<string, () => Promise<{ params?: Record<string, st
         const [first] = (await (await ask('GET', '/api/findings')).json()) as { id: string }[];
         return first ?? Promise.reject(new Error('no finding yet'));
       },
-      { timeout: 120_000, interval: 200 },
+      { timeout: 240_000, interval: 200 },
     );
     return { params: { id: found.id } };
   },
@@ -57,7 +57,7 @@ beforeAll(async () => {
   muster = await startMuster(dataDir);
   const event = { id: '1', type: 'enrollment.started', time: new Date().toISOString(), source: 'idp', user: 'ada@example.org' };
   await post('/v1/events', [{ ...event, attempt_id: 'a-1', factor_type: 'totp' }]);
-  await vi.waitFor(async () => expect((await ask('GET', '/api/attempts/a-1')).status).toBe(200), { timeout: 120_000, interval: 200 });
+  await vi.waitFor(async () => expect((await ask('GET', '/api/attempts/a-1')).status).toBe(200), { timeout: 240_000, interval: 200 });
 });
 afterAll(async () => {
   await muster.stop();

@@ -45,9 +45,9 @@ describe.runIf(have('chromium'))('the page', () => {
   test('is there while the history is still filled in, says so, and follows until it is complete', async () => {
     const { page, problems } = await open('/', 1440);
     await page.getByRole('heading', { level: 1 }).waitFor();
-    await page.getByText('The history of the demo is filled in').waitFor({ state: 'hidden', timeout: 120_000 });
+    await page.getByText('The history of the demo is filled in').waitFor({ state: 'hidden', timeout: 240_000 });
     expect(muster.output()).not.toMatch(/muster: /);
-    await expect.poll(() => page.locator('.spark rect').count(), { timeout: 120_000 }).toBeGreaterThanOrEqual(80);
+    await expect.poll(() => page.locator('.spark rect').count(), { timeout: 240_000 }).toBeGreaterThanOrEqual(80);
     expect(problems).toEqual([]);
     await page.close();
   });
@@ -70,7 +70,7 @@ describe.runIf(have('chromium'))('the page', () => {
           );
         }
       },
-      { timeout: 120_000, interval: 1_000 },
+      { timeout: 240_000, interval: 1_000 },
     );
     await page.close();
   });
@@ -81,7 +81,7 @@ describe.runIf(have('chromium'))('the page', () => {
       .getByRole('region', { name: 'Live events, newest first' })
       .getByText('enrollment.started')
       .first()
-      .waitFor({ timeout: 120_000 });
+      .waitFor({ timeout: 240_000 });
     await page.getByRole('button', { name: 'Pause' }).click();
     await page.getByRole('button', { name: 'Go on' }).waitFor();
     await page.close();
@@ -107,7 +107,7 @@ describe.runIf(have('chromium'))('the page', () => {
       body: JSON.stringify(deploy),
     });
     expect(answer.status).toBe(200);
-    await expect.poll(async () => (await fetch(`${muster.url}/api/overview`)).text(), { timeout: 120_000 }).toContain('onerror');
+    await expect.poll(async () => (await fetch(`${muster.url}/api/overview`)).text(), { timeout: 240_000 }).toContain('onerror');
     const { page, problems } = await open('/overview', 1440);
     await page.getByText(`Deploy ${markup}`).waitFor();
     expect(await page.locator('img').count()).toBe(0);
@@ -134,7 +134,7 @@ describe.runIf(have('chromium'))('the page', () => {
   test.each(['executive', 'oncall', 'debug', 'secops', 'provider-and-cost'])('the dashboard %s has data in every panel', async (name) => {
     const { page, problems } = await open(`/dashboards/${name}?from=now-720h`, 1440);
     await page.locator('.panel').first().waitFor();
-    await expect.poll(() => page.locator('.skeleton').count(), { timeout: 120_000 }).toBe(0);
+    await expect.poll(() => page.locator('.skeleton').count(), { timeout: 240_000 }).toBe(0);
     const empty = await page.locator('.panel:has(.note) h2').allTextContents();
     // Whether somebody waits just now is up to the live traffic.
     expect(empty.filter((title) => title !== 'Waiting attempts')).toEqual([]);
@@ -170,7 +170,7 @@ describe.runIf(have('chromium'))('the page', () => {
         await page.getByRole('button', { name: 'Run this query' }).first().click();
         expect(await answer.textContent({ timeout: 1_000 })).toContain('sms-');
       },
-      { timeout: 120_000, interval: 1_000 },
+      { timeout: 240_000, interval: 1_000 },
     );
     await page.getByRole('link', { name: 'EnrollmentProviderOutage' }).click();
     await page.getByRole('heading', { level: 1, name: 'EnrollmentProviderOutage' }).waitFor();
