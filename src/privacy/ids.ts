@@ -7,7 +7,8 @@ import validator from 'validator';
 import { type Detector, type SensitiveKind, whole } from './detector.ts';
 import { isAddress6, isInternational, PERSONAL } from './personal.ts';
 import { pass, withoutEncoded } from './redact.ts';
-import { isSeed, SECRETS } from './secrets.ts';
+import { isSeed } from './secret-shapes.ts';
+import { SECRETS } from './secrets.ts';
 
 const AS_IN_TEXT = new Set<SensitiveKind>(['jwt', 'otpauth_uri', 'private_key', 'api_token', 'credential', 'email', 'iban']);
 /** Shorter seeds look like ids, but where they are the whole of one. */

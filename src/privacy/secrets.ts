@@ -1,12 +1,8 @@
 /** Secrets of enrollment and of programs: by structure where they have one, by what stands before them where they have none. */
 import { type Detector, whole } from './detector.ts';
+import { count, isBasic, isGroupedSeed, isRecoveryCode, isSeed, isSeedOfEights, isToken } from './secret-shapes.ts';
 import { VENDOR_TOKENS } from './vendor-tokens.ts';
 
-/** Lengths of seeds of 10, 15, 16, 20, 25, 30, 32, 35, 40 and 64 bytes in base32 without padding. */
-const SEED_LENGTHS = new Set([16, 24, 26, 32, 40, 48, 52, 56, 64, 103]);
-/** In lower case, shorter ones look like ids of programs. */
-const MIN_LOWER_SEED = 26;
-const ANY_LENGTH_FROM = 32;
 /** Words that stand where a secret would, and are none. */
 const SAID_INSTEAD =
   /^(?:(?:null|none|nil|undefined|true|false|yes|no|on|off|empty|missing|absent|present|invalid|incorrect|wrong|weak|strong|expired|required|rejected|revoked|rotated|changed|updated|created|deleted|reset|set|unset|enabled|disabled|blocked|allowed?|deny|denied|failed|unknown|redacted|hidden|masked|oauth2?|saml|oidc|webauthn|fido2?|bucket|k8s|step)(?:[-_]?[a-z0-9]{1,12}){0,3}|\*+|x{3,}|\.{3,}|HTTP\/[\d.]{1,5}|SIG[A-Z]{2,8}\d{0,2}|S-1-[\d-]{1,80}|\d{1,2}(?:st|nd|rd|th)[-\w]{0,20}|v\d{1,3}\/[\w/-]{1,80})$/i;
@@ -60,69 +56,8 @@ const TOKEN_WORDS = [
 /** Of a cookie, what says how it is sent. */
 const COOKIE_ATTRIBUTE = /^(?:samesite|secure|httponly|path|domain|max-age|expires|partitioned|priority)(?:=|$)/i;
 
-const count = (text: string, pattern: RegExp) => text.match(pattern)?.length ?? 0;
-const longestConsonants = (text: string) => Math.max(0, ...(text.match(/[B-DF-HJ-NP-TV-Z]+/gi) ?? []).map(({ length }) => length));
-
-/** Parts of the names of errors, which are written together, and which no random letters have. */
-const OF_ERRORS =
-  /ERROR|FAIL|INVALID|REQUIRED|TION|SYNC|STATE|HTTP|PROVIDER|STRATEGY|STRUCT|UNKNOWN|THRESHOLD|CREDENTIAL|PASSWORD|ACCESS|TIMEOUT|DENIED|LOCKED|EXPIRED|MISSING|STRENGTH/;
-/** Names of protocols look like groups of a seed. */
-const PROTOCOLS =
-  /^(?:https?|smtps?|imaps?|ldaps?|dhcp|tcp[46]?|udp[46]?|dns[46]?|ipv[46]|sctp|mqtt|grpc|oidc|saml|scim|totp|hotp|fido|u2f|jwks|json|yaml|xml|html|utf8)$/i;
-
-/** Six letters as they follow one another: somebody's example. */
-const hasSequence = (text: string) => {
-  let length = 1;
-  for (let i = 1; i < text.length && length < 6; i++) length = text.charCodeAt(i) === text.charCodeAt(i - 1) + 1 ? length + 1 : 1;
-  return length >= 6;
-};
-
-/** Random letters of base32 in one piece, and not words written together. */
-export function isSeed(text: string): boolean {
-  const letters = text.replace(/=+$/, '');
-  const { length } = letters;
-  const digits = count(letters, /[2-7]/g);
-  if (!SEED_LENGTHS.has(length) && (length < ANY_LENGTH_FROM || digits < 3)) return false;
-  if (hasSequence(letters)) return false;
-  if (letters === letters.toUpperCase()) return digits >= 2 || (longestConsonants(letters) >= 5 - digits && !OF_ERRORS.test(letters));
-  // Hexadecimal digits and words are in lower case too.
-  return length >= MIN_LOWER_SEED && digits >= 2 && /[g-z]/.test(letters);
-}
-
-/** The same in groups of four, as pages show it: two that mix letters and digits, or half of them neither words nor numbers. */
-function isGroupedSeed(text: string): boolean {
-  const groups = text.split(/[ ._:-]/);
-  if (groups.some((group) => PROTOCOLS.test(group))) return false;
-  const isMixed = (group: string) => /\d/.test(group) && /[a-z]/i.test(group);
-  const isWordOrNumber = (group: string) => !isMixed(group) && (/\d/.test(group) || /[aeiou]/i.test(group));
-  return groups.filter(isMixed).length >= 2 || groups.filter((group) => !isWordOrNumber(group)).length * 2 >= groups.length;
-}
-
-/** Digits before letters, as in no word, number, or word with a number. */
-const isInterleaved = (group: string) => /\d[a-z]/i.test(group) && !/^[a-z]{2}\d[a-z]$/i.test(group);
-
 /** Numbers behind these name an error. */
 const NOT_OF_ERRORS = String.raw`(?<!\b(?:error|status|response|result|exit|reason|return|failure|sub|vendor|native|sql|country|zip|postal|area|fault) )`;
-
-/** Groups of one length that could be neither names nor versions: all of two, or two of more, are of letters between digits. */
-function isRecoveryCode(text: string): boolean {
-  const groups = text.split('-');
-  const [first = ''] = groups;
-  // Of one length, or the last one longer, as those of the reference core are.
-  const areAlike = groups.slice(0, -1).every(({ length }) => length === first.length);
-  const last = groups.at(-1)?.length ?? 0;
-  const isOwn = groups.length >= 4 && areAlike && last === first.length + 1 && groups.every((group) => /^[A-Z2-7]+$/.test(group));
-  return isOwn ? groups.some((group) => /\d/.test(group)) : areAlike && last === first.length && groups.filter(isInterleaved).length >= 2;
-}
-
-/** Three digits, or letters of both cases with one, as in no words joined by dashes. */
-function isToken(value: string): boolean {
-  return count(value, /\d/g) >= 3 || (/\d/.test(value) && /[a-z]/.test(value) && /[A-Z]/.test(value)) || value.length >= 40;
-}
-
-/** Eight letters and digits of base32 at a time, as some pages show a seed. */
-const isSeedOfEights = (text: string): boolean =>
-  count(text, /[2-7]/g) >= 2 && text.split(/[ -]/).some((group) => /[2-7][A-Z]/.test(group));
 
 /** A password as it stands in a sentence: letters and digits, and no word with a number of its own. */
 const isPasswordInWords = (value: string): boolean =>
@@ -130,10 +65,6 @@ const isPasswordInWords = (value: string): boolean =>
   /\d/.test(value) &&
   !SAID_INSTEAD.test(value) &&
   !/^(?:v|step|phase|factor|rule|policy|page|type|level)\d/i.test(value);
-
-function isBasic(value: string): boolean {
-  return /^[\x20-\x7e]+:[\x20-\x7e]*$/.test(Buffer.from(value, 'base64').toString('latin1'));
-}
 
 /** In this order: what has structure first, so that its parts are not taken for something else. */
 export const SECRETS: readonly Detector[] = [

@@ -1,5 +1,5 @@
-import { isLargerThan } from '../../system/size-of.ts';
 /** Google Workspace Reports API activities: https://developers.google.com/admin-sdk/reports/v1/appendix/activity/user-accounts */
+import { isLargerThan } from '../../system/size-of.ts';
 import {
   at,
   type Connector,
