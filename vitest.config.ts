@@ -19,6 +19,7 @@ const SCALED = [
   'test/publish/grafana-alerts.test.ts',
   'test/e2e/bombs.test.ts',
   'test/collect/connectors/real-payloads.test.ts',
+  'test/store/guard/attacks.test.ts',
   'test/store/roll/*.test.ts',
 ];
 /** The tests of `npm test`; those that take long, and those of peers in other languages, have a command each. */

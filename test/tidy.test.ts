@@ -69,6 +69,16 @@ test('tables are made and changed in one file, and their engines are said once',
   expect(elsewhere.filter((path) => !path.includes('/migrations/') || /ENGINE = (?!@)/.test(read(path)))).toEqual([]);
 });
 
+test('no line of SQL is longer than a line of code', () => {
+  const long = sources.flatMap((path) =>
+    read(path)
+      .split('\n')
+      .filter((line) => line.length > 140 && /\b(?:SELECT|FROM|WHERE|GROUP BY|ORDER BY) [a-z{$]/.test(line) && !/^\s*(?:\*|\/)/.test(line))
+      .map((line) => `${path}: ${line.trim().slice(0, 60)}`),
+  );
+  expect(long).toEqual([]);
+});
+
 test('every exported function says what it is for', () => {
   const exported = /^export (?:async )?function\*? (\w+)|^export const (\w+) = (?:async )?(?:\([^)]*\)|\w+)(?:: [^=]+)? =>/gm;
   // A command is what the first line of its file says.

@@ -2,21 +2,22 @@
 
 import { MusterError } from '../errors.ts';
 import { createActiveFactors, type Options } from './active/active-factors.ts';
-import type { UseResult } from './active/log-in.ts';
+import type { UseResult } from './active/log-in-outcome.ts';
+import { createStepUp } from './active/step-up.ts';
 import type { Inbox } from './canary.ts';
 import { createCanaryUpkeep } from './canary-upkeep.ts';
+import type { Started, StartHooks } from './enrollment/first-delivery.ts';
 import { importTokens } from './enrollment/hardware-tokens.ts';
 import { createPendingEnrollments } from './enrollment/pending-enrollment.ts';
 import type { HardwareTokens, StartRequest } from './enrollment/requests.ts';
-import { createEnrollmentStart, type Started, type StartHooks } from './enrollment/start-enrollment.ts';
+import { createEnrollmentStart } from './enrollment/start-enrollment.ts';
 import { assertIssuedSince, type BoundToken, type Tokens } from './enrollment/token.ts';
 import type { VerifyResult } from './enrollment/verify-enrollment.ts';
-import { FACTORS, type FactorType } from './factors/index.ts';
 import { dropForgotten } from './ledger/forgotten.ts';
 import { createAnswers } from './ledger/kept-answers.ts';
 import { createLedger, type Inside } from './ledger/ledger.ts';
 import { reconcile } from './ledger/reconcile.ts';
-import type { EnrollmentRow, FactorRow } from './ledger/records.ts';
+import type { EnrollmentRow } from './ledger/records.ts';
 import { rewrap } from './ledger/rewrap.ts';
 import { createUnsealThenLock } from './ledger/unseal-then-lock.ts';
 import { createLimits, type Limited } from './limits.ts';
@@ -83,17 +84,7 @@ export function createCore(deps: CoreDeps) {
   const sender = createSender({ ...deps, ledger });
   const unsealed = createUnsealThenLock({ ...deps, ledger });
   const factors = createActiveFactors({ ...deps, ledger, unsealed, sender });
-  /** NIST SP 800-63B-4 section 4.1.2.1: by a factor worth as much as the new one, or as the best that is there. */
-  const stepUp = async (user: string, type: FactorType, { factor_id: id, proof }: NonNullable<StartRequest['step_up']>) => {
-    const refusal = new MusterError('MUSTER_STEP_UP_REQUIRED', 'step_up: this does not prove a factor of this person that is worth enough');
-    const live = await ledger.liveFactorsOf(storage, user);
-    const worth = ({ factor_type: each }: Pick<FactorRow, 'factor_type'>) => FACTORS[each].traits.assurance;
-    const factor = live.find((each) => each.id === id);
-    if (!factor || worth(factor) < Math.min(worth({ factor_type: type }), Math.max(...live.map(worth)))) throw refusal;
-    await admit('proof', user);
-    const result = await factors.use(id, proof);
-    if (!result.isRight) throw refusal;
-  };
+  const stepUp = createStepUp({ storage, ledger, factors, admit: (user) => admit('proof', user) });
   const starting = createEnrollmentStart({ ...deps, ledger, sender, stepUp });
   const enrolling = createPendingEnrollments({ ...deps, ledger, unsealed, sender });
 

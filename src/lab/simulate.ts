@@ -268,6 +268,23 @@ function attest(emit: (type: string, extra: object) => void, attemptId: string):
   emit('attestation.verified', { outcome: 'success', ...of(isRefused ? 0 : chance + 1) });
 }
 
+interface Ended {
+  isGood: boolean;
+  whose: 'user' | 'ours' | 'other';
+  durationMs: number;
+  hasProvider: boolean;
+  isRescued: boolean;
+}
+
+/** In which SLIs an attempt counts, and whether as good. */
+const truthOf = ({ isGood, whose, durationMs, hasProvider, isRescued }: Ended): Known['isGood'] => ({
+  M1: isGood,
+  ...(whose !== 'user' && { M1S: isGood }),
+  ...(isGood && { M2: durationMs <= 60_000 }),
+  M5: whose !== 'ours',
+  ...(hasProvider && { M7: !isRescued }),
+});
+
 /** One person's way through the enrollment, as events, and what the simulator knows of it. */
 function oneAttempt(startMs: number, random: Random, scenario: Scenario, deploys: readonly Deploy[]) {
   const person = somebody(random);
@@ -300,7 +317,7 @@ function oneAttempt(startMs: number, random: Random, scenario: Scenario, deploys
     known.push({ atMs: nowMs, isGood: { A1: status < 500, M6: status < 500 && durationMs < 500 } });
   };
   let isRescued = false;
-  const endAttempt = (result: string, whose: 'user' | 'ours' | 'other' = 'other') => {
+  const endAttempt = (result: string, whose: Ended['whose'] = 'other') => {
     const isGood = result === 'completed';
     const settledMs = result === 'timed_out' ? startMs + TIME_LIMIT_MS : nowMs;
     // The clean-up ends what was left open, a little after its time.
@@ -309,16 +326,8 @@ function oneAttempt(startMs: number, random: Random, scenario: Scenario, deploys
       nowMs = sweptMs;
       emit('enrollment.expired');
     }
-    known.push({
-      atMs: settledMs,
-      isGood: {
-        M1: isGood,
-        ...(whose !== 'user' && { M1S: isGood }),
-        ...(isGood && { M2: nowMs - startMs <= 60_000 }),
-        M5: whose !== 'ours',
-        ...(events.some(({ type }) => type === 'provider.request') && { M7: !isRescued }),
-      },
-    });
+    const hasProvider = events.some(({ type }) => type === 'provider.request');
+    known.push({ atMs: settledMs, isGood: truthOf({ isGood, whose, durationMs: nowMs - startMs, hasProvider, isRescued }) });
     return { events, known, result, settledMs };
   };
 

@@ -40,7 +40,8 @@ export async function storedEvents(session: Session, nowMs: number): Promise<Sho
   const columns = SHOWN.map((name) => (name === 'time' ? 'toUnixTimestamp64Milli(events_v.time) AS time' : name));
   const rows = await session.rows<Record<string, string | number | null>>(
     `SELECT ${columns.join(', ')} FROM events_v
-     WHERE toStartOfTenMinutes(events_v.time) >= fromUnixTimestamp64Milli(${nowMs - STORED_MS}, 'UTC') ORDER BY events_v.time DESC LIMIT ${KEPT_EVENTS}`,
+     WHERE toStartOfTenMinutes(events_v.time) >= fromUnixTimestamp64Milli(${nowMs - STORED_MS}, 'UTC')
+     ORDER BY events_v.time DESC LIMIT ${KEPT_EVENTS}`,
   );
   return rows.map((row) => Object.fromEntries(Object.entries(row).filter(([, value]) => value !== '' && value !== null)) as ShownEvent);
 }

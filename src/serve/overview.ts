@@ -67,7 +67,8 @@ export async function overviewOf(
   const daily = await dailyCounts(session, evaluation.atMs, DAYS);
   const changes = await session.rows<Change>(
     `SELECT formatDateTime(time, '%Y-%m-%dT%H:%i:%SZ') AS time, type, deployment, provider, region, action, reason FROM events_v
-     WHERE type IN ('deploy.completed', 'deploy.rolled_back', 'incident.opened', 'incident.resolved', 'provider.circuit_opened', 'policy.changed')
+     WHERE type IN ('deploy.completed', 'deploy.rolled_back', 'incident.opened', 'incident.resolved', 'provider.circuit_opened',
+       'policy.changed')
        AND events_v.time > fromUnixTimestamp64Milli({from:Int64}) ORDER BY events_v.time DESC LIMIT ${MAX_CHANGES}`,
     { from: evaluation.atMs - DAYS * DAY_MS },
   );

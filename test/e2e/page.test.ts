@@ -204,11 +204,11 @@ describe.runIf(have('chromium'))('the page', () => {
     ['/overview', 'light', 1440] as const,
     ['/overview', 'dark', 390] as const,
   ];
-  // Of every three one, so that each theme and width is among them.
+  // Of every five one, so that each theme and width is among them.
   test.each(
     scaled(
       LOOKS,
-      LOOKS.filter((_, index) => index % 3 === 0),
+      LOOKS.filter((_, index) => index % 5 === 0),
     ),
   )('%s, %s at %i: nothing sticks out, no accessibility violation, no error in the console', async (path, theme, width) => {
     const address = path === '/attempts/first' ? `/attempts/${await firstFailed()}` : path;

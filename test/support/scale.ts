@@ -1,6 +1,7 @@
 /** How much of a test runs: all of it in `npm run test:long`, and in `npm test` what fits beside the others. */
 
-const IS_LONG = process.env.MUSTER_SUITE === 'long';
+/** Whether this is the long suite. */
+export const IS_LONG = process.env.MUSTER_SUITE === 'long';
 
 /** @param all in the long suite @param some in the other */
 export const scaled = <T>(all: T, some: T): T => (IS_LONG ? all : some);

@@ -72,13 +72,7 @@ export function upCommand(program: Command, context: Context): void {
 
 async function up(context: Context, config: Config, isDemo: boolean): Promise<void> {
   const { dataDir } = config;
-  const running = await runningAt(dataDir);
-  if (running !== undefined) {
-    throw new MusterError(
-      'MUSTER_DATA_IN_USE',
-      `the data in ${dataDir} is used by the Muster process at ${running}; stop that one, or name another directory with --data`,
-    );
-  }
+  await assertUnused(dataDir);
   await ownDirectory(dataDir);
   const demo = isDemo ? await openDemo(dataDir, context.now()) : undefined;
 
@@ -96,36 +90,9 @@ async function up(context: Context, config: Config, isDemo: boolean): Promise<vo
   });
   const parts: Parts = {};
   const stream = createEventStream();
-  const metrics = createMetrics({
-    lagSeconds: () => parts.services?.store.loader.lagSeconds() ?? 0,
-    lateEvents: () => parts.services?.store.loader.stats().lateEvents ?? 0,
-    core: () => parts.core,
-    openFindings: async () => parts.services && countOpen(parts.services.store.engine),
-    sizes: {
-      disk: async () => (parts.services ? diskUse(dataDir) : undefined),
-      tables: async () => {
-        if (!parts.services) return undefined;
-        const { engine } = parts.services.store;
-        return { ...(await tableUse(engine.session('tidy'), context.now())), isOnDisk: engine.isEmbedded };
-      },
-    },
-  });
+  const metrics = metricsOf(parts, context, dataDir);
   const stopping = new AbortController();
-  const stuck: string[] = [];
-  let isAsked = false;
-  const stopped = new Promise<void>((stop) => {
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-      process.once(signal, () => {
-        isAsked = true;
-        stop();
-      });
-    parts.onStuck = (shape) => {
-      stuck.push(shape);
-      context.onStuck();
-      // Whoever sent it is answered first.
-      setTimeout(stop, ANSWER_MS);
-    };
-  });
+  const stop = stopRequest(parts, context);
   const demoRun =
     demo && runDemo({ demo, dataDir, context, signal: stopping.signal, onProblem, tell: (fill) => stream.tell('fill', fill) });
   const { servers, url, localUrl } = await serve({
@@ -152,7 +119,7 @@ async function up(context: Context, config: Config, isDemo: boolean): Promise<vo
         throw error;
       }
     };
-    await untilReachable(start, { stopped, onProblem });
+    await untilReachable(start, { stopped: stop.requested, onProblem });
     const { services, evaluator } = parts;
     if (!services || !evaluator) return;
     await writeDurably(
@@ -166,18 +133,18 @@ async function up(context: Context, config: Config, isDemo: boolean): Promise<vo
         `ClickHouse clients and Grafana read at ${endpoint.url}, with the key in ${join(dataDir, FILES.clickhouseKey)} as password.`,
       );
     if (demoRun) background.push(demoRun.start({ services, url: localUrl, token, onFilled: () => evaluator.evaluate() }));
-    await stopped;
+    await stop.requested;
   } catch (error) {
     exitCode = 1;
     throw error;
   } finally {
     const end = () => {
-      if (stuck.length === 0 || isAsked) return;
+      if (stop.stuck.length === 0 || stop.isAsked()) return;
       onProblem(
         'a statement from outside did not end, whatever it was told: starting again without it; nothing that was acknowledged is lost',
       );
       const ports = ['--port', new URL(localUrl).port, '--clickhouse-port', endpoint ? new URL(endpoint.url).port : 'off'];
-      startAgain(context, ports, [...stuck, ...config.stuckStatements]);
+      startAgain(context, ports, [...stop.stuck, ...config.stuckStatements]);
     };
     // Whatever runs, stopping ends. Everything that was acknowledged is in the log.
     const deadline = setTimeout(() => {
@@ -201,6 +168,54 @@ async function up(context: Context, config: Config, isDemo: boolean): Promise<vo
     clearTimeout(deadline);
     end();
   }
+}
+
+/** @throws MUSTER_DATA_IN_USE */
+async function assertUnused(dataDir: string): Promise<void> {
+  const running = await runningAt(dataDir);
+  if (running !== undefined) {
+    throw new MusterError(
+      'MUSTER_DATA_IN_USE',
+      `the data in ${dataDir} is used by the Muster process at ${running}; stop that one, or name another directory with --data`,
+    );
+  }
+}
+
+/** Metrics of what is open; of what is not yet there are none. */
+const metricsOf = (parts: Parts, context: Context, dataDir: string) =>
+  createMetrics({
+    lagSeconds: () => parts.services?.store.loader.lagSeconds() ?? 0,
+    lateEvents: () => parts.services?.store.loader.stats().lateEvents ?? 0,
+    core: () => parts.core,
+    openFindings: async () => parts.services && countOpen(parts.services.store.engine),
+    sizes: {
+      disk: async () => (parts.services ? diskUse(dataDir) : undefined),
+      tables: async () => {
+        if (!parts.services) return undefined;
+        const { engine } = parts.services.store;
+        return { ...(await tableUse(engine.session('tidy'), context.now())), isOnDisk: engine.isEmbedded };
+      },
+    },
+  });
+
+/** When to stop: somebody asked, or a statement does not end. */
+function stopRequest(parts: Parts, context: Context) {
+  const stuck: string[] = [];
+  let isAsked = false;
+  const requested = new Promise<void>((stop) => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+      process.once(signal, () => {
+        isAsked = true;
+        stop();
+      });
+    parts.onStuck = (shape) => {
+      stuck.push(shape);
+      context.onStuck();
+      // Whoever sent it is answered first.
+      setTimeout(stop, ANSWER_MS);
+    };
+  });
+  return { requested, stuck, isAsked: () => isAsked };
 }
 
 /** Closes what is open, in the order in which one needs the other; a server that does not answer is not waited for. */

@@ -1,10 +1,10 @@
 /** How somebody logs in with a bound factor: a challenge where the factor needs one, and a proof that is right or wrong. */
 import { MusterError } from '../../errors.ts';
 import { parsed } from '../../system/parsed-body.ts';
-import type { Kept, ProofResult, Renewal, Surroundings } from '../factors/factor.ts';
+import type { Kept, Renewal, Surroundings } from '../factors/factor.ts';
 import { FACTORS } from '../factors/index.ts';
 import type { Inside, Ledger } from '../ledger/ledger.ts';
-import { CHALLENGE_LIFE_MS, MAX_FAILURES } from '../ledger/lifecycle.ts';
+import { CHALLENGE_LIFE_MS } from '../ledger/lifecycle.ts';
 import { aboutFactor, type FactorRow, subjectOf } from '../ledger/records.ts';
 import { ownerOfFactor, type UnsealThenLock } from '../ledger/unseal-then-lock.ts';
 import type { Sender } from '../messages/sending.ts';
@@ -13,12 +13,9 @@ import type { Settings } from '../settings.ts';
 import type { Statements } from '../storage/storage.ts';
 import { traced, traceparent } from '../telemetry.ts';
 import type { Vault } from '../vault/vault.ts';
+import { createLogInOutcome, type UseResult } from './log-in-outcome.ts';
 
 const nothing = async () => {};
-
-export type UseResult =
-  | { isRight: true; fields: Record<string, unknown> }
-  | { isRight: false; failuresLeft: number; hint?: string; fields: Record<string, unknown> };
 
 export interface LogInDeps {
   vault: Vault;
@@ -50,6 +47,7 @@ function assertUsable({ state }: Pick<FactorRow, 'state'>): void {
 /** Challenges and proofs of people who log in. */
 export function createLogIn(deps: LogInDeps) {
   const { vault, ledger, unsealed, sender, settings, now } = deps;
+  const { accept, refuse } = createLogInOutcome(deps);
 
   const around = ({ id, user_id: user }: FactorRow): Surroundings => ({ id, user, nowMs: now(), random: deps.random, vault });
 
@@ -124,36 +122,5 @@ export function createLogIn(deps: LogInDeps) {
     await ledger.changeFactor(statements, row, { sealed: vault.seal(renewed, ownerOfFactor(row)), trace: traceparent() });
     await ledger.emit(statements, 'challenge.sent', aboutFactor(row));
     await inside(statements, shown);
-  }
-
-  async function accept(statements: Statements, row: FactorRow, kept: Kept): Promise<UseResult> {
-    await ledger.changeFactor(statements, row, {
-      sealed: vault.seal(kept, ownerOfFactor(row)),
-      failures: 0,
-      sends: 0,
-      may_send_at: 0,
-      used_at: now(),
-    });
-    if (FACTORS[row.factor_type].again) await ledger.emit(statements, 'challenge.approved', aboutFactor(row));
-    return { isRight: true, fields: FACTORS[row.factor_type].describe?.(kept) ?? {} };
-  }
-
-  async function refuse(statements: Statements, row: FactorRow, verdict: Extract<ProofResult, { isRight: false }>): Promise<UseResult> {
-    const { code, hint, fields = {}, kept, isDenied } = verdict;
-    const failures = row.failures + 1;
-    await ledger.changeFactor(statements, row, { failures, ...(kept && { sealed: vault.seal(kept, ownerOfFactor(row)) }) });
-    const blocked = { ...aboutFactor(row), action: 'factor.verify', outcome: 'denied', error_code: code };
-    if (isDenied) {
-      // Whoever says that it was not them is asked nothing more until somebody has looked.
-      await ledger.emit(statements, 'challenge.denied', aboutFactor(row));
-      await ledger.factorStep(statements, row, 'suspend');
-      await ledger.emit(statements, 'factor.suspended', { ...aboutFactor(row), reason: 'denied' });
-      await ledger.emit(statements, 'access.blocked', blocked);
-    } else if (failures >= MAX_FAILURES) {
-      await ledger.factorStep(statements, row, 'revoke');
-      await ledger.emit(statements, 'factor.revoked', { ...aboutFactor(row), reason: 'too_many_failures' });
-      await ledger.emit(statements, 'access.blocked', { ...blocked, error_code: 'too_many_failures' });
-    }
-    return { isRight: false, failuresLeft: isDenied ? 0 : MAX_FAILURES - failures, ...(hint !== undefined && { hint }), fields };
   }
 }

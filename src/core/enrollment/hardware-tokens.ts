@@ -61,7 +61,8 @@ export async function importTokens(
     for (const { serial, sealed } of rows)
       taken += await statements.run(
         `INSERT INTO hardware_tokens (serial, sealed, version, imported_at) VALUES (?, ?, 0, ?)
-         ON CONFLICT (serial) DO UPDATE SET sealed = excluded.sealed, factor_id = NULL, last_factor = NULL, version = hardware_tokens.version + 1
+         ON CONFLICT (serial) DO UPDATE SET sealed = excluded.sealed, factor_id = NULL, last_factor = NULL,
+           version = hardware_tokens.version + 1
          WHERE NOT EXISTS (SELECT 1 FROM factors WHERE id = COALESCE(hardware_tokens.factor_id, hardware_tokens.last_factor))
            AND COALESCE(hardware_tokens.factor_id, hardware_tokens.last_factor) IS NOT NULL`,
         serial,

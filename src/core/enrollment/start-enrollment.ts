@@ -2,37 +2,19 @@
 import { MusterError } from '../../errors.ts';
 import type { Challenge } from '../factors/factor.ts';
 import { FACTORS } from '../factors/index.ts';
-import type { Inside } from '../ledger/ledger.ts';
 import { TIME_TO_LIVE_MS } from '../ledger/lifecycle.ts';
-import { aboutEnrollment, type EnrollmentRow, type EnrollmentView, enrollmentView } from '../ledger/records.ts';
+import { aboutEnrollment, type EnrollmentRow, enrollmentView } from '../ledger/records.ts';
 import { ownerOfEnrollment } from '../ledger/unseal-then-lock.ts';
-import type { Sender } from '../messages/sending.ts';
 import type { SendRequest } from '../messages/sends.ts';
-import { type Decision, decide } from '../policy/policy.ts';
+import { decide } from '../policy/policy.ts';
 import type { Settings } from '../settings.ts';
 import type { Statements } from '../storage/storage.ts';
 import { traceparent } from '../telemetry.ts';
 import type { Vault } from '../vault/vault.ts';
 import { type AdmissionDeps, createAdmission } from './admission.ts';
+import { createFirstDelivery, type Started, type StartHooks } from './first-delivery.ts';
 import { labelsOf, type StartRequest } from './requests.ts';
 import { assertIssuedSince, type BoundToken } from './token.ts';
-
-/** A new enrollment, or another challenge of one, with what is shown once. */
-export interface Started {
-  enrollment: EnrollmentView;
-  challenge: Record<string, unknown>;
-}
-
-/** What is done with the answer of a start, each in the transaction that it is about. */
-export interface StartHooks {
-  /** The enrollment is there, and its answer has to wait for a provider. */
-  begun?(statements: Statements, id: string): Promise<void>;
-  answered?: Inside<Started>;
-  /** It ended while the message was on its way. */
-  ended?: Inside<MusterError>;
-  /** Nobody took the message: it may be asked for again. */
-  failed?(statements: Statements): Promise<void>;
-}
 
 export interface EnrollmentStartDeps extends AdmissionDeps {
   vault: Vault;
@@ -48,6 +30,7 @@ export interface EnrollmentStartDeps extends AdmissionDeps {
 export function createEnrollmentStart(deps: EnrollmentStartDeps) {
   const { storage, vault, ledger, sender, settings, now } = deps;
   const { assertOffered, assertSteppedUp, assertRoom } = createAdmission(deps);
+  const deliverFirst = createFirstDelivery(deps);
 
   return {
     /**
@@ -66,7 +49,7 @@ export function createEnrollmentStart(deps: EnrollmentStartDeps) {
       const begun = factor.begin(request, { id, user, nowMs: now(), random: deps.random, vault }, reserved);
       const identity = vault.mark(request.factor_type, factor.identity(begun.kept));
       const row = newRow({ id, request, user, begun, token });
-      const started: Started = { enrollment: enrollmentView(row), challenge: await shownOf(begun.shown) };
+      const started: Started = { enrollment: enrollmentView(row), challenge: await withQrCode(begun.shown, deps.qrSvg) };
       const asked = begun.message && sender.asked(begun.message, row);
       // What can be known to be refused uses no proof up.
       assertRoom(await ledger.liveFactorsOf(storage, user), request, identity, decision);
@@ -121,55 +104,6 @@ export function createEnrollmentStart(deps: EnrollmentStartDeps) {
     await ledger.emit(statements, 'enrollment.started', { ...aboutEnrollment(row), ...expiry }, row.created_at);
     if (!asked) await ledger.emit(statements, 'enrollment.challenge_issued', aboutEnrollment(row), row.created_at);
   }
-
-  /** The first code is kept before it is sent: there is none before it that could be lost. */
-  async function deliverFirst({ row, asked, started, decision, hooks }: FirstDelivery): Promise<Started> {
-    const { id } = row;
-    const sent = await sender.send(asked, row, decision.allowed);
-    const failure = sender.failure(id);
-    const ended = new MusterError('MUSTER_CONFLICT', 'the enrollment has ended meanwhile; start a new one', { fields: { attempt_id: id } });
-    const finish = (statements: Statements, current: EnrollmentRow) =>
-      finishFirst(statements, current, { asked, sent, started, hooks, ended });
-    const result = await ledger.withEnrollment(id, finish).catch((cause: unknown) => {
-      // The enrollment is there: whoever reports the failure must not count another attempt.
-      if (cause instanceof MusterError)
-        throw new MusterError(cause.code, cause.message, { cause, fields: { ...cause.fields, attempt_id: id } });
-      throw cause instanceof Error ? Object.assign(cause, { attemptId: id }) : cause;
-    });
-    if (result) return result;
-    throw sent.accepted ? ended : failure;
-  }
-
-  async function finishFirst(
-    statements: Statements,
-    current: EnrollmentRow,
-    { asked, sent, started, hooks, ended }: FirstSent,
-  ): Promise<Started | undefined> {
-    const about = aboutEnrollment(current);
-    await sender.settle(statements, asked, sent, about);
-    if (current.state !== 'pending') {
-      await hooks.ended?.(statements, ended);
-      return undefined;
-    }
-    if (!sent.accepted) {
-      await ledger.step(statements, current, 'fail');
-      await ledger.emit(statements, 'enrollment.failed', { ...about, outcome: 'failure', ...sent.cause });
-      await hooks.failed?.(statements);
-      return undefined;
-    }
-    const made = { ...started, challenge: { ...started.challenge, ...sent.shown } };
-    await ledger.emit(statements, 'enrollment.challenge_issued', { ...about, destination: asked.message.to });
-    await hooks.answered?.(statements, made);
-    return made;
-  }
-
-  async function shownOf(shown: Challenge['shown']): Promise<Record<string, unknown>> {
-    if (typeof shown.otpauth_uri !== 'string') return shown;
-    const qr = await deps.qrSvg(shown.otpauth_uri).catch((cause: unknown) => {
-      throw new MusterError('MUSTER_BAD_ARGUMENT', 'user: too long for a QR code', { cause });
-    });
-    return { ...shown, qr_svg: qr };
-  }
 }
 
 interface NewRow {
@@ -180,22 +114,19 @@ interface NewRow {
   token: BoundToken | undefined;
 }
 
-interface FirstDelivery {
-  row: EnrollmentRow;
-  asked: SendRequest;
-  started: Started;
-  decision: Decision;
-  hooks: StartHooks;
-}
-
-interface FirstSent extends Pick<FirstDelivery, 'asked' | 'started' | 'hooks'> {
-  sent: Awaited<ReturnType<Sender['send']>>;
-  ended: MusterError;
+/** @throws MUSTER_BAD_ARGUMENT when the text is too long for a QR code */
+async function withQrCode(shown: Challenge['shown'], qrSvg: EnrollmentStartDeps['qrSvg']): Promise<Record<string, unknown>> {
+  if (typeof shown.otpauth_uri !== 'string') return shown;
+  const qr = await qrSvg(shown.otpauth_uri).catch((cause: unknown) => {
+    throw new MusterError('MUSTER_BAD_ARGUMENT', 'user: too long for a QR code', { cause });
+  });
+  return { ...shown, qr_svg: qr };
 }
 
 const insert = (statements: Statements, row: EnrollmentRow) =>
   statements.run(
-    `INSERT INTO enrollments (id, user_id, factor_type, state, version, sealed, failures, sends, may_send_at, created_at, expires_at, replaces,
+    `INSERT INTO enrollments (id, user_id, factor_type, state, version, sealed, failures, sends, may_send_at, created_at, expires_at,
+      replaces,
      token_id, trace, labels) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     row.id,
     row.user_id,

@@ -101,7 +101,8 @@ export function createEnrollmentProof({ vault, ledger, settings, now, random, ne
     if (why !== undefined) return refuseTwice(statements, row, why);
     const nowMs = now();
     await statements.run(
-      `INSERT INTO factors (id, user_id, factor_type, state, version, sealed, failures, sends, may_send_at, identity, trace, created_at, labels)
+      `INSERT INTO factors (id, user_id, factor_type, state, version, sealed, failures, sends, may_send_at, identity, trace, created_at,
+        labels)
        VALUES (?, ?, ?, 'active', 0, ?, 0, 0, 0, ?, ?, ?, ?)`,
       factorId,
       user,

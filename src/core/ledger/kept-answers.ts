@@ -77,7 +77,8 @@ export function createAnswers({ storage, vault, now }: { storage: CoreStorage; v
     async find(request) {
       const { principal, key, fingerprint } = request;
       const row = await storage.one<Row>(
-        `SELECT fingerprint, status, kept_answers.sealed AS sealed, at, enrollment_id, kept_answers.factor_id AS factor_id, enrollments.state AS state, factors.state AS factor_state, factors.state_at AS factor_state_at
+        `SELECT fingerprint, status, kept_answers.sealed AS sealed, at, enrollment_id, kept_answers.factor_id AS factor_id,
+          enrollments.state AS state, factors.state AS factor_state, factors.state_at AS factor_state_at
          FROM kept_answers LEFT JOIN enrollments ON enrollments.id = enrollment_id
          LEFT JOIN factors ON factors.id = CASE WHEN kept_answers.factor_id = '' THEN enrollments.factor_id ELSE kept_answers.factor_id END
          WHERE principal = ? AND key = ?`,
@@ -103,9 +104,11 @@ export function createAnswers({ storage, vault, now }: { storage: CoreStorage; v
       await forgetOld(statements, request);
       // Over what was begun by this request, never over an answer.
       const kept = await statements.run(
-        `INSERT INTO kept_answers (principal, key, fingerprint, status, sealed, enrollment_id, at, factor_id, until) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+        `INSERT INTO kept_answers (principal, key, fingerprint, status, sealed, enrollment_id, at, factor_id, until)
+          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
          ON CONFLICT (principal, key) DO UPDATE SET status = excluded.status, sealed = excluded.sealed, at = excluded.at
-         WHERE kept_answers.status = ${BEGUN} AND kept_answers.fingerprint = excluded.fingerprint AND kept_answers.enrollment_id = excluded.enrollment_id`,
+         WHERE kept_answers.status = ${BEGUN} AND kept_answers.fingerprint = excluded.fingerprint
+           AND kept_answers.enrollment_id = excluded.enrollment_id`,
         principal,
         key,
         fingerprint,

@@ -17,7 +17,8 @@ interface Row {
 const TABLES: readonly { kind: Owner['kind']; read: string; write: string }[] = [
   {
     kind: 'enrollment',
-    read: `SELECT id, user_id AS person, sealed, version FROM enrollments WHERE id > ? AND state IN ('pending', 'active') ORDER BY id LIMIT ${BATCH}`,
+    read: `SELECT id, user_id AS person, sealed, version FROM enrollments WHERE id > ? AND state IN ('pending', 'active') ORDER BY id
+      LIMIT ${BATCH}`,
     write: 'UPDATE enrollments SET sealed = ?, version = version + 1 WHERE id = ? AND version = ?',
   },
   {

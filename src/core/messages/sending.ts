@@ -1,7 +1,6 @@
 /** Sending codes: what may be sent now, what was, and what the events say of it. */
 
 import { MusterError } from '../../errors.ts';
-import { DAY_MS } from '../../system/time.ts';
 import type { Inbox } from '../canary.ts';
 import type { Channel, Message } from '../factors/factor.ts';
 import { FACTOR_TYPES, FACTORS, type FactorType } from '../factors/index.ts';
@@ -13,21 +12,8 @@ import type { Settings } from '../settings.ts';
 import type { Statements } from '../storage/storage.ts';
 import type { Vault } from '../vault/vault.ts';
 import { wordsOf } from './message-words.ts';
+import { another, assertMaySend } from './pacing.ts';
 import { recordOutcome, recordRequest, type SendRequest } from './sends.ts';
-
-/** Messages for one challenge. */
-const MAX_SENDS = 5;
-/** The pause after the first; each later one is twice as long. */
-const FIRST_PAUSE_MS = 30_000;
-
-/** How often something was sent, and when it may be again. */
-interface Paced {
-  sends: number;
-  may_send_at: number;
-}
-
-/** After a day without any, the count begins anew. */
-const sentOf = ({ sends, may_send_at: mayAt }: Paced, nowMs: number): number => (nowMs >= mayAt + DAY_MS ? 0 : sends);
 
 interface About {
   id: string;
@@ -61,25 +47,8 @@ export function createSender({ delivery, settings, ledger, vault, inbox, newId, 
 
   return {
     offers: (channel: Channel): boolean => delivery.channels.has(channel),
-    /** One more was asked for: how many there are now, and when the next may follow. */
-    another(row: Paced, nowMs: number): Paced {
-      const sends = sentOf(row, nowMs) + 1;
-      return { sends, may_send_at: nowMs + FIRST_PAUSE_MS * 2 ** (sends - 1) };
-    },
-    /** @throws MUSTER_RATE_LIMITED before its time, or when there were enough */
-    assertMaySend(row: Paced, nowMs: number): void {
-      const { may_send_at: mayAt } = row;
-      const sends = sentOf(row, nowMs);
-      if (sends >= MAX_SENDS)
-        throw new MusterError('MUSTER_RATE_LIMITED', `a code was sent ${MAX_SENDS} times already; start again, or take another factor`, {
-          retryAfterSeconds: Math.ceil((mayAt + DAY_MS - nowMs) / 1_000),
-        });
-      if (nowMs >= mayAt) return;
-      const seconds = Math.ceil((mayAt - nowMs) / 1_000);
-      throw new MusterError('MUSTER_RATE_LIMITED', `a code is on its way; another can be sent in ${seconds} s`, {
-        retryAfterSeconds: seconds,
-      });
-    },
+    another,
+    assertMaySend,
     /** @throws MUSTER_POLICY_REFUSED for a number of a country to which nothing is sent */
     asked(message: Message, about: About): SendRequest {
       const { id, user_id: user } = about;
@@ -124,20 +93,13 @@ export function createSender({ delivery, settings, ledger, vault, inbox, newId, 
             { ...where, reason: `after ${tries[index - 1]?.provider}`, attributes: { channel: each.channel } },
             each.atMs,
           );
-        const outcome = each.failure
-          ? {
-              outcome: each.failure.code === 'timeout' ? 'timeout' : 'failure',
-              error_class: each.failure.errorClass,
-              error_code: each.failure.code,
-            }
-          : { outcome: 'success' };
         const cost = { cost: each.cost, cost_currency: settings.currency };
         await ledger.emit(
           statements,
           'provider.request',
           {
             ...where,
-            ...outcome,
+            ...outcomeOf(each),
             ...cost,
             duration_ms: Math.round(each.durationMs),
             attributes: { send: asked.id, channel: each.channel },
@@ -153,3 +115,9 @@ export function createSender({ delivery, settings, ledger, vault, inbox, newId, 
       }),
   };
 }
+
+/** What a try came to, in fields of its event. */
+const outcomeOf = ({ failure }: Sent['tries'][number]): CoreEvent =>
+  failure
+    ? { outcome: failure.code === 'timeout' ? 'timeout' : 'failure', error_class: failure.errorClass, error_code: failure.code }
+    : { outcome: 'success' };

@@ -24,7 +24,8 @@ export function burnAlertSql(slo: Slo, pair: Pair): string {
   const z2 = WILSON_Z * WILSON_Z;
   const evidence = isSliced ? `long_total >= ${MIN_SLICES}` : `long_users >= ${MIN_USERS}`;
   const of = (column: string, window: string) => `sumIf(${column}, window = '${window}')`;
-  return `SELECT '${slo.name}' AS slo, if(is_maintenance = 0 AND (opens OR holds), coalesce(long_burn, ${pair.fittedFactor}), ${SILENT}) AS burn FROM (
+  return `SELECT '${slo.name}' AS slo, if(is_maintenance = 0 AND (opens OR holds), coalesce(long_burn, ${pair.fittedFactor}),
+    ${SILENT}) AS burn FROM (
   SELECT is_maintenance, long_burn, is_covered,
     ifNull(long_burn > ${pair.fittedFactor} AND short_burn > ${pair.fittedFactor} AND long_bad >= ${MIN_BAD} AND ${evidence} AND lower_bound > ${allowed}, 0) AND is_covered AS opens,
     was_firing AND NOT (ifNull(short_burn < ${pair.fittedFactor}, 0) AND is_covered) AS holds
@@ -34,7 +35,8 @@ export function burnAlertSql(slo: Slo, pair: Pair): string {
       ratio / ${allowed} AS long_burn,
       if(short_total = 0, NULL, short_bad / short_total) / ${allowed} AS short_burn,
       (ratio + ${z2} / (2 * long_total) - ${WILSON_Z} * sqrt((ratio * (1 - ratio) + ${z2} / (4 * long_total)) / long_total)) / (1 + ${z2} / long_total) AS lower_bound,
-      (SELECT countIf(state = 'firing') > 0 FROM alert_states WHERE slo = '${slo.name}' AND pair = '${pair.name}' AND at = ${lastOf('alert_states', slo)}) AS was_firing
+      (SELECT countIf(state = 'firing') > 0 FROM alert_states
+        WHERE slo = '${slo.name}' AND pair = '${pair.name}' AND at = ${lastOf('alert_states', slo)}) AS was_firing
     FROM (
       SELECT ${of('bad', pair.long)} AS long_bad, ${of('good + bad', pair.long)} AS long_total, ${of('users_bad', pair.long)} AS long_users,
         ${of('bad', pair.short)} AS short_bad, ${of('good + bad', pair.short)} AS short_total,
@@ -53,5 +55,7 @@ WHERE slo = '${slo.name}' AND pair = '${pair.name}' AND at = ${lastOf('alert_sta
 
 /** One row per place where an alert beside the burn rates fires: what the evaluator has found open. */
 export const besideAlertSql = ({ detector }: Alert): string =>
-  `SELECT severity, dimensions['service'] AS service, dimensions['provider'] AS provider, dimensions['region'] AS region, dimensions['deployment'] AS deployment, 1 AS firing
-FROM findings WHERE detector = '${detector}' AND start <= $__toTime AND (end IS NULL OR end > $__toTime) ORDER BY provider, region, deployment`;
+  `SELECT severity, dimensions['service'] AS service, dimensions['provider'] AS provider, dimensions['region'] AS region,
+    dimensions['deployment'] AS deployment, 1 AS firing
+FROM findings WHERE detector = '${detector}' AND start <= $__toTime AND (end IS NULL OR end > $__toTime)
+ORDER BY provider, region, deployment`;

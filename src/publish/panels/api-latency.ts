@@ -17,7 +17,9 @@ export const apiLatency: PanelFile = () => ({
   span: 12,
   height: 8,
   sql: `SELECT bucket AS time, quantile.1 AS quantile_name, quantile.2 AS latency FROM (
-  SELECT $__timeInterval(time) AS bucket, arrayJoin(arrayZip(['p50', 'p95', 'p99'], quantilesExact(0.5, 0.95, 0.99)(assumeNotNull(duration_ms)))) AS quantile
-  FROM events_v WHERE type = 'api.request' AND traffic = 'user' AND duration_ms IS NOT NULL AND $__timeFilter(time) AND ${FILTERS} GROUP BY bucket)
+  SELECT $__timeInterval(time) AS bucket, arrayJoin(arrayZip(['p50', 'p95', 'p99'],
+    quantilesExact(0.5, 0.95, 0.99)(assumeNotNull(duration_ms)))) AS quantile
+  FROM events_v WHERE type = 'api.request' AND traffic = 'user' AND duration_ms IS NOT NULL AND $__timeFilter(time) AND ${FILTERS}
+    GROUP BY bucket)
 ORDER BY time`,
 });

@@ -12,5 +12,6 @@ export const attemptsByResult: PanelFile = () => ({
   min: 0,
   span: 12,
   height: 8,
-  sql: `SELECT $__timeInterval(settled_at) AS time, result, count() AS attempts FROM ${SETTLED_ATTEMPTS} GROUP BY time, result ORDER BY time`,
+  sql: `SELECT $__timeInterval(settled_at) AS time, result, count() AS attempts FROM ${SETTLED_ATTEMPTS} GROUP BY time, result
+    ORDER BY time`,
 });

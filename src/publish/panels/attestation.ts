@@ -13,7 +13,8 @@ export const attestation: PanelFile = () => ({
   columnUnits: { rejected_share: 'percentunit' },
   span: 12,
   height: 8,
-  sql: `SELECT if(attributes['authenticator'] = '', 'not said', attributes['authenticator']) AS authenticator, countIf(type = 'attestation.verified') AS verified,
+  sql: `SELECT if(attributes['authenticator'] = '', 'not said', attributes['authenticator']) AS authenticator,
+    countIf(type = 'attestation.verified') AS verified,
   countIf(type = 'attestation.rejected') AS rejected, rejected / (verified + rejected) AS rejected_share, uniqExact(user_ref) AS people, max(time) AS last_seen
 FROM events_v WHERE type IN ('attestation.verified', 'attestation.rejected') AND traffic = 'user' AND $__timeFilter(time) AND ${FILTERS}
 GROUP BY authenticator ORDER BY rejected DESC, authenticator LIMIT 50`,

@@ -23,7 +23,8 @@ ${slos
   .filter(({ objective, period }) => objective !== null && period.kind === 'rolling')
   .map(
     ({ name, sli, objective, period }) =>
-      `SELECT '${name}' AS slo, sum(good) / sum(total) AS sli_value, ${objective} AS objective, 1 - (1 - sum(good) / sum(total)) / (1 - ${objective}) AS budget_left
+      `SELECT '${name}' AS slo, sum(good) / sum(total) AS sli_value, ${objective} AS objective,
+        1 - (1 - sum(good) / sum(total)) / (1 - ${objective}) AS budget_left
 FROM sli_minutes WHERE sli = '${sli.id}' AND dimension = '' AND minute >= now() - ${period.seconds} HAVING sum(total) > 0`,
   )
   .join('\nUNION ALL\n')}

@@ -23,10 +23,12 @@ export const burnRate: PanelFile = (all) => {
     height: 8,
     sql: `SELECT time, slo, bad_hour / total_hour / (1 - objective) AS burn FROM (
   SELECT time, slo, objective, sum(bad_events) OVER hour AS bad_hour, sum(all_events) OVER hour AS total_hour FROM (
-    SELECT toStartOfInterval(minute, INTERVAL 300 second) AS time, transform(sli, [${listed(slos, ({ sli }) => sli.id)}], [${listed(slos, ({ name }) => name)}], '') AS slo,
+    SELECT toStartOfInterval(minute, INTERVAL 300 second) AS time,
+      transform(sli, [${listed(slos, ({ sli }) => sli.id)}], [${listed(slos, ({ name }) => name)}], '') AS slo,
       transform(sli, [${listed(slos, ({ sli }) => sli.id)}], [${slos.map(({ objective }) => objective).join(', ')}], 0.5) AS objective,
       sum(total - good) AS bad_events, sum(total) AS all_events
-    FROM sli_minutes WHERE dimension = '' AND minute >= $__fromTime - 3600 AND $__timeTo(minute) AND sli IN (${listed(slos, ({ sli }) => sli.id)})
+    FROM sli_minutes WHERE dimension = '' AND minute >= $__fromTime - 3600 AND $__timeTo(minute)
+      AND sli IN (${listed(slos, ({ sli }) => sli.id)})
     GROUP BY time, slo, objective)
   WINDOW hour AS (PARTITION BY slo ORDER BY toUnixTimestamp(time) RANGE BETWEEN 3300 PRECEDING AND CURRENT ROW))
 WHERE $__timeFrom(time) ORDER BY time`,

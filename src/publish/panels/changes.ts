@@ -12,6 +12,7 @@ export const changes: PanelFile = () => ({
   span: 12,
   height: 8,
   sql: `SELECT time, type, deployment, provider, region, action, reason FROM events_v
-WHERE type IN ('deploy.completed', 'deploy.rolled_back', 'incident.opened', 'incident.resolved', 'provider.circuit_opened', 'provider.circuit_closed', 'policy.changed')
+WHERE type IN ('deploy.completed', 'deploy.rolled_back', 'incident.opened', 'incident.resolved', 'provider.circuit_opened',
+  'provider.circuit_closed', 'policy.changed')
   AND $__timeFilter(time) ORDER BY time DESC LIMIT 50`,
 });

@@ -15,9 +15,11 @@ export const costPerSuccess: PanelFile = () => ({
   height: 9,
   sql: `SELECT provider, region, cost_currency, charged, successes, charged / nullIf(successes, 0) AS per_success FROM (
   SELECT provider, region, cost_currency, sum(assumeNotNull(cost)) AS charged
-  FROM events_v WHERE type = 'provider.request' AND cost > 0 AND $__timeFilter(time) AND ${FILTERS} GROUP BY provider, region, cost_currency) AS spent
+  FROM events_v WHERE type = 'provider.request' AND cost > 0 AND $__timeFilter(time) AND ${FILTERS}
+    GROUP BY provider, region, cost_currency) AS spent
 LEFT JOIN (
   SELECT provider, region, count() AS successes FROM attempts
-  WHERE result = 'completed' AND provider != '' AND $__timeFilter(settled_at) AND ${FILTERS} GROUP BY provider, region) AS won USING (provider, region)
+  WHERE result = 'completed' AND provider != '' AND $__timeFilter(settled_at) AND ${FILTERS}
+    GROUP BY provider, region) AS won USING (provider, region)
 ORDER BY charged DESC, provider, region`,
 });

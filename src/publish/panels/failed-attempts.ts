@@ -13,6 +13,7 @@ export const failedAttempts: PanelFile = () => ({
   columnUnits: { duration_ms: 'ms' },
   span: 24,
   height: 9,
-  sql: `SELECT settled_at AS time, result, fault, error_class, error_code, factor_type, provider, region, deployment, client_version, duration_ms, source, attempt_id, user_ref
+  sql: `SELECT settled_at AS time, result, fault, error_class, error_code, factor_type, provider, region, deployment, client_version,
+    duration_ms, source, attempt_id, user_ref
 FROM ${SETTLED_ATTEMPTS} AND result != 'completed' ORDER BY time DESC, attempt_id LIMIT 50`,
 });

@@ -20,7 +20,8 @@ export const fallbackShare: PanelFile = (slos) => {
     span: 12,
     height: 8,
     sql: `SELECT day AS time, provider, share FROM (
-  SELECT toStartOfDay(time) AS day, provider, countIf(type = 'provider.fallback') / countIf(type = 'provider.request') AS share FROM events_v
+  SELECT toStartOfDay(time) AS day, provider, countIf(type = 'provider.fallback') / countIf(type = 'provider.request') AS share
+    FROM events_v
   WHERE type IN ('provider.request', 'provider.fallback') AND traffic = 'user' AND $__timeFilter(time) AND ${FILTERS}
   GROUP BY day, provider HAVING countIf(type = 'provider.request') > 0)
 ORDER BY time, provider`,

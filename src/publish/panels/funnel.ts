@@ -16,7 +16,8 @@ export const funnel: PanelFile = () => ({
   sql: `SELECT step, attempts, attempts / max(attempts) OVER () AS share FROM (
   SELECT transform(type, ['enrollment.started', 'enrollment.challenge_issued', 'enrollment.verification_failed', 'enrollment.completed'],
       ['1 started', '2 challenge issued', '3 a proof was wrong', '4 completed'], '') AS step, uniqExact(source, attempt_id) AS attempts
-  FROM events_v WHERE type IN ('enrollment.started', 'enrollment.challenge_issued', 'enrollment.verification_failed', 'enrollment.completed')
+  FROM events_v WHERE type IN ('enrollment.started', 'enrollment.challenge_issued', 'enrollment.verification_failed',
+    'enrollment.completed')
     AND traffic = 'user' AND $__timeFilter(time) AND ${FILTERS} GROUP BY step)
 ORDER BY step`,
 });

@@ -13,7 +13,8 @@ export const latencyByRegion: PanelFile = () => ({
   columnUnits: { p50: 'ms', p95: 'ms', p99: 'ms' },
   span: 12,
   height: 8,
-  sql: `SELECT region, operation, count() AS requests, quantileExact(0.5)(assumeNotNull(duration_ms)) AS p50, quantileExact(0.95)(assumeNotNull(duration_ms)) AS p95,
+  sql: `SELECT region, operation, count() AS requests, quantileExact(0.5)(assumeNotNull(duration_ms)) AS p50,
+    quantileExact(0.95)(assumeNotNull(duration_ms)) AS p95,
   quantileExact(0.99)(assumeNotNull(duration_ms)) AS p99
 FROM events_v WHERE type = 'api.request' AND traffic = 'user' AND duration_ms IS NOT NULL AND $__timeFilter(time) AND ${FILTERS}
 GROUP BY region, operation ORDER BY p95 DESC, region, operation LIMIT 50`,

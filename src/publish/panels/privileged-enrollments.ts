@@ -11,6 +11,8 @@ export const privilegedEnrollments: PanelFile = () => ({
   unit: 'short',
   span: 24,
   height: 8,
-  sql: `SELECT if(user_tier = '', 'not said', user_tier) AS tier, factor_type, count() AS attempts, countIf(result = 'completed') AS completed, uniqExact(user_ref) AS people
-FROM ${SETTLED_ATTEMPTS} GROUP BY tier, factor_type ORDER BY tier = 'privileged' DESC, tier = 'vip' DESC, tier, attempts DESC, factor_type LIMIT 50`,
+  sql: `SELECT if(user_tier = '', 'not said', user_tier) AS tier, factor_type, count() AS attempts,
+    countIf(result = 'completed') AS completed, uniqExact(user_ref) AS people
+FROM ${SETTLED_ATTEMPTS} GROUP BY tier, factor_type
+ORDER BY tier = 'privileged' DESC, tier = 'vip' DESC, tier, attempts DESC, factor_type LIMIT 50`,
 });

@@ -18,7 +18,8 @@ export const providerHealth: PanelFile = () => ({
   ],
   span: 12,
   height: 9,
-  sql: `SELECT provider, region, countIf(type = 'provider.request') AS requests, countIf(type = 'provider.request' AND outcome IN ('failure', 'timeout')) AS failed,
+  sql: `SELECT provider, region, countIf(type = 'provider.request') AS requests,
+    countIf(type = 'provider.request' AND outcome IN ('failure', 'timeout')) AS failed,
   failed / requests AS failed_share, countIf(type = 'provider.fallback') AS fallbacks
 FROM events_v WHERE type IN ('provider.request', 'provider.fallback') AND traffic = 'user' AND $__timeFilter(time) AND ${FILTERS}
 GROUP BY provider, region HAVING requests > 0 ORDER BY failed_share DESC, provider, region`,

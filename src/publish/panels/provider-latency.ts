@@ -14,6 +14,7 @@ export const providerLatency: PanelFile = () => ({
   height: 8,
   sql: `SELECT bucket AS time, provider, p95 FROM (
   SELECT $__timeInterval(time) AS bucket, provider, quantileExact(0.95)(assumeNotNull(duration_ms)) AS p95 FROM events_v
-  WHERE type = 'provider.request' AND traffic = 'user' AND duration_ms IS NOT NULL AND $__timeFilter(time) AND ${FILTERS} GROUP BY bucket, provider)
+  WHERE type = 'provider.request' AND traffic = 'user' AND duration_ms IS NOT NULL AND $__timeFilter(time) AND ${FILTERS}
+    GROUP BY bucket, provider)
 ORDER BY time, provider`,
 });

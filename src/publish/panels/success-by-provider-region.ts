@@ -20,7 +20,8 @@ export const successByProviderRegion: PanelFile = (slos) => {
     ],
     span: 12,
     height: 9,
-    sql: `SELECT if(provider = '', 'on device', provider) AS provider_name, region, countIf(result = 'completed') / count() AS success, count() AS attempts,
+    sql: `SELECT if(provider = '', 'on device', provider) AS provider_name, region, countIf(result = 'completed') / count() AS success,
+      count() AS attempts,
   if(attempts < 30, NULL, success) AS success_of_enough
 FROM ${SETTLED_ATTEMPTS} AND observed = 'full' GROUP BY provider_name, region ORDER BY provider_name, region`,
   };

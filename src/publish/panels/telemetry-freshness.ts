@@ -18,5 +18,6 @@ export const telemetryFreshness: PanelFile = () => ({
   ],
   span: 4,
   height: 5,
-  sql: `SELECT greatest(0, toUnixTimestamp(now()) - toUnixTimestamp(max(time))) AS age FROM events_v WHERE time > now() - INTERVAL 40 DAY HAVING count() > 0`,
+  sql: `SELECT greatest(0, toUnixTimestamp(now()) - toUnixTimestamp(max(time))) AS age FROM events_v
+    WHERE time > now() - INTERVAL 40 DAY HAVING count() > 0`,
 });

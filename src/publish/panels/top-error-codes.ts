@@ -13,5 +13,6 @@ export const topErrorCodes: PanelFile = () => ({
   span: 12,
   height: 8,
   sql: `SELECT result, fault, error_class, error_code, count() AS attempts, count() / sum(count()) OVER () AS share
-FROM ${SETTLED_ATTEMPTS} AND result != 'completed' GROUP BY result, fault, error_class, error_code ORDER BY attempts DESC, result, error_code LIMIT 20`,
+FROM ${SETTLED_ATTEMPTS} AND result != 'completed' GROUP BY result, fault, error_class, error_code
+ORDER BY attempts DESC, result, error_code LIMIT 20`,
 });

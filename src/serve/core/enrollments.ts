@@ -1,7 +1,7 @@
 /** Routes of enrollments. */
 import { z } from 'zod';
+import type { Started } from '../../core/enrollment/first-delivery.ts';
 import { proofSchema, startSchema, userSchema } from '../../core/enrollment/requests.ts';
-import type { Started } from '../../core/enrollment/start-enrollment.ts';
 import type { VerifyResult } from '../../core/enrollment/verify-enrollment.ts';
 import { FACTOR_TYPES } from '../../core/factors/index.ts';
 import type { Answer } from '../../core/ledger/kept-answers.ts';

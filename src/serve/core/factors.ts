@@ -1,7 +1,7 @@
 /** Routes of factors that are there, of the people who have them, and of hardware tokens. */
 import { z } from 'zod';
 import type { Ended } from '../../core/active/factor-changes.ts';
-import type { UseResult } from '../../core/active/log-in.ts';
+import type { UseResult } from '../../core/active/log-in-outcome.ts';
 import { actSchema, proofSchema, tokensSchema } from '../../core/enrollment/requests.ts';
 import { FACTOR_TYPES } from '../../core/factors/index.ts';
 import type { Answer } from '../../core/ledger/kept-answers.ts';

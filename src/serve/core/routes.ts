@@ -3,7 +3,6 @@
 import { createHash } from 'node:crypto';
 import { type NextFunction, type Request, type Response, Router } from 'express';
 import type { Core } from '../../core/core.ts';
-import { labelsOf, startSchema } from '../../core/enrollment/requests.ts';
 import type { Answer, Keyed } from '../../core/ledger/kept-answers.ts';
 import { StrangerError } from '../../core/limits.ts';
 import { failed, linkTo, traced } from '../../core/telemetry.ts';
@@ -14,6 +13,7 @@ import { jsonBody } from '../json-body.ts';
 import { problemOf } from '../problem.ts';
 import { enrollmentRoutes } from './enrollments.ts';
 import { factorRoutes } from './factors.ts';
+import { createReport } from './report-request.ts';
 import type { CoreCall, CoreRoute } from './route.ts';
 
 const MAX_BODY = 1024 * 1024;
@@ -41,6 +41,7 @@ interface Served {
 /** The router of the core. */
 export function coreRoutes(deps: CoreRoutesDeps): Router {
   const router = Router();
+  const reportRequest = createReport(deps);
   const small = jsonBody(MAX_CODE_BODY);
   // Seeds of a thousand tokens are more than a code.
   router.use((request, response, next) => (request.path === '/hardware-tokens' ? jsonBody(MAX_BODY) : small)(request, response, next));
@@ -123,35 +124,6 @@ export function coreRoutes(deps: CoreRoutesDeps): Router {
       return { answer: { status, body: { ...body, ...attemptId }, ...(error instanceof StrangerError && { isStranger: true }) }, headers };
     }
   }
-
-  /** Reports a request for the SLIs; a start that failed for a reason of our own, or had to wait, is an attempt besides. */
-  async function reportRequest(
-    route: CoreRoute,
-    request: Request,
-    answer: Answer,
-    { atMs, durationMs }: { atMs: number; durationMs: number },
-  ) {
-    const core = deps.core();
-    // Nobody knows who sent it: it is no request of the enrollment's users.
-    if (!core || answer.body.code === 'MUSTER_TOKEN_REFUSED' || answer.isStranger) return;
-    try {
-      const isRefused = route.operation === 'start' && (answer.status >= 500 || answer.status === 429);
-      const known = request.params.id ?? request.params.factor ?? answer.body.attempt_id ?? answer.body.id;
-      const id =
-        isRefused && answer.body.attempt_id === undefined ? await core.reportFailedStart(refusedLabels(request), causeOf(answer)) : known;
-      await core.reportRequest({
-        ...(typeof id === 'string' && (await core.labelsOf(id))),
-        ...(isRefused && { attempt_id: id }),
-        time: new Date(atMs).toISOString(),
-        operation: route.operation,
-        http_status: answer.status,
-        duration_ms: Math.round(durationMs * 1_000) / 1_000,
-      });
-    } catch (error) {
-      deps.onDefect(`a request of the core could not be reported: ${error instanceof Error ? error.message : String(error)}`);
-    }
-    deps.onAnswered();
-  }
 }
 
 /** Whose Idempotency-Keys these are; of a token only its hash is kept. */
@@ -184,19 +156,3 @@ async function onceFor(keyed: Keyed, work: (keeping: Keeping) => Promise<Answer>
     working.delete(name);
   }
 }
-
-/** What the attempt of a refused start says of itself: nothing, when the request could not be read. */
-function refusedLabels(request: Request): Record<string, unknown> {
-  const asked = startSchema.safeParse(request.body ?? {});
-  if (!asked.success) return {};
-  const { user, factor_type } = asked.data;
-  return { user, factor_type, ...labelsOf(asked.data) };
-}
-
-const CLASSES: Readonly<Record<string, string>> = {
-  MUSTER_RATE_LIMITED: 'rate_limit',
-  MUSTER_VAULT_CLOSED: 'storage',
-  MUSTER_CORE_UNREACHABLE: 'storage',
-};
-
-const causeOf = ({ body }: Answer) => ({ error_class: CLASSES[String(body.code)] ?? 'internal', error_code: 'start_failed' });

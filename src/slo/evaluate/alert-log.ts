@@ -74,7 +74,8 @@ export async function writeAlertStates(
 /** The last state of each pair up to `atMs`. */
 export async function readAlertStates(engine: Engine, atMs: number): Promise<Memories> {
   const rows = await engine.session('evaluate').rows<{ slo: string; pair: string; last: [AlertState, number, number | null] }>(
-    `SELECT slo, pair, argMax(tuple(state, toUnixTimestamp(since), toUnixTimestamp(quiet_since)), tuple(at, evaluated_at)) AS last FROM alert_states_log
+    `SELECT slo, pair, argMax(tuple(state, toUnixTimestamp(since), toUnixTimestamp(quiet_since)), tuple(at, evaluated_at)) AS last
+      FROM alert_states_log
      WHERE at <= toDateTime(${atMs / 1_000}, 'UTC') AND at > toDateTime(${(atMs - REMEMBERED_MS) / 1_000}, 'UTC') GROUP BY slo, pair`,
   );
   return new Map(

@@ -120,7 +120,8 @@ export async function attemptDetail(
   const where = `home IN (SELECT home FROM attempt_homes WHERE k = {k:UInt64}) AND k = {k:UInt64} AND dead = 0`;
   const parameters = { k: attemptKey(source, asked.id) };
   const [row] = await session.rows<Row>(
-    `SELECT home, result, observed, toString(started_at) AS started_at, toString(deadline) AS deadline, toString(settled_at) AS settled_at, by_clock, overdue_until, toString(duration_ms) AS duration_ms,
+    `SELECT home, result, observed, toString(started_at) AS started_at, toString(deadline) AS deadline, toString(settled_at) AS settled_at,
+      by_clock, overdue_until, toString(duration_ms) AS duration_ms,
        error_class, error_code, fault, ${LABELS.join(', ')} FROM attempt_states FINAL WHERE ${where} AND result != ''`,
     parameters,
   );
@@ -172,7 +173,8 @@ export async function attemptDetail(
 
 async function onlySource(session: Session, id: string): Promise<string> {
   const rows = await session.rows<{ source: string }>(
-    `SELECT DISTINCT source FROM attempt_states WHERE attempt_id = {id:String} AND dead = 0 ORDER BY source LIMIT ${MAX_SOURCES} SETTINGS max_execution_time = ${MAX_SECONDS}`,
+    `SELECT DISTINCT source FROM attempt_states WHERE attempt_id = {id:String} AND dead = 0 ORDER BY source LIMIT ${MAX_SOURCES}
+      SETTINGS max_execution_time = ${MAX_SECONDS}`,
     { id },
   );
   const [first] = rows;
@@ -221,7 +223,8 @@ async function spansOf(session: Session, traces: readonly string[]): Promise<Att
   const rows = await session.rows<
     Omit<AttemptSpan, 'startMs' | 'durationMs' | 'hasFailed'> & { start_us: string; duration_us: string; failed: number }
   >(
-    `SELECT trace_id AS traceId, span_id AS spanId, parent_span_id AS parentSpanId, service, name, kind, toString(toUnixTimestamp64Micro(start)) AS start_us, toString(duration_us) AS duration_us,
+    `SELECT trace_id AS traceId, span_id AS spanId, parent_span_id AS parentSpanId, service, name, kind,
+      toString(toUnixTimestamp64Micro(start)) AS start_us, toString(duration_us) AS duration_us,
        has_failed AS failed, attributes
      FROM spans_log FINAL WHERE trace_id IN (SELECT arrayJoin(splitByChar(',', {traces:String})))
      ORDER BY start, span_id LIMIT ${MAX_SPANS + 1} SETTINGS max_execution_time = ${MAX_SECONDS}`,

@@ -180,8 +180,10 @@ function burnPoints(slo: Slo, pair: Pair, past: Past): SloDetail['burn'][number]
 /** Times in which the evaluator said that pairs fire. */
 async function alertedRuns(engine: Engine, slo: Slo, fromMs: number, toMs: number) {
   const rows = await engine.session('panels').rows<{ pair: string; severity: string; started: number; first: number; ended: number }>(
-    `SELECT pair, severity, toUnixTimestamp(since) AS started, toUnixTimestamp(min(at)) AS first, toUnixTimestamp(max(at)) AS ended FROM alert_states
-     WHERE slo = {slo: String} AND state = 'firing' AND at > toDateTime(${fromMs / 1_000}, 'UTC') AND at <= toDateTime(${toMs / 1_000}, 'UTC')
+    `SELECT pair, severity, toUnixTimestamp(since) AS started, toUnixTimestamp(min(at)) AS first, toUnixTimestamp(max(at)) AS ended
+      FROM alert_states
+     WHERE slo = {slo: String} AND state = 'firing' AND at > toDateTime(${fromMs / 1_000}, 'UTC')
+       AND at <= toDateTime(${toMs / 1_000}, 'UTC')
      GROUP BY pair, severity, since ORDER BY since`,
     { slo: slo.name },
   );

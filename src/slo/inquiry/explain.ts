@@ -159,7 +159,8 @@ async function combinationsOf(
 ): Promise<Combination[]> {
   const { from, moment, id } = rowsOf(counter.unit, [when, baseline], { nowMs, types: counter.unit === 'event' ? counter.types : [] });
   const found = await session.rows<{ labels: string[]; is_now: number; n: number; failed: number; examples: string[] }>(
-    `SELECT [${names.map((name) => `toString(${name})`).join(', ')}] AS labels, (${moment} >= ${when.fromMs} AND ${moment} < ${when.toMs}) AS is_now, toUInt32(count()) AS n,
+    `SELECT [${names.map((name) => `toString(${name})`).join(', ')}] AS labels,
+      (${moment} >= ${when.fromMs} AND ${moment} < ${when.toMs}) AS is_now, toUInt32(count()) AS n,
        toUInt32(countIf(NOT ifNull(${counter.good}, 0))) AS failed, groupArrayIf(${EXAMPLES})(concat(source, '/', ${id}), NOT ifNull(${counter.good}, 0)) AS examples
      FROM ${from} AND traffic IN ('', 'user') AND (${counter.total})
      GROUP BY labels, is_now LIMIT ${MAX_COMBINATIONS + 1} SETTINGS max_execution_time = ${MAX_SECONDS}`,

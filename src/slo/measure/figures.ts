@@ -196,8 +196,9 @@ async function usersIn(
 ): Promise<Map<string, Map<string, number>>> {
   const { hours, minutes, conditions } = reading(asked);
   const names = slis.map((id) => `'${id}'`).join(', ');
+  const users = (i: number) => `least(${MAX_USERS_BAD}, uniqExactArrayIf(users, c_${i}) + sumIf(anonymous, c_${i})) AS users_${i}`;
   const rows = await session.rows<Record<string, string | number> & { sli: string }>(
-    `SELECT sli, ${asked.map((_, i) => `least(${MAX_USERS_BAD}, uniqExactArrayIf(users, c_${i}) + sumIf(anonymous, c_${i})) AS users_${i}`).join(', ')} FROM (
+    `SELECT sli, ${asked.map((_, i) => users(i)).join(', ')} FROM (
        SELECT sli, users, anonymous, ${conditions.map((condition, i) => `${condition} AS c_${i}`).join(', ')} FROM (
          SELECT sli, users, anonymous, toUInt32(minute) AS t, span = 60 AS is_hour FROM bad_users FINAL
          WHERE sli IN (${names}) AND ((span = 1 AND ${withinTime(minutes)}) OR (span = 60 AND ${withinTime(hours)})))
@@ -217,9 +218,11 @@ async function openSecurityFindings(session: Session, { fromMs, toMs }: Interval
 /** Share of the minutes of each window that the collector covered. */
 async function coverageOf(session: Session, names: readonly string[], atMs: number): Promise<Map<string, number>> {
   const longest = Math.max(...names.map(windowSeconds));
+  const from = (name: string) => `toDateTime(${atMs / 1_000 - windowSeconds(name)}, 'UTC')`;
   const [row] = await session.rows<Record<string, number>>(
-    `SELECT ${names.map((name, i) => `countIf(minute >= toDateTime(${atMs / 1_000 - windowSeconds(name)}, 'UTC')) AS missing_${i}`).join(', ')}
-     FROM coverage FINAL WHERE covered = 0 AND minute >= toDateTime(${atMs / 1_000 - longest}, 'UTC') AND minute < toDateTime(${atMs / 1_000}, 'UTC')`,
+    `SELECT ${names.map((name, i) => `countIf(minute >= ${from(name)}) AS missing_${i}`).join(', ')}
+     FROM coverage FINAL WHERE covered = 0
+       AND minute >= toDateTime(${atMs / 1_000 - longest}, 'UTC') AND minute < toDateTime(${atMs / 1_000}, 'UTC')`,
   );
   return new Map(names.map((name, i) => [name, 1 - Number(row?.[`missing_${i}`] ?? 0) / (windowSeconds(name) / 60)]));
 }
@@ -242,8 +245,10 @@ export async function pendingAttempts(session: Session, nowMs: number): Promise<
 export async function dailyCounts(session: Session, atMs: number, days: number): Promise<Map<string, Counts[]>> {
   const fromMs = atMs - days * DAY_MS;
   const rows = await session.rows<{ sli: string; day: number; good: string; total: string }>(
-    `SELECT sli, intDiv(toUnixTimestamp(minute) - ${fromMs / 1_000}, 86400) AS day, sum(good) AS good, sum(total) AS total FROM minutes FINAL
-     WHERE dimension = '' AND minute >= toDateTime(${fromMs / 1_000}, 'UTC') AND minute < toDateTime(${atMs / 1_000}, 'UTC') GROUP BY sli, day`,
+    `SELECT sli, intDiv(toUnixTimestamp(minute) - ${fromMs / 1_000}, 86400) AS day, sum(good) AS good, sum(total) AS total
+      FROM minutes FINAL
+     WHERE dimension = '' AND minute >= toDateTime(${fromMs / 1_000}, 'UTC') AND minute < toDateTime(${atMs / 1_000}, 'UTC')
+     GROUP BY sli, day`,
   );
   const result = new Map<string, Counts[]>();
   for (const row of rows) {

@@ -38,7 +38,8 @@ export async function loadHistory(session: Session, slis: readonly string[], fro
      FROM minutes FINAL WHERE sli IN (${names}) AND dimension = '' AND total > 0 AND ${range} GROUP BY sli`,
   );
   const hit = await session.rows<{ sli: string; at: number[]; lists: number[][]; without_user: number[] }>(
-    `SELECT sli, groupArray(${index}) AS at, groupArray(arrayMap(user -> toFloat64(bitShiftRight(user, 11)), users)) AS lists, groupArray(toFloat64(anonymous)) AS without_user
+    `SELECT sli, groupArray(${index}) AS at, groupArray(arrayMap(user -> toFloat64(bitShiftRight(user, 11)), users)) AS lists,
+      groupArray(toFloat64(anonymous)) AS without_user
      FROM bad_users FINAL WHERE sli IN (${names}) AND span = 1 AND (notEmpty(users) OR anonymous > 0) AND ${range} GROUP BY sli`,
   );
   return new Map(

@@ -144,10 +144,10 @@ function withoutOptions(canonical: string): { select: string; own: string | unde
   const tail = lines.findIndex((line) => /^(INTO |FORMAT |SETTINGS )/.test(line));
   const options = tail < 0 ? [] : lines.slice(tail);
   const own = /^FORMAT [`"]?(\w+)[`"]?$/.exec(options[0] ?? '')?.[1];
-  if (options.length > 1 || (options.length === 1 && own === undefined))
-    throw refused(
-      `only one FORMAT and its name may follow a SELECT here, not ${options.find((line) => !line.startsWith('FORMAT '))?.split(/[ =]/, 1)[0] ?? 'two'}`,
-    );
+  if (options.length > 1 || (options.length === 1 && own === undefined)) {
+    const other = options.find((line) => !line.startsWith('FORMAT '))?.split(/[ =]/, 1)[0] ?? 'two';
+    throw refused(`only one FORMAT and its name may follow a SELECT here, not ${other}`);
+  }
   return { select: (tail < 0 ? lines : lines.slice(0, tail)).join('\n'), own };
 }
 
@@ -228,5 +228,6 @@ function catalogueQuery(canonical: string, database: string): string | undefined
   const described = /^DESCRIBE TABLE (?:[`"]?(\w+)[`"]?\.)?[`"]?(\w+)[`"]?$/.exec(canonical);
   if (!described) return undefined;
   const [, from = database, table = ''] = described;
-  return `SELECT name, type, '' AS default_type, '' AS default_expression, comment FROM system.columns WHERE database = '${from}' AND database = '${database}' AND table = '${table}' AND table IN (${names}) ORDER BY position`;
+  return `SELECT name, type, '' AS default_type, '' AS default_expression, comment FROM system.columns
+    WHERE database = '${from}' AND database = '${database}' AND table = '${table}' AND table IN (${names}) ORDER BY position`;
 }

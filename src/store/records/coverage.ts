@@ -46,7 +46,8 @@ export function recordCoverage(deps: {
   const write = async ({ from, to }: { from: number; to: number }, lagSeconds: number) => {
     if (from >= to) return;
     await deps.session.run(
-      `INSERT INTO coverage (minute, covered, lag_seconds) SELECT toDateTime((${from} + number) * 60, 'UTC'), 0, ${lagSeconds} FROM numbers(${to - from})`,
+      `INSERT INTO coverage (minute, covered, lag_seconds) SELECT toDateTime((${from} + number) * 60, 'UTC'), 0, ${lagSeconds}
+        FROM numbers(${to - from})`,
     );
   };
   const tick = async () => {

@@ -23,7 +23,8 @@ export async function writeFindings(engine: Engine, findings: readonly Finding[]
     'evaluate',
     { data: lines.join('\n'), format: 'JSONCompactEachRow', structure: STRUCTURE },
     (rows) =>
-      `INSERT INTO findings_log SELECT id, kind, detector, severity, fromUnixTimestamp64Milli(start, 'UTC'), fromUnixTimestamp64Milli(end, 'UTC'),
+      `INSERT INTO findings_log SELECT id, kind, detector, severity, fromUnixTimestamp64Milli(start, 'UTC'),
+        fromUnixTimestamp64Milli(end, 'UTC'),
          dimensions, evidence, attack, status, version FROM ${rows}
        WHERE status = 'dismissed' OR id NOT IN (SELECT id FROM findings WHERE status = 'dismissed')`,
   );
@@ -46,7 +47,8 @@ export async function dismissFinding(engine: Engine, id: string, nowMs: number):
 export const findingsSince = (engine: Engine, sinceMs: number, limit = 1_000): Promise<Finding[]> =>
   select(
     engine,
-    `findings WHERE status = 'open' OR start >= fromUnixTimestamp64Milli(${Math.floor(sinceMs)}, 'UTC') ORDER BY start DESC, id LIMIT ${limit}`,
+    `findings WHERE status = 'open' OR start >= fromUnixTimestamp64Milli(${Math.floor(sinceMs)}, 'UTC') ORDER BY start DESC, id
+      LIMIT ${limit}`,
   );
 
 /** All that is open, of these detectors or of all, however many there are. */
@@ -92,7 +94,8 @@ async function select(engine: Engine, from: string, parameters?: Parameters): Pr
   const rows = await engine
     .session('read')
     .rows<Omit<Finding, 'startMs' | 'endMs' | 'evidence'> & { start_ms: string; end_ms: string | null; evidence: string }>(
-      `SELECT id, kind, detector, severity, toUnixTimestamp64Milli(start) AS start_ms, toUnixTimestamp64Milli(end) AS end_ms, dimensions, evidence, attack, status
+      `SELECT id, kind, detector, severity, toUnixTimestamp64Milli(start) AS start_ms, toUnixTimestamp64Milli(end) AS end_ms, dimensions,
+        evidence, attack, status
      FROM ${from}`,
       parameters,
     );

@@ -25,7 +25,8 @@ export async function writeMaintenance(engine: Engine, window: MaintenanceWindow
     'roll',
     { data: line, format: 'JSONCompactEachRow', structure: STRUCTURE },
     (rows) =>
-      `INSERT INTO maintenance_log SELECT id, slo, toDateTime(start, 'UTC'), toDateTime(end, 'UTC'), reason, actor_ref, version, dead FROM ${rows}`,
+      `INSERT INTO maintenance_log SELECT id, slo, toDateTime(start, 'UTC'), toDateTime(end, 'UTC'), reason, actor_ref, version, dead
+        FROM ${rows}`,
   );
 }
 

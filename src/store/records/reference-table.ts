@@ -42,6 +42,16 @@ const SCHEMA = `
   CREATE TABLE IF NOT EXISTS kept (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
 `;
+const INSERT_REFERENCE = `
+  INSERT INTO refs (ref, kind, key, sealed) VALUES (?, ?, ?, ?)
+  ON CONFLICT (ref) DO UPDATE SET sealed = excluded.sealed WHERE refs.sealed IS NULL`;
+/** People to whom a key does not lead yet; who came back after being forgotten is known by the mark, under every key. */
+const BEHIND = `
+  SELECT count(*) AS n FROM refs WHERE kind = 'person' AND key != ?
+    AND ref NOT IN (SELECT ref FROM aliases WHERE key = ?) AND ref NOT IN (SELECT fresh FROM forgotten)`;
+const REMEMBER_FORGOTTEN = `
+  INSERT INTO forgotten (mark, at, fresh) VALUES (?, ?, ?)
+  ON CONFLICT (mark) DO UPDATE SET at = excluded.at, fresh = excluded.fresh`;
 /** Rows of one transaction: the loop is held no longer than that takes. */
 const ROWS_PER_SAVE = 1_000;
 
@@ -95,14 +105,7 @@ export function openReferenceTable(path: string): ReferenceTable {
   const insert = ({ ref, kind, key, sealed, alias }: ReferenceRow) => {
     if (alias === '') {
       const blob = sealed === '' ? null : Buffer.from(sealed, 'base64');
-      database.run(
-        `INSERT INTO refs (ref, kind, key, sealed) VALUES (?, ?, ?, ?)
-         ON CONFLICT (ref) DO UPDATE SET sealed = excluded.sealed WHERE refs.sealed IS NULL`,
-        ref,
-        kind,
-        key,
-        blob,
-      );
+      database.run(INSERT_REFERENCE, ref, kind, key, blob);
     } else {
       aliases += database.run('INSERT OR IGNORE INTO aliases (alias, ref, key) VALUES (?, ?, ?)', alias, ref, key);
     }
@@ -134,14 +137,7 @@ export function openReferenceTable(path: string): ReferenceTable {
     },
     counts(key) {
       const all = database.one<{ n: number }>('SELECT count(*) AS n FROM refs')?.n ?? 0;
-      // Who came back after being forgotten is known by the mark, under every key.
-      const behind =
-        database.one<{ n: number }>(
-          `SELECT count(*) AS n FROM refs WHERE kind = 'person' AND key != ?
-             AND ref NOT IN (SELECT ref FROM aliases WHERE key = ?) AND ref NOT IN (SELECT fresh FROM forgotten)`,
-          key,
-          key,
-        )?.n ?? 0;
+      const behind = database.one<{ n: number }>(BEHIND, key, key)?.n ?? 0;
       return { all, behind };
     },
     *sealed(kind) {
@@ -163,12 +159,7 @@ export function openReferenceTable(path: string): ReferenceTable {
           database.run('DELETE FROM refs WHERE ref = ?', ref);
           aliases -= database.run('DELETE FROM aliases WHERE ref = ? OR alias = ?', ref, ref);
         }
-        database.run(
-          'INSERT INTO forgotten (mark, at, fresh) VALUES (?, ?, ?) ON CONFLICT (mark) DO UPDATE SET at = excluded.at, fresh = excluded.fresh',
-          mark,
-          atMs,
-          fresh,
-        );
+        database.run(REMEMBER_FORGOTTEN, mark, atMs, fresh);
       });
       for (const ref of refs) underway.delete(ref);
       // What was overwritten in the file still stands in its journal; this syncs both, too.

@@ -47,7 +47,8 @@ async function rollAgain(deps: RebuildDeps, old: LoaderState): Promise<LoaderSta
     const [first, last] = [hours[from]?.hour ?? 0, hours[to - 1]?.hour ?? 0];
     const rows = await session.rows<{ row: EventRow }>(
       `SELECT tuple(${columns}) AS row FROM events FINAL
-       WHERE toStartOfTenMinutes(time) >= toDateTime(${first * 3_600}, 'UTC') AND toStartOfTenMinutes(time) < toDateTime(${(last + 1) * 3_600}, 'UTC')
+       WHERE toStartOfTenMinutes(time) >= toDateTime(${first * 3_600}, 'UTC')
+         AND toStartOfTenMinutes(time) < toDateTime(${(last + 1) * 3_600}, 'UTC')
        SETTINGS output_format_json_named_tuples_as_objects = 0, output_format_json_quote_64bit_integers = 0`,
     );
     const pending = new PendingRoll(countedTypes(deps.slis));

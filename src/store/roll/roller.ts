@@ -277,6 +277,7 @@ async function insertLines(
     'roll',
     { data: lines.join('\n'), format, structure },
     (source) =>
-      `INSERT INTO ${table} (${columns}) SELECT ${columns} FROM ${source} SETTINGS max_threads = 1, max_insert_threads = 1, max_partitions_per_insert_block = 0`,
+      `INSERT INTO ${table} (${columns}) SELECT ${columns} FROM ${source}
+        SETTINGS max_threads = 1, max_insert_threads = 1, max_partitions_per_insert_block = 0`,
   );
 }

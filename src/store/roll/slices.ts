@@ -83,7 +83,8 @@ function slicesInsert(id: string, slices: Slices, range: Range, roll: number): s
   const of: Sliced = { id, slices, range, names: [...Object.keys(slices.sums), 'overdue'] };
   return `
     INSERT INTO minutes (sli, dimension, minute, value, good, total, roll)
-    SELECT '${id}', dimension, toDateTime((slice + ${slices.minutes - 1}) * 60, 'UTC') AS minute, value, max(is_good), max(is_counted), ${roll}
+    SELECT '${id}', dimension, toDateTime((slice + ${slices.minutes - 1}) * 60, 'UTC') AS minute, value, max(is_good), max(is_counted),
+      ${roll}
     FROM (${judgedSlices(of)} UNION ALL ${knownSlices(of)})
     GROUP BY dimension, slice, value
     ${INSERT_SETTINGS}`;

@@ -15,7 +15,8 @@ export async function dropStraySpans(session: Session, nowMs: number): Promise<v
   const at = (ms: number) => `fromUnixTimestamp64Milli(toInt64(${ms}), 'UTC')`;
   const waiting = `received_at > ${at(nowMs - LOOKED_AT_MS)} AND received_at <= ${at(nowMs - STRAY_MS)}`;
   const [oldest] = await session.rows<{ startMs: string; n: number }>(
-    `SELECT toString(toInt64(toUnixTimestamp64Micro(min(start)) / 1000)) AS startMs, toUInt32(count()) AS n FROM spans_log WHERE ${waiting}`,
+    `SELECT toString(toInt64(toUnixTimestamp64Micro(min(start)) / 1000)) AS startMs, toUInt32(count()) AS n FROM spans_log
+      WHERE ${waiting}`,
   );
   if (!oldest || oldest.n === 0) return;
   const from = at(Number(oldest.startMs) - APART_MS);

@@ -114,7 +114,8 @@ export async function eraseFromTables(engine: Engine, person: ErasedPerson, nowM
   // The trace of another stays, without the name.
   await change(
     'spans_log',
-    `UPDATE name = if(${names('name')}, '', name), service = if(${names('service')}, '', service), attributes = ${notNaming} WHERE ${namingSpans}`,
+    `UPDATE name = if(${names('name')}, '', name), service = if(${names('service')}, '', service), attributes = ${notNaming}
+      WHERE ${namingSpans}`,
   );
   // The user is part of the key: rows are written anew, with the same ids and content hashes, before the old ones go.
   const blank = [...CIRCUMSTANCE_COLUMNS, ['factor_id', "''"]].map(([column, empty]) => `${empty} AS ${column}`).join(', ');

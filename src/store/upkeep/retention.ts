@@ -58,12 +58,11 @@ export async function dropOldMonths(deps: RetentionDeps): Promise<void> {
 /** Months with rows, as `YYYYMM`, that end at or before a moment. */
 async function monthsBefore(engine: Engine, table: string, beforeMs: number): Promise<string[]> {
   const before = new Date(beforeMs).toISOString().slice(0, 7).replace('-', '');
-  const rows = await engine
-    .session('tidy')
-    .rows<{ partition: string }>(
-      'SELECT DISTINCT partition FROM system.parts WHERE database = currentDatabase() AND table = {table:String} AND active AND partition < {before:String} ORDER BY partition',
-      { table, before },
-    );
+  const rows = await engine.session('tidy').rows<{ partition: string }>(
+    `SELECT DISTINCT partition FROM system.parts
+       WHERE database = currentDatabase() AND table = {table:String} AND active AND partition < {before:String} ORDER BY partition`,
+    { table, before },
+  );
   return rows.map(({ partition }) => partition).filter((partition) => /^\d{6}$/.test(partition));
 }
 

@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { test } from 'vitest';
 import type { Event } from '../../../src/events/catalogue.ts';
+import { scaled } from '../../support/scale.ts';
 import {
   BASE_MS,
   type Delivery,
@@ -14,7 +15,7 @@ import {
   STEPS,
 } from './crashing-store.ts';
 
-const RUNS = Number(process.env.MUSTER_PROPERTY_RUNS ?? 4);
+const RUNS = Number(process.env.MUSTER_PROPERTY_RUNS ?? scaled(6, 2));
 const RUN_MS = 120_000;
 
 prepareStores();

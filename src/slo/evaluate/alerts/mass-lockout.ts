@@ -29,13 +29,16 @@ export const massLockout = {
     const lockedOut = (fromMs: number, toMs: number) => `
       SELECT user_ref, time FROM ${userEvents(fromMs, toMs, 'any')} AND user_ref != '' AND ${DIRECT}
       UNION ALL
-      SELECT failed.user_ref AS user_ref, failed.time AS time FROM (SELECT user_ref, time FROM ${userEvents(fromMs, toMs, 'any')} AND user_ref != '' AND ${CHALLENGE}) AS failed
-      INNER JOIN (SELECT user_ref, time FROM ${userEvents(fromMs - DAY_MS, toMs, 'any')} AND type = 'enrollment.completed') AS enrolled USING (user_ref)
+      SELECT failed.user_ref AS user_ref, failed.time AS time
+        FROM (SELECT user_ref, time FROM ${userEvents(fromMs, toMs, 'any')} AND user_ref != '' AND ${CHALLENGE}) AS failed
+      INNER JOIN (SELECT user_ref, time FROM ${userEvents(fromMs - DAY_MS, toMs, 'any')} AND type = 'enrollment.completed')
+        AS enrolled USING (user_ref)
       WHERE enrolled.time <= failed.time AND enrolled.time > failed.time - INTERVAL 1 DAY`;
     const fromMs = atMs - limits.minutes * MINUTE_MS;
     // A day of enrollments is only looked through when enough people are concerned at all.
     const [most] = await session.rows<{ users: number }>(
-      `SELECT toUInt32(uniqExact(user_ref)) AS users FROM ${userEvents(fromMs, atMs, 'any')} AND user_ref != '' AND (${DIRECT} OR ${CHALLENGE})`,
+      `SELECT toUInt32(uniqExact(user_ref)) AS users FROM ${userEvents(fromMs, atMs, 'any')} AND user_ref != ''
+        AND (${DIRECT} OR ${CHALLENGE})`,
     );
     if ((most?.users ?? 0) < limits.users) return [];
     const [now] = await session.rows<{ users: number }>(`SELECT toUInt32(uniqExact(user_ref)) AS users FROM (${lockedOut(fromMs, atMs)})`);

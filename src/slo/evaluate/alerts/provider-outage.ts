@@ -69,7 +69,8 @@ async function requestsAndCircuits({ engine, atMs, thresholdsOf }: AlertContext)
     `SELECT provider, region, toInt64(arrayMin(arrayFilter(at -> at > closed_ms, openings))) AS opened_ms FROM (
        SELECT provider, region, maxIf(toUnixTimestamp64Milli(time), type = 'provider.circuit_closed') AS closed_ms,
          groupUniqArrayIf(1000)(toUnixTimestamp64Milli(time), type = 'provider.circuit_opened') AS openings
-       FROM ${userEvents(atMs - CIRCUIT_LOOK_BACK_MS, atMs, 'any')} AND type IN ('provider.circuit_opened', 'provider.circuit_closed') AND provider != ''
+       FROM ${userEvents(atMs - CIRCUIT_LOOK_BACK_MS, atMs, 'any')} AND type IN ('provider.circuit_opened', 'provider.circuit_closed')
+         AND provider != ''
        GROUP BY provider, region
      ) WHERE arrayExists(at -> at > closed_ms, openings)`,
   );

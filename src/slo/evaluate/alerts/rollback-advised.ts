@@ -84,7 +84,8 @@ async function onsetOf(slo: Slo, { engine, atMs, thresholdsOf }: AlertContext): 
   const fromMs = atMs - LOOK_BACK_MS;
   const rows = await engine.session('evaluate').rows<{ at: number; good: number; total: number }>(
     `SELECT toUnixTimestamp(minute) AS at, toUInt32(good) AS good, toUInt32(total) AS total FROM minutes FINAL
-     WHERE sli = {sli: String} AND dimension = '' AND minute >= toDateTime(${fromMs / 1_000}, 'UTC') AND minute < toDateTime(${atMs / 1_000}, 'UTC')`,
+     WHERE sli = {sli: String} AND dimension = ''
+       AND minute >= toDateTime(${fromMs / 1_000}, 'UTC') AND minute < toDateTime(${atMs / 1_000}, 'UTC')`,
     { sli: slo.sli.id },
   );
   const byMinute = new Map(rows.map((row) => [row.at * 1_000, row]));
@@ -119,17 +120,20 @@ async function compare(
 ): Promise<{ newer: Counts; older: Counts }> {
   const session = engine.session('evaluate');
   const [previous] = await session.rows<{ deployment: string }>(
-    `SELECT deployment FROM ${userEvents(deployedMs - PREVIOUS_DEPLOY_MS, deployedMs, 'any')} AND type = 'deploy.completed' AND deployment NOT IN ('', {deployment: String})
+    `SELECT deployment FROM ${userEvents(deployedMs - PREVIOUS_DEPLOY_MS, deployedMs, 'any')} AND type = 'deploy.completed'
+      AND deployment NOT IN ('', {deployment: String})
      ORDER BY time DESC LIMIT 1`,
     { deployment },
   );
   const at = (ms: number) => `toDateTime(${Math.floor(ms / 1_000)}, 'UTC')`;
   const [row] = await session.rows<{ new_good: string; new_total: string; old_good: string; old_total: string }>(
-    `SELECT sumIf(good, is_new) AS new_good, sumIf(total, is_new) AS new_total, sumIf(good, is_old) AS old_good, sumIf(total, is_old) AS old_total FROM (
+    `SELECT sumIf(good, is_new) AS new_good, sumIf(total, is_new) AS new_total, sumIf(good, is_old) AS old_good,
+      sumIf(total, is_old) AS old_total FROM (
        SELECT good, total, value = {deployment: String} AND minute >= ${at(Math.floor(deployedMs / MINUTE_MS) * MINUTE_MS)} AS is_new,
          value != {deployment: String} AND ({previous: String} = '' OR value = {previous: String}) AS is_old
        FROM minutes FINAL
-       WHERE sli = {sli: String} AND dimension = 'deployment' AND value != '' AND minute >= ${at(deployedMs - 24 * HOUR_MS)} AND minute < ${at(atMs)})`,
+       WHERE sli = {sli: String} AND dimension = 'deployment' AND value != ''
+         AND minute >= ${at(deployedMs - 24 * HOUR_MS)} AND minute < ${at(atMs)})`,
     { sli: slo.sli.id, deployment, previous: previous?.deployment ?? '' },
   );
   return {

@@ -23,9 +23,12 @@ export const trafficStopped = {
     const at = atMs / 1_000;
     const length = minutes * 60;
     const slots = Array.from({ length: weeks + 1 }, (_, week) => at - week * WEEK_SECONDS);
+    const within = (end: number) => `minute >= toDateTime(${end - length}, 'UTC') AND minute < toDateTime(${end}, 'UTC')`;
+    const startsOfWeeks = slots.map((end, i) => `toUInt32(sumIf(total, ${within(end)})) AS week_${i}`).join(', ');
     const [row] = await engine.session('evaluate').rows<Record<string, number>>(
-      `SELECT ${slots.map((end, i) => `toUInt32(sumIf(total, minute >= toDateTime(${end - length}, 'UTC') AND minute < toDateTime(${end}, 'UTC'))) AS week_${i}`).join(', ')}
-       FROM minutes FINAL WHERE sli = '${STARTS.id}' AND dimension = '' AND minute >= toDateTime(${at - weeks * WEEK_SECONDS - length}, 'UTC') AND minute < toDateTime(${at}, 'UTC')`,
+      `SELECT ${startsOfWeeks}
+       FROM minutes FINAL WHERE sli = '${STARTS.id}' AND dimension = ''
+         AND minute >= toDateTime(${at - weeks * WEEK_SECONDS - length}, 'UTC') AND minute < toDateTime(${at}, 'UTC')`,
     );
     const seen = slots.map((_, i) => row?.[`week_${i}`] ?? 0);
     // Weeks before there was any traffic say nothing about what is usual.

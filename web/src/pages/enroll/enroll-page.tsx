@@ -70,9 +70,7 @@ export function EnrollPage() {
     }
   };
   const finish = async (factor: FactorType, codesLeft: number | undefined) => {
-    const now = await ask<Options>('GET', `/enrollments/options${token === undefined ? `?user=${encodeURIComponent(user)}` : ''}`, {
-      token,
-    }).catch(() => undefined);
+    const now = await optionsFor(user).catch(() => undefined);
     go({ kind: 'done', factor, codesLeft, missing: now?.missing ?? [] });
   };
   const nameOf = (factor: FactorType) => words.factors[factor].name;
@@ -111,18 +109,37 @@ export function EnrollPage() {
           />
         )}
         {step.kind === 'done' && (
-          <>
-            <p>{words.doneLead}</p>
-            {step.codesLeft !== undefined && <p>{words.codesLeft(step.codesLeft)}</p>}
-            {step.missing.length > 0 && <p>{words.stillMissing(step.missing.map(nameOf).join(', '))}</p>}
-            {token === undefined && (
-              <button type="button" className="button" onClick={() => go({ kind: 'choose' })}>
-                {words.another}
-              </button>
-            )}
-          </>
+          <Done
+            codesLeft={step.codesLeft}
+            missing={step.missing.map(nameOf)}
+            onAnother={token === undefined ? () => go({ kind: 'choose' }) : undefined}
+          />
         )}
       </div>
     </main>
+  );
+}
+
+/** What is left to say to somebody who has enrolled. */
+function Done({
+  codesLeft,
+  missing,
+  onAnother,
+}: {
+  codesLeft: number | undefined;
+  missing: string[];
+  onAnother: (() => void) | undefined;
+}) {
+  return (
+    <>
+      <p>{words.doneLead}</p>
+      {codesLeft !== undefined && <p>{words.codesLeft(codesLeft)}</p>}
+      {missing.length > 0 && <p>{words.stillMissing(missing.join(', '))}</p>}
+      {onAnother && (
+        <button type="button" className="button" onClick={onAnother}>
+          {words.another}
+        </button>
+      )}
+    </>
   );
 }

@@ -2,6 +2,7 @@
 import { type SubmitEvent, useRef, useState } from 'react';
 import { ask, type Enrollment, Refusal } from './core-api.ts';
 import type { Device } from './device.ts';
+import { Shown } from './shown.tsx';
 import { told, type Words } from './words.ts';
 
 interface Props {
@@ -15,7 +16,6 @@ interface Props {
 }
 
 const SENT = new Set(['sms', 'voice', 'email', 'push']);
-const inFours = (secret: string) => secret.match(/.{1,4}/g)?.join(' ') ?? secret;
 
 export function Prove({ words, language, token, enrollment, device, onDone, onBack }: Props) {
   const { id, factor_type: factor } = enrollment;
@@ -64,45 +64,7 @@ export function Prove({ words, language, token, enrollment, device, onDone, onBa
 
   return (
     <form onSubmit={submit}>
-      {challenge.sent_to !== undefined && <p role="status">{words.sentTo(challenge.sent_to)}</p>}
-      {(challenge.code_number ?? 1) > 1 && <p className="quiet">{words.codeNumber(challenge.code_number ?? 1)}</p>}
-      {challenge.codes && (
-        <>
-          <p>{words.keepCodes}</p>
-          <ol className="codes">
-            {challenge.codes.map((code) => (
-              <li key={code}>
-                <code>{code}</code>
-              </li>
-            ))}
-          </ol>
-        </>
-      )}
-      <p>{words.factors[factor].how}</p>
-      {challenge.qr_svg !== undefined && (
-        <>
-          <img
-            className="qr"
-            src={`data:image/svg+xml;utf8,${encodeURIComponent(challenge.qr_svg)}`}
-            alt={words.qr}
-            width={232}
-            height={232}
-          />
-          <details>
-            <summary>{words.secret}</summary>
-            <code className="secret">{inFours(challenge.secret ?? '')}</code>
-          </details>
-        </>
-      )}
-      {challenge.number !== undefined && (
-        <>
-          <p className="quiet">{words.device}</p>
-          <dl>
-            <dt>{words.number}</dt>
-            <dd>{challenge.number}</dd>
-          </dl>
-        </>
-      )}
+      <Shown words={words} factor={factor} challenge={challenge} />
       <label htmlFor="proof">{device ? words.typeNumber : words.code}</label>
       <input
         ref={input}
