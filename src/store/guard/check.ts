@@ -33,6 +33,8 @@ export interface Checker {
   check(session: RawSession, asked: Statement): Promise<Checked>;
 }
 
+/** Of the engine's query tree, which is read as a whole: what may run has some hundred nodes, of a line each. */
+const MAX_TREE_BYTES = 8 * 1024 * 1024;
 /** Statements that passed, each by a digest. */
 const REMEMBERED = 1_000;
 
@@ -102,6 +104,8 @@ async function assertHarmless(
   if (!/^[(\s]*(SELECT|WITH|FROM)\b/.test(select)) throw refused('only SELECT is taken here');
   const hold = async (rule: typeof refusedAsWritten, passes: string) => {
     const { bytes } = await session.run(`EXPLAIN QUERY TREE ${passes} ${select}`, 'TSVRaw', parameters);
+    if (bytes.length > MAX_TREE_BYTES)
+      throw refused('what its names stand for makes this statement too large; write it with shorter texts, or with fewer uses of a name');
     const tree = parseQueryTree(bytes.toString(), rule === refusedAsWritten);
     const isPlain = tree && !(tree.hasPatterns && hasLineFeeds(select));
     const refusal = isPlain

@@ -4,6 +4,8 @@ import { argumentNames, byName, lambdaOf, type Named } from './reach.ts';
 
 /** A table counts as many nodes: the engine's plan for three thousand of them takes ten seconds. */
 const TABLE_WEIGHT = 100;
+/** The resolved tree repeats texts and names at each of their uses: so many letters count as a node. */
+const LETTERS_PER_NODE = 64;
 /** So that sums of it stay numbers. */
 const MAX_SIZE = 1e9;
 /** Names that stand for names, one behind the other: a chain of more is too large, whatever it ends in. */
@@ -21,7 +23,7 @@ export function expandedSize(tree: QueryTree, aliases: Named, tables: ReadonlySe
   const sizeOf = kept((node: TreeNode): number => {
     if (depth >= MAX_CHAIN) return MAX_SIZE;
     depth += 1;
-    const own = tables.has(node.section) ? TABLE_WEIGHT : 1;
+    const own = (tables.has(node.section) ? TABLE_WEIGHT : 1) + Math.floor(lettersOf(node) / LETTERS_PER_NODE);
     const inner = node.children.reduce((total, child) => total + sizeOf(child), 0);
     const size = Math.min(MAX_SIZE, own + inner + sizeOfNamed(node));
     depth -= 1;
@@ -33,7 +35,7 @@ export function expandedSize(tree: QueryTree, aliases: Named, tables: ReadonlySe
   const besideLambda = kept((lambda: TreeNode) => largest((lambda.parent?.children ?? []).filter((each) => each !== lambda)), 0);
   const joined = kept((query: TreeNode) => largest(query.children.filter(({ section }) => section === 'JOIN TREE')), 0);
   const sizeOfNamed = (node: TreeNode): number => {
-    if (node.kind === 'MATCHER') return node.query ? joined(node.query) : 0;
+    if (node.kind === 'MATCHER') return node.query ? joined(node.query) * sizeOfEach(node) : 0;
     const name = node.fields.identifier ?? node.fields.function_name;
     if (name === undefined) return 0;
     // An element of a tuple, or a column of a table: the first part is what may stand for more.
@@ -43,7 +45,25 @@ export function expandedSize(tree: QueryTree, aliases: Named, tables: ReadonlySe
     });
     return Math.max(...sizes);
   };
+  /** What becomes of each column that a `*` stands for: one transformer is put around the other. */
+  const sizeOfEach = (matcher: TreeNode): number =>
+    transformersOf(matcher).reduce((size, each) => Math.min(MAX_SIZE, sizeOf(each) + usesOf(each) * size), 1);
   return sizeOf(tree.root);
+}
+
+const lettersOf = ({ fields: { constant_value: value = '', alias = '', identifier = '' } }: TreeNode): number =>
+  value.length + alias.length + identifier.length;
+
+const transformersOf = (matcher: TreeNode): TreeNode[] => matcher.children.flatMap((list) => list.children);
+
+/** How often the expression of a transformer uses the column that it is applied to. */
+function usesOf(transformer: TreeNode): number {
+  const [expression] = transformer.children;
+  if (expression?.kind !== 'LAMBDA') return 1;
+  const names = argumentNames(expression);
+  const uses = (node: TreeNode): number =>
+    node.children.reduce((sum, child) => sum + uses(child), names.has(node.fields.identifier?.split('.')[0] ?? '') ? 1 : 0);
+  return Math.max(1, uses(expression));
 }
 
 /** Remembers what it has worked out; what leads back to itself is `meanwhile`. */

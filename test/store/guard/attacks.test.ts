@@ -174,7 +174,7 @@ it('lets no table through that is not listed, wherever it stands', async () => {
 
 it('knows every place in which a function that is listed opens a time zone', async () => {
   const zone = "'No/Where'";
-  const values = scaled(['now()', 'now64(3)', 'today()', '1', "'day'", "'2026-01-01 00:00:00'", 'INTERVAL 1 DAY'], ['now()']);
+  const values = scaled(['now()', "'day'", '1'], ['now()']);
   const others = [[], ...values.map((value) => [value]), ...values.flatMap((one) => values.map((two) => [one, two]))];
   const longer = ["'day'", 'now()', 'now()'];
   const missing: string[] = [];

@@ -66,6 +66,16 @@ describe('a short text that takes for ever to look through', () => {
     ],
     ['hundreds of functions applied to each column', `SELECT *${' APPLY(toString)'.repeat(500)} FROM events_v`],
     ['a chain of thousands of names', `SELECT ${Array.from({ length: 4_000 }, (_, i) => `-a${i + 1} AS a${i}`)}, 1 AS a4000`],
+    [
+      'a long text, by its name, thousands of times',
+      `WITH '${'a'.repeat(12_900)}' AS x SELECT count() FROM (SELECT ${'x,'.repeat(9_500)}1)`,
+    ],
+    ['a long alias, chosen by hundreds of stars', `SELECT ${'*,'.repeat(900)}1 FROM (SELECT 1 AS \`${'a'.repeat(12_000)}\`)`],
+    [
+      'functions applied to each column of hundreds of stars',
+      `SELECT ${`*${' APPLY(toString) APPLY(upper)'.repeat(9)},`.repeat(130)}1 FROM events_v LIMIT 1`,
+    ],
+    ['lambdas applied to a column, each of which doubles it', `SELECT *${' APPLY(x -> concat(x, x))'.repeat(15)} FROM (SELECT 'a' AS a)`],
     ['thousands of tables', `SELECT 1 FROM ${'attempts,'.repeat(3_000)}attempts`],
   ])('%s', async (_, sql) => {
     await expect(ask(sql)).rejects.toMatchObject({ code: expect.stringMatching(/^MUSTER_(BAD_QUERY|QUERY_REFUSED|QUERY_LIMIT)$/) });
@@ -121,6 +131,11 @@ describe('what analysts and their clients write', () => {
     ],
   ])('%s', async (sql, answer) => {
     expect(await ask(sql)).toBe(answer);
+  });
+
+  it('functions applied to every column of a table are answered', async () => {
+    const sql = 'SELECT * APPLY(toString) APPLY(x -> concat(x, x, x)) APPLY(length) EXCEPT (received_at) FROM events_v';
+    expect((await ask(sql)).split('\t').length).toBeGreaterThan(30);
   });
 
   it('the tables of the database, by its name', async () => {
