@@ -2,11 +2,13 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { chmod, copyFile, lstat, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { create, extract } from 'tar';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { listenOnLoopback } from '../../src/serve/listen.ts';
 import { type Running, removeData, runMuster, startMuster, temporaryData } from '../support/process.ts';
 
 let muster: Running;
@@ -283,6 +285,42 @@ test('SQL in an archive is not run: of its tables come rows, and tables of its o
   expect(existsSync(written)).toBe(false);
   const { status, stderr } = await runMuster(['query', 'SELECT * FROM maintenance', '--format', 'JSONEachRow', '--data', dataDir]);
   expect([status, stderr]).toEqual([0, '']);
+});
+
+test('an archive whose tables build on a backup elsewhere is refused before anybody is asked for that', async () => {
+  let asked = 0;
+  const elsewhere = createServer((_request, response) => {
+    asked += 1;
+    response.writeHead(404).end();
+  });
+  const url = await listenOnLoopback(elsewhere, 0, '');
+  try {
+    const made = join(folder, 'based');
+    await mkdir(made);
+    await extract({ file: join(folder, 'whole.tar'), cwd: made });
+    const index = join(made, 'tables', '.backup');
+    const before = await readFile(index, 'utf8');
+    const manifest = JSON.parse(await readFile(join(made, 'backup.json'), 'utf8')) as { content: { files: number; bytes: number } };
+    for (const [name, base] of Object.entries({
+      s3: `<base_backup>S3('${url}/bucket/x')</base_backup>`,
+      upper: `<BASE_BACKUP>S3('${url}/bucket/x')</BASE_BACKUP>`,
+      attribute: `<config base_backup="S3('${url}/bucket/x')"></config>`,
+      entity: `<!DOCTYPE a SYSTEM "${url}/a.dtd">`,
+    })) {
+      await writeFile(index, before.replace('<contents>', `${base}<contents>`));
+      const bytes = manifest.content.bytes + base.length;
+      await writeFile(join(made, 'backup.json'), JSON.stringify({ ...manifest, content: { ...manifest.content, bytes } }));
+      await create({ cwd: made, portable: true, file: join(folder, `${name}.tar`) }, ['.']);
+      expect(await runMuster(['restore', join(folder, `${name}.tar`), '--data', join(folder, `${name}-restored`)])).toMatchObject({
+        status: 2,
+        stderr: expect.stringContaining('holds what a backup of Muster does not'),
+      });
+      expect(existsSync(join(folder, `${name}-restored`))).toBe(false);
+    }
+    expect(asked).toBe(0);
+  } finally {
+    elsewhere.close();
+  }
 });
 
 test('the doctor says what is wrong, and for production what is missing', async () => {

@@ -52,7 +52,7 @@ DELETE /api/maintenance/:id admin
 POST /api/findings/:id/dismissal admin
 POST /api/alerts/test admin
 POST /api/rejected/retry admin
-POST /api/backup admin
+POST /api/backup admin+reveal
 POST /api/forget admin
 POST /api/pseudonyms/rotate admin
 POST /api/pseudonyms/retire admin

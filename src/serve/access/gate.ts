@@ -6,7 +6,7 @@ import { LRUCache } from 'lru-cache';
 import type { Binding } from '../../collect/intake/key-binding.ts';
 import { MusterError } from '../../errors.ts';
 import type { ApiKey, KeyRegistry, Scope } from './keys.ts';
-import type { Access } from './routes.ts';
+import type { Access, Asked } from './routes.ts';
 
 const SESSION_MS = 12 * 3_600_000;
 const MAX_SESSIONS = 1_000;
@@ -51,6 +51,8 @@ const TOKEN = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 const TOKEN_PATHS = /^\/core\/v1\/enrollments(?:\/|$)/i;
 /** `admin` may do what others may, but not see who somebody is. */
 const mayDo = (scopes: readonly Scope[], scope: Scope) => scopes.includes(scope) || (scope !== 'reveal' && scopes.includes('admin'));
+const mayAsk = (scopes: readonly Scope[], asked: Asked) =>
+  asked === 'admin+reveal' ? scopes.includes('admin') && scopes.includes('reveal') : mayDo(scopes, asked);
 const nameOf = ({ id }: ApiKey) => `key:${id}`;
 const digest = (text: string) => createHash('sha256').update(text).digest();
 
@@ -97,7 +99,7 @@ export function createGate(deps: {
       if (!keys.isConfigured()) return { ...ANYBODY, isStillIn: () => !keys.isConfigured() };
       const key = bearer === undefined ? sessionKey(request) : keys.find(bearer);
       if (!key) throw new MusterError('MUSTER_UNAUTHORIZED', 'this needs a key: send Authorization: Bearer, or sign in at /login');
-      if (!mayDo(key.scopes, access)) throw new MusterError('MUSTER_FORBIDDEN', `this key lacks the scope ${access}`);
+      if (!mayAsk(key.scopes, access)) throw new MusterError('MUSTER_FORBIDDEN', `this key lacks the scope ${access.replace('+', ' or ')}`);
       if (key.ratePerSecond !== null) spend(key.id, key.ratePerSecond, Math.max(1, key.ratePerSecond * 2));
       const { sources, types, anyTraffic } = key;
       return {

@@ -1,14 +1,16 @@
 /** Which scope a route asks for. What is named neither here nor in a table asks for `admin`: nothing is open by oversight. */
 import type { Scope } from './keys.ts';
 
-export type Access = Scope | 'open';
+/** Scopes that one request asks for; of some, both. */
+export type Asked = Scope | 'admin+reveal';
+export type Access = Asked | 'open';
 
 /** A route of a table that says for itself which scope it asks for. */
 export interface Guarded {
   method: string;
   /** As Express writes it. */
   path: string;
-  access: Scope;
+  access: Asked;
 }
 
 type Rule = readonly [methods: readonly string[], path: RegExp, access: Access];

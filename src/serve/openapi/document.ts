@@ -73,7 +73,7 @@ export function openApiDocument(version: string, url: string, api: readonly ApiR
 
 function security(access: Access, takesToken = false): Json {
   if (access === 'open') return { security: [] };
-  return { security: [{ key: [access] }, ...(takesToken ? [{ enrollmentToken: [] }] : [])] };
+  return { security: [{ key: access.split('+') }, ...(takesToken ? [{ enrollmentToken: [] }] : [])] };
 }
 
 const answered = (status: number, type: string): Json => ({

@@ -92,7 +92,8 @@ export const operationRoutes = [
   apiRoute({
     method: 'post',
     path: '/backup',
-    access: 'admin',
+    // The keys and references in it name everybody.
+    access: 'admin+reveal',
     summary: 'A backup as a tar stream',
     sends: 'application/x-tar',
     async work({ ready, deps, actor, response }) {

@@ -7,7 +7,7 @@ import { MusterError } from '../../errors.ts';
 import type { TestedRoute } from '../../slo/evaluate/notifications.ts';
 import { parsed } from '../../system/parsed-body.ts';
 import { actorOf, type Caller, callerOf } from '../access/gate.ts';
-import type { Scope } from '../access/keys.ts';
+import type { Asked } from '../access/routes.ts';
 import type { Bodies } from '../admission.ts';
 import type { EventStream } from '../event-stream.ts';
 import { jsonBody } from '../json-body.ts';
@@ -54,7 +54,7 @@ interface Definition<Query, Body> {
   method: 'get' | 'post' | 'delete';
   /** As Express writes it, below /api. */
   path: string;
-  access: Scope;
+  access: Asked;
   summary: string;
   /** Parameters of the path, as an example. */
   params?: Readonly<Record<string, string>>;

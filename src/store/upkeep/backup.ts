@@ -18,6 +18,7 @@ import { type Engine, quoted } from '../engine/engine.ts';
 import { appliedMigrations, migrate, migrationNames } from '../engine/migrate.ts';
 import { FACT_COLUMNS, FACT_TABLES } from '../rows/attempt-row.ts';
 import type { SegmentSource } from '../rows/log-format.ts';
+import { assertOwnIndex } from './backup-index.ts';
 
 /** What a backup is made of changes with this number. */
 const FORMAT = 1;
@@ -129,6 +130,9 @@ export async function restoreBackup(file: string, dataDir: string): Promise<Back
     await mkdir(unpacked, { mode: 0o700 });
     await unpack(file, unpacked);
     const manifest = await readManifest(file, unpacked);
+    await assertOwnIndex(join(unpacked, TABLES_FOLDER, '.backup')).catch((cause: Error) => {
+      throw new MusterError('MUSTER_BAD_ARGUMENT', `${file}: ${cause.message}`, { cause });
+    });
     await restoreTables(target, unpacked, manifest).catch((cause: unknown) => {
       throw new MusterError('MUSTER_BAD_ARGUMENT', `${file}: its tables cannot be restored: it is damaged, or was changed`, { cause });
     });
