@@ -41,6 +41,8 @@ const settingsFor = (seconds: number) => ({
   max_parser_backtracks: 50_000,
   max_ast_depth: 200,
   max_ast_elements: 20_000,
+  // Of the tree with names replaced and stars resolved.
+  max_expanded_ast_elements: 50_000,
   // Values of parameters are sent in a statement.
   max_query_size: 2 * 1024 * 1024,
   // Else what a subquery folds to stands in its place in the resolved tree, which is there to be looked through.

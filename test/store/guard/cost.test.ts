@@ -76,6 +76,10 @@ describe('a short text that takes for ever to look through', () => {
       `SELECT ${`*${' APPLY(toString) APPLY(upper)'.repeat(9)},`.repeat(130)}1 FROM events_v LIMIT 1`,
     ],
     ['lambdas applied to a column, each of which doubles it', `SELECT *${' APPLY(x -> concat(x, x))'.repeat(15)} FROM (SELECT 'a' AS a)`],
+    [
+      'joins by all that wide tables have in common',
+      `SELECT count() FROM (SELECT * FROM events_v WHERE 0) a0 ${Array.from({ length: 26 }, (_, i) => `NATURAL JOIN (SELECT * FROM events_v WHERE 0) b${i}`).join(' ')}`,
+    ],
     ['thousands of tables', `SELECT 1 FROM ${'attempts,'.repeat(3_000)}attempts`],
   ])('%s', async (_, sql) => {
     await expect(ask(sql)).rejects.toMatchObject({ code: expect.stringMatching(/^MUSTER_(BAD_QUERY|QUERY_REFUSED|QUERY_LIMIT)$/) });
@@ -123,6 +127,25 @@ describe('what analysts and their clients write', () => {
     ["SELECT CASE region WHEN '' THEN 'none' ELSE 'some' END FROM events_v", 'none'],
     ['SELECT attributes.keys FROM (SELECT attributes FROM events_v)', "['plan']"],
     ["SELECT t.a FROM (SELECT CAST((1, 2), 'Tuple(a Int8, b Int8)') AS t)", '1'],
+    [
+      `WITH base AS (SELECT toStartOfHour(started_at) AS hour, provider, region, result, duration_ms FROM attempts),
+         per_hour AS (SELECT b.hour AS hour, b.provider AS provider, b.region AS region, count() AS n, countIf(b.result = 'completed') AS ok,
+           quantile(0.95)(b.duration_ms) AS p95 FROM base AS b GROUP BY b.hour, b.provider, b.region),
+         per_provider AS (SELECT p.provider AS provider, p.region AS region, sum(p.n) AS n, sum(p.ok) AS ok, avg(p.p95) AS p95
+           FROM per_hour AS p GROUP BY p.provider, p.region)
+       SELECT count() FROM (SELECT h.hour, h.provider, h.n, h.ok, h.ok / h.n AS rate, p.ok / p.n AS usual, h.p95, p.p95
+         FROM per_hour AS h JOIN per_provider AS p ON h.provider = p.provider AND h.region = p.region WHERE h.n > 10 ORDER BY rate)`,
+      '0',
+    ],
+    [`SELECT count() FROM ${'(SELECT * FROM '.repeat(12)}events_v${' WHERE 1)'.repeat(12)} WHERE 1`, '1'],
+    [
+      `WITH s0 AS (SELECT * FROM events_v), ${Array.from({ length: 12 }, (_, i) => `s${i + 1} AS (SELECT * FROM s${i})`).join(', ')} SELECT count() FROM s12`,
+      '1',
+    ],
+    [
+      `SELECT count() FROM events_v AS a0 ${Array.from({ length: 10 }, (_, i) => `JOIN attempts AS a${i + 1} USING (attempt_id)`).join(' ')}`,
+      '1',
+    ],
     ['SELECT toYear(toDateTime(1772355600, timezone()))', '2026'],
     ["SELECT mapContainsKeyLike(attributes, 'pl%') FROM events_v", '1'],
     [
