@@ -1,17 +1,19 @@
 /** How large a statement becomes once names stand for what they name: thirty lines that double what came before make a billion parts. */
 import type { QueryTree, TreeNode } from './query-tree.ts';
-import { argumentNames, byName, lambdaOf, type Named } from './reach.ts';
+import { argumentNames, lambdaOf } from './reach.ts';
+import { createScopes } from './scopes.ts';
+import { kept, MAX_SIZE, total } from './sums.ts';
 
 /** A table counts as many nodes: the engine's plan for three thousand of them takes ten seconds. */
 const TABLE_WEIGHT = 100;
-/** Of a table, at most: `events_v` has 47. */
-const TABLE_COLUMNS = 50;
+/** The same of a table for a `*`: it has up to 47 columns, each of which the engine looks up by itself. */
+const COLUMNS_WEIGHT = 200;
 /** The engine compares the columns of a join with those of every other beside it: twelve take seconds, forty have no end. */
 const JOIN_WEIGHT = 24;
+/** Keys cost more than what is only selected. */
+const KEY_WEIGHT = 10;
 /** The resolved tree repeats texts and names at each of their uses: so many letters count as a node. */
 const LETTERS_PER_NODE = 64;
-/** So that sums of it stay numbers. */
-const MAX_SIZE = 1e9;
 /** Names that stand for names, one behind the other: a chain of more is too large, whatever it ends in. */
 const MAX_CHAIN = 400;
 /** Functions whose second argument may be a table. */
@@ -19,78 +21,85 @@ const IN = /^(?:global)?(?:not)?(?:null)?in(?:ignoreset)?$/i;
 
 /**
  * Nodes of a statement with each name replaced by what it names, and each `*` by the columns of what it selects from. What a name stands for is
- * looked up once, however often it is written. Columns of a subquery stand for themselves: the engine repeats a subquery where it is selected from.
+ * looked up once, however often it is written. A column of a subquery counts as what it is made of: the planner moves filters down to there.
  * @param tables sections whose nodes are tables
  */
-export function expandedSize(tree: QueryTree, aliases: Named, tables: ReadonlySet<string>): number {
-  const common = byName(tree.nodes, ({ fields }) => fields.cte_name);
+export function expandedSize(tree: QueryTree, tables: ReadonlySet<string>): number {
+  const scopes = createScopes(tree, tables);
   const argumentsOf = kept(argumentNames);
-  const columnsOf = columnCounter(common, tables);
   let depth = 0;
+
   const sizeOf = kept((node: TreeNode): number => {
     if (depth >= MAX_CHAIN) return MAX_SIZE;
     depth += 1;
-    const own = (tables.has(node.section) ? TABLE_WEIGHT : 1) + joinSize(node) + Math.floor(lettersOf(node) / LETTERS_PER_NODE);
-    const inner = node.children.reduce((total, child) => total + sizeOf(child), 0);
-    const size = Math.min(MAX_SIZE, own + inner + sizeOfNamed(node));
+    const size = Math.min(MAX_SIZE, ownSize(node, tables) + keysSize(node) + innerSize(node) + sizeOfNamed(node));
     depth -= 1;
     return size;
   }, 1);
   const largest = (nodes: readonly TreeNode[]): number => nodes.reduce((most, node) => Math.max(most, sizeOf(node)), 0);
-  // A name that leads back to itself: the engine says so.
-  const asTable = kept((name: string) => Math.max(largest(common.get(name) ?? []), largest(aliases.get(name) ?? [])), 0);
-  const asValue = kept((name: string) => largest((aliases.get(name) ?? []).filter(({ section }) => !tables.has(section))), 0);
-  const besideLambda = kept((lambda: TreeNode) => largest((lambda.parent?.children ?? []).filter((each) => each !== lambda)), 0);
+  const plainSize = kept((node: TreeNode): number => ownSize(node, tables) + total(node.children, plainSize), 1);
+
+  /** What a lambda makes of what it is given: once for each use of its arguments. */
+  const applied = (lambda: TreeNode, given: number): number => {
+    const isPlain = sizeOf(lambda) === plainSize(lambda);
+    return Math.min(MAX_SIZE, sizeOf(lambda) + (isPlain ? Math.max(1, usesOf(lambda)) : sizeOf(lambda)) * given);
+  };
+  const innerSize = (node: TreeNode): number => {
+    // What a WITH defines is made anew wherever it is selected from, and nowhere else.
+    const inner = total(node.children, (child) => (child.fields.cte_name === undefined ? sizeOf(child) : plainSize(child)));
+    const lambda = node.kind === 'FUNCTION' ? scopes.lambdaNamed(node.fields.function_name ?? '', node) : undefined;
+    return lambda ? applied(lambda, inner) : inner;
+  };
+  const keysSize = (node: TreeNode): number => {
+    const isAll = node.fields.is_group_by_all === '1' || node.fields.is_distinct === '1' || node.fields.is_order_by_all === '1';
+    const keys = node.section === 'GROUP BY' || node.section === 'LIMIT BY' ? total(node.children, sizeOf) : 0;
+    return Math.min(MAX_SIZE, KEY_WEIGHT * (keys + (isAll ? selectedColumns(node) : 0)));
+  };
+
+  const memberSize = kept((found: readonly TreeNode[]) => largest(found), 0);
+  /** What stands beside a lambda is what it is given. */
+  const besideLambda = kept(
+    (lambda: TreeNode) =>
+      lambda.parent?.parent?.kind === 'FUNCTION' ? largest(lambda.parent.children.filter((each) => each !== lambda)) : 0,
+    0,
+  );
   const sizeOfNamed = (node: TreeNode): number => {
-    if (node.kind === 'MATCHER') return node.query ? columnsOf(node.query) * sizeOfEach(node) : 0;
-    const name = node.fields.identifier ?? node.fields.function_name;
+    if (node.kind === 'MATCHER') return node.query ? Math.min(MAX_SIZE, columnsOf(node.query) * sizeOfEach(node)) : 0;
+    const name = node.fields.identifier;
     if (name === undefined) return 0;
-    const named = tables.has(node.section) || IN.test(node.parent?.parent?.fields.function_name ?? '') ? asTable : asValue;
-    // An element of a tuple, or a column of a table: the first part is what may stand for more.
-    const sizes = [...new Set([name, name.split('.')[0] ?? name])].map((each) => {
-      const lambda = lambdaOf(each, node, argumentsOf);
-      return Math.max(named(each), lambda ? besideLambda(lambda) : 0);
-    });
-    return Math.max(...sizes);
+    if (tables.has(node.section)) return memberSize(scopes.tableNamed(name));
+    const head = name.split('.', 1)[0] ?? name;
+    const lambda = lambdaOf(name, node, argumentsOf) ?? lambdaOf(head, node, argumentsOf);
+    const asTable = IN.test(node.parent?.parent?.fields.function_name ?? '') ? memberSize(scopes.tableNamed(name)) : 0;
+    return Math.max(lambda ? besideLambda(lambda) : 0, asTable, memberSize(scopes.valueNamed(name, node)));
   };
   /** What becomes of each column that a `*` stands for: one transformer is put around the other. */
   const sizeOfEach = (matcher: TreeNode): number =>
-    transformersOf(matcher).reduce((size, each) => Math.min(MAX_SIZE, sizeOf(each) + usesOf(each) * size), 1);
+    transformersOf(matcher).reduce((size, transformer) => {
+      const [expression] = transformer.children;
+      return expression?.kind === 'LAMBDA' ? applied(expression, size) : Math.min(MAX_SIZE, sizeOf(transformer) + size);
+    }, 1);
+
+  /** Columns of what a query selects from, those with a long name as several. */
+  const columnsOf = (query: TreeNode): number => total(scopes.sourcesOf(query), offeredBy);
+  const offeredBy = kept((source: TreeNode): number => {
+    const queries = scopes.queriesOf(source);
+    return queries.length === 0 ? COLUMNS_WEIGHT : queries.reduce((most, query) => Math.max(most, selectedColumns(query)), 0);
+  }, 0);
+  const selectedColumns = kept((query: TreeNode): number => {
+    const columns = scopes.columnsSelected(query);
+    return total(columns, (column) =>
+      column.kind === 'MATCHER'
+        ? columnsOf(query)
+        : 1 + Math.floor((column.fields.alias?.length ?? lettersWithin(column)) / LETTERS_PER_NODE),
+    );
+  }, 0);
+
   return sizeOf(tree.root);
 }
 
-/** Columns that a `*` in a query stands for, those with a long name as several. */
-function columnCounter(common: Named, tables: ReadonlySet<string>): (query: TreeNode) => number {
-  const sum = (nodes: readonly TreeNode[], of: (node: TreeNode) => number) =>
-    nodes.reduce((total, node) => Math.min(MAX_SIZE, total + of(node)), 0);
-  const letters = kept((node: TreeNode): number => lettersOf(node) + sum(node.children, letters));
-  const ofSection = (node: TreeNode, section: string) =>
-    node.children.filter((child) => child.section === section).flatMap(({ children }) => children);
-  const selected = kept(
-    (query: TreeNode): number =>
-      sum(ofSection(query, 'PROJECTION'), (column) =>
-        column.kind === 'MATCHER' ? columnsOf(query) : 1 + Math.floor((column.fields.alias?.length ?? letters(column)) / LETTERS_PER_NODE),
-      ),
-    0,
-  );
-  const offered = kept((table: TreeNode): number => {
-    if (table.kind === 'QUERY') return selected(table);
-    if (table.kind === 'UNION') return Math.max(0, ...ofSection(table, 'QUERIES').map(offered));
-    const beside = sum(
-      table.children.filter(({ section }) => tables.has(section)),
-      offered,
-    );
-    if (table.kind !== 'IDENTIFIER') return Math.max(TABLE_COLUMNS, beside + ofSection(table, 'JOIN EXPRESSIONS').length);
-    const named = common.get(table.fields.identifier ?? '');
-    return named ? Math.max(...named.map(offered)) : TABLE_COLUMNS;
-  }, 0);
-  const columnsOf = (query: TreeNode): number =>
-    sum(
-      query.children.filter(({ section }) => section === 'JOIN TREE'),
-      offered,
-    );
-  return columnsOf;
-}
+const ownSize = (node: TreeNode, tables: ReadonlySet<string>): number =>
+  (tables.has(node.section) ? TABLE_WEIGHT : 1) + joinSize(node) + Math.floor(lettersOf(node) / LETTERS_PER_NODE);
 
 /** Of a chain of joins the last counts most. */
 function joinSize(node: TreeNode): number {
@@ -101,28 +110,17 @@ function joinSize(node: TreeNode): number {
 
 const lettersOf = ({ fields: { constant_value: value = '', alias = '', identifier = '' } }: TreeNode): number =>
   value.length + alias.length + identifier.length;
+const lettersWithin = kept((node: TreeNode): number => lettersOf(node) + total(node.children, lettersWithin), 0);
 
 const transformersOf = (matcher: TreeNode): TreeNode[] => matcher.children.flatMap((list) => list.children);
 
-/** How often the expression of a transformer uses the column that it is applied to. */
-function usesOf(transformer: TreeNode): number {
-  const [expression] = transformer.children;
-  if (expression?.kind !== 'LAMBDA') return 1;
-  const names = argumentNames(expression);
-  const uses = (node: TreeNode): number =>
-    node.children.reduce((sum, child) => sum + uses(child), names.has(node.fields.identifier?.split('.')[0] ?? '') ? 1 : 0);
-  return Math.max(1, uses(expression));
-}
-
-/** Remembers what it has worked out; what leads back to itself is `meanwhile`. */
-function kept<Key, Value>(work: (key: Key) => Value, meanwhile?: Value): (key: Key) => Value {
-  const known = new Map<Key, Value>();
-  return (key) => {
-    const found = known.get(key);
-    if (found !== undefined) return found;
-    if (meanwhile !== undefined) known.set(key, meanwhile);
-    const value = work(key);
-    known.set(key, value);
-    return value;
-  };
+/** How often a lambda uses its arguments. */
+function usesOf(lambda: TreeNode): number {
+  const names = argumentNames(lambda);
+  const isUse = ({ fields }: TreeNode) => names.has(fields.identifier?.split('.', 1)[0] ?? '');
+  const uses = (node: TreeNode): number => (isUse(node) ? 1 : 0) + total(node.children, uses);
+  return total(
+    lambda.children.filter(({ section }) => section !== 'ARGUMENTS'),
+    uses,
+  );
 }

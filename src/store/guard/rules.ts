@@ -122,7 +122,7 @@ export function refusedAsWritten(tree: QueryTree, catalogue: Catalogue): Refusal
       : { reason: `${node.kind.toLowerCase()} is not taken here` };
     if (refusal) return refusal;
   }
-  if (expandedSize(tree, aliases, TABLE_SECTIONS) > MAX_EXPANDED_NODES)
+  if (expandedSize(tree, TABLE_SECTIONS) > MAX_EXPANDED_NODES)
     return {
       reason: `names that stand for others make this statement larger than ${MAX_EXPANDED_NODES} parts; write it with fewer of them`,
     };

@@ -80,6 +80,24 @@ describe('a short text that takes for ever to look through', () => {
       'joins by all that wide tables have in common',
       `SELECT count() FROM (SELECT * FROM events_v WHERE 0) a0 ${Array.from({ length: 26 }, (_, i) => `NATURAL JOIN (SELECT * FROM events_v WHERE 0) b${i}`).join(' ')}`,
     ],
+    ['a lambda of WITH, called within itself', `WITH (x -> x + x) AS f SELECT ${'f('.repeat(16)}1${')'.repeat(16)}`],
+    [
+      'lambdas of WITH that call each other',
+      `WITH (x -> x + x) AS f0, ${Array.from({ length: 4 }, (_, i) => `(x -> f${i}(f${i}(x))) AS f${i + 1}`).join(', ')} SELECT f4(1)`,
+    ],
+    [
+      'an alias that doubles what a subquery calls the same',
+      `SELECT count() FROM ${'(SELECT (t, t) AS t FROM '.repeat(20)}(SELECT 1 AS t)${')'.repeat(20)}`,
+    ],
+    [
+      'filters on what is doubled in each of many subqueries',
+      `SELECT count() FROM ${'(SELECT t + t AS t FROM '.repeat(20)}(SELECT number AS t FROM numbers(3))${' WHERE t > 0)'.repeat(20)}`,
+    ],
+    [
+      'the same by a star, a union and a name of its own',
+      `SELECT count() FROM ${'(SELECT a.t + a.t AS t FROM (SELECT * FROM (SELECT 1 AS t UNION ALL SELECT t FROM '.repeat(20)}(SELECT 1 AS t)${')) AS a)'.repeat(20)}`,
+    ],
+    ['keys of hundreds of stars', `SELECT ${'*,'.repeat(45)}count() FROM events_v GROUP BY ALL LIMIT 1`],
     ['thousands of tables', `SELECT 1 FROM ${'attempts,'.repeat(3_000)}attempts`],
   ])('%s', async (_, sql) => {
     await expect(ask(sql)).rejects.toMatchObject({ code: expect.stringMatching(/^MUSTER_(BAD_QUERY|QUERY_REFUSED|QUERY_LIMIT)$/) });
