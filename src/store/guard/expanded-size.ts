@@ -67,10 +67,11 @@ export function expandedSize(tree: QueryTree, tables: ReadonlySet<string>): numb
     if (node.kind === 'MATCHER') return node.query ? Math.min(MAX_SIZE, columnsOf(node.query) * sizeOfEach(node)) : 0;
     const name = node.fields.identifier;
     if (name === undefined) return 0;
-    if (tables.has(node.section)) return memberSize(scopes.tableNamed(name));
+    const table = tables.has(node.section) || isInArgument(node) ? scopes.tableNamed(name, node) : undefined;
+    const asTable = table ? sizeOf(table) : 0;
+    if (tables.has(node.section)) return asTable;
     const head = name.split('.', 1)[0] ?? name;
     const lambda = lambdaOf(name, node, argumentsOf) ?? lambdaOf(head, node, argumentsOf);
-    const asTable = IN.test(node.parent?.parent?.fields.function_name ?? '') ? memberSize(scopes.tableNamed(name)) : 0;
     return Math.max(lambda ? besideLambda(lambda) : 0, asTable, memberSize(scopes.valueNamed(name, node)));
   };
   /** What becomes of each column that a `*` stands for: one transformer is put around the other. */
@@ -97,6 +98,8 @@ export function expandedSize(tree: QueryTree, tables: ReadonlySet<string>): numb
 
   return sizeOf(tree.root);
 }
+
+const isInArgument = (node: TreeNode): boolean => IN.test(node.parent?.parent?.fields.function_name ?? '');
 
 const ownSize = (node: TreeNode, tables: ReadonlySet<string>): number =>
   (tables.has(node.section) ? TABLE_WEIGHT : 1) + joinSize(node) + Math.floor(lettersOf(node) / LETTERS_PER_NODE);

@@ -23,10 +23,10 @@ export function pathOf(node: TreeNode): TreeNode[] {
   return path;
 }
 
-/** Whether a name is that of a WITH in whose reach the node stands: of a query around it, and defined before it unless recursive. */
-export function isCommonTable(name: string, node: TreeNode): boolean {
+/** What a WITH calls so in whose reach the node stands: of a query around it, and defined before it unless recursive. */
+export function commonTable(name: string, node: TreeNode): TreeNode | undefined {
   // With a dot the engine takes it for a table of a database as well, by rules of its own.
-  if (!/^\w+$/.test(name)) return false;
+  if (!/^\w+$/.test(name)) return undefined;
   const path = new Set(pathOf(node));
   for (const query of path) {
     if (query.kind !== 'QUERY') continue;
@@ -35,9 +35,10 @@ export function isCommonTable(name: string, node: TreeNode): boolean {
     const visible = defined.filter(
       (each, index) => around < 0 || index < around || (index === around && each.fields.is_recursive_cte === '1'),
     );
-    if (visible.some(({ fields }) => fields.cte_name === name)) return true;
+    const found = visible.find(({ fields }) => fields.cte_name === name);
+    if (found) return found;
   }
-  return false;
+  return undefined;
 }
 
 /** The lambda around a node that has an argument of this name; what the function with that lambda is given stands beside it. */

@@ -20,7 +20,7 @@ import {
   WRITTEN_OUT,
 } from './functions.ts';
 import type { QueryTree, TreeNode } from './query-tree.ts';
-import { byName, isCommonTable, type Named, queriesAround } from './reach.ts';
+import { byName, commonTable, type Named, queriesAround } from './reach.ts';
 import { type AllowsZone, ZONED, ZONES_TAKEN } from './time-zones.ts';
 import { arePlainColumns, isPlainType, textOf } from './type-text.ts';
 
@@ -137,7 +137,7 @@ function refusedNode(node: TreeNode, aliases: Named, catalogue: Catalogue): Refu
   if (kind === 'MATCHER') return refusedTransformers(node);
   if (kind !== 'IDENTIFIER') return undefined;
   const name = fields.identifier ?? '';
-  if (TABLE_SECTIONS.has(section)) return isAllowedTable(name, catalogue) || isCommonTable(name, node) ? undefined : noTable(name);
+  if (TABLE_SECTIONS.has(section)) return isAllowedTable(name, catalogue) || commonTable(name, node) ? undefined : noTable(name);
   // Whether it means a column or a function is the engine's to say, and it evaluates on the way: none of our columns is called like one of these.
   if (!isAllowedFunction(name) && isFunction(name, catalogue))
     return notAllowed(name, '; if it is the name of a column or an argument, call that something else');
@@ -298,7 +298,7 @@ const isSmallNumber = (argument: TreeNode): boolean =>
 function refusedSet(set: TreeNode | undefined, aliases: Named, catalogue: Catalogue): Refusal | undefined {
   if (set?.kind !== 'IDENTIFIER') return undefined;
   const name = set.fields.identifier ?? '';
-  if (isAllowedTable(name, catalogue) || isCommonTable(name, set)) return undefined;
+  if (isAllowedTable(name, catalogue) || commonTable(name, set)) return undefined;
   // What an alias names must be written out: another name would be looked up as a table.
   const alike = aliases.get(name) ?? [];
   if (alike.length > MAX_ALIKE) return { reason: `${short(name)} stands for more than ${MAX_ALIKE} things in this statement` };

@@ -1,13 +1,13 @@
 /** What names in a statement stand for, by the query that they stand in: its aliases, then the columns that it selects from, then those around it. */
 import type { QueryTree, TreeNode } from './query-tree.ts';
-import { byName, type Named, pathOf } from './reach.ts';
+import { byName, commonTable, type Named, pathOf } from './reach.ts';
 import { kept } from './sums.ts';
 
 export interface Scopes {
   /** Expressions that a name may stand for where a node has it: the same list whenever it is the same. */
   valueNamed(name: string, node: TreeNode): readonly TreeNode[];
-  /** Queries that a WITH calls so, anywhere. */
-  tableNamed(name: string): readonly TreeNode[];
+  /** What a WITH calls so, seen from where a node has the name. */
+  tableNamed(name: string, node: TreeNode): TreeNode | undefined;
   /** The lambda that a WITH calls so. */
   lambdaNamed(name: string, node: TreeNode): TreeNode | undefined;
   /** Tables and subqueries that a query selects from. */
@@ -22,7 +22,6 @@ const NONE: readonly TreeNode[] = [];
 
 /** The scopes of a statement. @param tables sections whose nodes are tables */
 export function createScopes(tree: QueryTree, tables: ReadonlySet<string>): Scopes {
-  const common = byName(tree.nodes, ({ fields }) => fields.cte_name);
   const nodesOf = new Map<TreeNode, TreeNode[]>();
   for (const node of tree.nodes) {
     if (!node.query || node.fields.alias === undefined || tables.has(node.section)) continue;
@@ -42,7 +41,8 @@ export function createScopes(tree: QueryTree, tables: ReadonlySet<string>): Scop
   const queriesOf = kept((source: TreeNode): readonly TreeNode[] => {
     if (source.kind === 'QUERY') return [source];
     if (source.kind === 'UNION') return inSection(source, 'QUERIES').flatMap(queriesOf);
-    return (common.get(source.fields.identifier ?? '') ?? NONE).flatMap(queriesOf);
+    const named = commonTable(source.fields.identifier ?? '', source);
+    return named ? queriesOf(named) : NONE;
   }, NONE);
   const columnsSelected = kept((query: TreeNode) => inSection(query, 'PROJECTION'));
 
@@ -87,7 +87,7 @@ export function createScopes(tree: QueryTree, tables: ReadonlySet<string>): Scop
       // An element of a tuple, or a column of a table.
       return whole.length > 0 || head === name ? whole : found(head, node);
     },
-    tableNamed: (name) => common.get(name) ?? NONE,
+    tableNamed: commonTable,
     lambdaNamed: (name, node) => (name === '' ? undefined : found(name, node).find(({ kind }) => kind === 'LAMBDA')),
     sourcesOf,
     queriesOf,

@@ -97,6 +97,14 @@ describe('a short text that takes for ever to look through', () => {
       'the same by a star, a union and a name of its own',
       `SELECT count() FROM ${'(SELECT a.t + a.t AS t FROM (SELECT * FROM (SELECT 1 AS t UNION ALL SELECT t FROM '.repeat(20)}(SELECT 1 AS t)${')) AS a)'.repeat(20)}`,
     ],
+    [
+      'common tables of one name, each of which uses the one within twice',
+      `${Array.from({ length: 11 }).reduce((inner) => `WITH t AS (${inner}) SELECT 1 AS x WHERE 1 IN (SELECT x FROM t) AND 1 IN (SELECT x FROM t)`, 'SELECT 1 AS x')}`,
+    ],
+    [
+      'values of one name, each of which uses the one within twice',
+      `${Array.from({ length: 14 }).reduce((inner) => `WITH (${inner}) AS v SELECT v + v AS x`, 'SELECT 1 AS x')}`,
+    ],
     ['keys of hundreds of stars', `SELECT ${'*,'.repeat(45)}count() FROM events_v GROUP BY ALL LIMIT 1`],
     ['thousands of tables', `SELECT 1 FROM ${'attempts,'.repeat(3_000)}attempts`],
   ])('%s', async (_, sql) => {
