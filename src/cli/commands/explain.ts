@@ -1,6 +1,8 @@
 /** `muster explain`: what accounts for the failures. */
+
 import type { Command } from 'commander';
 import { MusterError } from '../../errors.ts';
+import { printable } from '../../events/checker.ts';
 import { sloNamed } from '../../slo/definition/openslo.ts';
 import { type Explanation, explain } from '../../slo/inquiry/explain.ts';
 import {
@@ -77,7 +79,7 @@ function printTable(context: Context, rows: readonly Explanation[], limit: numbe
   for (const row of rows.slice(0, limit)) {
     const names = row.dimension.split(',');
     const values = row.value.split(',');
-    const where = names.map((name, i) => `${name}=${values[i]}`).join(' and ');
+    const where = printable(names.map((name, i) => `${name}=${values[i]}`).join(' and '));
     const excess = row.excess >= 100 ? countText(Math.round(row.excess)) : row.excess.toFixed(1);
     const share = `${Math.round(row.excessShare * 100)} %`;
     const failed = `${countText(row.bad)} of ${countText(row.total)}`;
@@ -85,5 +87,5 @@ function printTable(context: Context, rows: readonly Explanation[], limit: numbe
     print(context, row.isSignificant ? line : coloured(context, 'gray', `${line} (not significant)`));
   }
   const [example] = rows[0]?.examples ?? [];
-  if (example) print(context, `\nFor example: ${rows[0]?.examples.join(', ')}`);
+  if (example) print(context, `\nFor example: ${printable(rows[0]?.examples.join(', ') ?? '')}`);
 }

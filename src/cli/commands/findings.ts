@@ -1,6 +1,8 @@
 /** `muster findings` */
+
 import { userInfo } from 'node:os';
 import type { Command } from 'commander';
+import { printable } from '../../events/checker.ts';
 import { shownFinding } from '../../serve/routes/slo.ts';
 import { dismissFinding, findingsSince } from '../../store/records/findings.ts';
 import { ask, type Context, coloured, configOf, momentParameters, post, print, printJson, throughEither, timeOption } from '../context.ts';
@@ -59,5 +61,5 @@ function findingText(context: Context, { severity, detector, start, end, status,
   const when = end === null ? `since ${momentText(start)}` : `${momentText(start)} to ${momentText(end)}`;
   const colour = status === 'open' ? (severity === 'page' ? 'red' : 'yellow') : 'gray';
   const summary = typeof evidence.summary === 'string' ? evidence.summary : detector;
-  return `${coloured(context, colour, `${status.padEnd(9)} ${severity.padEnd(6)}`)} ${when}\n  ${summary}`;
+  return `${coloured(context, colour, `${status.padEnd(9)} ${severity.padEnd(6)}`)} ${when}\n  ${printable(summary)}`;
 }

@@ -1,8 +1,10 @@
 /** `muster keys create|list|rotate|revoke` */
+
 import { userInfo } from 'node:os';
 import type { Command } from 'commander';
 import { MusterError } from '../../errors.ts';
 import { EVENT_TYPES, type EventType } from '../../events/catalogue.ts';
+import { printable } from '../../events/checker.ts';
 import { type KeyRequest, SCOPES, type Scope, type ShownKey } from '../../serve/access/keys.ts';
 import { ask, type Context, coloured, configOf, post, print, printJson, throughEither, timeOption } from '../context.ts';
 import type { Services } from '../services.ts';
@@ -168,5 +170,5 @@ function keyText(context: Context, key: ShownKey): string {
     ...(validFrom !== null && Date.parse(validFrom) > now ? [`from ${validFrom}`] : []),
     ...(ended === undefined && validUntil !== null ? [`until ${validUntil}`] : []),
   ];
-  return `${id}  ${coloured(context, ended ? 'gray' : 'green', ended ?? 'valid')}  ${told.join(' · ')}${name ? `  ${name}` : ''}`;
+  return `${id}  ${coloured(context, ended ? 'gray' : 'green', ended ?? 'valid')}  ${printable(told.join(' · '))}${name ? `  ${printable(name)}` : ''}`;
 }

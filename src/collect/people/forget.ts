@@ -18,6 +18,8 @@ import { eraseFromFiles, searchFiles } from './person-in-files.ts';
 import type { Pseudonyms } from './pseudonyms.ts';
 
 const REFERENCE_BYTES = 12;
+/** References of identifiers that hold another are named, these many. */
+const MAX_SHOWN = 10;
 
 /** What forgetting took out, and what a search of everything found afterwards. */
 export interface Forgotten extends Erased {
@@ -59,12 +61,11 @@ export function createForgetting(deps: ForgettingDeps) {
   const { store, pseudonyms, audit, now } = deps;
   const planPath = join(deps.dataDir, FILES.forgetting);
 
-  /** References that only the sealed identifier connects with the person: their key is gone, or the address was spelled in another way. */
-  const sealedRefs = async (user: string): Promise<string[]> => {
-    const wanted = personOf(user);
+  /** References by which somebody could still be named whose identifier fits. */
+  const sealedRefs = async (fits: (identifier: string) => boolean): Promise<string[]> => {
     const refs: string[] = [];
     for (const rows of store.references.sealed('person')) {
-      for (const { ref, sealed } of rows) if (personOf(deps.vault.unwrap(sealed, ref).toString()) === wanted) refs.push(ref);
+      for (const { ref, sealed } of rows) if (fits(deps.vault.unwrap(sealed, ref).toString())) refs.push(ref);
       await yieldToLoop();
     }
     return refs;
@@ -97,7 +98,10 @@ export function createForgetting(deps: ForgettingDeps) {
       await deps.record(actor, 'forget', anonymous);
       const core = await deps.eraseFromCore(user);
       const found = pseudonyms.departure(user, now());
-      const departure = { ...found, refs: [...new Set([...found.refs, ...(await sealedRefs(user))])] };
+      const wanted = personOf(user);
+      // Only the sealed identifier connects them with the person: their key is gone, or the address was spelled in another way.
+      const spelled = await sealedRefs((identifier) => personOf(identifier) === wanted);
+      const departure = { ...found, refs: [...new Set([...found.refs, ...spelled])] };
       const known = departure.refs.filter((ref) => store.references.has(ref)).length;
       const names = [...new Set([user, ...core.spellings].map((name) => searchedAs(name.trim())).filter(isTelling))];
       const plan = { departure, anonymous, names: deps.vault.wrap(Buffer.from(JSON.stringify(names)), anonymous).toString('base64') };
@@ -106,6 +110,8 @@ export function createForgetting(deps: ForgettingDeps) {
       const areFilesGone = await partsRemoved(store.engine, sleep);
       const tables = await searchTables(store.engine, { refs: departure.refs, naming: namingOf(names) });
       const files = await searchFiles(deps.dataDir, departure.refs, names);
+      // An identifier is opaque: whether one that holds another is the same person's, somebody has to say.
+      const holding = await sealedRefs(namingOf(names).isIn);
       return {
         ...erased,
         references: known,
@@ -114,6 +120,7 @@ export function createForgetting(deps: ForgettingDeps) {
         left: {
           ...tables.found,
           ...files.found,
+          ...(holding.length > 0 && { [`identifiers that hold it (${holding.slice(0, MAX_SHOWN).join(', ')})`]: holding.length }),
           ...(core.left > 0 && { 'the reference core': core.left }),
           ...(!areFilesGone && { 'files of the engine that have not gone yet': 1 }),
         },

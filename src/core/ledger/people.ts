@@ -43,10 +43,23 @@ export const PEOPLE = {
   /** What was allowed before is not allowed any more. */
   async nextEpoch(statements: Statements, user: string, nowMs: number): Promise<void> {
     await statements.run('UPDATE people SET epoch = epoch + 1, not_before = ? WHERE user_id = ?', nowMs, user);
+    // Of an address that nobody has yet: whoever comes with it in another case is meant, too.
+    const address = lookedUpBy(user);
+    if (address !== user)
+      await statements.run(
+        `INSERT INTO people (user_id, epoch, not_before) VALUES (?, 0, ?)
+         ON CONFLICT (user_id) DO UPDATE SET not_before = excluded.not_before WHERE people.not_before < excluded.not_before`,
+        address,
+        nowMs,
+      );
   },
   /** When all that was allowed before ended the last time, in milliseconds since 1970; 0 when it never did. */
   async notBeforeOf(statements: Statements, user: string): Promise<number> {
-    const row = await statements.one<{ not_before: number }>('SELECT not_before FROM people WHERE user_id = ?', user);
+    const row = await statements.one<{ not_before: number }>(
+      'SELECT max(not_before) AS not_before FROM people WHERE user_id IN (?, ?)',
+      user,
+      lookedUpBy(user),
+    );
     return Math.max(Number(row?.not_before ?? 0), await forgottenAt(statements, user));
   },
   openOf: (statements: Statements, user: string) =>

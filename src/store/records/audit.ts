@@ -131,6 +131,18 @@ export async function openAudit(deps: { engine: Engine; key: Buffer; heads: read
     return changed.length;
   };
 
+  /** The first entry that whoever reads `audit_log` sees in another way, or not at all. */
+  const hiddenEntry = async (all: readonly Row[]): Promise<Link | undefined> => {
+    const shown = await session.rows<Record<string, string | number>>(
+      `SELECT seq, toUnixTimestamp64Milli(l.at) AS at, actor_ref, action, target, reason, prev_hash, hash FROM audit_log AS l ORDER BY seq
+       SETTINGS output_format_json_quote_64bit_integers = 0`,
+    );
+    const asShown = ({ seq, at, actor_ref, action, target, reason, prev_hash, hash }: Row) =>
+      JSON.stringify([seq, at, actor_ref, action, target, reason, prev_hash, hash]);
+    const other = all.find((row, i) => asShown(row) !== JSON.stringify(Object.values(shown[i] ?? {})));
+    return other ?? (shown.length > all.length ? (all.at(-1) ?? { ...START }) : undefined);
+  };
+
   const verify = async (noted?: Link): Promise<AuditVerdict> => {
     const all = await rows();
     const verdict = (broken: AuditVerdict['broken']) => ({ entries: all.length, head: all.at(-1)?.hash ?? GENESIS, broken });
@@ -145,6 +157,8 @@ export async function openAudit(deps: { engine: Engine; key: Buffer; heads: read
     }
     const lost = all.find(({ action }) => action === HEADS_LOST);
     if (lost) return verdict({ seq: lost.seq, why: `when it was written, ${lost.reason}` });
+    const hidden = await hiddenEntry(all);
+    if (hidden) return verdict({ seq: hidden.seq, why: 'the table audit_log does not show it as it is' });
     if (noted && hashAt(noted.seq) !== noted.hash) return verdict({ seq: noted.seq, why: 'it is not the entry that was noted' });
     return verdict(null);
   };

@@ -320,6 +320,24 @@ describe('forget', () => {
     expect(await each.people.verifyAudit()).toMatchObject({ broken: null });
   });
 
+  test('an identifier that holds another stays, being somebody of its own, and the proof says so', async () => {
+    const each = await services();
+    const others = ['mailto:ada@example.org', 'okta|ada@example.org', '<ada@example.org>'];
+    await takeIn(
+      each,
+      ['ada@example.org', ...others, 'nada@example.org', 'ada@example.org.uk'].map((user) => event(user)),
+    );
+    const refs = others.map((user) => each.pseudonyms.of('person', user));
+    const { left } = await each.people.forget('ada@example.org', BY);
+    const [[told, count] = ['', 0], ...rest] = Object.entries(left);
+    expect(rest).toEqual([]);
+    expect(count).toBe(3);
+    expect(told).toMatch(/^identifiers that hold it/);
+    for (const ref of refs) expect(told).toContain(ref);
+    for (const user of others) await each.people.forget(user, BY);
+    expect((await each.people.forget('ada@example.org', BY)).left).toEqual({});
+  });
+
   test('the reference core forgets too, in whatever way the address is written', async () => {
     const each = await services();
     const path = join(each.dataDir, 'core.sqlite');

@@ -205,6 +205,10 @@ describe('an enrollment token', () => {
       await expect(begin(ahead)).rejects.toMatchObject(REFUSED);
       await expect(made.core.get(enrollment.id, pending)).rejects.toMatchObject(REFUSED);
       await expect(made.core.options({ user: '' }, unused)).rejects.toMatchObject(REFUSED);
+      // Nor does one of an address that was written in another case, and has no account yet.
+      await made.core.factors[end]('NEW@example.org', {});
+      const early = await token({ sub: 'new@example.org', iat: Math.floor(made.nowMs / 1_000) - 5 });
+      await expect(made.core.start({ user: 'new@example.org', factor_type: 'totp' }, early)).rejects.toMatchObject(REFUSED);
       // Nor does one of that very second, of which nobody can say whether it came before.
       await expect(begin(await token())).rejects.toMatchObject(REFUSED);
       made.nowMs += 2_000;

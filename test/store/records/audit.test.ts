@@ -125,6 +125,30 @@ describe('what breaks the chain', () => {
   });
 });
 
+describe('a view that shows another log', () => {
+  it.each([
+    ['fewer entries', "SELECT seq, at, actor_ref, action, target, reason, prev_hash, hash FROM audit_entries WHERE action != 'reveal'", 1],
+    ['another actor', "SELECT seq, at, 'somebody' AS actor_ref, action, target, reason, prev_hash, hash FROM audit_entries", 1],
+    [
+      'an entry more',
+      "SELECT seq, at, actor_ref, action, target, reason, prev_hash, hash FROM audit_entries UNION ALL SELECT 9, now64(3), '', '', '', '', '', ''",
+      4,
+    ],
+  ])('%s', async (_, select, seq) => {
+    const { audit } = await begun();
+    const [{ text } = { text: '' }] = await services.store.engine
+      .session('tidy')
+      .rows<{ text: string }>("SELECT as_select AS text FROM system.tables WHERE database = currentDatabase() AND name = 'audit_log'");
+    try {
+      await run(`CREATE OR REPLACE VIEW audit_log AS ${select}`);
+      expect((await audit.verify()).broken).toEqual({ seq, why: 'the table audit_log does not show it as it is' });
+    } finally {
+      await run(`CREATE OR REPLACE VIEW audit_log AS ${text}`);
+    }
+    expect((await audit.verify()).broken).toBeNull();
+  });
+});
+
 describe('heads of the version before', () => {
   const oldHead = (seq: number, hash: string) =>
     JSON.stringify({ seq, hash, mac: createHmac('sha256', KEY).update(`head\0${seq}\0${hash}`).digest('hex') });

@@ -1,6 +1,8 @@
 /** `muster slo maintenance add|list|remove` */
+
 import { userInfo } from 'node:os';
 import type { Command } from 'commander';
+import { printable } from '../../../events/checker.ts';
 import { addMaintenance, removeMaintenance } from '../../../slo/evaluate/maintenance.ts';
 import { shownMaintenance } from '../../../slo/inquiry/budget.ts';
 import { maintenanceIn } from '../../../store/records/maintenance.ts';
@@ -114,4 +116,4 @@ export function maintenanceCommand(slo: Command, context: Context): void {
 }
 
 const windowText = ({ id, slo, start, end, reason }: Shown): string =>
-  `${id}  ${slo === '*' ? 'all SLOs' : slo}\n  ${momentText(start)} to ${momentText(end)}: ${reason}`;
+  `${id}  ${slo === '*' ? 'all SLOs' : slo}\n  ${momentText(start)} to ${momentText(end)}: ${printable(reason)}`;
