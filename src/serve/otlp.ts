@@ -6,9 +6,10 @@ import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:
 import { refusalOf } from '../collect/intake/key-binding.ts';
 import { jsonValue } from '../collect/intake/parse.ts';
 import type { Find } from '../collect/intake/scrub.ts';
-import { eventOf, isEvent } from '../collect/otlp/event.ts';
-import { type OtlpRecord, recordsOf } from '../collect/otlp/records.ts';
-import { decodeRequest, encodeResponse, encodeStatus, type Signal } from '../collect/otlp/schema.ts';
+import { encodeResponse, encodeStatus } from '../collect/otlp/answers.ts';
+import { eventsOfRequest, isEvent } from '../collect/otlp/event.ts';
+import type { Signal } from '../collect/otlp/part.ts';
+import { type OtlpRecord, recordsOf, type Unreadable } from '../collect/otlp/records.ts';
 import { isSpan, spanOf } from '../collect/otlp/span.ts';
 import { MusterError } from '../errors.ts';
 import { httpBounds, type TimeBounds } from '../events/checker.ts';
@@ -39,8 +40,9 @@ const RPC_CODES: Readonly<Record<number, number>> = {
   504: 4,
 };
 const RPC_UNKNOWN = 2;
-/** So many rejections are told in words. */
+/** So many rejections are told in words, and so many kinds of what was left out. */
 const TOLD_REJECTIONS = 3;
+const MAX_NOTES = 5;
 
 /** What a refusal is called in an answer of the signal. */
 const REJECTED = { traces: 'rejectedSpans', logs: 'rejectedLogRecords' } as const satisfies Record<Signal, string>;
@@ -66,18 +68,25 @@ export function createOtlp(signal: Signal, deps: OtlpDeps): IngestHandler {
         return { encoding, form: encoding === JSON_TYPE ? ('json' as const) : ('bytes' as const) };
       },
       async (intake, body, { encoding }, { binding }) => {
-        const { events, spans, unusable } = await sorted(
-          recordsOf(signal, decoded(signal, encoding, body)),
-          httpBounds(deps.now()),
-          deps.onFound,
-          binding,
-        );
+        const request = encoding === JSON_TYPE ? jsonValue(body) : body;
+        const sorted = await sort(recordsOf(signal, request), httpBounds(deps.now()), deps.onFound, binding);
+        const { events, spans, unusable, problems } = sorted;
+        const notes = new Set<string>();
+        const eventOf = eventsOfRequest(deps.fingerprint);
         // Made one by one, as intake takes them.
-        const candidates = events.values().map((record) => ({ value: eventOf(record, deps.fingerprint) }));
-        const [{ rejected, rejectedCount }] = await Promise.all([intake.accept(candidates, 'live', binding), intake.keepSpans(spans)]);
+        const candidates = events.values().map((record) => {
+          const { candidate, notes: ofRecord } = eventOf(record);
+          for (const note of ofRecord) if (notes.size < MAX_NOTES) notes.add(note);
+          return candidate;
+        });
+        const unread = problems.values().map((problem) => ({ unreadable: problem }));
+        const [{ rejected, rejectedCount }] = await Promise.all([
+          intake.accept(both(candidates, unread), 'live', binding),
+          intake.keepSpans(spans),
+        ]);
         const told = rejected.slice(0, TOLD_REJECTIONS).map(({ index, message }) => `event ${index}: ${message}`);
         if (unusable > 0) told.push('a span without valid ids and times, or of a source that the key is not for');
-        return { encoding, rejected: { count: rejectedCount + unusable, told: told.slice(0, TOLD_REJECTIONS) } };
+        return { encoding, rejected: { count: rejectedCount + unusable, told: told.slice(0, TOLD_REJECTIONS), notes: [...notes] } };
       },
     );
 
@@ -102,25 +111,24 @@ function encodingOf(headers: IncomingHttpHeaders): Encoding {
   throw new MusterError('MUSTER_UNSUPPORTED_TYPE', `Content-Type: expected ${PROTOBUF_TYPE} or ${JSON_TYPE}`);
 }
 
-/** @throws MUSTER_BAD_JSON, MUSTER_BAD_ARGUMENT */
-function decoded(signal: Signal, encoding: Encoding, body: Buffer): unknown {
-  if (encoding === JSON_TYPE) return jsonValue(body);
-  try {
-    return decodeRequest(signal, body);
-  } catch (cause) {
-    if (cause instanceof MusterError) throw cause;
-    throw new MusterError('MUSTER_BAD_ARGUMENT', `the body is not a message of OTLP's protobuf for ${signal}`, { cause });
-  }
-}
-
 /** What becomes of the records of a request; a span that is an event may be without times of a span. */
-async function sorted(records: Iterable<OtlpRecord>, bounds: TimeBounds, onFound: OtlpDeps['onFound'], binding: Caller['binding']) {
+async function sort(
+  records: Iterable<OtlpRecord | Unreadable>,
+  bounds: TimeBounds,
+  onFound: OtlpDeps['onFound'],
+  binding: Caller['binding'],
+) {
   const events: OtlpRecord[] = [];
   const spans: SpanRow[] = [];
+  const problems: string[] = [];
   let unusable = 0;
   const pause = breather();
   for (const record of records) {
     if (pause.isDue()) await pause.rest();
+    if ('problem' in record) {
+      problems.push(record.problem);
+      continue;
+    }
     if (isEvent(record)) events.push(record);
     if (isSpan(record, bounds)) {
       const finds: Find[] = [];
@@ -133,19 +141,28 @@ async function sorted(records: Iterable<OtlpRecord>, bounds: TimeBounds, onFound
       if (finds.length > 0) onFound(span.service, finds);
     } else if (record.signal === 'traces' && !isEvent(record)) unusable += 1;
   }
-  return { events, spans, unusable };
+  return { events, spans, unusable, problems };
+}
+
+function* both<T>(first: Iterable<T>, second: Iterable<T>): Generator<T> {
+  yield* first;
+  yield* second;
 }
 
 interface Rejected {
   count: number;
   /** The first reasons. */
   told: readonly string[];
+  /** What was taken without a part of it. */
+  notes: readonly string[];
 }
 
 /** Full success says nothing; what was rejected is counted, and the first reasons are told. */
-function answer(response: ServerResponse, signal: Signal, encoding: Encoding, { count, told }: Rejected): void {
-  const errorMessage = [...told, ...(count > told.length ? [`and ${count - told.length} others`] : [])].join('; ');
-  const partial = count === 0 ? undefined : { rejected: count, errorMessage };
+function answer(response: ServerResponse, signal: Signal, encoding: Encoding, { count, told, notes }: Rejected): void {
+  const others = count > told.length ? [`and ${count - told.length} others`] : [];
+  const errorMessage = [...told, ...others, ...notes].join('; ');
+  // A message without rejections is a warning (OTLP 1.x, "Partial Success").
+  const partial = errorMessage === '' ? undefined : { rejected: count, errorMessage };
   const json = partial ? { partialSuccess: { [REJECTED[signal]]: String(partial.rejected), errorMessage } } : {};
   send(response, 200, encoding, encoding === PROTOBUF_TYPE ? encodeResponse(partial) : JSON.stringify(json));
 }

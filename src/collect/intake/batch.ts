@@ -53,6 +53,9 @@ export interface BatchDeps {
   onFound?: (source: string, finds: readonly Find[]) => void;
 }
 
+/** Since the process started. */
+let lettersMade = 0;
+
 /** Of the rejected values of a request so many are named, the others counted. */
 export const MAX_NAMED = 1_000;
 
@@ -149,7 +152,12 @@ export class Batch {
     this.name({ index, id: idOf(value), message });
     if (this.mode === 'retry' || !this.deps.letterAllowed(this.receivedAtMs)) return;
     const sentWith = this.binding && { ...this.binding, receivedAtMs: this.receivedAtMs };
-    const { letter, finds } = deadLetter(value, { reason: message, sentWith }, this.deps.pseudonyms, this.fresh);
+    const { letter, finds } = deadLetter(
+      value,
+      { reason: message, sentWith, number: `${this.receivedAtMs}:${lettersMade++}` },
+      this.deps.pseudonyms,
+      this.fresh,
+    );
     this.letters.push(letter);
     if (finds.length > 0) this.deps.onFound?.(letter.source, finds);
   }

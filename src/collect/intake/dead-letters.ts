@@ -33,13 +33,15 @@ const OURS: ReadonlySet<string> = new Set([AGENT_REF, SENT_WITH]);
 /** Why a value was refused, and what its sender was bound to. */
 export interface Refused {
   reason: string;
+  /** Tells letters without a value apart. */
+  number: string;
   sentWith: SentWith | undefined;
 }
 
 /** The letter of a refused value, and what was found in it; of what could not be read there is no value, and no copy. */
 export function deadLetter(
   value: unknown,
-  { reason, sentWith }: Refused,
+  { reason, sentWith, number }: Refused,
   pseudonyms: Pseudonyms,
   fresh: Fresh,
 ): { letter: DeadLetter; finds: Find[] } {
@@ -51,7 +53,7 @@ export function deadLetter(
   const source = fields && eventSchema.shape.source.safeParse(fields.source);
   const letter = {
     id: pseudonyms.fingerprint(
-      `dead letter\0${reason}\0${value === undefined ? '' : fingerprinted(value)}${sentWith ? `\0${JSON.stringify(sentWith)}` : ''}`,
+      `dead letter\0${reason}\0${value === undefined ? number : fingerprinted(value)}${sentWith ? `\0${JSON.stringify(sentWith)}` : ''}`,
     ),
     source: source?.success ? source.data : UNKNOWN_SOURCE,
     reason: redact(reason).text,

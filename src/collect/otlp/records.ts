@@ -1,16 +1,17 @@
 /** Spans and log records of an OTLP request in one form, whichever encoding they came in. */
-import { MusterError } from '../../errors.ts';
-import type { Signal } from './schema.ts';
-
-export type AttributeValue = string | number | boolean;
-export type Attributes = ReadonlyMap<string, AttributeValue>;
+import { meaningOfName, type NameMeaning } from '../../events/event-name.ts';
+import { jsonRecords } from './json-records.ts';
+import type { Attributes, AttributeValue, Part, Signal } from './part.ts';
+import { wireRecords } from './wire-records.ts';
 
 export interface OtlpRecord {
   signal: Signal;
   own: Attributes;
-  /** Of the resource, shared by its records: what a record says itself wins. */
+  /** Of the resource and the scope, shared by their records: what a record says itself wins. */
   shared: Attributes;
-  /** `event.name`, or a log record's `eventName`; undefined when it names none. */
+  /** What it is meant to be. */
+  meaning: NameMeaning;
+  /** As it names itself. */
   eventName: string | undefined;
   /** Lower-case hex, or '' where there is none. */
   traceId: string;
@@ -24,129 +25,110 @@ export interface OtlpRecord {
   startUs: number | undefined;
   endUs: number | undefined;
   hasFailed: boolean;
+  /** Of a log record; fields of the catalogue, when it is an event. */
+  body: AttributeValue | undefined;
+  /** Of an event on a span, which one it is; undefined of spans and log records. */
+  eventOfSpan: number | undefined;
+  /** What tells a log record from others beside its attributes and body. */
+  stamp: string;
+  /** Fields whose value is none of theirs. */
+  unreadable: readonly string[];
+  /** Ids of its trace that are none. */
+  notes: readonly string[];
+}
+
+/** A record that could not be read, or a field of the request. */
+export interface Unreadable {
+  problem: string;
 }
 
 /** An attribute of a record, or of its resource. */
-export const attribute = ({ own, shared }: OtlpRecord, name: string): AttributeValue | undefined => own.get(name) ?? shared.get(name);
+export const attribute = ({ own, shared }: Pick<OtlpRecord, 'own' | 'shared'>, name: string): AttributeValue | undefined =>
+  own.get(name) ?? shared.get(name);
 
-type Message = Record<string, unknown>;
-
-/** A request of more records is refused: an SDK sends 512. */
-const MAX_RECORDS = 50_000;
-/** The same of attributes, those of a resource counted for each of its records: each record is made with all of them. */
-const MAX_ATTRIBUTES_IN_ALL = 1_000_000;
-/**
- * Letters of the same, of what becomes part of each event: redacted, checked and stored for each. An SDK's batch of 512 may have eight thousand
- * of them in its resource.
- */
-const MAX_SHARED_LETTERS_IN_ALL = 4 * 1024 * 1024;
-/** Of one attribute of a resource: what is longer names nothing that records share. */
-const MAX_SHARED_LETTERS = 8_192;
-/** More attributes than these are passed over; the SDKs' own limit is 128. */
-const MAX_ATTRIBUTES = 128;
 /** Of `Status.code` (opentelemetry-proto, trace/v1). */
 const STATUS_ERROR = 2;
-const NANOS_PER_US = 1_000n;
 /** `Span.SpanKind` by its number. */
 const SPAN_KINDS = ['', 'internal', 'server', 'client', 'producer', 'consumer'];
-const NAMES = {
-  traces: ['resourceSpans', 'scopeSpans', 'spans'],
-  logs: ['resourceLogs', 'scopeLogs', 'logRecords'],
-} as const satisfies Record<Signal, readonly string[]>;
-
-const isMessage = (value: unknown): value is Message => typeof value === 'object' && value !== null;
-const list = (value: unknown): Message[] => (Array.isArray(value) ? value.filter(isMessage) : []);
-const inner = (message: Message, name: string): Message => (isMessage(message[name]) ? message[name] : {});
+const MAX_BODY_TEXT = 64 * 1024;
+/** Brackets of one event: the catalogue has no values deeper than a map. */
+const MAX_BODY_BRACKETS = 100;
 
 /**
- * All records of a request, in its order.
- * @throws MUSTER_BAD_JSON for what is no request, MUSTER_BODY_TOO_LARGE
+ * All records of a request, in its order: each span, then its events that are events of the catalogue.
+ * @param request bytes of protobuf, or a parsed body of JSON
+ * @throws MUSTER_BAD_JSON, MUSTER_BAD_ARGUMENT for what is no request, MUSTER_BODY_TOO_LARGE
  */
-export function* recordsOf(signal: Signal, request: unknown): Generator<OtlpRecord> {
-  if (!isMessage(request) || Array.isArray(request))
-    throw new MusterError('MUSTER_BAD_JSON', `the body is not an OTLP request of ${signal}`);
-  const [resources, scopes, records] = NAMES[signal];
-  let count = 0;
-  let attributes = 0;
-  let sharedLetters = 0;
-  for (const resource of list(request[resources])) {
-    const shared = withoutLong(attributesOf(inner(resource, 'resource').attributes));
-    const letters = lettersOfEvents(shared);
-    for (const scope of list(resource[scopes])) {
-      for (const record of list(scope[records])) {
-        count += 1;
-        if (count > MAX_RECORDS)
-          throw new MusterError('MUSTER_BODY_TOO_LARGE', `more than ${MAX_RECORDS} records in one request; send them in parts`);
-        const made = recordOf(signal, record, shared);
-        attributes += shared.size + made.own.size;
-        sharedLetters += letters;
-        if (attributes > MAX_ATTRIBUTES_IN_ALL || sharedLetters > MAX_SHARED_LETTERS_IN_ALL)
-          throw new MusterError(
-            'MUSTER_BODY_TOO_LARGE',
-            `more than ${MAX_ATTRIBUTES_IN_ALL} attributes in one request, or ${MAX_SHARED_LETTERS_IN_ALL} letters of muster.* in those of a resource, which count for each of its records; send it in parts`,
-          );
-        yield made;
-      }
+export function* recordsOf(signal: Signal, request: unknown): Generator<OtlpRecord | Unreadable> {
+  const parts = Buffer.isBuffer(request) ? wireRecords(signal, request) : jsonRecords(signal, request);
+  for (const part of parts) {
+    if ('problem' in part) yield part;
+    else {
+      yield recordOf(signal, part);
+      for (const event of part.events) yield eventOfSpan(part, event);
     }
   }
 }
 
-/** Attributes of a resource that are no longer than such an attribute may be. */
-const withoutLong = (attributes: Attributes): Attributes =>
-  new Map([...attributes].filter(([name, value]) => name.length + String(value).length <= MAX_SHARED_LETTERS));
-
-/** Letters of what a resource says of each event. */
-const lettersOfEvents = (shared: Attributes): number =>
-  [...shared].reduce((sum, [name, value]) => (name.startsWith('muster.') ? sum + name.length + String(value).length : sum), 0);
-
-function recordOf(signal: Signal, record: Message, shared: Attributes): OtlpRecord {
-  const own = attributesOf(record.attributes);
-  const named = record.eventName || own.get('event.name');
-  const endUs =
-    microseconds(signal === 'traces' ? record.endTimeUnixNano : record.timeUnixNano) ?? microseconds(record.observedTimeUnixNano);
+function recordOf(signal: Signal, part: Part): OtlpRecord {
+  const isSpan = signal === 'traces';
+  const { own, shared, unreadable } = part;
+  const body = isSpan ? undefined : bodyOf(part);
+  const named = part.eventName || own.get('event.name') || typeIn(body) || shared.get('event.name');
+  const eventName = typeof named === 'string' ? named : undefined;
+  const meaning = eventName === undefined ? undefined : meaningOfName(eventName);
+  const endUs = microseconds(isSpan ? part.endNanos : part.timeNanos) ?? (isSpan ? undefined : microseconds(part.observedNanos));
   return {
     signal,
     own,
     shared,
-    eventName: typeof named === 'string' ? named : undefined,
-    traceId: idOf(record.traceId, 32),
-    spanId: idOf(record.spanId, 16),
-    parentSpanId: idOf(record.parentSpanId, 16),
-    name: typeof record.name === 'string' ? record.name : '',
-    kind: SPAN_KINDS[Number(record.kind ?? 0)] ?? '',
-    startUs: signal === 'traces' ? microseconds(record.startTimeUnixNano) : endUs,
+    meaning,
+    eventName,
+    traceId: part.traceId,
+    spanId: part.spanId,
+    parentSpanId: part.parentSpanId,
+    name: part.name,
+    kind: SPAN_KINDS[part.kind] ?? '',
+    startUs: isSpan ? microseconds(part.startNanos) : endUs,
     endUs,
-    hasFailed: Number(inner(record, 'status').code ?? 0) === STATUS_ERROR,
+    hasFailed: part.statusCode === STATUS_ERROR,
+    body: meaning ? body : undefined,
+    eventOfSpan: undefined,
+    stamp: isSpan || !meaning ? '' : JSON.stringify([String(part.timeNanos || part.observedNanos || ''), ...part.severity]),
+    unreadable,
+    notes: part.notes,
   };
 }
 
-/** Attributes whose value is text, a number or a truth; others say nothing that the catalogue knows. */
-function attributesOf(value: unknown): Attributes {
-  const attributes = new Map<string, AttributeValue>();
-  for (const { key, value: given } of list(value).slice(0, MAX_ATTRIBUTES)) {
-    const found = isMessage(given) ? scalar(given) : undefined;
-    if (typeof key === 'string' && key !== '' && found !== undefined) attributes.set(key, found);
+/** What happened within a span is told of with what the span says of itself. */
+function eventOfSpan(span: Part, event: Part['events'][number]): OtlpRecord {
+  const atUs = microseconds(event.nanos);
+  return {
+    ...recordOf('traces', { ...span, own: new Map([...span.own, ...event.own]), eventName: event.name, statusCode: 0 }),
+    startUs: atUs,
+    endUs: atUs,
+    eventOfSpan: event.index,
+    unreadable: event.unreadable,
+  };
+}
+
+/** A body that may hold fields: a map, or JSON of one. */
+function bodyOf(part: Part): AttributeValue | undefined {
+  const body = part.body?.();
+  if (typeof body !== 'string' || body.length > MAX_BODY_TEXT || !/^\s*\{/.test(body)) return body;
+  if ((body.match(/[[{]/g)?.length ?? 0) > MAX_BODY_BRACKETS) return body;
+  try {
+    return JSON.parse(body) as AttributeValue;
+  } catch {
+    return body;
   }
-  return attributes;
 }
 
-function scalar({ stringValue, boolValue, intValue, doubleValue }: Message): AttributeValue | undefined {
-  if (typeof stringValue === 'string') return stringValue;
-  if (typeof boolValue === 'boolean') return boolValue;
-  if (typeof doubleValue === 'number') return doubleValue;
-  // 64-bit integers are text in protobuf's JSON, and numbers as the SDK for JavaScript writes them.
-  if (typeof intValue === 'number' || (typeof intValue === 'string' && /^-?\d{1,19}$/.test(intValue))) return Number(intValue);
-  return undefined;
-}
+const typeIn = (body: AttributeValue | undefined): unknown => (isMap(body) ? body.type : undefined);
 
-/** An id as lower-case hex: bytes in protobuf, hex in JSON. '' for one that is missing, of another length, or all zero. */
-function idOf(value: unknown, length: number): string {
-  const text = value instanceof Uint8Array ? Buffer.from(value).toString('hex') : typeof value === 'string' ? value.toLowerCase() : '';
-  return text.length === length && /^[0-9a-f]+$/.test(text) && !/^0+$/.test(text) ? text : '';
-}
+/** Whether a value is a map of values. */
+export const isMap = (value: unknown): value is Record<string, AttributeValue> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
-function microseconds(nanos: unknown): number | undefined {
-  const text = typeof nanos === 'number' ? String(nanos) : nanos;
-  if (typeof text !== 'string' || !/^[1-9]\d{0,19}$/.test(text)) return undefined;
-  return Number(BigInt(text) / NANOS_PER_US);
-}
+const microseconds = (nanos: bigint | undefined): number | undefined =>
+  nanos === undefined || nanos === 0n ? undefined : Number(nanos / 1_000n);

@@ -4,7 +4,8 @@ import type { TimeBounds } from '../../events/checker.ts';
 import { decoded } from '../../privacy/redact.ts';
 import type { SpanRow } from '../../store/rows/span-row.ts';
 import { type Find, scrub } from '../intake/scrub.ts';
-import type { Attributes, OtlpRecord } from './records.ts';
+import type { Attributes } from './part.ts';
+import type { OtlpRecord } from './records.ts';
 
 /** Attributes of the semantic conventions that hold no person's data by their definition. */
 const KEPT = [
@@ -70,8 +71,9 @@ export function kept(field: string, text: string, finds: Find[] = [], personal: 
 }
 
 /** Whether a record is a span that can be kept: it has ids, and times like those of events. */
-export const isSpan = ({ signal, traceId, spanId, startUs, endUs }: OtlpRecord, { fromMs, toMs }: TimeBounds): boolean =>
+export const isSpan = ({ signal, eventOfSpan, traceId, spanId, startUs, endUs }: OtlpRecord, { fromMs, toMs }: TimeBounds): boolean =>
   signal === 'traces' &&
+  eventOfSpan === undefined &&
   traceId !== '' &&
   spanId !== '' &&
   startUs !== undefined &&
