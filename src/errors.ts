@@ -73,7 +73,7 @@ export const ERRORS = {
     retryable: true,
     meaning: 'The PostgreSQL database of the core, or whoever has the keys of its tokens, does not answer.',
   },
-  MUSTER_NOT_READY: { status: 503, exit: 1, retryable: true, meaning: 'The store is still starting.' },
+  MUSTER_NOT_READY: { status: 503, exit: 1, retryable: true, meaning: 'Muster is still starting, or is stopping.' },
   MUSTER_OVERLOADED: { status: 503, exit: 1, retryable: true, meaning: 'The log is full or the loader is too far behind.' },
   MUSTER_STORE_UNREACHABLE: { status: 503, exit: 1, retryable: true, meaning: 'The ClickHouse server does not answer, or not as one.' },
   MUSTER_LOG_FAILED: {

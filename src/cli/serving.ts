@@ -12,6 +12,7 @@ import { listenAsClickHouse } from '../serve/clickhouse/endpoint.ts';
 import type { EventStream } from '../serve/event-stream.ts';
 import { isLoopback } from '../serve/listen.ts';
 import type { Metrics } from '../serve/metrics/metrics.ts';
+import { type OpenRequests, stopping } from '../serve/open-requests.ts';
 import type { Ready } from '../serve/ready.ts';
 import { type Listening, listen } from '../serve/server.ts';
 import type { Evaluator } from '../slo/evaluate/evaluator.ts';
@@ -85,12 +86,13 @@ export interface Serving {
   stream: EventStream;
   metrics: Metrics;
   instance: string;
+  requests: OpenRequests;
   fill: () => { done: number; total: number } | null;
   onProblem: (message: string) => void;
 }
 
 /** Starts the server, which answers with whatever is there. */
-export async function serve({ context, config, gate, parts, stream, metrics, instance, fill, onProblem }: Serving) {
+export async function serve({ context, config, gate, parts, stream, metrics, instance, requests, fill, onProblem }: Serving) {
   const hasRoom = () => roomProblem(parts, config) === undefined;
   return listen(
     {
@@ -99,7 +101,10 @@ export async function serve({ context, config, gate, parts, stream, metrics, ins
         intake: () => parts.ready?.intake,
         hasRoom,
         maxBodyBytes: config.maxBodyBytes,
-        fingerprint: (text) => parts.services?.pseudonyms.fingerprint(text) ?? '',
+        fingerprint: (text) => {
+          if (!parts.services) throw stopping();
+          return parts.services.pseudonyms.fingerprint(text);
+        },
         now: context.now,
         onFound: (service, finds) => parts.services?.onFound(service, finds),
         observe: metrics.observeIntake,
@@ -117,7 +122,7 @@ export async function serve({ context, config, gate, parts, stream, metrics, ins
         vault: () => parts.core?.vault,
         testAlerts: () => testAlerts(config, context, parts),
         backup: async (use) => {
-          if (!parts.services) throw new MusterError('MUSTER_NOT_READY', 'the store is still starting; send this request again');
+          if (!parts.services) throw new MusterError('MUSTER_NOT_READY', 'Muster is starting or stopping; send this request again');
           const { store, log, now } = parts.services;
           await withBackup({ store, log, dataDir: config.dataDir, version: context.version, now }, use);
         },
@@ -135,10 +140,11 @@ export async function serve({ context, config, gate, parts, stream, metrics, ins
         onDefect: onProblem,
       },
       metrics,
+      requests,
       gate,
       hosts: hostsOf(config),
       instance,
-      unready: () => (parts.ready ? (diskProblem(parts) ?? roomProblem(parts, config)) : STARTING),
+      unready: () => (requests.isStopping() ? 'stopping' : parts.ready ? (diskProblem(parts) ?? roomProblem(parts, config)) : STARTING),
       impaired: () => parts.services?.store.loader.problem(),
       onDefect: onProblem,
     },

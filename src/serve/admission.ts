@@ -7,6 +7,7 @@ import { MusterError } from '../errors.ts';
 import { oneAtATime } from '../system/one-at-a-time.ts';
 import type { Caller } from './access/gate.ts';
 import { type BodyForm, type BodyOptions, readBody } from './body.ts';
+import { type OpenRequests, stopping } from './open-requests.ts';
 
 /** A request waits this long for room before it is refused. */
 const WAIT_FOR_ROOM_MS = 2_000;
@@ -54,6 +55,7 @@ export function createBodies(): Bodies {
 }
 
 export interface AdmissionDeps {
+  requests: Pick<OpenRequests, 'isStopping'>;
   /** Undefined while the store is still starting. */
   intake: () => Intake | undefined;
   /** Whether the log and the loader can take more. */
@@ -79,12 +81,13 @@ export type Admit = <C extends { form: BodyForm }, T>(
 export function createAdmission(deps: AdmissionDeps): Admit {
   const roomFor = async (): Promise<Intake> => {
     for (let waitedMs = 0; ; waitedMs += WAIT_STEP_MS) {
+      if (deps.requests.isStopping()) throw stopping();
       const intake = deps.intake();
       if (intake && deps.hasRoom() && deps.bodies.bytesInFlight() <= MAX_BYTES_IN_FLIGHT) return intake;
       if (waitedMs >= WAIT_FOR_ROOM_MS) {
         throw intake
           ? new MusterError('MUSTER_OVERLOADED', 'events come in faster than they can be loaded; send this request again')
-          : new MusterError('MUSTER_NOT_READY', 'the store is still starting; send this request again');
+          : new MusterError('MUSTER_NOT_READY', 'Muster is starting or stopping; send this request again');
       }
       await sleep(WAIT_STEP_MS);
     }

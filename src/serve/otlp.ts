@@ -15,6 +15,7 @@ import { MusterError } from '../errors.ts';
 import { httpBounds, type TimeBounds } from '../events/checker.ts';
 import type { SpanRow } from '../store/rows/span-row.ts';
 import { breather } from '../system/breather.ts';
+import { oneAtATime } from '../system/one-at-a-time.ts';
 import type { Caller } from './access/gate.ts';
 import type { Admit } from './admission.ts';
 import { drain } from './body.ts';
@@ -43,6 +44,8 @@ const RPC_UNKNOWN = 2;
 /** So many rejections are told in words, and so many kinds of what was left out. */
 const TOLD_REJECTIONS = 3;
 const MAX_NOTES = 5;
+/** A batch of an SDK has some hundred kilobytes. Larger ones are read one after the other: all at once they would hold the loop together. */
+const LARGE_BYTES = 64 * 1024;
 
 /** What a refusal is called in an answer of the signal. */
 const REJECTED = { traces: 'rejectedSpans', logs: 'rejectedLogRecords' } as const satisfies Record<Signal, string>;
@@ -60,6 +63,7 @@ export interface OtlpDeps {
 
 /** The handler of one signal. */
 export function createOtlp(signal: Signal, deps: OtlpDeps): IngestHandler {
+  const oneLarge = oneAtATime();
   const take = (request: IncomingMessage) =>
     deps.admit(
       request,
@@ -69,8 +73,8 @@ export function createOtlp(signal: Signal, deps: OtlpDeps): IngestHandler {
       },
       async (intake, body, { encoding }, { binding }) => {
         const request = encoding === JSON_TYPE ? jsonValue(body) : body;
-        const sorted = await sort(recordsOf(signal, request), httpBounds(deps.now()), deps.onFound, binding);
-        const { events, spans, unusable, problems } = sorted;
+        const read = () => sort(recordsOf(signal, request), httpBounds(deps.now()), deps.onFound, binding);
+        const { events, spans, unusable, problems } = body.length > LARGE_BYTES ? await oneLarge(read) : await read();
         const notes = new Set<string>();
         const eventOf = eventsOfRequest(deps.fingerprint);
         // Made one by one, as intake takes them.

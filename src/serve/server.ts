@@ -13,6 +13,7 @@ import { inTurn } from './in-turn.ts';
 import { createIngest } from './ingest.ts';
 import { LOOPBACK, listenOn, listenOnLoopback } from './listen.ts';
 import type { Metrics } from './metrics/metrics.ts';
+import type { OpenRequests } from './open-requests.ts';
 import { createOtlp, type OtlpDeps } from './otlp.ts';
 import { problemOf, sendProblem } from './problem.ts';
 import { signInRoutes } from './routes/access.ts';
@@ -37,7 +38,8 @@ const PAGES = [
 ];
 
 export interface ServerDeps {
-  intake: Omit<AdmissionDeps, 'enter' | 'bodies'> & Omit<OtlpDeps, 'admit'>;
+  intake: Omit<AdmissionDeps, 'enter' | 'bodies' | 'requests'> & Omit<OtlpDeps, 'admit'>;
+  requests: OpenRequests;
   gate: Gate;
   /** Hosts by which the server is reached from elsewhere. */
   hosts: readonly string[];
@@ -163,13 +165,14 @@ function listener(deps: ServerDeps, assertHost: HostCheck): RequestListener {
     assertHost(request);
     return deps.gate.enter(request, pathOf(request));
   };
-  const shared = { ...deps.intake, admit: createAdmission({ ...deps.intake, bodies, enter }) };
+  const shared = { ...deps.intake, admit: createAdmission({ ...deps.intake, requests: deps.requests, bodies, enter }) };
   const hot = new Map([
     ['/v1/events', createIngest(shared)],
     ['/v1/traces', createOtlp('traces', shared)],
     ['/v1/logs', createOtlp('logs', shared)],
   ]);
   return inTurn((request, response) => {
+    deps.requests.begin(response);
     const handler = hot.get(pathOf(request));
     if (handler) void handler(request, response);
     // Express finds no path in such a request, and would answer it by itself.

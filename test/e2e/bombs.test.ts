@@ -147,6 +147,20 @@ const BOMBS: [what: string, path: string, type: string, body: () => string | Buf
         ],
       }),
   ],
+  [
+    'resources in protobuf, each of a nameless attribute',
+    '/v1/traces',
+    'application/x-protobuf',
+    () => Buffer.alloc(MIB, Buffer.from('0a060a020a001200', 'hex')),
+  ],
+  ['scopes in protobuf', '/v1/logs', 'application/x-protobuf', () => wrap(0x0a, Buffer.alloc(MIB, Buffer.of(0x12, 0x00)))],
+  [
+    'a record of attributes in protobuf',
+    '/v1/logs',
+    'application/x-protobuf',
+    () => wrap(0x0a, wrap(0x12, wrap(0x12, Buffer.alloc(MIB, Buffer.of(0x32, 0x00))))),
+  ],
+  ['a few empty log records in protobuf', '/v1/logs', 'application/x-protobuf', () => protobuf(98_000)],
   ['records that are nothing', '/api/import/okta', JSON_TYPE, () => `{"records":${array('0', 15 * MIB)}}`],
   ['records that hold nothing', '/api/import/duo', JSON_TYPE, () => `{"records":${array('{"line":1,"value":{}}', 15 * MIB)}}`],
 ];

@@ -15,6 +15,7 @@ import { createAccess } from '../../serve/access/routes.ts';
 import { createEventStream, storedEvents } from '../../serve/event-stream.ts';
 import { assertSafe } from '../../serve/listen.ts';
 import { createMetrics } from '../../serve/metrics/metrics.ts';
+import { createOpenRequests } from '../../serve/open-requests.ts';
 import { API_ACCESS } from '../../serve/routes/api.ts';
 import { BESIDE_ALERTS } from '../../slo/evaluate/alerts/index.ts';
 import { createCauses } from '../../slo/evaluate/causes.ts';
@@ -40,6 +41,8 @@ const RETRY_MS = 2_000;
 const ABANDON_MS = 5_000;
 const STOP_MS = 25_000;
 const ANSWER_MS = 500;
+/** Requests that were begun are answered within this, or not at all. */
+const FINISH_MS = 8_000;
 
 interface Options extends ConfigOptions {
   demo?: boolean;
@@ -95,6 +98,7 @@ async function up(context: Context, config: Config, isDemo: boolean): Promise<vo
   const stop = stopRequest(parts, context);
   const demoRun =
     demo && runDemo({ demo, dataDir, context, signal: stopping.signal, onProblem, tell: (fill) => stream.tell('fill', fill) });
+  const requests = createOpenRequests();
   const { servers, url, localUrl } = await serve({
     context,
     config,
@@ -103,6 +107,7 @@ async function up(context: Context, config: Config, isDemo: boolean): Promise<vo
     stream,
     metrics,
     instance,
+    requests,
     fill: () => demoRun?.fill() ?? null,
     onProblem,
   });
@@ -153,17 +158,20 @@ async function up(context: Context, config: Config, isDemo: boolean): Promise<vo
       leave(context, exitCode);
     }, STOP_MS);
     stopping.abort();
-    // Before the server ends: the last spans may go there.
+    // Before nothing is taken in any more: the last spans may go there.
     await parts.telemetry?.stop();
-    delete parts.ready;
+    requests.stop();
     stream.close();
+    await requests.settled(FINISH_MS);
+    delete parts.ready;
+    await Promise.allSettled(background);
+    const wasOpen = parts.services !== undefined;
+    await close(parts);
+    // Until here whoever came was told to come again.
     for (const each of [...servers, endpoint?.server]) {
       each?.close();
       each?.closeAllConnections();
     }
-    await Promise.allSettled(background);
-    const wasOpen = parts.services !== undefined;
-    await close(parts);
     if (wasOpen) await rm(join(dataDir, FILES.address), { force: true });
     clearTimeout(deadline);
     end();

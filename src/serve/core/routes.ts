@@ -93,7 +93,7 @@ export function coreRoutes(deps: CoreRoutesDeps): Router {
   async function answerOf(route: CoreRoute, request: Request, caller: Caller): Promise<Served> {
     try {
       const core = deps.core();
-      if (!core) throw new MusterError('MUSTER_NOT_READY', 'the core is still starting; send this request again');
+      if (!core) throw new MusterError('MUSTER_NOT_READY', 'Muster is starting or stopping; send this request again');
       if (caller.token !== undefined && !route.takesToken)
         throw new MusterError('MUSTER_FORBIDDEN', 'an enrollment token does not go this far');
       // Who has no token of the issuer's spends nothing of what is there for others.

@@ -43,7 +43,7 @@ export function signInRoutes(gate: Gate, ready: () => Ready | undefined): Router
     const { key } = parsed(z.strictObject({ key: z.string().max(200) }), request.body);
     const { name, cookie } = gate.login(key, request.socket.remoteAddress ?? '');
     const services = ready();
-    if (!services) throw new MusterError('MUSTER_NOT_READY', 'the store is still starting; send this request again');
+    if (!services) throw new MusterError('MUSTER_NOT_READY', 'Muster is starting or stopping; send this request again');
     await services.people.audited(name, 'login', name);
     response.set('set-cookie', cookie).status(204).end();
   });

@@ -128,5 +128,5 @@ const answering =
 function readyOf({ ready }: ApiDeps): Ready {
   const services = ready();
   if (services) return services;
-  throw new MusterError('MUSTER_NOT_READY', 'the store is still starting; send this request again');
+  throw new MusterError('MUSTER_NOT_READY', 'Muster is starting or stopping; send this request again');
 }

@@ -6,7 +6,7 @@ import type { VaultControl } from './vault-control.ts';
 function opened({ vault }: ApiDeps): VaultControl {
   const control = vault();
   if (control) return control;
-  throw new MusterError('MUSTER_NOT_READY', 'the core is still starting; send this request again');
+  throw new MusterError('MUSTER_NOT_READY', 'Muster is starting or stopping; send this request again');
 }
 
 /** State and rotation of the core's keys. */

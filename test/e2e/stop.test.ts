@@ -1,0 +1,81 @@
+/** A stop under load: what was begun is answered, and kept once; who comes later is told to come again, until the end. */
+import { request } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { removeData, runMuster, startMuster, temporaryData } from '../support/process.ts';
+
+const otlp = (n: number) =>
+  JSON.stringify({
+    resourceLogs: [
+      {
+        resource: { attributes: [{ key: 'service.name', value: { stringValue: 'app' } }] },
+        scopeLogs: [
+          {
+            logRecords: [
+              {
+                timeUnixNano: `${Date.now() - 60_000}000000`,
+                eventName: 'api.request',
+                attributes: [
+                  { key: 'muster.operation', value: { stringValue: 'start' } },
+                  { key: 'muster.reason', value: { stringValue: `request ${n}` } },
+                ],
+              },
+            ],
+          },
+        ],
+      },
+    ],
+  });
+
+/** A request whose body is begun, and ends when that is said. */
+function begin(url: string, body: string) {
+  const half = Math.floor(body.length / 2);
+  const sent = request(url, { method: 'POST', headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) } });
+  const status = new Promise<number | string>((resolve) => {
+    sent.on('response', (response) => {
+      response.resume();
+      response.on('end', () => resolve(response.statusCode ?? 0));
+    });
+    sent.on('error', (error) => resolve(error.message));
+  });
+  sent.write(body.slice(0, half));
+  return { status, finish: () => sent.end(body.slice(half)) };
+}
+
+test('requests in work are finished, new ones are told when to come again, and a retry adds nothing', async () => {
+  const dataDir = await temporaryData();
+  try {
+    const bodies = Array.from({ length: 20 }, (_, n) => otlp(n));
+    const muster = await startMuster(dataDir);
+    const begun = bodies.map((body) => begin(`${muster.url}/v1/logs`, body));
+    // They are being read.
+    await sleep(500);
+    const stopped = muster.stop();
+    await expect.poll(async () => (await fetch(`${muster.url}/readyz`)).text(), { timeout: 30_000 }).toBe('stopping\n');
+    const late = await fetch(`${muster.url}/v1/logs`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: otlp(99) });
+    expect([late.status, Number(late.headers.get('retry-after')) > 0, late.headers.get('connection')]).toEqual([503, true, 'close']);
+    for (const each of begun) each.finish();
+    expect(await Promise.all(begun.map(({ status }) => status))).toEqual(bodies.map(() => 200));
+    await stopped;
+    const again = await startMuster(dataDir);
+    try {
+      for (const body of bodies)
+        expect(
+          (await fetch(`${again.url}/v1/logs`, { method: 'POST', headers: { 'content-type': 'application/json' }, body })).status,
+        ).toBe(200);
+    } finally {
+      await again.stop();
+    }
+    const { stdout } = await runMuster([
+      'query',
+      'SELECT count() AS n, uniqExact(id) AS ids FROM events_v',
+      '--format',
+      'JSONEachRow',
+      '--data',
+      dataDir,
+    ]);
+    expect(JSON.parse(stdout)).toEqual({ n: 20, ids: 20 });
+  } finally {
+    await removeData(dataDir);
+  }
+});
