@@ -3,14 +3,16 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import type { Command } from 'commander';
-import { connectorNamed } from '../../collect/connectors/connector.ts';
+import { type Connector, connectorNamed } from '../../collect/connectors/connector.ts';
+import { mapUnwrapped } from '../../collect/connectors/envelope.ts';
 import { CONNECTORS } from '../../collect/connectors/index.ts';
 import { addCounts, type ImportCounts, type ImportRecord, importRecords, noCounts } from '../../collect/import/import.ts';
 import { type FileRecord, recordsOf } from '../../collect/import/record-file.ts';
 import { retryRejected } from '../../collect/import/retry.ts';
 import type { Config } from '../../config.ts';
 import { MusterError, systemCode } from '../../errors.ts';
-import { type Context, configOf, post, print, printJson, progress, throughEither, timeOption } from '../context.ts';
+import { printable } from '../../events/checker.ts';
+import { type Context, configOf, post, print, printJson, progress, shown, throughEither, timeOption } from '../context.ts';
 
 const RECORDS_PER_BATCH = 2_000;
 /** A running process takes bodies of 16 MiB. */
@@ -27,6 +29,7 @@ export function importCommand(program: Command, context: Context): void {
     .option('--retry-rejected', 'instead of files, drive records again that were refused before (table dead_letters)')
     .option('--data <dir>', 'data directory (default .muster, or MUSTER_DATA)')
     .option('--default-time <time>', 'time of records that carry none (RFC 3339)')
+    .option('--strict', 'end with status 1 when any record was rejected')
     .option('--json', 'print the counts as JSON')
     .addHelpText('after', '\nExamples:\n  $ muster import okta system-log.ndjson.gz\n  $ muster import --retry-rejected')
     .action(async (source: string | undefined, files: string[], options: Options) => {
@@ -38,6 +41,8 @@ export function importCommand(program: Command, context: Context): void {
       if (options.json) printJson(context, counts);
       else printCounts(context, config.dataDir, counts);
       if (!(options.retryRejected && counts.read === 0) && counts.rejected === counts.read) process.exitCode = 2;
+      else if (counts.read > 0 && counts.ignored === counts.read) process.exitCode = 1;
+      else if (options.strict && counts.rejected > 0) process.exitCode = 1;
     });
 }
 
@@ -45,6 +50,7 @@ interface Options {
   data?: string;
   defaultTime?: string;
   retryRejected?: boolean;
+  strict?: boolean;
   json?: boolean;
 }
 
@@ -74,15 +80,16 @@ async function importAll(
     throw new MusterError('MUSTER_BAD_ARGUMENT', 'expected a source and its files, such as muster import okta system-log.ndjson.gz');
   const connector = connectorNamed(CONNECTORS, source);
   const total = await totalBytes(files);
-  return throughEither(
+  const first: { record?: unknown } = {};
+  const counts = await throughEither(
     context,
     config,
     (url) =>
-      importFiles(context, files, total, (records) =>
+      importFiles(context, files, total, first, (records) =>
         post<ImportCounts>(`${url}/api/import/${connector.name}`, { records, ...(defaultTime !== undefined && { defaultTime }) }),
       ),
     async (services) => {
-      const imported = await importFiles(context, files, total, async (records) => {
+      const imported = await importFiles(context, files, total, first, async (records) => {
         const part = await importRecords(services, connector, records, {
           fingerprint: services.pseudonyms.fingerprint,
           ...(defaultTime !== undefined && { defaultTime }),
@@ -95,12 +102,39 @@ async function importAll(
     },
     { mayCreate: true },
   );
+  if (counts.read > 0 && counts.ignored === counts.read)
+    context.stderr.write(`muster: nothing was recognised as ${connector.name}: ${shown(likeliestReason(connector, first.record))}\n`);
+  return counts;
 }
+
+/** Why a connector makes nothing of any record, by the first. */
+function likeliestReason(connector: Connector, record: unknown): string {
+  const context = { fingerprint: () => '', defaultTime: '2000-01-01T00:00:00Z' };
+  const other = CONNECTORS.find(
+    (each) => !['muster', 'cloudevents', connector.name].includes(each.name) && mapUnwrapped(each, record, context).kind === 'events',
+  );
+  if (other) return `these look like records of ${other.name}; try muster import ${other.name}`;
+  if (typeof record !== 'object' || record === null || Array.isArray(record)) return 'its records are no JSON objects';
+  const names = Object.keys(record)
+    .slice(0, MAX_KEYS)
+    .map((name) => JSON.stringify(name.slice(0, 40)));
+  if ('specversion' in record) return 'these look like CloudEvents; try muster import cloudevents';
+  if ('attempt_id' in record) return 'these look like events of Muster; try muster import muster';
+  return `it reads ${connector.reads}, and the first record has the fields ${names.join(', ')}`;
+}
+
+const MAX_KEYS = 8;
 
 type Send = (records: ImportRecord[]) => Promise<ImportCounts>;
 
 /** Takes in files one after the other. When one cannot be read to its end, the counts so far are said with the error. */
-async function importFiles(context: Context, files: readonly string[], totalBytes: number, send: Send): Promise<ImportCounts> {
+async function importFiles(
+  context: Context,
+  files: readonly string[],
+  totalBytes: number,
+  first: { record?: unknown },
+  send: Send,
+): Promise<ImportCounts> {
   const bar = progress(context, 'importing', totalBytes);
   const counts = noCounts();
   let doneBytes = 0;
@@ -111,7 +145,11 @@ async function importFiles(context: Context, files: readonly string[], totalByte
         doneBytes += bytes;
         bar.update(doneBytes);
       });
-      for await (const batch of batches(recordsOf(counted))) addCounts(counts, await send(batch));
+      for await (const batch of batches(recordsOf(counted))) {
+        const [record] = batch;
+        if (record && 'value' in record) first.record ??= record.value;
+        addCounts(counts, await send(batch));
+      }
     }
   } catch (error) {
     bar.stop();
@@ -168,6 +206,7 @@ async function* batches(records: AsyncIterable<FileRecord>): AsyncGenerator<Impo
 }
 
 const SHOWN_ERRORS = 10;
+const SHOWN_TYPES = 10;
 
 const countsText = (counts: ImportCounts): string =>
   `${counts.read} read: ${counts.accepted} accepted, ${counts.duplicates} known already` +
@@ -176,7 +215,20 @@ const countsText = (counts: ImportCounts): string =>
 
 function printCounts(context: Context, dataDir: string, counts: ImportCounts): void {
   print(context, `${countsText(counts)} (data in ${dataDir})`);
+  const ignored = Object.entries(counts.ignored_types).sort(([, a], [, b]) => b - a);
+  const more = ignored.length > SHOWN_TYPES ? `, and ${ignored.length - SHOWN_TYPES} more (--json lists them)` : '';
+  if (ignored.length > 0)
+    print(
+      context,
+      `  ignored: ${printable(
+        ignored
+          .slice(0, SHOWN_TYPES)
+          .map(([type, n]) => `${type} ${n}`)
+          .join(', '),
+      )}${more}`,
+    );
+  if (counts.without_person > 0) print(context, `  ${counts.without_person} of the accepted do not say whom they concern`);
   for (const { line, id, message } of counts.errors.slice(0, SHOWN_ERRORS))
-    print(context, `  line ${line}${id === null ? '' : ` (${id})`}: ${message}`);
+    print(context, printable(`  line ${line}${id === null ? '' : ` (${id})`}: ${message}`));
   if (counts.rejected > SHOWN_ERRORS) print(context, `  and ${counts.rejected - SHOWN_ERRORS} more; --json lists the first 1,000`);
 }

@@ -3,14 +3,15 @@
 import { MusterError } from '../../errors.ts';
 import type { EventType } from '../../events/catalogue.ts';
 import { canonicalJson } from '../../system/canonical-json.ts';
+import type { ProductTime } from './product-time.ts';
 
 /** An event as a connector proposes it; the catalogue's checker has the last word. */
 export type Draft = { type: EventType; id: string; time: string; source: string } & Record<string, unknown>;
 
 export type Mapped =
   | { kind: 'events'; events: unknown[] }
-  /** Nothing to do with enrollment. */
-  | { kind: 'ignored' }
+  /** Nothing to do with enrollment. @param type what the product calls such a record, where it has a name for it */
+  | { kind: 'ignored'; type?: string }
   /** Concerns enrollment, but cannot become an event. */
   | { kind: 'rejected'; message: string; draft?: Partial<Draft> };
 
@@ -31,6 +32,9 @@ export interface Connector {
 
 export const IGNORED: Mapped = { kind: 'ignored' };
 
+/** A record of a type that says nothing of enrollment. */
+export const ignored = (type: string | undefined): Mapped => (type === undefined ? IGNORED : { kind: 'ignored', type });
+
 /** A field of nested objects by its path; keys are met in any case, since log pipelines like to lower them. */
 export function at(record: unknown, ...path: string[]): unknown {
   let value = record;
@@ -50,24 +54,11 @@ export function textAt(record: unknown, ...path: string[]): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;
 }
 
-/** The elements of an array field, or none. */
+/** The elements of an array field, or the one value that stands in its place, or none. */
 export function listAt(record: unknown, ...path: string[]): unknown[] {
   const value = at(record, ...path);
-  return Array.isArray(value) ? value : [];
-}
-
-/**
- * RFC 3339 text of the times that products write: a space for the `T`, no zone (UTC then), seconds or milliseconds since 1970.
- * Undefined when there is none.
- */
-export function productTime(value: unknown): string | undefined {
-  if (typeof value === 'number' && Number.isFinite(value)) {
-    const date = new Date(value < 1e11 ? value * 1_000 : value);
-    return Number.isNaN(date.getTime()) ? undefined : date.toISOString();
-  }
-  if (typeof value !== 'string' || value === '') return undefined;
-  const text = value.trim().replace(' ', 'T');
-  return /(?:[Zz]|[+-]\d{2}:\d{2})$/.test(text) ? text : `${text}Z`;
+  if (Array.isArray(value)) return value;
+  return typeof value === 'object' && value !== null ? [value] : [];
 }
 
 /** A draft with everything a registration needs; an attempt that is only known by its end gets an id of source, user, factor and time. */
@@ -92,7 +83,7 @@ export interface RecordMeaning {
 export function eventOf(
   source: string,
   finding: RecordMeaning,
-  record: { id: string | undefined; time: string | undefined; content: unknown },
+  record: { id: string | undefined; time: ProductTime; content: unknown },
   context: ConnectorContext,
 ): Mapped {
   const time = record.time ?? context.defaultTime;
@@ -107,6 +98,9 @@ export function eventOf(
   };
   if (time === undefined) {
     return { kind: 'rejected', message: `${finding.type}: the record has no time; name one for such records with --default-time`, draft };
+  }
+  if (typeof time !== 'string') {
+    return { kind: 'rejected', message: `${finding.type}: ${JSON.stringify(time.unreadable)} is no time that is known here`, draft };
   }
   return { kind: 'events', events: [registration({ ...draft, time }, context)] };
 }

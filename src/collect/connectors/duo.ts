@@ -1,5 +1,6 @@
-/** Duo administrator, authentication and telephony logs: https://duo.com/docs/adminapi#logs */
-import { at, type Connector, cut, eventOf, IGNORED, productTime, type RecordMeaning, textAt } from './connector.ts';
+/** Duo administrator, authentication, activity and telephony logs: https://duo.com/docs/adminapi#logs */
+import { at, type Connector, cut, eventOf, ignored, type RecordMeaning, textAt } from './connector.ts';
+import { firstTime } from './product-time.ts';
 
 const ENROLLING = /^(phone_create|hardtoken_create|webauthncredential_create|admin_activate_duo_push|user_adminapi\w*enroll\w*)$/;
 const BEGINNING = /^(activation_begin|send_enroll_codes)$/;
@@ -17,16 +18,57 @@ const FACTORS: Readonly<Record<string, string>> = {
   bypass_code: 'recovery_code',
 };
 
-/** Administrator log: `action` says what, `object` on whom, `username` who did it. */
+/** Of a phone the log names the number, of a token the serial: neither is a person. */
+const PHONE = /^\+?[\d\s().-]{5,}$/;
+const OF_TOKENS = /^hardtoken_/;
+
+/** Administrator log: `action` says what, `object` on whom or what, `username` who did it. */
 function administratorFinding(record: unknown, action: string): RecordMeaning | undefined {
-  const user = textAt(record, 'object');
+  const object = textAt(record, 'object');
+  const isPhone = object !== undefined && PHONE.test(object);
+  const user = isPhone || OF_TOKENS.test(action) ? undefined : object;
   const actor = textAt(record, 'username');
-  const finding = (type: RecordMeaning['type'], fields: RecordMeaning['fields'] = {}): RecordMeaning => ({ type, user, actor, fields });
-  if (BEGINNING.test(action)) return finding('enrollment.started', { channel: 'admin' });
-  if (ENROLLING.test(action)) return finding('enrollment.completed', { channel: 'admin', factor_type: factorOfAction(action) });
-  if (REVOKING.test(action)) return finding('factor.revoked', { factor_type: factorOfAction(action) });
-  if (BYPASSING.test(action)) return finding('admin.action', { action });
-  if (action === 'user_update' && setsBypass(textAt(record, 'description'))) return finding('admin.action', { action: 'user_bypass' });
+  const device = OF_TOKENS.test(action) ? object : undefined;
+  return findingOf(action, {
+    user,
+    actor,
+    fields: { channel: 'admin', destination: isPhone ? object : undefined, device },
+    description: textAt(record, 'description'),
+  });
+}
+
+/** Activity log: an actor, a target that may be a person or what is theirs, and how it went. */
+function activityFinding(record: unknown, action: string): RecordMeaning | undefined {
+  const actor = textAt(record, 'actor', 'name');
+  const target = textAt(record, 'target', 'type') === 'user' ? textAt(record, 'target', 'name') : undefined;
+  const isOneself = textAt(record, 'actor', 'type') === 'user';
+  const hasFailed = textAt(record, 'outcome', 'result')?.toUpperCase() === 'FAILURE';
+  const ip = textAt(record, 'access_device', 'ip', 'address') ?? textAt(record, 'access_device', 'ip');
+  const finding = findingOf(action, {
+    user: target ?? (isOneself ? actor : undefined),
+    actor,
+    fields: { ip, channel: isOneself ? 'self_service' : 'admin', outcome: hasFailed ? 'failure' : undefined },
+    description: textAt(record, 'target', 'details'),
+  });
+  if (finding?.type !== 'enrollment.completed' || !hasFailed) return hasFailed ? undefined : finding;
+  return { ...finding, type: 'enrollment.failed', fields: { ...finding.fields, error_class: 'client' } };
+}
+
+interface Acted extends Pick<RecordMeaning, 'user' | 'actor'> {
+  fields: NonNullable<RecordMeaning['fields']>;
+  description: string | undefined;
+}
+
+function findingOf(action: string, { user, actor, fields, description }: Acted): RecordMeaning | undefined {
+  const { channel: _, ...plain } = fields;
+  // Nothing connects these with the end of an attempt: they are no start, which would time out.
+  if (BEGINNING.test(action)) return { type: 'admin.action', user, actor, fields: { ...plain, action } };
+  if (ENROLLING.test(action))
+    return { type: 'enrollment.completed', user, actor, fields: { ...fields, factor_type: factorOfAction(action) } };
+  if (REVOKING.test(action)) return { type: 'factor.revoked', user, actor, fields: { ...plain, factor_type: factorOfAction(action) } };
+  if (BYPASSING.test(action)) return { type: 'admin.action', user, actor, fields: { ...plain, action } };
+  if (action === 'user_update' && setsBypass(description))
+    return { type: 'admin.action', user, actor, fields: { ...plain, action: 'user_bypass' } };
   if (POLICIES.has(action)) return { type: 'policy.changed', actor, fields: { action } };
   return undefined;
 }
@@ -80,21 +122,29 @@ function telephonyFinding(record: unknown): RecordMeaning | undefined {
 
 export const duo: Connector = {
   name: 'duo',
-  reads: 'administrator, authentication and telephony logs',
+  reads: 'administrator, authentication, activity and telephony logs',
   map(record, context) {
     const action = textAt(record, 'action');
+    const activity = textAt(record, 'action', 'name');
     const eventType = textAt(record, 'event_type');
     const finding =
-      action !== undefined
-        ? administratorFinding(record, action)
-        : eventType !== undefined
-          ? authenticationFinding(record, eventType)
-          : telephonyFinding(record);
-    if (!finding) return IGNORED;
+      activity !== undefined
+        ? activityFinding(record, activity)
+        : action !== undefined
+          ? administratorFinding(record, action)
+          : eventType !== undefined
+            ? authenticationFinding(record, eventType)
+            : telephonyFinding(record);
+    if (!finding) return ignored(activity ?? action ?? eventType ?? textAt(record, 'type'));
     return eventOf(
       'duo',
       finding,
-      { id: textAt(record, 'txid'), time: productTime(at(record, 'isotimestamp') ?? at(record, 'timestamp')), content: record },
+      {
+        // A transaction has several messages, each of which has an id of its own.
+        id: textAt(record, 'activity_id') ?? textAt(record, 'telephony_id') ?? textAt(record, 'txid'),
+        time: firstTime(at(record, 'isotimestamp'), at(record, 'ts'), at(record, 'timestamp')),
+        content: record,
+      },
       context,
     );
   },

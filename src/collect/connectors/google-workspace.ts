@@ -1,17 +1,19 @@
 /** Google Workspace Reports API activities: https://developers.google.com/admin-sdk/reports/v1/appendix/activity/user-accounts */
+
+import { canonicalJson } from '../../system/canonical-json.ts';
 import { isLargerThan } from '../../system/size-of.ts';
 import {
   at,
   type Connector,
   type ConnectorContext,
   eventOf,
-  IGNORED,
+  ignored,
   listAt,
   type Mapped,
-  productTime,
   type RecordMeaning,
   textAt,
 } from './connector.ts';
+import { productTime } from './product-time.ts';
 
 const MEANINGS: Readonly<Record<string, { type: RecordMeaning['type']; factor?: string }>> = {
   '2sv_enroll': { type: 'enrollment.completed' },
@@ -42,18 +44,31 @@ function parameter(parameters: unknown, name: string): string | undefined {
   return listed === undefined ? textAt(parameters, name) : textAt(listed, 'value');
 }
 
-/** One event of an activity. Time and qualifier repeat for different events, so the id is made of the content. */
-function mapOne(activity: unknown, event: unknown, index: number, context: ConnectorContext): Mapped {
+/** Parameters in any order are the same parameters. */
+function contentOf(activity: unknown, event: unknown): unknown {
+  const parameters = at(event, 'parameters');
+  const sorted = Array.isArray(parameters) ? parameters.map((each) => canonicalJson(each ?? null)).sort() : (parameters ?? null);
+  return [at(activity, 'id') ?? null, at(activity, 'actor') ?? null, textAt(event, 'type') ?? null, textAt(event, 'name') ?? null, sorted];
+}
+
+/**
+ * One event of an activity. Time and qualifier repeat for different events, so the id is made of the content, of which the place in the list
+ * and the etag are no part: the interface gives an activity in another order the next time.
+ * @param nth among equal ones of the activity
+ */
+function mapOne(activity: unknown, event: unknown, content: unknown, nth: number, context: ConnectorContext): Mapped {
   const name = textAt(event, 'name');
   const meaning = name === undefined ? undefined : meaningOf(name);
-  if (name === undefined || !meaning) return IGNORED;
+  if (name === undefined || !meaning) return ignored(name);
   const actor = textAt(activity, 'actor', 'email') ?? textAt(activity, 'actor', 'profileId');
   const isPolicy = meaning.type === 'policy.changed';
+  // People change their own accounts; an administrator's activity names whom it concerns, or nobody.
+  const oneself = textAt(activity, 'id', 'applicationName') === 'admin' ? undefined : actor;
   return eventOf(
     'google_workspace',
     {
       type: meaning.type,
-      user: isPolicy ? undefined : (parameter(at(event, 'parameters'), 'USER_EMAIL') ?? actor),
+      user: isPolicy ? undefined : (parameter(at(event, 'parameters'), 'USER_EMAIL') ?? oneself),
       actor,
       fields: {
         factor_type: meaning.factor,
@@ -62,11 +77,7 @@ function mapOne(activity: unknown, event: unknown, index: number, context: Conne
         ip: textAt(activity, 'ipAddress'),
       },
     },
-    {
-      id: undefined,
-      time: productTime(at(activity, 'id', 'time')),
-      content: [at(activity, 'id') ?? null, at(activity, 'actor') ?? null, event ?? null, index],
-    },
+    { id: undefined, time: productTime(at(activity, 'id', 'time')), content: nth === 0 ? content : [content, nth] },
     context,
   );
 }
@@ -79,13 +90,19 @@ export const googleWorkspace: Connector = {
   reads: 'Reports API activities',
   map(record, context) {
     const nested = listAt(record, 'events');
-    if (nested.length === 0) return mapOne(record, record, 0, context);
     // It is part of the id of each event.
     if (isLargerThan([at(record, 'id'), at(record, 'actor')], ACTIVITY_LIMITS))
       return { kind: 'rejected', message: `id and actor: longer than ${ACTIVITY_LIMITS.letters} letters` };
-    const mapped = nested.map((event, index) => mapOne(record, event, index, context));
+    const seen = new Map<string, number>();
+    const mapped = (nested.length === 0 ? [record] : nested).map((event) => {
+      const content = contentOf(record, event);
+      const key = canonicalJson(content);
+      const nth = seen.get(key) ?? 0;
+      seen.set(key, nth + 1);
+      return mapOne(record, event, content, nth, context);
+    });
     const events = mapped.flatMap((each) => (each.kind === 'events' ? each.events : []));
     if (events.length > 0) return { kind: 'events', events };
-    return mapped.find((each) => each.kind === 'rejected') ?? IGNORED;
+    return mapped.find((each) => each.kind === 'rejected') ?? mapped[0] ?? ignored(undefined);
   },
 };

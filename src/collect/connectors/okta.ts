@@ -1,17 +1,22 @@
 /** Okta System Log: https://developer.okta.com/docs/reference/api/event-types/ */
 import { canonicalJson } from '../../system/canonical-json.ts';
-import { at, type Connector, cut, eventOf, IGNORED, listAt, productTime, type RecordMeaning, textAt } from './connector.ts';
+import { at, type Connector, cut, eventOf, ignored, listAt, type Mapped, type RecordMeaning, textAt } from './connector.ts';
+import { productTime } from './product-time.ts';
 
+/** By what Classic calls a factor, Identity Engine a method (`methodTypeUsed`), and messages either. The first that fits. */
 const FACTORS: readonly [RegExp, string][] = [
-  [/webauthn|fido|passkey|u2f/i, 'webauthn'],
-  [/push|okta_verify|signed_nonce/i, 'push'],
-  [/sms/i, 'sms'],
+  [/webauthn|fido|passkey|u2f|security key|biometric/i, 'webauthn'],
+  [/hotp/i, 'hotp'],
+  [/totp|google|enter a code/i, 'totp'],
+  [/push|okta_verify|okta verify|signed_nonce|fastpass/i, 'push'],
+  [/sms|text message/i, 'sms'],
   [/call|voice/i, 'voice'],
   [/email/i, 'email'],
-  [/hotp/i, 'hotp'],
   [/hardware|yubikey|rsa|symantec/i, 'hardware_otp'],
-  [/totp|otp|google/i, 'totp'],
+  [/otp/i, 'totp'],
 ];
+/** What is no second factor. */
+const PASSWORD = /^password$/i;
 
 /** What each event type means; a function where the outcome decides. */
 const MEANINGS: Readonly<Record<string, (isSuccess: boolean) => RecordMeaning['type']>> = {
@@ -30,6 +35,13 @@ const MEANINGS: Readonly<Record<string, (isSuccess: boolean) => RecordMeaning['t
   'user.account.reset_password': () => 'admin.action',
   'user.account.report_suspicious_activity_by_enduser': () => 'admin.action',
 };
+/** What somebody does as themselves: who acts is whom it concerns. */
+const OF_ONESELF = new Set([
+  'user.mfa.attempt_bypass',
+  'user.mfa.okta_verify.deny_push',
+  'user.authentication.auth_via_mfa',
+  'user.account.report_suspicious_activity_by_enduser',
+]);
 
 function meaningOf(eventType: string, isSuccess: boolean, record: unknown): RecordMeaning['type'] | undefined {
   const meaning = MEANINGS[eventType];
@@ -41,41 +53,58 @@ function meaningOf(eventType: string, isSuccess: boolean, record: unknown): Reco
   return concernsEnrollment ? 'policy.changed' : undefined;
 }
 
+/** How the product names the factor; Identity Engine says it of the enrollment among the targets alone. */
+function factorText(record: unknown, targets: readonly unknown[], eventType: string): string {
+  const enrollment = targets.find((each) => textAt(each, 'type') === 'AuthenticatorEnrollment');
+  return (
+    textAt(record, 'debugContext', 'debugData', 'factor') ??
+    textAt(enrollment, 'detailEntry', 'methodTypeUsed') ??
+    textAt(record, 'outcome', 'reason') ??
+    (/^system\.(sms|voice)\./.test(eventType) ? eventType : (textAt(enrollment, 'displayName') ?? ''))
+  );
+}
+
+const nameOf = (person: unknown) => textAt(person, 'alternateId') ?? textAt(person, 'id');
+
 export const okta: Connector = {
   name: 'okta',
   reads: 'System Log events',
   map(record, context) {
     const eventType = textAt(record, 'eventType');
-    if (eventType === undefined) return IGNORED;
     const result = textAt(record, 'outcome', 'result')?.toUpperCase();
     const isSuccess = result === undefined || result === 'SUCCESS' || result === 'ALLOW';
-    const type = meaningOf(eventType, isSuccess, record);
-    if (!type) return IGNORED;
+    const type = eventType === undefined ? undefined : meaningOf(eventType, isSuccess, record);
+    if (eventType === undefined || !type) return ignored(eventType);
 
-    const target = listAt(record, 'target').find((each) => textAt(each, 'type') === 'User');
-    const actor = textAt(record, 'actor', 'alternateId') ?? textAt(record, 'actor', 'id');
-    const user = textAt(target, 'alternateId') ?? textAt(target, 'id') ?? actor;
+    const targets = listAt(record, 'target');
+    const factor = factorText(record, targets, eventType);
+    if (PASSWORD.test(factor)) return ignored(`${eventType} of a password`);
+    const actor = nameOf(at(record, 'actor'));
+    const named = [...new Set(targets.filter((each) => textAt(each, 'type') === 'User').map(nameOf))];
+    const users = named.length > 0 ? named : [OF_ONESELF.has(eventType) ? actor : undefined];
     const reason = textAt(record, 'outcome', 'reason');
-    const factorText = textAt(record, 'debugContext', 'debugData', 'factor') ?? reason ?? (type === 'provider.request' ? eventType : '');
     const isFailure = type === 'enrollment.failed';
-    return eventOf(
-      'okta',
-      {
-        type,
-        user,
-        actor,
-        fields: {
-          outcome: isSuccess ? 'success' : 'failure',
-          factor_type: FACTORS.find(([pattern]) => pattern.test(factorText))?.[1],
-          reason: type === 'challenge.denied' || isFailure ? cut(reason) : undefined,
-          error_class: isFailure ? 'client' : undefined,
-          action: type === 'admin.action' || type === 'policy.changed' ? cut(eventType) : undefined,
-          ip: textAt(record, 'client', 'ipAddress'),
-          user_agent: textAt(record, 'client', 'userAgent', 'rawUserAgent'),
-        },
-      },
-      { id: textAt(record, 'uuid'), time: productTime(at(record, 'published')), content: record },
-      context,
+    const fields = {
+      outcome: isSuccess ? 'success' : 'failure',
+      factor_type: FACTORS.find(([pattern]) => pattern.test(factor))?.[1],
+      reason: type === 'challenge.denied' || isFailure ? cut(reason) : undefined,
+      error_class: isFailure ? 'client' : undefined,
+      action: type === 'admin.action' || type === 'policy.changed' ? cut(eventType) : undefined,
+      ip: textAt(record, 'client', 'ipAddress'),
+      user_agent: textAt(record, 'client', 'userAgent', 'rawUserAgent'),
+    };
+    const uuid = textAt(record, 'uuid');
+    const mapped = users.map((user): Mapped => {
+      // Of several people each has an event, whose id does not depend on their order.
+      const id = uuid === undefined || users.length === 1 ? uuid : `${uuid}:${context.fingerprint(user ?? '')}`;
+      const content = users.length === 1 ? record : [record, user ?? null];
+      return eventOf('okta', { type, user, actor, fields }, { id, time: productTime(at(record, 'published')), content }, context);
+    });
+    return (
+      mapped.find(({ kind }) => kind === 'rejected') ?? {
+        kind: 'events',
+        events: mapped.flatMap((each) => ('events' in each ? each.events : [])),
+      }
     );
   },
 };

@@ -1,8 +1,11 @@
 /** Import: records of a product, through its connector, into the same intake as everything else, counted record by record. */
 import { MusterError } from '../../errors.ts';
+import { printable } from '../../events/checker.ts';
+import { redact } from '../../privacy/redact.ts';
 import { breather } from '../../system/breather.ts';
 import { isLargerThan } from '../../system/size-of.ts';
 import type { Connector, ConnectorContext, Mapped } from '../connectors/connector.ts';
+import { mapUnwrapped } from '../connectors/envelope.ts';
 import { type Candidate, MAX_NAMED } from '../intake/batch.ts';
 import type { Intake } from '../intake/intake.ts';
 import type { Binding } from '../intake/key-binding.ts';
@@ -15,6 +18,10 @@ export interface ImportCounts {
   /** Of the duplicates, those with another content. */
   conflicts: number;
   ignored: number;
+  /** The ignored by what their product calls them; what it has no name for is `unknown`. */
+  ignored_types: Record<string, number>;
+  /** Of the accepted, those that do not say whom they concern. */
+  without_person: number;
   rejected: number;
   /** The first {@link MAX_ERRORS} rejected records. */
   errors: { line: number; id: string | null; message: string }[];
@@ -27,13 +34,40 @@ const RECORD_LIMITS = { values: 10_000, letters: 512 * 1024 } as const;
 export const MAX_ERRORS = 1_000;
 
 /** Counts of an import that has read nothing yet. */
-export const noCounts = (): ImportCounts => ({ read: 0, accepted: 0, duplicates: 0, conflicts: 0, ignored: 0, rejected: 0, errors: [] });
+export const noCounts = (): ImportCounts => ({
+  read: 0,
+  accepted: 0,
+  duplicates: 0,
+  conflicts: 0,
+  ignored: 0,
+  ignored_types: {},
+  without_person: 0,
+  rejected: 0,
+  errors: [],
+});
 
 /** Adds the counts of a part to those of the whole. */
 export function addCounts(whole: ImportCounts, part: ImportCounts): void {
-  for (const key of ['read', 'accepted', 'duplicates', 'conflicts', 'ignored', 'rejected'] as const) whole[key] += part[key];
+  for (const key of ['read', 'accepted', 'duplicates', 'conflicts', 'ignored', 'without_person', 'rejected'] as const)
+    whole[key] += part[key];
+  for (const [type, count] of Object.entries(part.ignored_types)) countType(whole.ignored_types, type, count);
   whole.errors.push(...part.errors.slice(0, MAX_ERRORS - whole.errors.length));
 }
+
+/** Kinds of ignored records that are named; the rest are `other`. */
+const MAX_TYPES = 200;
+
+function countType(types: Record<string, number>, type: string, count: number): void {
+  const name = Object.hasOwn(types, type) || Object.keys(types).length < MAX_TYPES ? type : 'other';
+  types[name] = (Object.hasOwn(types, name) ? (types[name] ?? 0) : 0) + count;
+}
+
+/** Types of which somebody is the subject. */
+const OF_PEOPLE = /^(?:enrollment|factor|recovery|challenge)\./;
+const namesNobody = (event: unknown): boolean => {
+  const { type, user } = event as { type?: unknown; user?: unknown };
+  return typeof type === 'string' && OF_PEOPLE.test(type) && user === undefined;
+};
 
 /** A record of the input: its line or position, and the value or why there is none. */
 export type ImportRecord = { line: number } & Candidate;
@@ -64,6 +98,8 @@ export async function importRecords(
     counts.rejected += 1;
     if (counts.errors.length < MAX_ERRORS) counts.errors.push({ line, id, message });
   };
+  // What senders of our own events leave out is theirs to leave out.
+  const isOurs = connector.name === 'muster' || connector.name === 'cloudevents';
   const pause = breather();
   for (const record of records) {
     if (pause.isDue()) await pause.rest();
@@ -77,8 +113,10 @@ export async function importRecords(
       continue;
     }
     const mapped = mapSafely(connector, record.value, context);
-    if (mapped.kind === 'ignored') counts.ignored += 1;
-    else if (mapped.kind === 'rejected') add(record, [{ unreadable: mapped.message, value: mapped.draft }]);
+    if (mapped.kind === 'ignored') {
+      counts.ignored += 1;
+      countType(counts.ignored_types, printable(redact(mapped.type ?? 'unknown').text.slice(0, 64)), 1);
+    } else if (mapped.kind === 'rejected') add(record, [{ unreadable: mapped.message, value: mapped.draft }]);
     else
       add(
         record,
@@ -92,8 +130,11 @@ export async function importRecords(
   for (const { record, from, to } of spans) {
     const sightings = result.sightings.slice(from, to);
     const rejection = Array.from({ length: to - from }, (_, i) => rejections.get(from + i)).find((each) => each !== undefined);
-    if (sightings.includes('new')) counts.accepted += 1;
-    else if (sightings.includes('rejected'))
+    if (sightings.includes('new')) {
+      counts.accepted += 1;
+      const values = candidates.slice(from, to);
+      if (!isOurs && values.some((each) => 'value' in each && namesNobody(each.value))) counts.without_person += 1;
+    } else if (sightings.includes('rejected'))
       reject(record.line, rejection?.id ?? null, rejection?.message ?? `not valid, as more than ${MAX_NAMED} others of its part`);
     else {
       counts.duplicates += 1;
@@ -105,7 +146,7 @@ export async function importRecords(
 
 function mapSafely(connector: Connector, value: unknown, context: ConnectorContext): Mapped {
   try {
-    return connector.map(value, context);
+    return mapUnwrapped(connector, value, context);
   } catch (error) {
     if (error instanceof RangeError) return { kind: 'rejected', message: 'nested too deeply' };
     throw error;

@@ -35,6 +35,8 @@ export async function retryRejected(
       duplicates: of('duplicate', 'conflict'),
       conflicts: of('conflict'),
       ignored: 0,
+      ignored_types: {},
+      without_person: 0,
       rejected: of('rejected'),
       errors,
     });

@@ -59,11 +59,10 @@ describe.each([
     'duo',
     { accepted: 9, ignored: 3, rejected: 1 },
     {
-      'admin.action': 2,
+      'admin.action': 3,
       'challenge.approved': 1,
       'challenge.denied': 1,
       'enrollment.completed': 2,
-      'enrollment.started': 1,
       'policy.changed': 1,
       'provider.request': 1,
     },
