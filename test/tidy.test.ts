@@ -99,7 +99,7 @@ test('every part is in its registry', () => {
   expect(parts('src/slo/slis', 'sli.ts')).toBe(SLIS.length);
   expect(parts('src/slo/evaluate/alerts', 'alert.ts', 'thresholds.ts')).toBe(BESIDE_ALERTS.length);
   expect(parts('src/publish/panels', 'panel.ts', 'collector-metrics.ts')).toBe(PANELS.length);
-  expect(parts('src/collect/connectors', 'connector.ts')).toBe(CONNECTORS.length);
+  expect(parts('src/collect/connectors', 'connector.ts', 'envelope.ts', 'product-time.ts')).toBe(CONNECTORS.length);
 });
 
 /** F1 to F8 of the domain. */

@@ -7,13 +7,19 @@
 export const lookedUpBy = (identifier: string): string =>
   identifier.includes('@') ? identifier.replace(/[A-Z]/g, (letter) => letter.toLowerCase()) : identifier;
 
+/** Whom an event means: one form of each character, and none that is not seen, as a copied address brings along. Case stays. */
+export const asNamed = (identifier: string): string =>
+  // Most are plain, and then there is nothing to do.
+  /^[ -~]*$/.test(identifier) ? identifier : identifier.normalize('NFKC').replace(/\p{Default_Ignorable_Code_Point}/gu, '');
+
 /** How texts are compared when somebody is searched for: whatever the spelling. */
 export const searchedAs = (text: string): string => text.normalize('NFKC').toLowerCase();
 
 /** Who is meant when somebody is forgotten: a mail address in any spelling is one person's, whatever else is opaque. */
 export const personOf = (identifier: string): string => {
-  const searched = searchedAs(identifier.trim());
-  return searched.includes('@') ? searched : identifier;
+  const named = asNamed(identifier);
+  const searched = searchedAs(named.trim());
+  return searched.includes('@') ? searched : named;
 };
 
 /** Whether a search for an identifier finds the person: a short word, or a short number, stands in many texts by chance. */

@@ -1,6 +1,6 @@
 /** Who is named in a text, and who is not: a name may be a part of another. */
 import { expect, it } from 'vitest';
-import { isTelling, namingOf, searchedAs } from '../../src/privacy/identifier.ts';
+import { asNamed, isTelling, namingOf, searchedAs } from '../../src/privacy/identifier.ts';
 
 it.each([
   ['ada@example.org', 'mail ADA@example.org, please', true],
@@ -56,3 +56,11 @@ it.each([
 ])('a search for %s tells: %s', (name, isSo) => {
   expect(isTelling(name)).toBe(isSo);
 });
+
+it.each([
+  ['ada\u200b@example.org', 'ada@example.org'],
+  ['\u2060ada@example.org\ufeff', 'ada@example.org'],
+  ['jose\u0301@example.org', 'jos\u00e9@example.org'],
+  ['\uff41da\uff20example.org', 'ada@example.org'],
+  ['Ada', 'Ada'],
+])('%j is whoever is called %j', (written, meant) => expect(asNamed(written)).toBe(meant));

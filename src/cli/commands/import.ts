@@ -11,7 +11,7 @@ import { type FileRecord, recordsOf } from '../../collect/import/record-file.ts'
 import { retryRejected } from '../../collect/import/retry.ts';
 import type { Config } from '../../config.ts';
 import { MusterError, systemCode } from '../../errors.ts';
-import { printable } from '../../events/checker.ts';
+import { fieldName, printable } from '../../events/checker.ts';
 import { type Context, configOf, post, print, printJson, progress, shown, throughEither, timeOption } from '../context.ts';
 
 const RECORDS_PER_BATCH = 2_000;
@@ -117,7 +117,7 @@ function likeliestReason(connector: Connector, record: unknown): string {
   if (typeof record !== 'object' || record === null || Array.isArray(record)) return 'its records are no JSON objects';
   const names = Object.keys(record)
     .slice(0, MAX_KEYS)
-    .map((name) => JSON.stringify(name.slice(0, 40)));
+    .map((name) => JSON.stringify(fieldName(name)));
   if ('specversion' in record) return 'these look like CloudEvents; try muster import cloudevents';
   if ('attempt_id' in record) return 'these look like events of Muster; try muster import muster';
   return `it reads ${connector.reads}, and the first record has the fields ${names.join(', ')}`;

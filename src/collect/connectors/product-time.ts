@@ -1,5 +1,5 @@
 /** Times as products and the pipelines behind them write them. */
-import { printable } from '../../events/checker.ts';
+import { fieldName } from '../../events/checker.ts';
 import { parseTime } from '../../events/time.ts';
 
 /** RFC 3339 text; what was written in its place, when that is no time; undefined when there is none. */
@@ -27,7 +27,7 @@ export function productTime(value: unknown): ProductTime {
         ? Number(value)
         : undefined;
   const time = ms === undefined ? ofText(value) : ofNumber(ms);
-  return time ?? { unreadable: printable(String(value)).slice(0, SHOWN) };
+  return time ?? { unreadable: fieldName(String(value)).slice(0, SHOWN) };
 }
 
 /** The first that is a time, else what stands in the place of the first that is there. */

@@ -1,7 +1,6 @@
 /** Import: records of a product, through its connector, into the same intake as everything else, counted record by record. */
 import { MusterError } from '../../errors.ts';
-import { printable } from '../../events/checker.ts';
-import { redact } from '../../privacy/redact.ts';
+import { fieldName } from '../../events/checker.ts';
 import { breather } from '../../system/breather.ts';
 import { isLargerThan } from '../../system/size-of.ts';
 import type { Connector, ConnectorContext, Mapped } from '../connectors/connector.ts';
@@ -115,7 +114,7 @@ export async function importRecords(
     const mapped = mapSafely(connector, record.value, context);
     if (mapped.kind === 'ignored') {
       counts.ignored += 1;
-      countType(counts.ignored_types, printable(redact(mapped.type ?? 'unknown').text.slice(0, 64)), 1);
+      countType(counts.ignored_types, fieldName(mapped.type ?? 'unknown'), 1);
     } else if (mapped.kind === 'rejected') add(record, [{ unreadable: mapped.message, value: mapped.draft }]);
     else
       add(

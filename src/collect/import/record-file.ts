@@ -5,8 +5,8 @@ import { createGunzip } from 'node:zlib';
 import { MusterError } from '../../errors.ts';
 import { ArraySplitter } from '../intake/json-array.ts';
 import { JsonScan } from '../intake/json-scan.ts';
-import { parseLine } from '../intake/parse.ts';
 import type { ImportRecord } from './import.ts';
+import { JsonSequence, type Read } from './json-sequence.ts';
 
 /** One record may be so long; longer ones are counted as rejected. */
 const MAX_RECORD_BYTES = 1024 * 1024;
@@ -14,8 +14,9 @@ const MAX_RECORD_BYTES = 1024 * 1024;
 const MAX_OBJECT_BYTES = 64 * 1024 * 1024;
 const LIMITS = { depth: 64, values: Number.MAX_SAFE_INTEGER } as const;
 const OBJECT_LIMITS = { ...LIMITS, values: 10_000_000 } as const;
-const LINE_FEED = 10;
-const LINE_END = Buffer.of(LINE_FEED);
+/** Values behind the first are one record, or a page of them. */
+const MAX_LATER_BYTES = 16 * 1024 * 1024;
+const [LINE_FEED, CARRIAGE_RETURN, RECORD_SEPARATOR] = [10, 13, 30];
 const BYTE_ORDER_MARK = Buffer.from('\ufeff');
 
 /** A record, and how many bytes of the file it was made of, about. */
@@ -29,33 +30,46 @@ export interface FileRecord {
  * @throws MUSTER_BAD_JSON, MUSTER_BODY_TOO_LARGE behind the records that were whole
  */
 export async function* recordsOf(input: AsyncIterable<Buffer>): AsyncGenerator<FileRecord> {
-  const { first, all } = await peeked(withoutByteOrderMark(await unpacked(input)));
+  const { first, all } = await peeked(asUtf8(await unpacked(input)));
   if (first === '[') yield* arrayRecords(all);
-  else yield* lineRecords(all, first === '{');
+  else yield* sequenceRecords(all, first === '{');
 }
 
+/** Elements of an array of any length; and what follows it. */
 async function* arrayRecords(chunks: AsyncIterable<Buffer>): AsyncGenerator<FileRecord> {
-  const splitter = new ArraySplitter(LIMITS, MAX_RECORD_BYTES);
+  const splitter = new ArraySplitter(LIMITS, MAX_RECORD_BYTES, true);
+  const iterator = chunks[Symbol.asyncIterator]();
   let line = 0;
-  for await (const chunk of chunks) {
-    const elements = splitter.push(chunk);
+  for (let next = await iterator.next(); !next.done; next = await iterator.next()) {
+    const elements = splitter.push(next.value);
     for (const element of elements) {
       line += 1;
-      yield { record: { line, ...element }, bytes: Math.ceil(chunk.length / elements.length) };
+      yield { record: { line, ...element }, bytes: Math.ceil(next.value.length / elements.length) };
     }
+    if (splitter.behind === undefined) continue;
+    const { behind } = splitter;
+    yield* sequenceRecords(
+      (async function* () {
+        yield behind;
+        yield* { [Symbol.asyncIterator]: () => iterator };
+      })(),
+      false,
+    );
+    return;
   }
   splitter.end();
 }
 
-/** A line each; unless the first opens an object that goes on over more lines, or holds a list of records. */
-async function* lineRecords(chunks: AsyncIterable<Buffer>, mayBeDocument: boolean): AsyncGenerator<FileRecord> {
+/** Values one after another. The first may be one object that holds all records, as products answer. */
+async function* sequenceRecords(chunks: AsyncIterable<Buffer>, isWhole: boolean): AsyncGenerator<FileRecord> {
+  const sequence = new JsonSequence();
+  let isFirst = isWhole;
   let number = 0;
-  let document: Document | undefined;
-  let isFirst = true;
-  const maxBytes = () => ((mayBeDocument && isFirst) || document ? MAX_OBJECT_BYTES : MAX_RECORD_BYTES);
+  const maxBytes = () => (isFirst ? MAX_OBJECT_BYTES : sequence.isOpen() ? MAX_LATER_BYTES : MAX_RECORD_BYTES);
   for await (const lines of linesOf(chunks, maxBytes)) {
-    for (const line of lines) {
+    for (const given of lines) {
       number += 1;
+      const line = given && withoutSeparator(given);
       if (line === undefined) {
         if (maxBytes() === MAX_OBJECT_BYTES) throw tooLarge();
         yield {
@@ -64,41 +78,42 @@ async function* lineRecords(chunks: AsyncIterable<Buffer>, mayBeDocument: boolea
         };
         continue;
       }
-      if (document) {
-        document.add(line);
-        if (document.size > MAX_OBJECT_BYTES) throw tooLarge();
-        continue;
+      if (isBlank(line) && !sequence.isOpen()) continue;
+      if (isFirst) assertBounded(line);
+      const reads = sequence.push(line, number);
+      if (sequence.size > maxBytes()) {
+        if (isFirst) throw tooLarge();
+        reads.push(...sequence.flush());
       }
-      if (isBlank(line)) continue;
-      if (mayBeDocument && isFirst && opensDocument(line)) {
-        document = new Document(number);
-        document.add(line);
-      } else yield { record: { line: number, ...parseLine(line) }, bytes: line.length };
-      isFirst = false;
+      if (reads.length > 0) yield* expanded(reads, line.length, isFirst);
+      if (reads.length > 0) isFirst = false;
     }
   }
-  if (document) yield* documentRecords(document);
+  yield* expanded(sequence.flush(), sequence.size, isFirst);
 }
 
-/** Lines that may be one object. Joined as they come: an object for each line of two bytes would fill the memory. */
-class Document {
-  readonly firstLine: number;
-  size = 0;
-  private readonly parts: Buffer[] = [];
-  private waiting: Buffer[] = [];
-  constructor(firstLine: number) {
-    this.firstLine = firstLine;
+/** Records of values: elements of a list, or of the list in an object that products ship. */
+function* expanded(reads: readonly Read[], bytes: number, isFirst: boolean): Generator<FileRecord> {
+  const each = Math.ceil(bytes / Math.max(1, reads.length));
+  for (const [index, read] of reads.entries()) {
+    const list = 'value' in read ? (Array.isArray(read.value) ? (read.value as unknown[]) : listOf(read.value)) : undefined;
+    if (list === undefined) yield { record: read, bytes: each };
+    else
+      for (const [i, value] of list.entries())
+        yield { record: { line: isFirst && index === 0 ? i + 1 : read.line, value }, bytes: Math.ceil(each / list.length) };
   }
-  add(line: Buffer): void {
-    this.size += line.length + 1;
-    this.waiting.push(line, LINE_END);
-    if (this.waiting.length < 10_000) return;
-    this.parts.push(Buffer.concat(this.waiting));
-    this.waiting = [];
-  }
-  text(): Buffer {
-    return Buffer.concat([...this.parts, ...this.waiting]);
-  }
+}
+
+/** Of a document that is read whole. @throws MUSTER_BODY_TOO_LARGE */
+function assertBounded(line: Buffer): void {
+  if (line.length > MAX_RECORD_BYTES) new JsonScan(OBJECT_LIMITS).push(line);
+}
+
+/** RFC 7464 begins each value with a record separator. */
+function withoutSeparator(line: Buffer): Buffer {
+  let from = 0;
+  while (line[from] === RECORD_SEPARATOR) from += 1;
+  return from === 0 ? line : line.subarray(from);
 }
 
 const tooLarge = () =>
@@ -109,50 +124,19 @@ const tooLarge = () =>
 
 const isBlank = (line: Buffer) => /^\s*$/.test(line.toString('latin1', 0, 64)) && line.toString('latin1').trim() === '';
 
-/** Whether the first line begins an object over many lines, or one that holds a list of records. */
-function opensDocument(line: Buffer): boolean {
-  const value = parsedObject(line);
-  return value === undefined || listOf(value) !== undefined;
-}
-
-/** @throws MUSTER_BODY_TOO_LARGE */
-function parsedObject(bytes: Buffer): Record<string, unknown> | undefined {
-  new JsonScan(OBJECT_LIMITS).push(bytes);
-  try {
-    const value: unknown = JSON.parse(bytes.toString('utf8'));
-    return isObject(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-/** Elements of the lists under which products ship records: `Records`, `records`, `items`, `data.events`, `response` or a list in it. */
-function listOf(value: Record<string, unknown>): unknown[] | undefined {
+/**
+ * Elements of the lists under which products ship records: `Records`, `records`, `items`, `data.events`, and of Duo's answers `response` or a
+ * list in it.
+ */
+function listOf(value: unknown): unknown[] | undefined {
+  if (!isObject(value)) return undefined;
   const data = isObject(value.data) ? value.data.events : undefined;
-  const response = isObject(value.response) ? Object.values(value.response).find(Array.isArray) : value.response;
+  const answer = 'stat' in value ? value.response : undefined;
+  const response = isObject(answer) ? Object.values(answer).find(Array.isArray) : answer;
   return [value.Records, value.records, value.items, data, response].find((list): list is unknown[] => Array.isArray(list));
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
-
-/** The records of a document; when the lines are none together, each is taken for a record of its own. */
-function* documentRecords(document: Document): Generator<FileRecord> {
-  const text = document.text();
-  const value = parsedObject(text);
-  if (value !== undefined) {
-    const records = listOf(value) ?? [value];
-    const bytes = Math.ceil(text.length / Math.max(1, records.length));
-    for (const [index, element] of records.entries()) yield { record: { line: index + 1, value: element }, bytes };
-    return;
-  }
-  let line = document.firstLine;
-  for (let from = 0; from < text.length; line++) {
-    const end = text.indexOf(LINE_FEED, from);
-    const each = text.subarray(from, end);
-    if (!isBlank(each)) yield { record: { line, ...parseLine(each) }, bytes: each.length };
-    from = end + 1;
-  }
-}
 
 /** The first byte that is no blank, and all bytes again. */
 async function peeked(chunks: AsyncIterable<Buffer>): Promise<{ first: string; all: AsyncIterable<Buffer> }> {
@@ -176,18 +160,45 @@ async function peeked(chunks: AsyncIterable<Buffer>): Promise<{ first: string; a
   return { first, all: all() };
 }
 
-async function* withoutByteOrderMark(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+const MARKS = [
+  { bytes: BYTE_ORDER_MARK, encoding: undefined },
+  { bytes: Buffer.of(0xff, 0xfe), encoding: 'utf-16le' },
+  { bytes: Buffer.of(0xfe, 0xff), encoding: 'utf-16be' },
+] as const;
+
+/** The text as UTF-8, with line feeds: PowerShell writes UTF-16, old programs end lines with a carriage return alone. */
+async function* asUtf8(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   let start: Buffer | undefined = Buffer.alloc(0);
+  let decode = (chunk: Buffer): Buffer => chunk;
   for await (const chunk of chunks) {
-    if (!start) yield chunk;
-    else {
-      start = Buffer.concat([start, chunk]);
-      if (start.length < BYTE_ORDER_MARK.length) continue;
-      yield start.indexOf(BYTE_ORDER_MARK) === 0 ? start.subarray(BYTE_ORDER_MARK.length) : start;
-      start = undefined;
+    if (!start) {
+      yield decode(chunk);
+      continue;
     }
+    start = Buffer.concat([start, chunk]);
+    if (start.length < BYTE_ORDER_MARK.length) continue;
+    ({ decode, start } = begun(start));
+    yield decode(start as Buffer);
+    start = undefined;
   }
   if (start && start.length > 0) yield start;
+}
+
+function begun(start: Buffer): { decode: (chunk: Buffer) => Buffer; start: Buffer } {
+  const mark = MARKS.find(({ bytes }) => start.indexOf(bytes) === 0);
+  const rest = mark ? start.subarray(mark.bytes.length) : start;
+  const decoder = mark?.encoding === undefined ? undefined : new TextDecoder(mark.encoding);
+  const toText = (chunk: Buffer) => (decoder ? Buffer.from(decoder.decode(chunk, { stream: true })) : chunk);
+  const first = toText(rest);
+  const endsByReturns = first.includes(CARRIAGE_RETURN) && !first.includes(LINE_FEED);
+  const withFeeds = (chunk: Buffer) => (endsByReturns ? chunk.map((byte) => (byte === CARRIAGE_RETURN ? LINE_FEED : byte)) : chunk);
+  let isFirst = true;
+  const decode = (chunk: Buffer): Buffer => {
+    const text = isFirst ? first : toText(chunk);
+    isFirst = false;
+    return Buffer.from(withFeeds(text));
+  };
+  return { decode, start: rest };
 }
 
 /** Bytes of a stream, without the gzip if it has one. */
@@ -210,7 +221,7 @@ async function* gunzipped(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer>
   try {
     yield* gunzip as AsyncIterable<Buffer>;
   } catch (error) {
-    throw new MusterError('MUSTER_BAD_JSON', 'the gzip data is damaged or cut off; records before the damage were taken in', {
+    throw new MusterError('MUSTER_BAD_JSON', 'the gzip data is damaged or cut off, or something else follows it', {
       cause: error,
     });
   }

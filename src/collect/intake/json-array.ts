@@ -17,9 +17,16 @@ export class ArraySplitter {
   private rest: Buffer[] = [];
   private restBytes = 0;
   private hasElements = false;
+  private readonly mayGoOn: boolean;
+  /** Where more may follow: the bytes behind the array, once it has ended. */
+  behind: Buffer | undefined;
 
-  /** @param maxElementBytes longer elements are handed on as unreadable */
-  constructor(limits: JsonLimits, maxElementBytes: number) {
+  /**
+   * @param maxElementBytes longer elements are handed on as unreadable
+   * @param mayGoOn whether something else may follow the array
+   */
+  constructor(limits: JsonLimits, maxElementBytes: number, mayGoOn = false) {
+    this.mayGoOn = mayGoOn;
     this.scan = new JsonScan(limits);
     this.maxElementBytes = maxElementBytes;
   }
@@ -32,6 +39,7 @@ export class ArraySplitter {
     const elements: Candidate[] = [];
     let from = 0;
     this.scan.push(bytes, (byte, at) => {
+      if (this.state === 'behind' && this.mayGoOn) return;
       if (this.state === 'behind' || (this.state === 'before' && byte !== OPEN_ARRAY)) throw invalid('is followed by something else');
       if (this.state === 'inside') {
         this.keep(bytes.subarray(from, at));
@@ -43,6 +51,7 @@ export class ArraySplitter {
       from = at + 1;
     });
     if (this.state === 'inside') this.keep(bytes.subarray(from));
+    else if (this.mayGoOn && this.state === 'behind') this.behind = bytes.subarray(from);
     else if (!isBlank(bytes.subarray(from))) throw invalid('is followed by something else');
     return elements;
   }

@@ -1,6 +1,7 @@
 /** From a span or log record to an event of the catalogue. */
 import { hash } from 'node:crypto';
 import { type EventType, eventSchema } from '../../events/catalogue.ts';
+import { fieldName } from '../../events/checker.ts';
 import { parseTraceparent } from '../intake/trace-context.ts';
 import type { Attributes } from './part.ts';
 import { attribute, isMap, type OtlpRecord } from './records.ts';
@@ -62,7 +63,7 @@ export function eventsOfRequest(fingerprint: (text: string) => string): (record:
     const notes: string[] = [...record.notes];
     const { meaning } = record;
     if (!meaning || 'nearest' in meaning) {
-      const name = JSON.stringify(record.eventName?.slice(0, 64));
+      const name = JSON.stringify(fieldName(record.eventName ?? ''));
       const why = `event.name: ${name} is no event of the catalogue; ${meaning ? `${meaning.nearest} is close` : 'none is close'}`;
       return { candidate: { unreadable: why, value: fieldsOf(record, 'other', () => '', notes) }, notes: [] };
     }

@@ -3,6 +3,7 @@
  * the proto file, numbers as numbers or text, enums by number or name; ids in hex (OTLP 1.x, "JSON Protobuf Encoding") or base64.
  */
 import { MusterError } from '../../errors.ts';
+import { fieldName } from '../../events/checker.ts';
 import { meaningOfName } from '../../events/event-name.ts';
 import {
   type Attributes,
@@ -161,7 +162,7 @@ function attributesOf(message: Message, unreadable: string[], problems = unreada
 function anyValue(value: Message, name: string, unreadable: string[], depth: number): AttributeValue {
   if (depth > MAX_DEPTH) throw new Error('values are nested too deeply');
   const told = () => {
-    unreadable.push(`${name}: not such a value`);
+    unreadable.push(`${fieldName(name)}: not such a value`);
     return null;
   };
   const [string, bool, bytes] = [at(value, 'stringValue'), at(value, 'boolValue'), at(value, 'bytesValue')];

@@ -4,7 +4,7 @@
  */
 import { createHmac, createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import { lookedUpBy, personOf } from '../../privacy/identifier.ts';
+import { asNamed, lookedUpBy, personOf } from '../../privacy/identifier.ts';
 import type { Vault } from '../../privacy/vault.ts';
 import type { Departure, Forgotten, ReferenceRow, ReferenceTable } from '../../store/records/reference-table.ts';
 import { type KeyRing, type RingKey, ringOf } from './key-ring.ts';
@@ -90,7 +90,8 @@ export function createPseudonyms({ ring: first, table, vault }: PseudonymsOption
   };
   const keyed = (key: Buffer, purpose: string, text: string, bytes: number) =>
     createHmac('sha256', keyOf(key)).update(`muster/${purpose}/v1\0${text}`).digest().subarray(0, bytes).toString('base64url');
-  const under = (key: Buffer, kind: PseudonymKind, identifier: string) => keyed(key, kind, lookedUpBy(identifier), REFERENCE_BYTES);
+  const under = (key: Buffer, kind: PseudonymKind, identifier: string) =>
+    keyed(key, kind, lookedUpBy(kind === 'person' ? asNamed(identifier) : identifier), REFERENCE_BYTES);
   const current = () => ring.keys[0] as RingKey;
 
   /** The reference that an identifier has had under an older key. */

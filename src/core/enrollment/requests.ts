@@ -13,6 +13,7 @@ export const userSchema = z
   .min(1)
   .max(320)
   .regex(/\S/, 'expected more than blanks')
+  .regex(/^[^\p{Cc}\p{Default_Ignorable_Code_Point}]*$/u, 'contains a character that nobody sees')
   .refine(wellFormed, 'contains half of a surrogate pair, which is no text');
 
 /** Labels that every event of an enrollment carries. */

@@ -6,6 +6,7 @@ import { MAX_TOKEN_LIFE_SECONDS, TIME_TO_LIVE_MS } from '../ledger/lifecycle.ts'
 import { TIERS, type Tier } from '../policy/policy.ts';
 import type { Settings } from '../settings.ts';
 import type { Statements } from '../storage/storage.ts';
+import { userSchema } from './requests.ts';
 import { openTokenKeys } from './token-keys.ts';
 
 const AUDIENCE = 'muster-core';
@@ -20,7 +21,7 @@ const STRONG_METHOD = 'mfa';
 
 const claims = z.object({
   jti: z.string().min(16).max(128),
-  sub: z.string().min(1).max(320),
+  sub: userSchema,
   sid: z.string().min(1).max(256),
   iat: z.number(),
   exp: z.number(),

@@ -116,6 +116,22 @@ describe('files', () => {
     ],
     ['gzip', [gzipSync(ndjson)]],
     ['NDJSON with a byte order mark', [`\ufeff${ndjson}`]],
+    ['UTF-16 as PowerShell writes it', [Buffer.concat([Buffer.of(0xff, 0xfe), Buffer.from(ndjson.replaceAll('\n', '\r\n'), 'utf16le')])]],
+    ['UTF-16, the other way round', [Buffer.concat([Buffer.of(0xfe, 0xff), Buffer.from(JSON.stringify(events), 'utf16le').swap16()])]],
+    ['lines that end with carriage returns', [`${ndjson.replaceAll('\n', '\r')}\r`]],
+    ['record separators', [events.map((event) => `\u001e${JSON.stringify(event)}\n`).join('')]],
+    ['one behind the other', [events.map((event) => JSON.stringify(event)).join('')]],
+    ['several on a line', [events.map((event) => JSON.stringify(event)).join(' ')]],
+    ['objects over many lines, one behind the other', [events.map((event) => JSON.stringify(event, null, 2)).join('\n')]],
+    ['objects over many lines, without a line between', [events.map((event) => JSON.stringify(event, null, 2)).join('')]],
+    ['pages: an array on each line', [`${JSON.stringify(events.slice(0, 1))}\n${JSON.stringify(events.slice(1))}\n`]],
+    ['arrays without a line between', [`${JSON.stringify(events.slice(0, 2))}${JSON.stringify(events.slice(2))}`]],
+    [
+      'arrays over many lines, one behind the other',
+      [`${JSON.stringify(events.slice(0, 2), null, 1)}\n${JSON.stringify(events.slice(2), null, 1)}`],
+    ],
+    ['pages: an object with a list on each line', [events.map((event) => JSON.stringify({ Records: [event] })).join('\n')]],
+    ['pages cut anywhere into chunks', [...`${JSON.stringify(events.slice(0, 2))}\n${JSON.stringify(events.slice(2), null, 1)}`]],
     ['a JSON array with a byte order mark', [`\ufeff${JSON.stringify(events)}`]],
   ])('%s', async (_form, chunks) => {
     const records = await recordsFrom(...chunks);
@@ -142,6 +158,18 @@ describe('files', () => {
   test('NDJSON whose first line is broken loses that line alone', async () => {
     const records = await recordsFrom(`{"id":\n${ndjson}`);
     expect(records.map((record) => 'value' in record)).toEqual([false, true, true, true]);
+  });
+
+  test('NDJSON with a broken line in the middle loses that line alone', async () => {
+    const [one, two, three] = events.map((event) => JSON.stringify(event));
+    const records = await recordsFrom([one, two?.slice(0, 20), `${three}`, 'oops', one].join('\n'));
+    expect(records.map((record) => [record.line, 'value' in record])).toEqual([
+      [1, true],
+      [2, false],
+      [3, true],
+      [4, false],
+      [5, true],
+    ]);
   });
 
   test('damaged gzip is an error, not an end', async () => {

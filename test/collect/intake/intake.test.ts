@@ -122,8 +122,11 @@ test('no identifier, address or user agent is in any file of the data directory,
 test('pseudonyms are stable, keyed, and the same for a mail address in any case, and for nothing else that looks alike', () => {
   const ours = pseudonyms(Buffer.alloc(32, 1));
   expect(ours.of('person', 'Ada@Example.org')).toBe(ours.of('person', 'ada@example.org'));
-  const alike = ['admin', 'Admin', ' admin', 'ａdmin', 'admın', 'admin²', 'ADA@\u212aile.org', 'ada@kile.org'];
+  const alike = ['admin', 'Admin', ' admin', 'admın', 'admin²', 'ada@kile.org'];
   expect(new Set(alike.map((each) => ours.of('person', each))).size).toBe(alike.length);
+  // One character in another form, and one that nobody sees, make nobody else; of what is no person nothing is changed.
+  for (const written of ['ａdmin', 'ad\u200bmin', '\ufeffadmin']) expect(ours.of('person', written)).toBe(ours.of('person', 'admin'));
+  expect(ours.of('device', 'ａdmin')).not.toBe(ours.of('device', 'admin'));
   expect(ours.of('person', 'ada')).not.toBe(ours.of('device', 'ada'));
   expect(ours.of('person', 'ada')).not.toBe(pseudonyms(Buffer.alloc(32, 2)).of('person', 'ada'));
   // HMAC-SHA-256 under 32 bytes of 1 over "muster/person/v1\0ada", first 12 bytes; computed with Python's hmac.

@@ -268,8 +268,9 @@ describe('forget', () => {
     const events = spellings.map((user) => event(user));
     await takeIn(each, events);
     const refs = spellings.map((user) => each.pseudonyms.of('person', user));
-    expect(new Set(refs).size).toBe(4);
-    expect(await each.people.forget(spellings[0] as string, BY)).toMatchObject({ references: 4, events: 4, left: {} });
+    // Composed or not, full width or not: only capitals beyond A to Z are another's.
+    expect(new Set(refs).size).toBe(2);
+    expect(await each.people.forget(spellings[0] as string, BY)).toMatchObject({ references: 2, events: 4, left: {} });
     for (const ref of refs) await expect(each.people.reveal(ref, { ...BY, reason: 'x' })).rejects.toThrow('nobody can be named');
     expect(await takeIn(each, events)).toMatchObject({ accepted: 0, duplicates: 4 });
   });
