@@ -3,7 +3,8 @@
  * Formats: CNCF CloudEvents 1.0.2, "JSON Event Format" and "HTTP Protocol Binding".
  */
 import { isUtf8 } from 'node:buffer';
-import { EVENT_TYPES } from '../events/catalogue.ts';
+import { hash } from 'node:crypto';
+import { meaningOfName } from '../events/event-name.ts';
 import { parseTraceparent } from './intake/trace-context.ts';
 
 /** Context attributes of a CloudEvent, extensions among them. */
@@ -12,7 +13,8 @@ type Attributes = Record<string, unknown>;
 /** An event in the catalogue's form for its checker, or why there is none. */
 export type FromCloudEvent = { value: unknown } | { unreadable: string };
 
-const JSON_TYPE = /^application\/(?:[\w.-]+\+)?json(?:\s*;|$)/i;
+/** `application/json`, `text/json`, and what is JSON by its suffix (RFC 6839 section 3.1). */
+const JSON_TYPE = /^[\w.+-]+\/(?:[\w.+-]+\+)?json(?:\s*;|$)/i;
 const HEADER = /^ce-([a-z0-9]{1,64})$/;
 const REQUIRED = ['specversion', 'id', 'source', 'type'] as const;
 
@@ -75,12 +77,26 @@ function eventOf({ specversion, datacontenttype, id, source, type, time, tracepa
       ...parseTraceparent(traceparent),
       ...data,
       id,
-      source,
+      source: typeof source === 'string' ? sourceOf(source) : source,
       type: typeof type === 'string' ? catalogueType(type) : type,
       ...(time !== undefined && { time }),
     },
   };
 }
 
+const SOURCE = /^[A-Za-z0-9._:/-]{1,64}$/;
+const SOURCE_LETTERS = 51;
+const DIGEST_DIGITS = 12;
+
+/** A source is any URI reference (CloudEvents 1.0.2, "source"): one that is longer, or has other signs, is shortened with a digest of the whole. */
+function sourceOf(source: string): string {
+  if (SOURCE.test(source) || source === '') return source;
+  const plain = source.replace(/[^A-Za-z0-9._:/-]+/g, '-').slice(0, SOURCE_LETTERS);
+  return `${plain}-${hash('sha256', source).slice(0, DIGEST_DIGITS)}`;
+}
+
 /** Types of CloudEvents should begin with a name in reverse DNS order: `org.example.enrollment.started` is `enrollment.started`. */
-export const catalogueType = (type: string): string => EVENT_TYPES.find((known) => type === known || type.endsWith(`.${known}`)) ?? type;
+export function catalogueType(type: string): string {
+  const meaning = meaningOfName(type);
+  return meaning && 'type' in meaning ? meaning.type : type;
+}

@@ -1,9 +1,9 @@
 /** Reads a request's body with a bound on its bytes, before and after decompression. */
 import type { IncomingMessage } from 'node:http';
-import { createGunzip } from 'node:zlib';
 import { JsonScan } from '../collect/intake/json-scan.ts';
 import { BODY_LIMITS } from '../collect/intake/parse.ts';
 import { MusterError } from '../errors.ts';
+import { codingsOf, decoded } from './content-coding.ts';
 
 /** What a body is: one JSON value, one a line, or something else. */
 export type BodyForm = 'json' | 'lines' | 'bytes';
@@ -26,6 +26,7 @@ const SMALL_CHUNKS = 1_000;
 const SMALL_CHUNK_BYTES = 16;
 
 const SCANNED_FROM_BYTES = 64 * 1024;
+const BYTE_ORDER_MARK = Buffer.from('\ufeff');
 
 export interface Body {
   bytes: Buffer;
@@ -41,10 +42,7 @@ export async function readBody(
   request: IncomingMessage,
   { maxBytes, form, hold = () => {}, scannedFrom = SCANNED_FROM_BYTES }: BodyOptions,
 ): Promise<Body> {
-  const encoding = request.headers['content-encoding']?.toLowerCase() ?? 'identity';
-  if (encoding !== 'identity' && encoding !== 'gzip') {
-    throw new MusterError('MUSTER_UNSUPPORTED_TYPE', 'Content-Encoding: expected gzip or none');
-  }
+  const codings = codingsOf(request.headers['content-encoding']);
   const tooLarge = () => new MusterError('MUSTER_BODY_TOO_LARGE', `the body is larger than ${maxBytes} bytes; send it in parts`);
   if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw tooLarge();
   /** Holds what comes against the bounds. */
@@ -60,14 +58,11 @@ export async function readBody(
   // What a line may hold is bounded by its length.
   const scan = new JsonScan(form === 'lines' ? { ...BODY_LIMITS, depth: maxBytes } : BODY_LIMITS, form === 'lines');
   const look = form === 'bytes' ? () => {} : fromSize(scannedFrom, (chunk) => scan.push(chunk));
-  const packed =
-    encoding === 'identity'
-      ? undefined
-      : await bytesOf(
-          request,
-          bounded(() => {}),
-        );
-  const bytes = packed ? await unzipped(packed, bounded(look)) : await bytesOf(request, bounded(look));
+  const unseen = () => {};
+  let bytes = await bytesOf(request, bounded(codings.length === 0 ? look : unseen));
+  for (const [index, coding] of codings.entries())
+    bytes = await decoded(coding, bytes, bounded(index === codings.length - 1 ? look : unseen));
+  if (form !== 'bytes' && bytes.indexOf(BYTE_ORDER_MARK) === 0) bytes = bytes.subarray(BYTE_ORDER_MARK.length);
   return { bytes, values: bytes.length < scannedFrom ? 0 : scan.values };
 }
 
@@ -82,27 +77,6 @@ function fromSize(bytes: number, look: (chunk: Buffer) => void): (chunk: Buffer)
     for (const each of waiting) look(each);
     waiting = [];
   };
-}
-
-/** By pieces, so that what is too much is refused before all of it is there. */
-function unzipped(packed: Buffer, onChunk: (chunk: Buffer) => void): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    const gunzip = createGunzip();
-    gunzip
-      .on('data', (chunk: Buffer) => {
-        try {
-          onChunk(chunk);
-          chunks.push(chunk);
-        } catch (error) {
-          gunzip.destroy();
-          reject(error);
-        }
-      })
-      .once('end', () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)))
-      .once('error', (cause) => reject(new MusterError('MUSTER_BAD_JSON', 'the body is not valid gzip', { cause })))
-      .end(packed);
-  });
 }
 
 /** By events: an iterator over the stream costs a small request more than all the rest of reading it. */

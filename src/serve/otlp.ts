@@ -108,6 +108,18 @@ export function createOtlp(signal: Signal, deps: OtlpDeps): IngestHandler {
   };
 }
 
+/** The handler of metrics, which an SDK sends unless it is told not to: says what to set. */
+export const refuseMetrics =
+  (onDefect: (message: string) => void): IngestHandler =>
+  async (request, response) => {
+    const error = new MusterError(
+      'MUSTER_NOT_FOUND',
+      'metrics are not taken: set OTEL_METRICS_EXPORTER=none, or take this exporter out of the metrics pipeline',
+    );
+    refuse(response, request, error, onDefect);
+    drain(request);
+  };
+
 /** @throws MUSTER_UNSUPPORTED_TYPE */
 function encodingOf(headers: IncomingHttpHeaders): Encoding {
   const mediaType = mediaTypeOf(headers);

@@ -2,6 +2,8 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
 import helmet from 'helmet';
 import { MusterError } from '../errors.ts';
@@ -14,7 +16,7 @@ import { createIngest } from './ingest.ts';
 import { LOOPBACK, listenOn, listenOnLoopback } from './listen.ts';
 import type { Metrics } from './metrics/metrics.ts';
 import type { OpenRequests } from './open-requests.ts';
-import { createOtlp, type OtlpDeps } from './otlp.ts';
+import { createOtlp, type OtlpDeps, refuseMetrics } from './otlp.ts';
 import { problemOf, sendProblem } from './problem.ts';
 import { signInRoutes } from './routes/access.ts';
 import { apiRoutes } from './routes/api.ts';
@@ -91,8 +93,11 @@ export function createApp(deps: ServerDeps, assertHost: HostCheck, bodies: Bodie
       .type('text/plain')
       .send(`${reason ?? 'ready'}${impaired === undefined ? '' : `: ${impaired}`}\n`);
   });
-  app.get('/metrics', async (_request, response) => {
-    response.type(deps.metrics.registry.contentType).send(await deps.metrics.registry.metrics());
+  app.get('/metrics', async (request, response) => {
+    const text = await deps.metrics.registry.metrics();
+    response.type(deps.metrics.registry.contentType).vary('accept-encoding');
+    if (request.acceptsEncodings('gzip') !== 'gzip') response.send(text);
+    else response.set('content-encoding', 'gzip').send(await gzipped(text));
   });
   app.use(signInRoutes(deps.gate, deps.api.ready));
   app.use('/api', apiRoutes({ ...deps.api, bodies }));
@@ -125,6 +130,8 @@ export function createApp(deps: ServerDeps, assertHost: HostCheck, bodies: Bodie
   });
   return app;
 }
+
+const gzipped = promisify(gzip);
 
 const MAX_CONNECTIONS = 15_000;
 /** Who sends a request too slowly is let go: Node's own limits are minutes, and it looks every half minute only. */
@@ -170,6 +177,7 @@ function listener(deps: ServerDeps, assertHost: HostCheck): RequestListener {
     ['/v1/events', createIngest(shared)],
     ['/v1/traces', createOtlp('traces', shared)],
     ['/v1/logs', createOtlp('logs', shared)],
+    ['/v1/metrics', refuseMetrics(deps.onDefect)],
   ]);
   return inTurn((request, response) => {
     deps.requests.begin(response);

@@ -82,3 +82,21 @@ test('the importer reads them too', () => {
   expect(connector?.map({ ...envelope, data }, context)).toEqual({ kind: 'events', events: [event] });
   expect(connector?.map({ ...envelope, specversion: 1 }, context)).toEqual({ kind: 'rejected', message: 'specversion: expected "1.0"' });
 });
+
+test('a source is any URI reference, shortened to one of its own, and the data any JSON', () => {
+  const source = (text: string) => {
+    const made = fromStructured({
+      specversion: '1.0',
+      id: '1',
+      type: 'ux.error',
+      source: text,
+      datacontenttype: 'text/json; charset=utf-8',
+    });
+    return 'value' in made ? (made.value as { source: string }).source : made.unreadable;
+  };
+  expect(source('/sensors/tn-1234567')).toBe('/sensors/tn-1234567');
+  const long = `https://idp.example.org/tenants/42?region=eu&name=${'x'.repeat(200)}`;
+  expect(source(long)).toMatch(/^https:\/\/idp\.example\.org\/tenants\/42-region-eu-name-x*-[0-9a-f]{12}$/);
+  expect(source(long)).toHaveLength(64);
+  expect(source(`${long}y`)).not.toBe(source(long));
+});

@@ -3,7 +3,7 @@
 import { request as httpRequest } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { gzipSync } from 'node:zlib';
+import { deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Running, removeData, runMuster, startMuster, temporaryData } from '../support/process.ts';
 
@@ -141,6 +141,29 @@ describe('refuses with a clear answer', () => {
       request.end(large);
     });
     expect(chunked).toBe(413);
+  });
+
+  test('the codings of HTTP that Node has, one behind the other, and a byte order mark', async () => {
+    const lines = `${JSON.stringify(event())}\n${JSON.stringify(event())}\n`;
+    const ndjson = { 'content-type': 'application/x-ndjson' };
+    const coded: [string, Buffer][] = [
+      ['', Buffer.from(lines)],
+      ['x-gzip', gzipSync(lines)],
+      ['deflate', deflateSync(lines)],
+      ['zstd', zstdCompressSync(lines)],
+      ['deflate, gzip', gzipSync(deflateSync(lines))],
+      ['identity', Buffer.from(`\ufeff${lines}`)],
+    ];
+    for (const [index, [coding, body]] of coded.entries())
+      expect([coding, await post(body, { ...ndjson, 'content-encoding': coding })]).toMatchObject([
+        coding,
+        { status: 200, body: { accepted: index === 0 ? 2 : 0, duplicates: index === 0 ? 0 : 2 } },
+      ]);
+    for (const coding of ['snappy', 'br', 'gzip, gzip, gzip, gzip', '__proto__'])
+      expect([coding, await post(lines, { ...ndjson, 'content-encoding': coding })]).toMatchObject([
+        coding,
+        { status: 415, body: { detail: expect.stringContaining('gzip, deflate, zstd') } },
+      ]);
   });
 
   test('a small gzip that unpacks to 50 MB, broken gzip, and another encoding', async () => {

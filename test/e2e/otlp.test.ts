@@ -250,6 +250,23 @@ describe('by hand', () => {
     }
   });
 
+  test('metrics are not taken, and whoever sends them is told what to set', async () => {
+    const response = await post('/v1/metrics', '{"resourceMetrics":[]}');
+    expect([response.status, await response.json()]).toEqual([
+      404,
+      { code: 5, message: expect.stringContaining('OTEL_METRICS_EXPORTER=none') },
+    ]);
+  });
+
+  test('an event that is close to one of the catalogue is said, kept as a letter, and counted for its source', async () => {
+    const response = await post('/v1/traces', traces(span({ 'event.name': 'enrollment.start' }, { spanId: 'eee19b7ec3c1b17a' })));
+    expect(await response.json()).toEqual({
+      partialSuccess: { rejectedSpans: '1', errorMessage: expect.stringContaining('enrollment.started is close') },
+    });
+    const metrics = await (await fetch(`${muster.url}/metrics`, { headers: { 'accept-encoding': 'gzip' } })).text();
+    expect(metrics).toMatch(/^muster_collector_events_total\{source="hand",result="rejected"\} [1-9]/m);
+  });
+
   test('another method is told which one, and another host is refused', async () => {
     const get = await fetch(`${muster.url}/v1/logs`);
     expect([get.status, get.headers.get('allow')]).toEqual([405, 'POST']);

@@ -1,5 +1,5 @@
 /** The values of one request on their way into the log: checked, without what is personal, and folded for the figures. */
-import type { Event } from '../../events/catalogue.ts';
+import { type Event, eventSchema } from '../../events/catalogue.ts';
 import { checkEvent, httpBounds, importBounds, type TimeBounds } from '../../events/checker.ts';
 import { kindsInId } from '../../privacy/ids.ts';
 import type { Folding, PendingRoll } from '../../store/roll/pending-roll.ts';
@@ -68,6 +68,8 @@ export class Batch {
   /** The first {@link MAX_NAMED} of them. */
   readonly rejected: Rejection[] = [];
   rejectedCount = 0;
+  /** Of those whose source can be read, how many by it. */
+  readonly rejectedSources = new Map<string, number>();
   /** Positions of those that concern somebody who was forgotten since. */
   readonly forgotten: number[] = [];
   readonly letters: DeadLetter[] = [];
@@ -150,6 +152,9 @@ export class Batch {
 
   private reject(index: number, value: unknown, message: string): void {
     this.name({ index, id: idOf(value), message });
+    const source = sourceIn(value);
+    if (source !== undefined && (this.rejectedSources.has(source) || this.rejectedSources.size < MAX_NAMED))
+      this.rejectedSources.set(source, (this.rejectedSources.get(source) ?? 0) + 1);
     if (this.mode === 'retry' || !this.deps.letterAllowed(this.receivedAtMs)) return;
     const sentWith = this.binding && { ...this.binding, receivedAtMs: this.receivedAtMs };
     const { letter, finds } = deadLetter(
@@ -196,6 +201,13 @@ function withoutActor(event: Event): Event {
 function withoutAgentRef(value: unknown): { value: unknown; agentRef: string | undefined } {
   const { [AGENT_REF]: agentRef, ...event } = value as Record<string, unknown>;
   return { value: event, agentRef: typeof agentRef === 'string' ? agentRef : undefined };
+}
+
+/** The source of a refused value, where it is one. */
+function sourceIn(value: unknown): string | undefined {
+  const source = typeof value === 'object' && value !== null ? (value as { source?: unknown }).source : undefined;
+  const found = source === undefined ? undefined : eventSchema.shape.source.safeParse(source);
+  return found?.success ? found.data : undefined;
 }
 
 /** The id to name in a rejection, if it has one that is safe to repeat. */

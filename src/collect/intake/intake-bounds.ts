@@ -8,12 +8,19 @@ const LETTERS_PER_MINUTE = 1_000;
 /** Requests of more events are finished one after the other: all at once they would hold the loop for as long as all take. */
 const SMALL_REQUEST = 20;
 
+/** Of these, names that come with refused events only: whoever sends nothing else must not take the places of those who do. */
+const MAX_REFUSED_LABELS = 20;
+
 /** The first sources by their names, the others as `other`. */
-export function sourceLabels(): (source: string) => string {
-  const sources = new Set<string>();
-  return (source: string) => {
-    if (!sources.has(source) && sources.size >= MAX_SOURCE_LABELS) return 'other';
-    sources.add(source);
+export function sourceLabels(): (source: string, isRefused?: boolean) => string {
+  const accepted = new Set<string>();
+  const refused = new Set<string>();
+  return (source, isRefused = false) => {
+    if (accepted.has(source) || (isRefused && refused.has(source))) return source;
+    const isFull = accepted.size + refused.size >= MAX_SOURCE_LABELS || (isRefused && refused.size >= MAX_REFUSED_LABELS);
+    if (isFull && !refused.has(source)) return 'other';
+    (isRefused ? refused : accepted).add(source);
+    if (!isRefused) refused.delete(source);
     return source;
   };
 }

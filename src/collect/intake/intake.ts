@@ -91,11 +91,8 @@ export function createIntake(deps: IntakeDeps): Intake {
   };
 
   const accept: Intake['accept'] = async (candidates, mode, binding) => {
-    const { prepared, identities, fresh, forgotten, letters, lines, folded, rejected, rejectedCount, count } = await prepare(
-      candidates,
-      mode,
-      binding,
-    );
+    const batch = await prepare(candidates, mode, binding);
+    const { prepared, identities, fresh, forgotten, letters, lines, folded, rejected, rejectedCount, count } = batch;
     if (mode !== 'live' && prepared.length > 0) await recall(prepared, identities);
     const sightings = new Array<Sighting | 'rejected'>(count).fill('rejected');
     for (const { index, high, low, contentHash } of prepared) {
@@ -121,7 +118,7 @@ export function createIntake(deps: IntakeDeps): Intake {
       rejectedCount,
       sightings,
     };
-    if (deps.onCounted) report(prepared, sightings, rejectedCount, labelOf, deps.onCounted);
+    if (deps.onCounted) report(batch, sightings, labelOf, deps.onCounted);
     return result;
   };
 
@@ -142,10 +139,9 @@ export function createIntake(deps: IntakeDeps): Intake {
 }
 
 function report(
-  prepared: readonly Prepared[],
+  { prepared, rejectedCount, rejectedSources }: Batch,
   sightings: readonly (Sighting | 'rejected')[],
-  rejected: number,
-  labelOf: (source: string) => string,
+  labelOf: (source: string, isRefused?: boolean) => string,
   onCounted: NonNullable<IntakeDeps['onCounted']>,
 ): void {
   const counts = new Map<string, { accepted: number; duplicate: number }>();
@@ -160,6 +156,10 @@ function report(
     if (accepted > 0) onCounted(label, 'accepted', accepted);
     if (duplicate > 0) onCounted(label, 'duplicate', duplicate);
   }
-  // A rejected event's source is not to be trusted as a label.
-  if (rejected > 0) onCounted('unknown', 'rejected', rejected);
+  let unknown = rejectedCount;
+  for (const [source, count] of rejectedSources) {
+    onCounted(labelOf(source, true), 'rejected', count);
+    unknown -= count;
+  }
+  if (unknown > 0) onCounted('unknown', 'rejected', unknown);
 }
