@@ -10,6 +10,7 @@ import { MusterError } from '../errors.ts';
 import { INSTANCE_HEADER } from '../names.ts';
 import type { Gate } from './access/gate.ts';
 import { type AdmissionDeps, type Bodies, createAdmission, createBodies } from './admission.ts';
+import { answerClientError } from './client-errors.ts';
 import { type CoreRoutesDeps, coreRoutes } from './core/routes.ts';
 import { inTurn } from './in-turn.ts';
 import { createIngest } from './ingest.ts';
@@ -150,6 +151,7 @@ export async function listen(
   const shownHost = host === '0.0.0.0' || host === '::' ? LOOPBACK : host.includes(':') ? `[${host}]` : host;
   if (!tls) {
     const server = createServer(TIMEOUTS, listener(deps, hostCheck({ others: deps.hosts })));
+    server.on('clientError', answerClientError);
     const listening = await listenOn(server, { host, port, advice });
     server.maxConnections = MAX_CONNECTIONS;
     const url = `http://${shownHost}:${listening}`;
@@ -158,6 +160,7 @@ export async function listen(
   const { cert, key, clientCa } = tls;
   const options = { ...TIMEOUTS, cert, key, ...(clientCa && { ca: clientCa, requestCert: true, rejectUnauthorized: true }) };
   const server = createSecureServer(options, listener(deps, hostCheck({ isSecure: true, others: deps.hosts })));
+  server.on('clientError', answerClientError);
   server.maxConnections = MAX_CONNECTIONS;
   const listening = await listenOn(server, { host, port, advice });
   const local = createServer(TIMEOUTS, listener(deps, hostCheck()));

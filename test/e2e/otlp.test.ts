@@ -1,4 +1,7 @@
 /** OTLP/HTTP: the real OpenTelemetry SDK as client, in JSON and protobuf, and by hand what the SDK does not send. */
+import { once } from 'node:events';
+import { connect } from 'node:http2';
+import { createConnection } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { context, type Span, SpanStatusCode, trace } from '@opentelemetry/api';
 import { OTLPLogExporter as JsonLogs } from '@opentelemetry/exporter-logs-otlp-http';
@@ -248,6 +251,23 @@ describe('by hand', () => {
         Buffer.from(encodeStatus({ code: 3, message: "the body is not a message of OTLP's protobuf for logs" })),
       );
     }
+  });
+
+  test('gRPC is told that it is HTTP, in words that the client shows', async () => {
+    // It is let go as well.
+    const client = connect(muster.url).on('error', () => {});
+    const [, , words] = (await once(client, 'goaway')) as [code: number, stream: number, words: Buffer];
+    expect(words.toString()).toContain('OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf');
+    client.destroy();
+    // Others hear what they did before.
+    const { port, hostname } = new URL(muster.url);
+    const hears = async (text: string) => {
+      const socket = createConnection(Number(port), hostname);
+      socket.end(text);
+      return (await Array.fromAsync(socket)).join('').split('\r\n', 1)[0];
+    };
+    expect(await hears('nonsense\r\n\r\n')).toBe('HTTP/1.1 400 Bad Request');
+    expect(await hears(`GET / HTTP/1.1\r\nx: ${'y'.repeat(20_000)}\r\n\r\n`)).toBe('HTTP/1.1 431 Request Header Fields Too Large');
   });
 
   test('metrics are not taken, and whoever sends them is told what to set', async () => {
