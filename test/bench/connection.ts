@@ -11,18 +11,18 @@ export interface Connection {
   close(): void;
 }
 
-/** A request of NDJSON to `POST /v1/events`. */
-export function eventsRequest(host: string, body: Buffer): Buffer {
-  const head = `POST /v1/events HTTP/1.1\r\nHost: ${host}\r\nContent-Type: application/x-ndjson\r\nContent-Length: ${body.length}\r\n\r\n`;
+/** A request with a body to a path. */
+export function bodyRequest(host: string, path: string, type: string, body: Buffer): Buffer {
+  const head = `POST ${path} HTTP/1.1\r\nHost: ${host}\r\nContent-Type: ${type}\r\nContent-Length: ${body.length}\r\n\r\n`;
   return Buffer.concat([Buffer.from(head), body]);
 }
 
+/** A request of NDJSON to `POST /v1/events`. */
+export const eventsRequest = (host: string, body: Buffer): Buffer => bodyRequest(host, '/v1/events', 'application/x-ndjson', body);
+
 /** A request of JSON to a path. */
-export function jsonRequest(host: string, path: string, body: unknown): Buffer {
-  const text = Buffer.from(JSON.stringify(body));
-  const head = `POST ${path} HTTP/1.1\r\nHost: ${host}\r\nContent-Type: application/json\r\nContent-Length: ${text.length}\r\n\r\n`;
-  return Buffer.concat([Buffer.from(head), text]);
-}
+export const jsonRequest = (host: string, path: string, body: unknown): Buffer =>
+  bodyRequest(host, path, 'application/json', Buffer.from(JSON.stringify(body)));
 
 export async function openConnection(url: string): Promise<Connection> {
   const { hostname, port } = new URL(url);

@@ -78,11 +78,22 @@ export interface Measured {
   load: number;
 }
 
-const requestsOf = (target: Target, events: readonly Record<string, unknown>[], batch: number): { request: Buffer; events: number }[] =>
+/** A request of some events. */
+export type Form = (host: string, events: readonly Record<string, unknown>[]) => Buffer;
+
+/** NDJSON to `POST /v1/events`. */
+export const ndjsonOf: Form = (host, events) =>
+  eventsRequest(host, Buffer.from(events.map((event) => `${JSON.stringify(event)}\n`).join('')));
+
+const requestsOf = (
+  target: Target,
+  events: readonly Record<string, unknown>[],
+  batch: number,
+  form: Form,
+): { request: Buffer; events: number }[] =>
   Array.from({ length: Math.ceil(events.length / batch) }, (_, i) => {
     const part = events.slice(i * batch, (i + 1) * batch);
-    const body = Buffer.from(part.map((event) => `${JSON.stringify(event)}\n`).join(''));
-    return { request: eventsRequest(new URL(target.url).host, body), events: part.length };
+    return { request: form(new URL(target.url).host, part), events: part.length };
   });
 
 async function sendUntilTaken(connection: Connection, request: Buffer): Promise<void> {
@@ -111,9 +122,9 @@ async function loopDelayMs(url: string): Promise<number> {
 export async function closedLoop(
   target: Target,
   source: ReturnType<typeof eventSource>,
-  load: { batch: number; connections: number; events: number },
+  load: { batch: number; connections: number; events: number; form?: Form },
 ): Promise<Measured> {
-  const requests = requestsOf(target, source.next(load.events), load.batch);
+  const requests = requestsOf(target, source.next(load.events), load.batch, load.form ?? ndjsonOf);
   const connections = await Promise.all(Array.from({ length: load.connections }, () => openConnection(target.url)));
   const latencies: number[] = [];
   // What was measured before goes.
@@ -155,7 +166,7 @@ export async function openLoop(
   source: ReturnType<typeof eventSource>,
   load: { batch: number; eventsPerSecond: number; seconds: number },
 ): Promise<Pick<Measured, 'p50Ms' | 'p99Ms' | 'loopP99Ms' | 'load'>> {
-  const requests = requestsOf(target, source.next(load.eventsPerSecond * load.seconds), load.batch);
+  const requests = requestsOf(target, source.next(load.eventsPerSecond * load.seconds), load.batch, ndjsonOf);
   const gapMs = (load.batch / load.eventsPerSecond) * 1_000;
   const idle: Connection[] = [];
   const connection = async () => {
