@@ -39,7 +39,7 @@ const POSITIONS: readonly (readonly [positions: readonly number[], functions: st
     toStartOfFiveMinutes toStartOfTenMinutes toStartOfFifteenMinutes toStartOfMonth toStartOfQuarter toStartOfYear toStartOfISOYear toLastDayOfMonth
     LAST_DAY toMonday toISOYear toISOWeek toYYYYMM toYYYYMMDD toYYYYMMDDhhmmss toRelativeYearNum toRelativeQuarterNum toRelativeMonthNum
     toRelativeWeekNum toRelativeDayNum toRelativeHourNum toRelativeMinuteNum toRelativeSecondNum toTime toTimeWithFixedDate toYearNumSinceEpoch
-    toMonthNumSinceEpoch toUnixTimestamp TO_UNIXTIME fromUnixTimestamp64Second fromUnixTimestamp64Milli fromUnixTimestamp64Micro fromUnixTimestamp64Nano
+    toMonthNumSinceEpoch fromUnixTimestamp64Second fromUnixTimestamp64Milli fromUnixTimestamp64Micro fromUnixTimestamp64Nano
     parseDateTimeBestEffort parseDateTimeBestEffortOrNull parseDateTimeBestEffortOrZero parseDateTimeBestEffortUS parseDateTimeBestEffortUSOrNull
     parseDateTimeBestEffortUSOrZero parseDateTime32BestEffort parseDateTime32BestEffortOrNull parseDateTime32BestEffortOrZero toDaysInMonth
     toDaysSinceYearZero TO_DAYS date
@@ -49,7 +49,7 @@ const POSITIONS: readonly (readonly [positions: readonly number[], functions: st
   [
     [1, 2],
     `toDateTimeOrDefault toDateOrDefault toDate32OrDefault UTCTimestamp UTC_timestamp snowflakeIDToDateTime snowflakeIDToDateTime64 toDayOfWeek DAYOFWEEK
-    toWeek week toYearWeek yearweek toStartOfWeek toLastDayOfWeek`,
+    toWeek week toYearWeek yearweek toStartOfWeek toLastDayOfWeek toUnixTimestamp TO_UNIXTIME`,
   ],
   [
     [2],
