@@ -193,7 +193,7 @@ it('knows every place in which a function that is listed opens a time zone', asy
         if (!ZONED.get(name.toLowerCase())?.includes(at)) missing.push(sql);
       }
   expect(missing).toEqual([]);
-  expect(opened).toBeGreaterThan(scaled(50, 20));
+  expect(opened).toBeGreaterThan(scaled(30, 20));
 }, 600_000);
 
 it('shows nothing of the machine in the catalogue', async () => {
