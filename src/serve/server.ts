@@ -16,7 +16,7 @@ import { inTurn } from './in-turn.ts';
 import { createIngest } from './ingest.ts';
 import { LOOPBACK, listenOn, listenOnLoopback } from './listen.ts';
 import type { Metrics } from './metrics/metrics.ts';
-import type { OpenRequests } from './open-requests.ts';
+import { type OpenRequests, stopping } from './open-requests.ts';
 import { createOtlp, type OtlpDeps, refuseMetrics } from './otlp.ts';
 import { problemOf, sendProblem } from './problem.ts';
 import { signInRoutes } from './routes/access.ts';
@@ -99,6 +99,10 @@ export function createApp(deps: ServerDeps, assertHost: HostCheck, bodies: Bodie
     response.type(deps.metrics.registry.contentType).vary('accept-encoding');
     if (request.acceptsEncodings('gzip') !== 'gzip') response.send(text);
     else response.set('content-encoding', 'gzip').send(await gzipped(text));
+  });
+  app.use((_request, _response, next) => {
+    if (deps.requests.isStopping()) throw stopping();
+    next();
   });
   app.use(signInRoutes(deps.gate, deps.api.ready));
   app.use('/api', apiRoutes({ ...deps.api, bodies }));

@@ -54,6 +54,12 @@ test('requests in work are finished, new ones are told when to come again, and a
     await expect.poll(async () => (await fetch(`${muster.url}/readyz`)).text(), { timeout: 30_000 }).toBe('stopping\n');
     const late = await fetch(`${muster.url}/v1/logs`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: otlp(99) });
     expect([late.status, Number(late.headers.get('retry-after')) > 0, late.headers.get('connection')]).toEqual([503, true, 'close']);
+    const core = await fetch(`${muster.url}/core/v1/enrollments`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ user: 'ada', factor_type: 'totp' }),
+    });
+    expect([core.status, Number(core.headers.get('retry-after')) > 0]).toEqual([503, true]);
     for (const each of begun) each.finish();
     expect(await Promise.all(begun.map(({ status }) => status))).toEqual(bodies.map(() => 200));
     await stopped;

@@ -59,7 +59,6 @@ function* recordsOfResource(signal: Signal, reader: Reader, end: number, budget:
     const shared = sharedOf(resource, inner.first === undefined ? NO_ATTRIBUTES : attributesAt(reader, inner.first, 3));
     const weight = weightOf(shared);
     for (const { from, end: recordEnd } of inner.others) {
-      budget.record();
       const part = partAt(signal, reader, from, recordEnd, shared);
       if ('own' in part) budget.attributesOf(part.own.size, weight);
       yield part;
@@ -88,8 +87,8 @@ function childrenOf(reader: Reader, end: number, budget: Budget, areRecords = fa
     reader.pos = range.end;
     if (field === 1) first = range;
     else {
-      if (!areRecords) budget.container();
-      else if (others.length >= MAX_RECORDS_OF_SCOPE) budget.record();
+      if (areRecords) budget.record();
+      else budget.container();
       others.push(range);
     }
   }
@@ -97,8 +96,6 @@ function childrenOf(reader: Reader, end: number, budget: Budget, areRecords = fa
   return { first, others };
 }
 
-/** More are counted one by one, which ends a request of too many. */
-const MAX_RECORDS_OF_SCOPE = 50_000;
 const NO_ATTRIBUTES: Attributes = new Map();
 
 function endOf(reader: Reader, limit: number): number {
@@ -289,16 +286,21 @@ function statusCode(reader: Reader, end: number): number {
 }
 
 function attributeInto(into: Map<string, AttributeValue>, reader: Reader, end: number, items: () => void): void {
-  let key = '';
-  let value: AttributeValue | undefined;
+  const [key, value] = entry(reader, end, items, 0);
+  if (key !== '' && value !== null) into.set(key, value);
+}
+
+/** A `KeyValue`; null for an empty value. */
+function entry(reader: Reader, end: number, items: () => void, depth: number): [string, AttributeValue] {
+  let [key, value] = ['', null as AttributeValue];
   while (reader.pos < end) {
     const tag = reader.uint32();
     items();
     if (tag === ((1 << 3) | BYTES)) key = text(reader);
-    else if (tag === ((2 << 3) | BYTES)) value = anyValue(reader, endOf(reader, end), items, 0);
+    else if (tag === ((2 << 3) | BYTES)) value = anyValue(reader, endOf(reader, end), items, depth);
     else reader.skipType(tag & 7);
   }
-  if (key !== '' && value !== undefined && value !== null) into.set(key, value);
+  return [key, value];
 }
 
 /** Of its fields the last one counts; null when it has none. */
@@ -341,15 +343,7 @@ function map(reader: Reader, end: number, items: () => void, depth: number): Rec
       reader.skipType(tag & 7);
       continue;
     }
-    const entryEnd = endOf(reader, end);
-    let [key, value] = ['', null as AttributeValue];
-    while (reader.pos < entryEnd) {
-      const inner = reader.uint32();
-      items();
-      if (inner === ((1 << 3) | BYTES)) key = text(reader);
-      else if (inner === ((2 << 3) | BYTES)) value = anyValue(reader, endOf(reader, entryEnd), items, depth);
-      else reader.skipType(inner & 7);
-    }
+    const [key, value] = entry(reader, endOf(reader, end), items, depth);
     values.set(key, value);
   }
   return Object.fromEntries(values);

@@ -60,10 +60,6 @@ describe('a short text that takes for ever to look through', () => {
   it.each([
     ['quotes in the type of a parameter that ends in a comment', `SELECT {x:Enum8('${"'".repeat(200)}' = 1 /* ' */)}`],
     ['an alias that is given and written thousands of times', `SELECT ${'1 a,'.repeat(7_000)}${'a,'.repeat(8_999)}a`],
-    [
-      'a lambda of thousands of arguments',
-      `SELECT arrayMap((${Array.from({ length: 3_500 }, (_, i) => `x${i}`)}) -> [${Array.from({ length: 3_500 }, (_, i) => `x${i}`)}], 1)`,
-    ],
     ['hundreds of functions applied to each column', `SELECT *${' APPLY(toString)'.repeat(500)} FROM events_v`],
     ['a chain of thousands of names', `SELECT ${Array.from({ length: 4_000 }, (_, i) => `-a${i + 1} AS a${i}`)}, 1 AS a4000`],
     [
@@ -95,7 +91,7 @@ describe('a short text that takes for ever to look through', () => {
     ],
     [
       'the same by a star, a union and a name of its own',
-      `SELECT count() FROM ${'(SELECT a.t + a.t AS t FROM (SELECT * FROM (SELECT 1 AS t UNION ALL SELECT t FROM '.repeat(20)}(SELECT 1 AS t)${')) AS a)'.repeat(20)}`,
+      `SELECT count() FROM ${`(SELECT ${'a.t + '.repeat(7)}a.t AS t FROM (SELECT * FROM (SELECT 1 AS t UNION ALL SELECT t FROM `.repeat(5)}(SELECT 1 AS t)${')) AS a)'.repeat(5)}`,
     ],
     [
       'common tables of one name, each of which uses the one within twice',
@@ -108,8 +104,13 @@ describe('a short text that takes for ever to look through', () => {
     ['keys of hundreds of stars', `SELECT ${'*,'.repeat(45)}count() FROM events_v GROUP BY ALL LIMIT 1`],
     ['thousands of tables', `SELECT 1 FROM ${'attempts,'.repeat(3_000)}attempts`],
   ])('%s', async (_, sql) => {
-    await expect(ask(sql)).rejects.toMatchObject({ code: expect.stringMatching(/^MUSTER_(BAD_QUERY|QUERY_REFUSED|QUERY_LIMIT)$/) });
+    expect(await ask(sql).catch(({ code }: { code: string }) => code)).toBe('MUSTER_QUERY_REFUSED');
   });
+});
+
+it('a lambda of thousands of arguments is looked through, and wrong for its arguments', async () => {
+  const names = Array.from({ length: 3_500 }, (_, i) => `x${i}`);
+  await expect(ask(`SELECT arrayMap((${names}) -> [${names}], 1)`)).rejects.toMatchObject({ code: 'MUSTER_BAD_QUERY' });
 });
 
 it('an alias that is looked for in thousands of sets is answered', async () => {
