@@ -259,7 +259,7 @@ async function untilReachable(
       if (!isPassing) throw error;
       if (error.message !== said) onProblem(`${error.message}; trying again`);
       said = error.message;
-      await Promise.race([sleep(RETRY_MS), stopped]);
+      await Promise.race([sleep(RETRY_MS, undefined, { ref: false }), stopped]);
     }
   }
 }
@@ -298,7 +298,8 @@ async function open(
     await sendAll(pulse, [], onProblem);
     // A cause makes an alert better, and must not keep it waiting: what is found later is told with the next evaluation.
     const looking = causes.look(evaluation).then(metrics.showCauses);
-    await Promise.race([looking, sleep(CAUSE_MS)]);
+    // Nor does it hold up a process that stops.
+    await Promise.race([looking, sleep(CAUSE_MS, undefined, { ref: false })]);
     await notifier.tell(evaluation, active, causes.latest());
   };
   const evaluator = createEvaluator({

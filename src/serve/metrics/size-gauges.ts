@@ -32,7 +32,7 @@ export function showSizes(registers: Registry[], { disk, tables }: SizeSources):
         asking = undefined;
       });
     }
-    if (asking) await Promise.race([asking, sleep(TABLES_WAIT_MS)]);
+    if (asking) await Promise.race([asking, sleep(TABLES_WAIT_MS, undefined, { ref: false })]);
     return known;
   };
   const gauge = (name: string, help: string, value: () => Promise<number | undefined>) =>
