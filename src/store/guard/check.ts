@@ -4,10 +4,10 @@ import { LRUCache } from 'lru-cache';
 import { TABLES } from '../../names.ts';
 import type { Engine, RawSession } from '../engine/engine.ts';
 import { withCatalogueViews } from './catalogue.ts';
+import { createJudge, type Judge } from './judge.ts';
 import { QueryError, refused, unknownTable } from './query-error.ts';
-import { parseQueryTree } from './query-tree.ts';
 import { quotedAt, replaceParts } from './quotes.ts';
-import { type Catalogue, refusedAsResolved, refusedAsWritten } from './rules.ts';
+import type { Names } from './rules.ts';
 import { assertPlainNames, hasLineFeeds } from './statement.ts';
 import { type AllowsZone, createZones, ZONES_TAKEN } from './time-zones.ts';
 import { isPlainType } from './type-text.ts';
@@ -26,6 +26,8 @@ export interface Checked {
 }
 
 export interface Checker {
+  /** Ends what it runs on. */
+  close(): void;
   /**
    * The statement as it may run. Nothing of it is evaluated before it passed.
    * @throws QueryError when it may not
@@ -40,28 +42,30 @@ const REMEMBERED = 1_000;
 
 /** A checker that knows no statement yet; it reads the catalogue of the engine once. */
 export function createChecker(engine: Engine): Checker {
-  let catalogue: Promise<Catalogue> | undefined;
+  let known: Promise<Known> | undefined;
   const passed = new LRUCache<string, true>({ max: REMEMBERED });
-  const known = () =>
-    (catalogue ??= readCatalogue(engine).catch((error: unknown) => {
-      catalogue = undefined;
+  const toldNames = () =>
+    (known ??= knownOf(engine).catch((error: unknown) => {
+      known = undefined;
       throw error;
     }));
   return {
+    close: () => void known?.then(({ judge }) => judge.close()),
     async check(session, { sql, format, parameters }) {
-      const catalogue = await known();
+      const names = await toldNames();
+      names.judge.prepare();
       // One statement comes out, without comments, each of its clauses on a line, line breaks in literals escaped; two are a syntax error.
       // A parameter would stay on the connection, for whoever has it next.
       const canonical = await formattedBy(session, sql);
-      const found = catalogueQuery(canonical, catalogue.database);
+      const found = catalogueQuery(canonical, names.database);
       if (found !== undefined) return { sql: found, format: knownFormat(format) };
       assertOneStatement(canonical);
       assertPlainNames(canonical);
-      const { select, own } = withoutOptions(withCatalogueViews(canonical, catalogue.database));
-      assertPlainParameters(select, parameters, catalogue.allowsZone);
+      const { select, own } = withoutOptions(withCatalogueViews(canonical, names.database));
+      assertPlainParameters(select, parameters, createZones(names.zones));
       const key = sameFor(select, parameters);
       if (!passed.has(key)) {
-        await assertHarmless(session, select, parameters, catalogue);
+        await assertHarmless(session, select, parameters, names);
         passed.set(key, true);
       }
       return { sql: select, format: knownFormat(own ?? format) };
@@ -99,37 +103,40 @@ async function assertHarmless(
   session: RawSession,
   select: string,
   parameters: Statement['parameters'],
-  catalogue: Catalogue,
+  { judge, zones, tables }: Known,
 ): Promise<void> {
   if (!/^[(\s]*(SELECT|WITH|FROM)\b/.test(select)) throw refused('only SELECT is taken here');
-  const hold = async (rule: typeof refusedAsWritten, passes: string) => {
+  const hold = async (isWritten: boolean, passes: string) => {
     const { bytes } = await session.run(`EXPLAIN QUERY TREE ${passes} ${select}`, 'TSVRaw', parameters);
     if (bytes.length > MAX_TREE_BYTES)
       throw refused('what its names stand for makes this statement too large; write it with shorter texts, or with fewer uses of a name');
-    const tree = parseQueryTree(bytes.toString(), rule === refusedAsWritten);
-    const isPlain = tree && !(tree.hasPatterns && hasLineFeeds(select));
-    const refusal = isPlain
-      ? rule(tree, catalogue)
-      : { reason: 'this statement cannot be looked through: write it with simpler names and texts' };
+    const answer = await judge.ask({ tree: bytes, isWritten, hasLineFeeds: hasLineFeeds(select), zones: [...zones] });
+    for (const zone of answer.zones) zones.add(zone);
+    const { refusal } = answer;
     // Most often a name that is misspelt.
-    const isMissing = refusal?.table !== undefined && /^\w+$/.test(refusal.table) && !catalogue.tables.has(refusal.table);
+    const isMissing = refusal?.table !== undefined && /^\w+$/.test(refusal.table) && !tables.has(refusal.table);
     if (refusal) throw isMissing ? unknownTable(refusal.reason) : refused(refusal.reason);
   };
-  await hold(refusedAsWritten, 'run_passes = 0');
-  await hold(refusedAsResolved, 'run_passes = 1, passes = 1');
+  await hold(true, 'run_passes = 0');
+  await hold(false, 'run_passes = 1, passes = 1');
 }
 
-/** What the lists are held against. */
-async function readCatalogue(engine: Engine): Promise<Catalogue> {
+/** What the lists are held against, and what was asked before. */
+interface Known extends Names {
+  zones: Set<string>;
+  judge: Judge;
+}
+
+async function knownOf(engine: Engine): Promise<Known> {
   const session = engine.session('panels');
   const functions = await session.rows<{ name: string }>('SELECT name FROM system.functions');
   const tables = await session.rows<{ name: string }>(`SELECT name FROM system.tables WHERE database = '${engine.database}'`);
-  return {
+  const names = {
     database: engine.database,
     functions: new Set(functions.map(({ name }) => name.toLowerCase())),
-    allowsZone: createZones(),
     tables: new Set(tables.map(({ name }) => name)),
   };
+  return { ...names, zones: new Set(), judge: createJudge(names) };
 }
 
 /**

@@ -118,7 +118,7 @@ const lettersWithin = kept((node: TreeNode): number => lettersOf(node) + total(n
 const transformersOf = (matcher: TreeNode): TreeNode[] => matcher.children.flatMap((list) => list.children);
 
 /** How often a lambda uses its arguments. */
-function usesOf(lambda: TreeNode): number {
+const usesOf = kept((lambda: TreeNode): number => {
   const names = argumentNames(lambda);
   const isUse = ({ fields }: TreeNode) => names.has(fields.identifier?.split('.', 1)[0] ?? '');
   const uses = (node: TreeNode): number => (isUse(node) ? 1 : 0) + total(node.children, uses);
@@ -126,4 +126,4 @@ function usesOf(lambda: TreeNode): number {
     lambda.children.filter(({ section }) => section !== 'ARGUMENTS'),
     uses,
   );
-}
+});

@@ -157,6 +157,7 @@ export function createGuard(engine: Engine, { seconds = QUERY_LIMITS.seconds, on
   return {
     query: (query) => turns(() => run(query)),
     async end() {
+      checker.close();
       connections.close();
       if (!engine.isEmbedded) return true;
       const all = [...running];

@@ -65,13 +65,17 @@ const MAX_TRANSFORMERS = 20;
 /** Tables and subqueries that are read: as many as those nodes allow. */
 const MAX_TABLES = 200;
 
-export interface Catalogue {
+/** What there is in the engine. */
+export interface Names {
   database: string;
   /** Names (lower case) of all functions of the engine. */
   functions: ReadonlySet<string>;
-  allowsZone: AllowsZone;
   /** Names of all tables and views in it, those that are not shown among them. */
   tables: ReadonlySet<string>;
+}
+
+export interface Catalogue extends Names {
+  allowsZone: AllowsZone;
 }
 
 /** Whether a function may be called, by its name as written. */

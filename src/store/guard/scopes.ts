@@ -51,7 +51,10 @@ export function createScopes(tree: QueryTree, tables: ReadonlySet<string>): Scop
     const named = new Map<string, TreeNode[]>();
     for (const column of columnsSelected(query)) {
       const name = column.fields.alias ?? column.fields.identifier?.split('.').at(-1);
-      if (name !== undefined) named.set(name, [...(named.get(name) ?? []), column]);
+      if (name === undefined) continue;
+      const alike = named.get(name);
+      if (alike) alike.push(column);
+      else named.set(name, [column]);
     }
     return { named, hasStar: columnsSelected(query).some(({ kind }) => kind === 'MATCHER') };
   });

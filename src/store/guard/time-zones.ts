@@ -9,9 +9,8 @@ const MAX_ZONES = 40;
 /** Whether a zone may be asked for. */
 export type AllowsZone = (name: string) => boolean;
 
-/** Zones that may be asked for: those of the IANA database, until there are {@link MAX_ZONES}. */
-export function createZones(): AllowsZone {
-  const asked = new Set<string>();
+/** Zones that may be asked for: those of the IANA database, until there are {@link MAX_ZONES}. @param asked those that were, and will have been */
+export function createZones(asked = new Set<string>()): AllowsZone {
   return (name) => {
     if (asked.has(name)) return true;
     if (asked.size >= MAX_ZONES || name.length > 64 || !NAME.test(name)) return false;
