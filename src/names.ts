@@ -9,6 +9,7 @@ export const METRICS = {
   sloMaintenance: 'muster_slo_maintenance',
   sloAlertState: 'muster_slo_alert_state',
   sloLeadingCause: 'muster_slo_leading_cause',
+  sloEvaluated: 'muster_slo_evaluation_timestamp_seconds',
   alertActive: 'muster_alert_active',
   sliEvents: 'muster_sli_events_total',
   findingsOpen: 'muster_findings_open',
@@ -34,6 +35,7 @@ export const ALERTS = {
   trafficStopped: 'EnrollmentTrafficStopped',
   rollbackAdvised: 'EnrollmentRollbackAdvised',
   telemetryStale: 'EnrollmentTelemetryStale',
+  monitoringAbsent: 'EnrollmentMonitoringAbsent',
 } as const;
 
 /** Look-back windows that every SLO has, shortest first; pairs of one's own may add others. */
@@ -85,6 +87,8 @@ export const FILES = {
   /** Says whose directory it is. */
   marker: 'data-directory.txt',
   told: 'webhook-told.json',
+  /** One for each of them: its address follows. */
+  toldAlertmanager: 'alertmanager-told',
 } as const;
 
 /** Names the process that answers, so that nobody takes another one for it. */

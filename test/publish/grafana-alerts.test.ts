@@ -2,9 +2,10 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { ALERTS } from '../../src/names.ts';
 import { loadEscalation } from '../../src/publish/alertmanager/escalation.ts';
 import { grafanaAlertRules, grafanaNotifications } from '../../src/publish/grafana/alert-rules.ts';
-import { besideAlertSql, burnAlertSql, causeSql, SILENT } from '../../src/publish/grafana/alert-sql.ts';
+import { absentSql, besideAlertSql, burnAlertSql, causeSql, SILENT } from '../../src/publish/grafana/alert-sql.ts';
 import { expandMacros } from '../../src/publish/grafana/macros.ts';
 import { nextState, type PairInputs, type PairMemory } from '../../src/slo/arithmetic/alert-state.ts';
 import type { Pair } from '../../src/slo/arithmetic/pairs.ts';
@@ -102,6 +103,15 @@ describe('the SQL of a burn-rate rule', () => {
   });
 });
 
+describe('the SQL of the absence of Muster', () => {
+  it('says for how many minutes nothing has been evaluated', async () => {
+    const minutesAt = async (ms: number) => (await answer<{ minutes: number }>(absentSql, ms))[0]?.minutes;
+    expect(await minutesAt(atMs + 30_000)).toBe(0);
+    expect(await minutesAt(atMs + 7 * MINUTE_MS)).toBe(7);
+    expect(await minutesAt(atMs + 3 * 86_400_000)).toBeGreaterThan(1_440);
+  });
+});
+
 describe('the SQL of the leading cause', () => {
   it('is always one row, or Grafana would take the rule for one without data: with the sentence as a label while the pair fires', async () => {
     const [slo] = slos as [Slo];
@@ -160,15 +170,17 @@ describe('the files', () => {
   const rules = groups.flatMap((group) => group.rules);
 
   it('have one rule per pair and alert, with stable ids and titles of their own', () => {
-    expect(rules).toHaveLength(slos.flatMap(({ pairs }) => pairs).length + BESIDE_ALERTS.length);
+    expect(rules).toHaveLength(slos.flatMap(({ pairs }) => pairs).length + BESIDE_ALERTS.length + 1);
     for (const key of ['uid', 'title']) expect(new Set(rules.map((rule) => rule[key])).size).toBe(rules.length);
     for (const { uid } of rules) expect(uid).toMatch(/^[a-zA-Z0-9_-]{1,40}$/);
   });
 
   it('say what happens without data and on errors, outside of queries expand nothing, and link to a page and a runbook', () => {
     for (const { data, annotations, labels, ...rule } of rules) {
-      expect(rule).toMatchObject({ execErrState: 'Error', keepFiringFor: '2m', condition: 'B' });
-      expect(['KeepLast', 'OK']).toContain(rule.noDataState);
+      // Where nothing answers, one rule says so, and the others stay as they were.
+      const isAbsence = labels !== undefined && (labels as { alert: string }).alert === ALERTS.monitoringAbsent;
+      expect(rule).toMatchObject({ execErrState: isAbsence ? 'Alerting' : 'KeepLast', keepFiringFor: '2m', condition: 'B' });
+      expect(isAbsence ? ['Alerting'] : ['KeepLast', 'OK']).toContain(rule.noDataState);
       // Grafana puts environment variables in place of `$NAME`, except in queries.
       expect(JSON.stringify({ annotations, labels, rule })).not.toContain('$');
       expect(annotations).toMatchObject({ runbook_url: expect.stringMatching(/\/runbooks\/[a-z-]+$/), dashboard_url: expect.any(String) });

@@ -100,7 +100,7 @@ describe('web hook', () => {
       const secret = `whsec_${Buffer.alloc(24, 7).toString('base64')}`;
       const senders = [
         webhookSender({ url, secret, statePath, now: Date.now }),
-        alertmanagerSender(url, Date.now, url),
+        alertmanagerSender({ url, now: Date.now, generatorUrl: url, statePath }),
         heartbeatSender(url, Date.now),
       ];
       for (const sender of senders)
@@ -135,6 +135,9 @@ describe.runIf(have('prometheus-alertmanager'))('a real Alertmanager', () => {
   let services: TestServices;
   const told = () =>
     hook.received.map(({ body }) => JSON.parse(body) as { status: string; alerts: { labels: Record<string, string>; status: string }[] });
+
+  const toAlertmanager = (to = url) =>
+    alertmanagerSender({ url: to, now: Date.now, generatorUrl: 'http://localhost:8686/overview', statePath: join(folder, 'told.json') });
 
   beforeAll(async () => {
     hook = await receiver();
@@ -179,7 +182,7 @@ describe.runIf(have('prometheus-alertmanager'))('a real Alertmanager', () => {
       const causes = createCauses({ engine, slos, onProblem: (message) => problems.push(message) });
       const notifier = createNotifier({
         slos: slos.filter(({ name }) => name === 'enrollment-success'),
-        senders: [alertmanagerSender(url, Date.now, 'http://localhost:8686/overview')],
+        senders: [toAlertmanager()],
         baseUrl: 'http://localhost:8686',
         now: Date.now,
         onProblem: (message) => problems.push(message),
@@ -237,17 +240,27 @@ describe.runIf(have('prometheus-alertmanager'))('a real Alertmanager', () => {
       }).flat(),
     );
     const third = await run(at + 9 * 60_000);
-    await second.tell(third.evaluation);
+    // Another process than that which said that it fires.
+    await third.tell();
     await sleep(2_500);
     expect(ofPair().map(({ status }) => status)).toEqual(['firing', 'resolved']);
     expect(problems).toEqual([]);
   });
 
+  test('what fires does not end because nothing more is heard of it', async () => {
+    const alert = { ...firing(Date.now()), labels: { ...labels, slo: 'silent' } };
+    await toAlertmanager().send([alert], true);
+    const shown = (await (await fetch(`${url}/api/v2/alerts`)).json()) as { labels: { slo: string }; endsAt: string }[];
+    const endsAt = Date.parse(shown.find(({ labels: of }) => of.slo === 'silent')?.endsAt ?? '');
+    expect(endsAt - Date.now()).toBeGreaterThan(23 * 3_600_000);
+    await toAlertmanager().send([], true);
+    await sleep(2_500);
+    const ofSilent = told().filter(({ alerts }) => alerts.some(({ labels: of }) => of.slo === 'silent'));
+    expect(ofSilent.map(({ status }) => status)).toEqual(['firing', 'resolved']);
+  });
+
   test('muster alert test sends a marked page and a marked ticket, and names a route that is down', async () => {
-    const senders = [
-      alertmanagerSender(url, Date.now, 'http://localhost:8686/'),
-      alertmanagerSender('http://127.0.0.1:1', Date.now, 'http://localhost:8686/'),
-    ];
+    const senders = [toAlertmanager(), toAlertmanager('http://127.0.0.1:1')];
     const routes = await testRoutes(senders, 'mfa-enrollment', 'http://localhost:8686', Date.now());
     expect(routes.map(({ problem }) => problem !== undefined)).toEqual([false, true]);
     await sleep(1_500);

@@ -7,8 +7,18 @@ import { BESIDE_ALERTS } from '../../slo/evaluate/alerts/index.ts';
 import type { Escalation } from '../alertmanager/escalation.ts';
 import { GENERATED_NOTE, type GeneratedFile } from '../generated.ts';
 import { ON_CALL_UID } from '../panels/panel.ts';
-import { type AlertingRule, besideAlert, burnAlert, causeTemplate, KEEP_FIRING_MINUTES, type Links } from '../prometheus/rules.ts';
-import { besideAlertSql, burnAlertSql, causeSql, SILENT } from './alert-sql.ts';
+import {
+  type AlertingRule,
+  absentAlert,
+  besideAlert,
+  burnAlert,
+  causeTemplate,
+  KEEP_FIRING_MINUTES,
+  type Links,
+  STUCK_MINUTES,
+  servicesOf,
+} from '../prometheus/rules.ts';
+import { absentSql, besideAlertSql, burnAlertSql, causeSql, SILENT } from './alert-sql.ts';
 import { CLICKHOUSE_PLUGIN } from './clickhouse-query.ts';
 import { CLICKHOUSE_UID, FOLDER } from './provisioning.ts';
 
@@ -30,8 +40,12 @@ interface Question {
   sql: string;
   /** Adds labels to what annotations can say, and takes no part in the decision. */
   causeSql?: string;
+  /** Fires above this. @default SILENT */
+  above?: number;
   /** `KeepLast` where an answer is always expected, `OK` where no row means that nothing fires. */
-  noDataState: 'KeepLast' | 'OK';
+  noDataState: 'KeepLast' | 'OK' | 'Alerting';
+  /** Without an answer what fired must not end. @default KeepLast */
+  execErrState?: 'Alerting';
   rule: AlertingRule;
   summary: string;
   /** Instead of the rule's, whose templates are Prometheus's. */
@@ -52,7 +66,7 @@ const clickhouseQuery = (refId: string, sql: string) => ({
   },
 });
 
-function ruleOf({ title, uid, sql, causeSql: cause, noDataState, rule, summary, description }: Question) {
+function ruleOf({ title, uid, sql, causeSql: cause, above, noDataState, execErrState, rule, summary, description }: Question) {
   const { labels, annotations } = rule;
   return {
     uid: uidOf(uid),
@@ -68,14 +82,14 @@ function ruleOf({ title, uid, sql, causeSql: cause, noDataState, rule, summary, 
           datasource: EXPRESSION,
           type: 'threshold',
           expression: 'A',
-          conditions: [{ evaluator: { type: 'gt', params: [SILENT] } }],
+          conditions: [{ evaluator: { type: 'gt', params: [above ?? SILENT] } }],
         },
       },
       ...(cause ? [clickhouseQuery('C', cause)] : []),
     ],
     noDataState,
-    execErrState: 'Error',
-    for: '0s',
+    execErrState: execErrState ?? 'KeepLast',
+    for: rule.for ?? '0s',
     keepFiringFor: `${KEEP_FIRING_MINUTES}m`,
     dashboardUid: ON_CALL_UID,
     panelId: 3,
@@ -116,10 +130,23 @@ export function grafanaAlertRules(slos: readonly Slo[], links: Links): Generated
       summary: `${alert.name}{{ with .Labels.provider }}, provider {{ . }}{{ end }}{{ with .Labels.region }}, region {{ . }}{{ end }}{{ with .Labels.deployment }}, deployment {{ . }}{{ end }}`,
     }),
   );
+  const absent = servicesOf(slos).map((service) => {
+    const rule = absentAlert(service, links);
+    return ruleOf({
+      title: `${rule.alert} (${service})`,
+      uid: `muster-absent-${service}`,
+      sql: absentSql,
+      above: STUCK_MINUTES,
+      noDataState: 'Alerting',
+      execErrState: 'Alerting',
+      rule,
+      summary: rule.annotations.summary ?? '',
+    });
+  });
   const group = (name: string, rules: unknown[]) => ({ orgId: 1, name, folder: FOLDER, interval: INTERVAL, rules });
   return yamlFile('alerts/grafana/muster-rules.yaml', {
     apiVersion: 1,
-    groups: [group('muster-slo', burns), group('muster-alerts', beside)],
+    groups: [group('muster-slo', burns), group('muster-alerts', [...beside, ...absent])],
   });
 }
 

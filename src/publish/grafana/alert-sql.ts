@@ -53,6 +53,10 @@ export const causeSql = (slo: Slo, pair: Pair): string =>
   `SELECT '${slo.name}' AS slo, max(cause) AS leading, 1 AS asked FROM alert_states
 WHERE slo = '${slo.name}' AND pair = '${pair.name}' AND at = ${lastOf('alert_states', slo)}`;
 
+/** Always one row: how many minutes ago the last evaluation was; very many where there was none for a day. */
+export const absentSql = `SELECT greatest(0, date_diff('minute', max(at), $__toTime)) AS minutes
+FROM alert_inputs WHERE at > $__toTime - INTERVAL 1 DAY`;
+
 /** One row per place where an alert beside the burn rates fires: what the evaluator has found open. */
 export const besideAlertSql = ({ detector }: Alert): string =>
   `SELECT severity, dimensions['service'] AS service, dimensions['provider'] AS provider, dimensions['region'] AS region,

@@ -1,4 +1,5 @@
 /** The senders that a configuration asks for. */
+import { hash } from 'node:crypto';
 import { join } from 'node:path';
 import type { Config } from '../../config.ts';
 import { FILES } from '../../names.ts';
@@ -10,7 +11,15 @@ import { webhookSender } from './webhook.ts';
 /** Where alerts go. */
 export function alertSenders(config: Config, now: () => number): Sender[] {
   return [
-    ...config.alertmanagerUrls.map((url) => alertmanagerSender(url, now, `${config.baseUrl}/overview`)),
+    ...config.alertmanagerUrls.map((url) =>
+      alertmanagerSender({
+        url,
+        generatorUrl: `${config.baseUrl}/overview`,
+        // Each knows what it was told itself.
+        statePath: join(config.dataDir, `${FILES.toldAlertmanager}-${hash('sha256', url).slice(0, 8)}.json`),
+        now,
+      }),
+    ),
     ...(config.webhookUrl === undefined || config.webhookSecret === undefined
       ? []
       : [webhookSender({ url: config.webhookUrl, secret: config.webhookSecret, statePath: join(config.dataDir, FILES.told), now })]),

@@ -3,23 +3,12 @@
  * (https://github.com/standard-webhooks/standard-webhooks, "Signature scheme"). What was told survives a restart.
  */
 import { createHmac, hash } from 'node:crypto';
-import { mkdir, readFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
-import { z } from 'zod';
-import { systemCode } from '../../errors.ts';
 import { keyOf, type Notification, type Sender } from '../../slo/evaluate/notifications.ts';
-import { writeDurably } from '../../system/durable-files.ts';
 import { post } from './post.ts';
+import { ofThePast, readTold, type Told, writeTold } from './told.ts';
 
 /** Alerts that ended are remembered as told for so long. */
 const REMEMBER_MS = 24 * 3_600_000;
-
-const texts = z.record(z.string(), z.string());
-const toldSchema = z.record(
-  z.string(),
-  z.object({ labels: texts, annotations: texts, startsAtMs: z.number(), isEnded: z.boolean(), atMs: z.number() }),
-);
-type Told = z.infer<typeof toldSchema>;
 
 export interface WebhookOptions {
   url: string;
@@ -77,8 +66,7 @@ export function webhookSender({ url, secret, statePath, now }: WebhookOptions): 
         }
         const { labels, annotations, startsAtMs } = notification;
         told[name] = { labels, annotations, startsAtMs, isEnded, atMs: now() };
-        await mkdir(dirname(statePath), { recursive: true, mode: 0o700 });
-        await writeDurably(statePath, JSON.stringify(told));
+        await writeTold(statePath, told);
       }
       for (const [name, { isEnded, atMs }] of Object.entries(told)) if (isEnded && now() - atMs > REMEMBER_MS) delete told[name];
       if (problems.length > 0) throw problems[0];
@@ -86,26 +74,8 @@ export function webhookSender({ url, secret, statePath, now }: WebhookOptions): 
   };
 }
 
-/** What an earlier process said fires, and this one knows nothing of: it ended while nobody looked. */
-function ofThePast(told: Told, notifications: readonly Notification[], nowMs: number): Notification[] {
-  const known = new Set(notifications.map(keyOf));
-  return Object.entries(told)
-    .filter(([name, { isEnded }]) => !isEnded && !known.has(name))
-    .map(([, { labels, annotations, startsAtMs }]) => ({ labels, annotations, startsAtMs, endsAtMs: nowMs }));
-}
-
 /** The three headers of a signed message. */
 export function signed(key: Buffer, id: string, timestamp: number, body: string): Record<string, string> {
   const signature = createHmac('sha256', key).update(`${id}.${timestamp}.${body}`).digest('base64');
   return { 'webhook-id': id, 'webhook-timestamp': String(timestamp), 'webhook-signature': `v1,${signature}` };
-}
-
-async function readTold(path: string): Promise<Told> {
-  try {
-    return toldSchema.parse(JSON.parse(await readFile(path, 'utf8')));
-  } catch (error) {
-    // Telling twice is better than telling nobody: a damaged file begins anew.
-    if (systemCode(error) === 'ENOENT' || error instanceof SyntaxError || error instanceof z.ZodError) return {};
-    throw error;
-  }
 }

@@ -7,7 +7,19 @@ import { judgedOf, type Slo } from '../../slo/definition/openslo.ts';
 import type { Alert } from '../../slo/evaluate/alerts/alert.ts';
 import { BESIDE_ALERTS } from '../../slo/evaluate/alerts/index.ts';
 import { GENERATED_NOTE, type GeneratedFile } from '../generated.ts';
-import { besideAlert, burnAlert, causeTemplate, EVALUATION_SECONDS, KEEP_FIRING_MINUTES, type Links, RULES_FILE } from './rules.ts';
+import {
+  ABSENT_MINUTES,
+  absentAlert,
+  besideAlert,
+  burnAlert,
+  causeTemplate,
+  EVALUATION_SECONDS,
+  KEEP_FIRING_MINUTES,
+  type Links,
+  RULES_FILE,
+  STUCK_MINUTES,
+  servicesOf,
+} from './rules.ts';
 
 /** Each phase of a test lasts this many minutes: quiet, as the case says, quiet again. */
 const PHASE_MINUTES = 4;
@@ -64,6 +76,9 @@ function casesOf(slo: Slo, pair: Pair): Case[] {
     { name: 'it fired, and the flow works again', long, short: HEALTHY, isHeld: true, fires: false },
   ];
 }
+
+/** The evaluations as Prometheus sees them go on. */
+const evaluated = (values: string) => ({ series: METRICS.sloEvaluated, values });
 
 /** A value before, during and after. */
 const phases = (quiet: number, during: number) => [quiet, during, quiet].map((value) => `${value}x${PHASE_MINUTES - 1}`).join(' ');
@@ -125,10 +140,12 @@ function apart(slos: readonly Slo[]): Subject[][] {
   return groups.map(({ subjects }) => subjects);
 }
 
+const summaryOf = ({ title }: Slo, burn: number) => `${title} burns its error budget ${burn.toFixed(1)} times as fast as allowed`;
+
 function firedOf({ slo, pair }: Subject, test: Case, links: Links) {
   const rule = burnAlert(slo, pair, links);
   const burn = test.long.bad / (test.long.good + test.long.bad) / (1 - judgedOf(slo).objective);
-  const summary = (rule.annotations.summary ?? '').replace(/\{\{.*\}\}/, burn.toFixed(1));
+  const summary = summaryOf(slo, burn);
   const cause =
     test.hasCause && causeTemplate(slo) !== ''
       ? ' Leading: provider sms-aurora and region eu-west accounts for 92% of the excess failures.'
@@ -147,7 +164,7 @@ function testsOf(subjects: readonly Subject[], links: Links) {
     return {
       name: `${name} (pairs ${[...new Set(of.map(({ subject }) => subject.pair.name))].join(', ')} of ${new Set(of.map(({ subject }) => subject.slo.name)).size} SLOs)`,
       interval: '1m',
-      input_series: [...series.values()],
+      input_series: [...series.values(), evaluated(`0+60x${3 * PHASE_MINUTES}`)],
       alert_rule_test: Array.from({ length: 3 * PHASE_MINUTES }, (_, minute) => {
         const isMiddle = minute >= PHASE_MINUTES && minute < 2 * PHASE_MINUTES + KEEP_FIRING_MINUTES;
         return { eval_time: `${minute}m`, alertname: ALERTS.errorBudgetBurn, exp_alerts: isMiddle ? fired : [] };
@@ -167,7 +184,7 @@ function besideTest(alert: Alert, links: Links) {
     name: `${alert.name} fires while the evaluator says so`,
     interval: '1m',
     // Before and after, the series is not there at all.
-    input_series: [{ series: `${METRICS.alertActive}{${series.join(',')}}`, values: '_ _ 1 1 stale' }],
+    input_series: [{ series: `${METRICS.alertActive}{${series.join(',')}}`, values: '_ _ 1 1 stale' }, evaluated('0+60x8')],
     alert_rule_test: Array.from({ length: 8 }, (_, minute) => ({
       eval_time: `${minute}m`,
       alertname: alert.name,
@@ -176,6 +193,81 @@ function besideTest(alert: Alert, links: Links) {
     })),
   };
 }
+
+/** Muster dies while an alert of each kind fires, and comes back: neither ends by silence, and its own absence pages. */
+function goneTest(slo: Slo, pair: Pair, alert: Alert, links: Links) {
+  const burning = { name: 'burning', long: { good: 0, bad: TOTAL, usersBad: TOTAL }, short: { good: 0, bad: TOTAL, usersBad: TOTAL } };
+  const gone = 12;
+  const values = (before: string, after: string) => `${before} stale _x${gone - 1} ${after}`;
+  const burn = firedOf({ slo, pair }, { ...burning, fires: true }, links);
+  const unheard = `${slo.title} burned its error budget when Muster was last heard of`;
+  const labels = { severity: 'page', service: slo.service };
+  const beside = besideAlert(alert, links);
+  const absent = absentAlert(slo.service, links);
+  const at = (minute: number, alertname: string, exp_alerts: unknown[]) => ({ eval_time: `${minute}m`, alertname, exp_alerts });
+  return {
+    name: `Muster is gone for ${gone} minutes while pair ${pair.name} of ${slo.name} and ${alert.name} fire`,
+    interval: '1m',
+    input_series: [
+      ...inputSeries(slo, pair, { ...burning, fires: true, isHeld: true }).map(({ series }) => {
+        const isBad = /outcome="(?:bad|users_bad)"/.test(series);
+        const [during, after] = /outcome="good"/.test(series)
+          ? [0, TOTAL]
+          : isBad
+            ? [TOTAL, 0]
+            : /state="firing"/.test(series)
+              ? [1, 0]
+              : /coverage/.test(series)
+                ? [1, 1]
+                : [0, 0];
+        return { series, values: values(`${during}x3`, `${after}x11`) };
+      }),
+      {
+        series: `${METRICS.alertActive}{alert="${alert.name}",severity="page",service="${slo.service}",provider="",region="",deployment=""}`,
+        values: values('1x3', '_x11'),
+      },
+      evaluated(values('0+60x3', `${(4 + gone) * 60}+60x11`)),
+    ],
+    alert_rule_test: Array.from({ length: gone + 12 }, (_, minute) => {
+      const isTold = minute < 4 + gone + KEEP_FIRING_MINUTES;
+      const summary = minute < 4 ? burn.exp_annotations.summary : unheard;
+      return [
+        at(minute, ALERTS.errorBudgetBurn, isTold ? [{ ...burn, exp_annotations: { ...burn.exp_annotations, summary } }] : []),
+        at(
+          minute,
+          alert.name,
+          isTold ? [{ exp_labels: labels, exp_annotations: { ...beside.annotations, summary: `${alert.name} of ${slo.service}` } }] : [],
+        ),
+        at(
+          minute,
+          ALERTS.monitoringAbsent,
+          // Back again, its first sample shows no change yet.
+          minute >= 4 + ABSENT_MINUTES && minute < 4 + gone + 1 + KEEP_FIRING_MINUTES
+            ? [{ exp_labels: absent.labels, exp_annotations: absent.annotations }]
+            : [],
+        ),
+      ];
+    }).flat(),
+  };
+}
+
+/** Muster answers, and its evaluations stand still. */
+const stuckTest = (services: readonly string[], links: Links) => ({
+  name: 'Muster answers, and no longer evaluates',
+  interval: '1m',
+  input_series: [evaluated('0+60x3 180x20')],
+  alert_rule_test: Array.from({ length: 24 }, (_, minute) => ({
+    eval_time: `${minute}m`,
+    alertname: ALERTS.monitoringAbsent,
+    exp_alerts:
+      minute < 3 + STUCK_MINUTES + ABSENT_MINUTES
+        ? []
+        : services.map((service) => {
+            const { labels, annotations } = absentAlert(service, links);
+            return { exp_labels: labels, exp_annotations: annotations };
+          }),
+  })),
+});
 
 /** The tests of {@link prometheusRules}, minute by minute. */
 export function prometheusRuleTests(slos: readonly Slo[], links: Links): GeneratedFile {
@@ -187,7 +279,12 @@ export function prometheusRuleTests(slos: readonly Slo[], links: Links): Generat
     input_series: [],
     alert_rule_test: [{ eval_time: '30m', alertname: ALERTS.errorBudgetBurn, exp_alerts: [] }],
   };
-  const file = { rule_files: [RULES_FILE], evaluation_interval: `${EVALUATION_SECONDS}s`, tests: [...tests, ...beside, silent] };
+  const [slo] = slos;
+  const [pair] = slo?.pairs ?? [];
+  const [alert] = BESIDE_ALERTS;
+  const gone = slo && pair && alert ? [goneTest(slo, pair, alert, links)] : [];
+  const tested = [...tests, ...beside, ...gone, stuckTest(servicesOf(slos), links), silent];
+  const file = { rule_files: [RULES_FILE], evaluation_interval: `${EVALUATION_SECONDS}s`, tests: tested };
   return {
     path: `alerts/prometheus/${RULES_FILE.replace('.rules.', '.test.')}`,
     text: `# ${GENERATED_NOTE}\n${stringify(file, { lineWidth: 0, aliasDuplicateObjects: false })}`,

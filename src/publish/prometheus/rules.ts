@@ -17,6 +17,19 @@ export const EVALUATION_SECONDS = 15;
 export const KEEP_FIRING_MINUTES = 2;
 const keep_firing_for = `${KEEP_FIRING_MINUTES}m`;
 
+/** Rides out a restart. */
+export const ABSENT_MINUTES = 3;
+/** Evaluations move on with every minute: those that have stood still for so long are none. */
+export const STUCK_MINUTES = 5;
+const isThere = `max(${METRICS.sloEvaluated})`;
+
+/** Stands for a burn rate of which nothing is known, since Muster is gone. */
+const UNHEARD = -1;
+
+/** The series of an alert that fired as Muster was last heard of, for as long as nothing is heard of it. */
+const firedBefore = (labels: string, alert: string, selector = '') =>
+  `max by (${labels}) (ALERTS{alertname="${alert}",alertstate="firing"${selector}}) unless on () ${isThere}`;
+
 export interface Links {
   /** Where people reach Muster. @default http://localhost:8686 */
   baseUrl: string;
@@ -30,6 +43,7 @@ interface RecordingRule {
 export interface AlertingRule {
   alert: string;
   expr: string;
+  for?: string;
   keep_firing_for: string;
   labels: Record<string, string>;
   annotations: Record<string, string>;
@@ -70,7 +84,8 @@ export const causeTemplate = (slo: Slo): string =>
 
 /**
  * One alert per SLO and window pair. It opens when both windows burn above the fitted factor, the evidence holds, the collector covered
- * the windows and no maintenance lasts; it stays while the evaluator holds it and the short window does not show that the flow works.
+ * the windows and no maintenance lasts; it stays while the evaluator holds it and the short window does not show that the flow works, and
+ * while nothing is heard of Muster at all.
  */
 export function burnAlert(slo: Slo, pair: Pair, links: Links): AlertingRule {
   const { objective, isSliced } = judgedOf(slo);
@@ -95,16 +110,17 @@ export function burnAlert(slo: Slo, pair: Pair, links: Links): AlertingRule {
     `unless (${burn(pair.short)} < ${pair.fittedFactor} and ${covered.join(' and ')})`,
     `and ${works}`,
   ];
+  const stays = `${UNHEARD} * (${firedBefore('slo', ALERTS.errorBudgetBurn, `,slo="${slo.name}",pair="${pair.name}"`)})`;
   const fit = pair.isFitted
     ? `; the factor ${number(pair.factor)} was fitted to ${number(pair.fittedFactor)}, since an error ratio cannot exceed 1`
     : '';
   return {
     alert: ALERTS.errorBudgetBurn,
-    expr: `(\n${opens.join('\n')}\n)\nor\n(\n${holds.join('\n')}\n)`,
+    expr: `(\n${opens.join('\n')}\n)\nor\n(\n${holds.join('\n')}\n)\nor\n${stays}`,
     keep_firing_for,
     labels: burnLabels(slo, pair),
     annotations: {
-      summary: `${slo.title} burns its error budget {{ $value | printf "%.1f" }} times as fast as allowed`,
+      summary: `${slo.title} {{ if ge $value 0.0 }}burns its error budget {{ $value | printf "%.1f" }} times as fast as allowed{{ else }}burned its error budget when Muster was last heard of{{ end }}`,
       description: `Over ${pair.long} and ${pair.short} the error ratio of ${slo.name} (${slo.sli.id}, ${slo.sli.meaning}) is more than ${number(pair.fittedFactor)} times what the objective of ${percent(objective)} allows; a total outage fires this after ${outageMinutes(pair)} min${fit}.${causeTemplate(slo)}`,
       runbook_url: `${links.baseUrl}/runbooks/error-budget-burn`,
       dashboard_url: `${links.baseUrl}/slos/${slo.name}`,
@@ -114,9 +130,10 @@ export function burnAlert(slo: Slo, pair: Pair, links: Links): AlertingRule {
 
 /** The alerts beside the burn rates: decided by the evaluator, seen by Prometheus. */
 export function besideAlert(alert: Alert, links: Links): AlertingRule {
+  const labels = 'severity, service, provider, region, deployment';
   return {
     alert: alert.name,
-    expr: `max by (severity, service, provider, region, deployment) (${METRICS.alertActive}{alert="${alert.name}"}) == 1`,
+    expr: `max by (${labels}) (${METRICS.alertActive}{alert="${alert.name}"}) == 1\nor\n${firedBefore(labels, alert.name)}`,
     keep_firing_for,
     // Severity, service and place come with the series.
     labels: {},
@@ -129,6 +146,25 @@ export function besideAlert(alert: Alert, links: Links): AlertingRule {
   };
 }
 
+/** Muster itself is gone, or its evaluations stand still: nobody watches enrollment, and what fires stays as it was. */
+export const absentAlert = (service: string, links: Links): AlertingRule => ({
+  alert: ALERTS.monitoringAbsent,
+  expr: `absent(${METRICS.sloEvaluated})\nor\nmax(changes(${METRICS.sloEvaluated}[${STUCK_MINUTES}m])) == 0`,
+  for: `${ABSENT_MINUTES}m`,
+  keep_firing_for,
+  labels: { severity: 'page', service },
+  annotations: {
+    summary: `Nothing is heard of the Muster that watches ${service}`,
+    description:
+      'Muster cannot be scraped, or no longer evaluates: nobody watches enrollment. Alerts that fired before stay as they were until it is back.',
+    runbook_url: `${links.baseUrl}/runbooks/${runbookOf(ALERTS.monitoringAbsent)}`,
+    dashboard_url: `${links.baseUrl}/overview`,
+  },
+});
+
+/** Services of these SLOs, once each. */
+export const servicesOf = (slos: readonly Slo[]): string[] => [...new Set(slos.map(({ service }) => service))];
+
 const number = (value: number) => String(Number(value.toPrecision(3)));
 const percent = (ratio: number) => `${Number((ratio * 100).toPrecision(6))} %`;
 
@@ -140,7 +176,14 @@ export function prometheusRules(slos: readonly Slo[], links: Links): GeneratedFi
   // One group: its rules run in order, so that an alert decides on ratios of the same moment.
   const groups = [
     { name: 'muster-slo', interval: `${EVALUATION_SECONDS}s`, rules: [...recordingRules(slos), ...alerts] },
-    { name: 'muster-alerts', interval: `${EVALUATION_SECONDS}s`, rules: BESIDE_ALERTS.map((alert) => besideAlert(alert, links)) },
+    {
+      name: 'muster-alerts',
+      interval: `${EVALUATION_SECONDS}s`,
+      rules: [
+        ...BESIDE_ALERTS.map((alert) => besideAlert(alert, links)),
+        ...servicesOf(slos).map((service) => absentAlert(service, links)),
+      ],
+    },
   ];
   return { path: `alerts/prometheus/${RULES_FILE}`, text: `# ${GENERATED_NOTE}\n${stringify({ groups }, { lineWidth: 0 })}` };
 }

@@ -14,6 +14,11 @@ const ALERT_STATES = ['inactive', 'firing', 'too_few', 'no_traffic', 'frozen', '
 export function showSlos(registers: Registry[]) {
   const windows = windowGauges(registers);
   const objectives = objectiveGauges(registers);
+  const evaluated = new Gauge({
+    name: METRICS.sloEvaluated,
+    help: 'End of the windows of the last evaluation, in seconds since 1970.',
+    registers,
+  });
   const pending = new Gauge({
     name: METRICS.pendingAttempts,
     help: 'Attempts that have started and neither ended nor passed their deadline.',
@@ -34,6 +39,7 @@ export function showSlos(registers: Registry[]) {
   return {
     /** Shows the counts of an evaluation. */
     show(evaluation: Evaluation, slos: readonly Slo[]): void {
+      evaluated.set(evaluation.atMs / 1_000);
       pending.set(evaluation.pendingAttempts);
       windows.reset();
       objectives.reset();
