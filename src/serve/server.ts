@@ -16,6 +16,7 @@ import { inTurn } from './in-turn.ts';
 import { createIngest } from './ingest.ts';
 import { LOOPBACK, listenOn, listenOnLoopback } from './listen.ts';
 import type { Metrics } from './metrics/metrics.ts';
+import { OPENMETRICS_CONTENT_TYPE, openMetricsOf, wantsOpenMetrics } from './metrics/openmetrics.ts';
 import { type OpenRequests, stopping } from './open-requests.ts';
 import { createOtlp, type OtlpDeps, refuseMetrics } from './otlp.ts';
 import { problemOf, sendProblem } from './problem.ts';
@@ -95,8 +96,14 @@ export function createApp(deps: ServerDeps, assertHost: HostCheck, bodies: Bodie
       .send(`${reason ?? 'ready'}${impaired === undefined ? '' : `: ${impaired}`}\n`);
   });
   app.get('/metrics', async (request, response) => {
-    const text = await deps.metrics.registry.metrics();
-    response.type(deps.metrics.registry.contentType).vary('accept-encoding');
+    const { registry } = deps.metrics;
+    const isOpen = wantsOpenMetrics((types) => request.accepts(types));
+    const plain = await registry.metrics();
+    const text = isOpen ? openMetricsOf(plain) : plain;
+    response
+      .type(isOpen ? OPENMETRICS_CONTENT_TYPE : registry.contentType)
+      .vary('accept')
+      .vary('accept-encoding');
     if (request.acceptsEncodings('gzip') !== 'gzip') response.send(text);
     else response.set('content-encoding', 'gzip').send(await gzipped(text));
   });

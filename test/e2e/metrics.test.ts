@@ -79,3 +79,21 @@ test('the process is alive and ready', async () => {
   expect(await (await fetch(`${muster.url}/healthz`)).text()).toBe('ok\n');
   expect(await (await fetch(`${muster.url}/readyz`)).text()).toBe('ready\n');
 });
+
+test('who asks for OpenMetrics, as Prometheus does, gets the same series in that form', async () => {
+  const asking = 'application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.2';
+  const answer = await fetch(`${muster.url}/metrics`, { headers: { accept: asking } });
+  expect(answer.headers.get('content-type')).toBe('application/openmetrics-text; version=1.0.0; charset=utf-8');
+  const open = (await answer.text()).split('\n');
+  expect(open.slice(-2)).toEqual(['# EOF', '']);
+  const isDescribed = (line: string) => line.startsWith('# ');
+  const seriesOf = (lines: readonly string[]) =>
+    lines.filter((line) => line !== '' && !isDescribed(line)).map((line) => line.replace(/ \S+$/, ''));
+  const own = (lines: readonly string[]) => seriesOf(lines).filter((line) => line.startsWith('muster_slo_'));
+  expect(own(open)).toEqual(own(text.split('\n')));
+  expect(open.filter((line) => line === '')).toHaveLength(1);
+  // Of a counter the family has no ending, its samples have.
+  expect(open).toContain('# TYPE muster_collector_events counter');
+  expect(open.filter(isDescribed).join('\n')).not.toMatch(/_total /);
+  expect(seriesOf(open).some((line) => line.startsWith('muster_collector_events_total{'))).toBe(true);
+});
