@@ -15,6 +15,7 @@ import type { Metrics } from '../serve/metrics/metrics.ts';
 import { type OpenRequests, stopping } from '../serve/open-requests.ts';
 import type { Ready } from '../serve/ready.ts';
 import { type Listening, listen } from '../serve/server.ts';
+import type { WholeAnswers } from '../serve/whole-answers.ts';
 import type { Evaluator } from '../slo/evaluate/evaluator.ts';
 import { testRoutes } from '../slo/evaluate/notifications.ts';
 import type { Coverage } from '../store/records/coverage.ts';
@@ -45,14 +46,13 @@ export type Endpoint = Awaited<ReturnType<typeof listenAsClickHouse>>;
 export async function clickHouseEndpoint(
   context: Context,
   { clickhousePort, dataDir }: Config,
-  parts: Parts,
-  onDefect: (message: string) => void,
+  { parts, answers, onProblem: onDefect }: Pick<Serving, 'parts' | 'answers' | 'onProblem'>,
 ): Promise<Endpoint | undefined> {
   if (clickhousePort === 'off') return undefined;
   const key = (await readOrCreateKey(join(dataDir, FILES.clickhouseKey))).toString('base64');
   const port = clickhousePort === 'auto' ? DEFAULT_CLICKHOUSE_PORT : clickhousePort;
   try {
-    return await listenAsClickHouse({ guard: () => parts.services?.store.guard, key, onDefect }, port);
+    return await listenAsClickHouse({ guard: () => parts.services?.store.guard, key, answers, onDefect }, port);
   } catch (error) {
     if (clickhousePort !== 'auto' || !(error instanceof MusterError)) throw error;
     print(context, `Port ${port} is taken: no ClickHouse endpoint. Choose another port with --clickhouse-port.`);
@@ -87,12 +87,13 @@ export interface Serving {
   metrics: Metrics;
   instance: string;
   requests: OpenRequests;
+  answers: WholeAnswers;
   fill: () => { done: number; total: number } | null;
   onProblem: (message: string) => void;
 }
 
 /** Starts the server, which answers with whatever is there. */
-export async function serve({ context, config, gate, parts, stream, metrics, instance, requests, fill, onProblem }: Serving) {
+export async function serve({ context, config, gate, parts, stream, metrics, instance, requests, answers, fill, onProblem }: Serving) {
   const hasRoom = () => roomProblem(parts, config) === undefined;
   return listen(
     {
@@ -115,6 +116,7 @@ export async function serve({ context, config, gate, parts, stream, metrics, ins
         ready: () => parts.ready,
         hasRoom,
         stream,
+        answers,
         fill,
         version: context.version,
         traceUrl: config.traceUrl,

@@ -230,6 +230,15 @@ describe('with keys', () => {
     expect((await runMuster(['keys', 'revoke', idOf(made.key), '--data', muster.dataDir])).status).toBe(0);
     await looked();
     expect(await statusOf('GET', '/api/session', made.key)).toBe(401);
+    const soon = new Date(Date.now() + 3_600_000).toISOString();
+    // What has an end does not get a later one by being rotated.
+    const bounded = await create('--scope', 'read', '--until', soon);
+    expect((await runMuster(['keys', 'rotate', idOf(bounded), '--grace', '24', '--data', muster.dataDir])).status).toBe(0);
+    const listed = JSON.parse((await runMuster(['keys', 'list', '--data', muster.dataDir, '--json'])).stdout) as {
+      id: string;
+      validUntil: string;
+    }[];
+    expect(listed.find(({ id }) => id === idOf(bounded))?.validUntil).toBe(soon);
     const unknown = await runMuster(['keys', 'revoke', 'nothing', '--data', muster.dataDir]);
     expect(unknown).toMatchObject({ status: 2, stderr: expect.stringContaining('muster keys list') });
   });

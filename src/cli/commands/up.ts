@@ -17,6 +17,7 @@ import { assertSafe } from '../../serve/listen.ts';
 import { createMetrics } from '../../serve/metrics/metrics.ts';
 import { createOpenRequests } from '../../serve/open-requests.ts';
 import { API_ACCESS } from '../../serve/routes/api.ts';
+import { createWholeAnswers } from '../../serve/whole-answers.ts';
 import { BESIDE_ALERTS } from '../../slo/evaluate/alerts/index.ts';
 import { createCauses } from '../../slo/evaluate/causes.ts';
 import { type ActiveAlert, createAlertWatch } from '../../slo/evaluate/companion-watch.ts';
@@ -99,6 +100,7 @@ async function up(context: Context, config: Config, isDemo: boolean): Promise<vo
   const demoRun =
     demo && runDemo({ demo, dataDir, context, signal: stopping.signal, onProblem, tell: (fill) => stream.tell('fill', fill) });
   const requests = createOpenRequests();
+  const answers = createWholeAnswers();
   const { servers, url, localUrl } = await serve({
     context,
     config,
@@ -108,6 +110,7 @@ async function up(context: Context, config: Config, isDemo: boolean): Promise<vo
     metrics,
     instance,
     requests,
+    answers,
     fill: () => demoRun?.fill() ?? null,
     onProblem,
   });
@@ -115,7 +118,7 @@ async function up(context: Context, config: Config, isDemo: boolean): Promise<vo
   let endpoint: Endpoint | undefined;
   let exitCode = 0;
   try {
-    endpoint = await clickHouseEndpoint(context, config, parts, onProblem);
+    endpoint = await clickHouseEndpoint(context, config, { parts, answers, onProblem });
     const start = async () => {
       try {
         await open(parts, { context, config, keys, stream, metrics, onProblem, isDemo, instance, localUrl, token });

@@ -163,7 +163,9 @@ export function openKeyRegistry(deps: {
         if (!usable(old)) throw new MusterError('MUSTER_CONFLICT', `key ${id} has ended; make another one with muster keys create`);
         const { sha256: _, id: __, createdAt: ___, revokedAt: ____, ...request } = old;
         const made = await make(request, before);
-        await save({ ...old, validUntil: new Date(deps.now() + graceMs).toISOString() });
+        // A key never outlives the end that it was given.
+        const endMs = Math.min(deps.now() + graceMs, old.validUntil === null ? Number.POSITIVE_INFINITY : Date.parse(old.validUntil));
+        await save({ ...old, validUntil: new Date(endMs).toISOString() });
         return made;
       }),
   };

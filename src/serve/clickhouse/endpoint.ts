@@ -12,6 +12,7 @@ import { QueryError } from '../../store/guard/query-error.ts';
 import { drain, readBody } from '../body.ts';
 import { listenOnLoopback } from '../listen.ts';
 import { hostCheck } from '../same-host.ts';
+import type { WholeAnswers } from '../whole-answers.ts';
 import { contentType } from './formats.ts';
 import { HANDSHAKE, handshakeBlock } from './handshake.ts';
 
@@ -27,6 +28,7 @@ export interface ClickHouseDeps {
   guard: () => Guard | undefined;
   /** Whoever sends it as password may read; the user's name does not matter. */
   key: string;
+  answers: WholeAnswers;
   onDefect: (message: string) => void;
 }
 
@@ -72,7 +74,7 @@ async function answer(deps: ClickHouseDeps, request: IncomingMessage, response: 
   const leaving = new AbortController();
   response.once('close', () => leaving.abort());
   const result = await guard.query({ ...asked, signal: leaving.signal });
-  await send(request, response, asked.isHandshake ? handshakeResult(result) : result, searchParams.get('query_id'));
+  await send(deps, request, response, asked.isHandshake ? handshakeResult(result) : result, searchParams.get('query_id'));
 }
 
 function askedFor(request: IncomingMessage, search: URLSearchParams, body: string): EndpointQuery {
@@ -115,13 +117,18 @@ function knowsKey(key: string, request: IncomingMessage, search: URLSearchParams
   return timingSafeEqual(digest(given), digest(key));
 }
 
-async function send(request: IncomingMessage, response: ServerResponse, result: GuardedResult, queryId: string | null): Promise<void> {
+async function send(
+  { answers }: ClickHouseDeps,
+  request: IncomingMessage,
+  response: ServerResponse,
+  result: GuardedResult,
+  queryId: string | null,
+): Promise<void> {
   const { bytes, format, rowsRead, bytesRead, elapsedSeconds } = result;
   const isCompressed = bytes.length >= MIN_COMPRESSED_BYTES && /\bgzip\b/.test(headerOf(request, 'accept-encoding') ?? '');
   const body = isCompressed ? await compressed(bytes, { level: 1 }) : bytes;
-  response.writeHead(200, {
+  const head = {
     'content-type': contentType(format),
-    'content-length': String(body.length),
     ...(isCompressed && { 'content-encoding': 'gzip' }),
     'x-clickhouse-format': format,
     'x-clickhouse-timezone': 'UTC',
@@ -133,8 +140,8 @@ async function send(request: IncomingMessage, response: ServerResponse, result: 
       written_bytes: '0',
       elapsed_ns: String(Math.round(elapsedSeconds * 1e9)),
     }),
-  });
-  response.end(body);
+  };
+  answers.send(response, head, body);
 }
 
 const refusal = (name: string, code: number, message: string) => new QueryError('MUSTER_QUERY_REFUSED', message, { code, name });

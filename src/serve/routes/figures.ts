@@ -45,11 +45,11 @@ export const figureRoutes = [
     example: { sql: 'SELECT count() FROM events_v', format: 'JSONEachRow' },
     maxBodyBytes: MAX_QUERY_BODY,
     sends: 'application/x-ndjson',
-    async work({ ready, body, response }) {
+    async work({ deps, ready, body, response }) {
       const leaving = new AbortController();
       response.once('close', () => leaving.abort());
       const { bytes, format } = await ready().store.guard.query({ ...body, signal: leaving.signal });
-      response.type(contentType(format)).end(bytes);
+      deps.answers.send(response, { 'content-type': contentType(format) }, bytes);
     },
   }),
   apiRoute({

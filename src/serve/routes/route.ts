@@ -13,6 +13,7 @@ import type { EventStream } from '../event-stream.ts';
 import { jsonBody } from '../json-body.ts';
 import type { Fill } from '../overview.ts';
 import type { Ready } from '../ready.ts';
+import type { WholeAnswers } from '../whole-answers.ts';
 import type { VaultControl } from './vault-control.ts';
 
 /** What routes work with. */
@@ -23,6 +24,7 @@ export interface ApiDeps {
   /** Whether the log and the loader can take more. */
   hasRoom: () => boolean;
   stream: EventStream;
+  answers: WholeAnswers;
   fill: () => Fill | null;
   version: string;
   /** Where a trace is seen, with {trace_id} in its place. */

@@ -31,7 +31,7 @@ export interface RawResult {
 }
 
 /** The longest answer of a {@link RawSession}, in bytes. */
-export const MAX_ANSWER_BYTES = 512 * 1024 * 1024;
+export const MAX_ANSWER_BYTES = 128 * 1024 * 1024;
 
 /** An answer beyond it, in the engine's words. */
 export const answerTooLong = (): Error =>

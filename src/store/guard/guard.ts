@@ -22,7 +22,7 @@ const END_AFTER_SECONDS = 5;
 const STUCK_AFTER_SECONDS = 15;
 const KILL_AGAIN_MS = 1_000;
 /** What the text of an answer may take beside its rows, and what intake and rolls may meanwhile. */
-const TEXT_BYTES = 512 * 1024 * 1024;
+const TEXT_BYTES = 256 * 1024 * 1024;
 const OTHERS_BYTES = 768 * 1024 * 1024;
 
 /** Spilling to disk is off, since memory is the bound. */
