@@ -4,6 +4,7 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { hash } from 'node:crypto';
+import { idProblem } from '../events/catalogue.ts';
 import { meaningOfName } from '../events/event-name.ts';
 import { parseTraceparent } from './intake/trace-context.ts';
 
@@ -72,6 +73,9 @@ function eventOf({ specversion, datacontenttype, id, source, type, time, tracepa
   if (datacontenttype !== undefined && !JSON_TYPE.test(String(datacontenttype))) return { unreadable: 'datacontenttype: expected JSON' };
   if (data !== undefined && data !== null && (typeof data !== 'object' || Array.isArray(data)))
     return { unreadable: 'data: expected a JSON object' };
+  // Looked at as it was written: in what is left of it nothing would be known any more.
+  const problem = typeof source === 'string' ? idProblem(source) : undefined;
+  if (problem !== undefined) return { unreadable: `source: ${problem}` };
   return {
     value: {
       ...parseTraceparent(traceparent),

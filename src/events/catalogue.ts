@@ -7,7 +7,7 @@ import { parseTime, RFC3339_PATTERN } from './time.ts';
 const ID_PATTERN = /^[A-Za-z0-9._:/@+=-]{1,128}$/;
 
 /** Why an id may not be kept although its characters are allowed, or undefined. */
-function idProblem(id: string): string | undefined {
+export function idProblem(id: string): string | undefined {
   const [kind] = kindsInId(id);
   if (kind === undefined) return undefined;
   const why = SENSITIVE_KINDS[kind] === 'secret' ? 'ids must not carry secrets' : 'ids must not identify a person';

@@ -99,4 +99,14 @@ test('a source is any URI reference, shortened to one of its own, and the data a
   expect(source(long)).toMatch(/^https:\/\/idp\.example\.org\/tenants\/42-region-eu-name-x*-[0-9a-f]{12}$/);
   expect(source(long)).toHaveLength(64);
   expect(source(`${long}y`)).not.toBe(source(long));
+  // What names a person or holds a secret is refused as in any other source, however much of it would be left.
+  for (const [carrying, what] of [
+    ['mailto:ada.lovelace@example.org', 'an e-mail address'],
+    ['mailto:ada.lovelace%40example.org', 'an e-mail address'],
+    ['https://app.example/users?login=ada.lovelace@example.org', 'an e-mail address'],
+    ['tel:+4915123456789', 'a phone number'],
+    ['postgres://ada:hunter2secret@db/x', 'a password or secret'],
+    ['https://app.example/reset?token=Zq8kfj39fkGHw82kd93kfTT1x', 'a password or secret'],
+  ])
+    expect(source(carrying as string)).toMatch(new RegExp(`^source: contains ${what}; ids must not`));
 });
