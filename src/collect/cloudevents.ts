@@ -6,6 +6,7 @@ import { isUtf8 } from 'node:buffer';
 import { hash } from 'node:crypto';
 import { idProblem } from '../events/catalogue.ts';
 import { meaningOfName } from '../events/event-name.ts';
+import { decoded as withoutEscapes } from '../privacy/redact.ts';
 import { parseTraceparent } from './intake/trace-context.ts';
 
 /** Context attributes of a CloudEvent, extensions among them. */
@@ -74,7 +75,7 @@ function eventOf({ specversion, datacontenttype, id, source, type, time, tracepa
   if (data !== undefined && data !== null && (typeof data !== 'object' || Array.isArray(data)))
     return { unreadable: 'data: expected a JSON object' };
   // Looked at as it was written: in what is left of it nothing would be known any more.
-  const problem = typeof source === 'string' ? idProblem(source) : undefined;
+  const problem = typeof source === 'string' ? (idProblem(source) ?? idProblem(withoutEscapes(source))) : undefined;
   if (problem !== undefined) return { unreadable: `source: ${problem}` };
   return {
     value: {
