@@ -10,7 +10,7 @@ export const lookedUpBy = (identifier: string): string =>
 /** Whom an event means: one form of each character, and none that is not seen, as a copied address brings along. Case stays. */
 export const asNamed = (identifier: string): string =>
   // Most are plain, and then there is nothing to do.
-  /^[ -~]*$/.test(identifier) ? identifier : identifier.normalize('NFKC').replace(/\p{Default_Ignorable_Code_Point}/gu, '');
+  /^[ -~]*$/.test(identifier) ? identifier : identifier.normalize('NFKC').replace(/[\0\p{Default_Ignorable_Code_Point}]/gu, '');
 
 /** How texts are compared when somebody is searched for: whatever the spelling. */
 export const searchedAs = (text: string): string => text.normalize('NFKC').toLowerCase();

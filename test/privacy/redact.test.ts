@@ -460,3 +460,10 @@ describe('fields', () => {
     expect(kindsInId(id)).toEqual([]);
   });
 });
+
+test('a NUL is shown, and hides nothing behind it', () => {
+  const finds: Find[] = [];
+  expect(scrub('provider', 'p\0q', finds)).toBe('p\ufffdq');
+  expect(scrub('reason', 'a\0password=Zebra-Falls-7', finds)).toBe('a\ufffdpassword=[credential]');
+  expect(finds).toEqual([{ field: 'reason', kind: 'credential' }]);
+});

@@ -11,6 +11,8 @@ import { type Find, scrub, scrubAttributes } from './scrub.ts';
 
 const IPV4_PREFIX_BITS = 24;
 const IPV6_PREFIX_BITS = 48;
+/** Of what names an address; the catalogue takes no more. */
+const MAX_ADDRESS = 64;
 const families = new LRUCache<string, string>({ max: 10_000 });
 
 /** What masking leaves to do. */
@@ -133,11 +135,19 @@ export function mask(
   return { row, content: JSON.stringify(row), userRef: row[COLUMN.user_ref] as string };
 }
 
-/** The /24 or /48 network of an address, or of such a network; '' for what is neither. */
+/** As products write an address: in brackets, with a port, or with the length of a network's prefix; a zone is part of the address. */
+const WRITTEN_ADDRESS =
+  /^(?:\[(?<inner>[0-9a-f:.]{2,45}(?:%[\w.-]{1,32})?)\](?::\d{1,5})?|(?<v4>[\d.]{7,15}):\d{1,5}|(?<plain>[0-9a-f:.]{2,45}(?:%[\w.-]{1,32})?)(?:\/(?<prefix>\d{1,3}))?)$/i;
+
+/** The /24 or /48 network of an address, of the first of a list, or of a network within such a one; '' for what is neither. */
 export function networkOf(text: string): string {
-  const address = text.trim().replace(/\/(?:24|48)$/, '');
+  const [first = ''] = text.slice(0, MAX_ADDRESS).split(',', 1);
+  const { inner, v4, plain, prefix } = WRITTEN_ADDRESS.exec(first.trim().replace(/^"(.*)"$/, '$1'))?.groups ?? {};
+  const address = inner ?? v4 ?? plain ?? '';
   if (isIP(address) === 0) return '';
   const parsed = ipaddr.process(address.replace(/%.*$/, ''));
+  const [least, most] = parsed.kind() === 'ipv4' ? [IPV4_PREFIX_BITS, 32] : [IPV6_PREFIX_BITS, 128];
+  if (prefix !== undefined && (Number(prefix) < least || Number(prefix) > most)) return '';
   return parsed.kind() === 'ipv4'
     ? `${ipaddr.IPv4.networkAddressFromCIDR(`${parsed}/${IPV4_PREFIX_BITS}`)}/${IPV4_PREFIX_BITS}`
     : `${ipaddr.IPv6.networkAddressFromCIDR(`${parsed}/${IPV6_PREFIX_BITS}`)}/${IPV6_PREFIX_BITS}`;

@@ -89,7 +89,8 @@ export function scrub(field: string, text: string, finds: Find[], kind: TextKind
 }
 
 function remember(text: string, kind: TextKind): Redacted {
-  const redacted = redact(text, kind);
+  // A NUL ends texts in other programs: what shows that it was there takes its place.
+  const redacted = redact(text.replaceAll('\0', '\ufffd'), kind);
   if (text.length <= MAX_KNOWN) known[kind].set(text, redacted);
   return redacted;
 }

@@ -125,7 +125,8 @@ test('pseudonyms are stable, keyed, and the same for a mail address in any case,
   const alike = ['admin', 'Admin', ' admin', 'admın', 'admin²', 'ada@kile.org'];
   expect(new Set(alike.map((each) => ours.of('person', each))).size).toBe(alike.length);
   // One character in another form, and one that nobody sees, make nobody else; of what is no person nothing is changed.
-  for (const written of ['ａdmin', 'ad\u200bmin', '\ufeffadmin']) expect(ours.of('person', written)).toBe(ours.of('person', 'admin'));
+  for (const written of ['ａdmin', 'ad\u200bmin', '\ufeffadmin', 'ad\0min'])
+    expect(ours.of('person', written)).toBe(ours.of('person', 'admin'));
   expect(ours.of('device', 'ａdmin')).not.toBe(ours.of('device', 'admin'));
   expect(ours.of('person', 'ada')).not.toBe(ours.of('device', 'ada'));
   expect(ours.of('person', 'ada')).not.toBe(pseudonyms(Buffer.alloc(32, 2)).of('person', 'ada'));
@@ -138,7 +139,29 @@ test('addresses become networks, agents become families', () => {
   expect(networkOf('::ffff:203.0.113.199')).toBe('203.0.113.0/24');
   expect(networkOf('2001:db8:1:2:3::4')).toBe('2001:db8:1::/48');
   expect(networkOf('fe80::1%eth0')).toBe('fe80::/48');
-  for (const nonsense of ['', '1.2.3', '0x7f.1', 'example.org']) expect(networkOf(nonsense)).toBe('');
+  // As products write them.
+  for (const written of [
+    '203.0.113.199:52044',
+    ' 203.0.113.199 ',
+    '"203.0.113.199"',
+    '203.0.113.0/24',
+    '203.0.113.199/32',
+    '203.0.113.199, 10.0.0.1',
+    '[::ffff:203.0.113.199]:443',
+  ])
+    expect(networkOf(written)).toBe('203.0.113.0/24');
+  for (const written of [
+    '[2001:db8:1:2::4]',
+    '[2001:db8:1:2::4]:443',
+    '[2001:db8:1:2::4%eth0]:443',
+    '"[2001:db8:1:2::4]:443"',
+    '2001:db8:1:2::/64',
+  ])
+    expect(networkOf(written)).toBe('2001:db8:1::/48');
+  for (const wider of ['203.0.0.0/16', '203.0.113.0/33', '2001:db8::/32', '[2001:db8::1', '203.0.113.199:port', '2001:db8::1]:4'])
+    expect(networkOf(wider)).toBe('');
+  for (const nonsense of ['', '1.2.3', '0x7f.1', 'example.org', '1.2.3:80', '[1.2.3.4', '999.1.2.3:80'])
+    expect(networkOf(nonsense)).toBe('');
   expect(familyOf('')).toBe('other');
   expect(
     familyOf(
