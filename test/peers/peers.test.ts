@@ -4,14 +4,16 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type LanguageName, peerOf, whyNot } from '../support/peers.ts';
+import { type LanguageName, peerOf, programOf, whyNot } from '../support/peers.ts';
 import { type Running, removeData, startMuster, temporaryData } from '../support/process.ts';
 
 const run = promisify(execFile);
+const DOCS = new URL('../../docs/sources.md', import.meta.url);
 const ATTEMPTS = 60;
+const LANGUAGES = ['javascript', 'python', 'go', 'java'] as const;
 
 const MISSING: Partial<Record<LanguageName, string>> = {};
-for (const language of ['python', 'go', 'java'] as const) {
+for (const language of LANGUAGES) {
   const why = await whyNot(language);
   if (why === undefined) continue;
   MISSING[language] = why;
@@ -39,11 +41,11 @@ const ask = async (sql: string) =>
     ).text()
   ).trim();
 
-describe.each(['python', 'go', 'java'] as const)('the OpenTelemetry SDK for %s', (language) => {
+describe.each(LANGUAGES)('the OpenTelemetry SDK for %s', (language) => {
   test.runIf(isHere(language))('makes attempts of its spans, and each event one', async () => {
     const source = `sdk-${language}`;
     const [program, ...parameters] = await peerOf(language, 'otlp');
-    await run(program, [...parameters, muster.url, source, String(ATTEMPTS)], { timeout: 120_000 });
+    await run(program, [...parameters, muster.url, source, String(ATTEMPTS), '0'], { timeout: 120_000 });
     const answer = `{"result":"completed","n":${ATTEMPTS}}`;
     await expect
       .poll(() => ask(`SELECT result, toUInt32(count()) AS n FROM attempts WHERE source = '${source}' GROUP BY result`), {
@@ -53,6 +55,23 @@ describe.each(['python', 'go', 'java'] as const)('the OpenTelemetry SDK for %s',
     expect(await ask(`SELECT toUInt32(count()) AS n FROM events_v WHERE source = '${source}'`)).toBe(`{"n":${2 * ATTEMPTS}}`);
     const detail = (await (await fetch(`${muster.url}/api/attempts/${source}-0?source=${source}`)).json()) as { spans: { name: string }[] };
     expect(detail.spans.map(({ name }) => name).sort()).toEqual(['enroll', 'step', 'step']);
+  });
+});
+
+const FENCES = { javascript: 'js', python: 'python', go: 'go', java: 'java' } as const;
+
+describe.each(LANGUAGES)('what docs/sources.md has for %s', (language) => {
+  test.runIf(isHere(language))('enrolls one person, with the environment that it names', async () => {
+    const docs = await readFile(DOCS, 'utf8');
+    const text = new RegExp(`^\`\`\`${FENCES[language]}\n(.*?)^\`\`\``, 'ms').exec(docs)?.[1] ?? '';
+    const [program, ...parameters] = await programOf(language, text);
+    const named = [...docs.matchAll(/^ {4}export (OTEL_\w+)="?(.*?)"?$/gm)].map(([, name, value]) => [name, value]);
+    const source = `docs-${language}`;
+    const env = { ...process.env, ...Object.fromEntries(named), OTEL_SERVICE_NAME: source, OTEL_EXPORTER_OTLP_ENDPOINT: muster.url };
+    await run(program, parameters, { timeout: 120_000, env });
+    await expect
+      .poll(() => ask(`SELECT result, factor_type FROM attempts WHERE source = '${source}'`), { timeout: 60_000 })
+      .toBe('{"result":"completed","factor_type":"totp"}');
   });
 });
 

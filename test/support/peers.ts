@@ -1,7 +1,7 @@
-/** Peers that come from Go, PyPI and Maven: built once into a cache, or the reason why they are not here. */
+/** Peers that come from npm, Go, PyPI and Maven: built once into a cache, or the reason why they are not here. */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { cp, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -21,9 +21,25 @@ interface Language {
   /** Builds into a folder, from a copy of its sources there. */
   build: (folder: string) => Promise<void>;
   peer: (folder: string, name: string) => Peer;
+  /** A program of its own, of the text of its one file, which is written into a folder. */
+  program?: (folder: string, text: string) => Promise<Peer>;
 }
 
+async function written(folder: string, name: string, text: string): Promise<string> {
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, name), text);
+  return join(folder, name);
+}
+/** From here packages are found as from the repository. */
+const BESIDE_PACKAGES = fileURLToPath(new URL('../../node_modules/.cache/muster-peers', import.meta.url));
+
 const LANGUAGES = {
+  javascript: {
+    needs: 'node',
+    build: async () => {},
+    peer: (_, name) => [process.execPath, join(HERE, 'javascript', `${name}.mjs`)],
+    program: async (_, text) => [process.execPath, await written(BESIDE_PACKAGES, 'program.mjs', text)],
+  },
   python: {
     needs: 'python3',
     async build(folder) {
@@ -32,6 +48,7 @@ const LANGUAGES = {
       await run(pip, ['install', '--quiet', '--disable-pip-version-check', '-r', join(folder, 'requirements.txt')], { timeout: BUILD_MS });
     },
     peer: (folder, name) => [join(folder, 'venv/bin/python'), join(folder, `${name}.py`)],
+    program: async (folder, text) => [join(folder, 'venv/bin/python'), await written(folder, 'program.py', text)],
   },
   go: {
     needs: 'go',
@@ -39,6 +56,11 @@ const LANGUAGES = {
       await run('go', ['build', '-o', 'peers', '.'], { cwd: folder, timeout: BUILD_MS });
     },
     peer: (folder, name) => [join(folder, 'peers'), name],
+    async program(folder, text) {
+      await written(join(folder, 'program'), 'main.go', text);
+      await run('go', ['build', '-o', 'program/built', './program'], { cwd: folder, timeout: BUILD_MS });
+      return [join(folder, 'program/built')];
+    },
   },
   java: {
     needs: 'mvn',
@@ -46,6 +68,14 @@ const LANGUAGES = {
       await run('mvn', ['-q', '-B', 'dependency:copy-dependencies', '-DoutputDirectory=jars'], { cwd: folder, timeout: BUILD_MS });
     },
     peer: (folder) => ['java', '-cp', join(folder, 'jars/*'), join(folder, 'Peer.java')],
+    program: async (folder, text) => ['java', '-cp', join(folder, 'jars/*'), await written(join(folder, 'program'), 'Program.java', text)],
+  },
+  collector: {
+    needs: 'go',
+    build: async (folder) => {
+      await run('go', ['build', '-trimpath', '-ldflags=-s -w', '-o', 'collector', '.'], { cwd: folder, timeout: BUILD_MS });
+    },
+    peer: (folder) => [join(folder, 'collector')],
   },
 } as const satisfies Record<string, Language>;
 export type LanguageName = keyof typeof LANGUAGES;
@@ -84,6 +114,11 @@ export async function whyNot(language: LanguageName): Promise<string | undefined
 /** The peer of a language by its name. */
 export async function peerOf(language: LanguageName, name: string): Promise<Peer> {
   return LANGUAGES[language].peer(await folderOf(language), name);
+}
+
+/** A program of a language whose text somebody else wrote. */
+export async function programOf(language: Exclude<LanguageName, 'collector'>, text: string): Promise<Peer> {
+  return LANGUAGES[language].program(await folderOf(language), text);
 }
 
 /** Named by what it is built from: another version is built anew. */

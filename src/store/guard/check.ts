@@ -130,10 +130,12 @@ interface Known extends Names {
 async function knownOf(engine: Engine): Promise<Known> {
   const session = engine.session('panels');
   const functions = await session.rows<{ name: string }>('SELECT name FROM system.functions');
+  const combinators = await session.rows<{ name: string }>('SELECT name FROM system.aggregate_function_combinators');
   const tables = await session.rows<{ name: string }>(`SELECT name FROM system.tables WHERE database = '${engine.database}'`);
   const names = {
     database: engine.database,
     functions: new Set(functions.map(({ name }) => name.toLowerCase())),
+    combinators: new Set(combinators.map(({ name }) => name.toLowerCase())),
     tables: new Set(tables.map(({ name }) => name)),
   };
   return { ...names, zones: new Set(), judge: createJudge(names) };

@@ -70,6 +70,8 @@ export interface Names {
   database: string;
   /** Names (lower case) of all functions of the engine. */
   functions: ReadonlySet<string>;
+  /** Endings (lower case) that make another aggregate function of one, all that the engine has. */
+  combinators: ReadonlySet<string>;
   /** Names of all tables and views in it, those that are not shown among them. */
   tables: ReadonlySet<string>;
 }
@@ -177,15 +179,25 @@ const refusedTransformers = ({ children }: TreeNode): Refusal | undefined =>
 /** Whether the engine has a function of this name, made of another by combinators or not. */
 function isFunction(name: string, catalogue: Catalogue): boolean {
   if (name.length > MAX_NAME_LENGTH) return true;
-  if (catalogue.functions.has(name.toLowerCase())) return true;
-  const base = name.replace(COMBINATORS, '');
-  return base !== name && isFunction(base, catalogue);
+  const lower = name.toLowerCase();
+  if (catalogue.functions.has(lower)) return true;
+  for (const ending of catalogue.combinators)
+    if (lower.endsWith(ending) && lower !== ending && isFunction(lower.slice(0, -ending.length), catalogue)) return true;
+  return false;
+}
+
+/** Whether a query around a node calls a lambda so, and nothing else in the statement is called so. */
+function namesLambda(name: string, node: TreeNode, aliases: Named): boolean {
+  const alike = aliases.get(name) ?? [];
+  if (alike.length > MAX_ALIKE || !alike.every(({ kind }) => kind === 'LAMBDA')) return false;
+  const around = queriesAround(node);
+  return alike.some(({ query }) => query !== undefined && around.has(query));
 }
 
 /** A function with its arguments. */
 function refusedCall(node: TreeNode, aliases: Named, catalogue: Catalogue): Refusal | undefined {
   const name = node.fields.function_name ?? '';
-  const isLambda = aliases.get(name)?.every(({ kind }) => kind === 'LAMBDA') && !isFunction(name, catalogue);
+  const isLambda = !isAllowedFunction(name) && namesLambda(name, node, aliases) && !isFunction(name, catalogue);
   if (!isAllowedFunction(name) && !isLambda) return notAllowed(name);
   const lower = name.toLowerCase();
   const given = node.children.find(({ section }) => section === 'ARGUMENTS')?.children ?? [];

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"strconv"
+	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"go.opentelemetry.io/otel/attribute"
@@ -28,6 +29,10 @@ func main() {
 func sendSpans(ctx context.Context, args []string) error {
 	address, source := args[0], args[1]
 	count, err := strconv.Atoi(args[2])
+	if err != nil {
+		return err
+	}
+	pause, err := time.ParseDuration(args[3] + "ms")
 	if err != nil {
 		return err
 	}
@@ -51,6 +56,7 @@ func sendSpans(ctx context.Context, args []string) error {
 			step.End()
 		}
 		parent.End()
+		time.Sleep(pause)
 	}
 	if err := provider.ForceFlush(ctx); err != nil {
 		return err

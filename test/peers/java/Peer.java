@@ -10,7 +10,7 @@ import java.util.concurrent.TimeUnit;
 
 /** Sends spans that are events, and one that is none, by the OpenTelemetry SDK for Java: OTLP over HTTP, protobuf, gzip. */
 public final class Peer {
-  public static void main(String[] arguments) {
+  public static void main(String[] arguments) throws InterruptedException {
     var source = arguments[1];
     var exporter = OtlpHttpSpanExporter.builder().setEndpoint(arguments[0] + "/v1/traces").setCompression("gzip").build();
     var provider =
@@ -33,6 +33,7 @@ public final class Peer {
               .end();
       }
       parent.end();
+      Thread.sleep(Long.parseLong(arguments[3]));
     }
     if (!provider.forceFlush().join(30, TimeUnit.SECONDS).isSuccess()) throw new IllegalStateException("not everything was taken");
     provider.shutdown().join(10, TimeUnit.SECONDS);

@@ -60,6 +60,11 @@ const attacks = (): [string, string][] => {
         `WITH x AS (SELECT toUInt64(arrayMap(file, ['/etc/passwd'])[1]) AS v), y AS (SELECT 1 AS file) SELECT ${what}`,
       ],
     ),
+    [
+      'a function that is not listed, called like a lambda of another query',
+      'SELECT 1 AS n, (WITH (x -> x) AS sumResample SELECT 1) ORDER BY n WITH FILL FROM 0 TO (SELECT length(toString(sumResample(0,100,1)(number,number))) FROM numbers(3))',
+    ],
+    ['a lambda that another query has', 'SELECT (WITH (x -> x) AS notAFunction SELECT 1), notAFunction(2)'],
     ['a file named like the argument of a lambda', "SELECT arrayMap(file -> arrayMap(file, ['/etc/passwd']), [1])"],
     [
       'a size that overflows',

@@ -2,7 +2,7 @@
 import { afterAll, expect, test } from 'vitest';
 import { createJudge } from '../../../src/store/guard/judge.ts';
 
-const judge = createJudge({ database: 'muster', functions: new Set(['file', 'in']), tables: new Set() });
+const judge = createJudge({ database: 'muster', functions: new Set(['file', 'in']), combinators: new Set(), tables: new Set() });
 afterAll(() => judge.close());
 
 const ask = (lines: readonly string[], zones: readonly string[] = []) =>
