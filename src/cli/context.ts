@@ -37,6 +37,9 @@ const UNSEEN = /(?!\x1b\[\d{1,3}m)(?![\n\t])[\p{Cc}\p{Cf}\u2028\u2029]/gu;
 /** Text as a terminal may show it: labels and reasons come from outside. */
 export const shown = (text: string): string => text.replace(UNSEEN, '?');
 
+/** The same of text in which no colour is ours. */
+export const shownPlain = (text: string): string => shown(text).replaceAll('\x1b', '?');
+
 /** Writes a line to standard output. */
 export const print = (context: Context, text: string): void => {
   context.stdout.write(`${shown(text)}\n`);

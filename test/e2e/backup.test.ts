@@ -116,6 +116,25 @@ test('what is cut short, changed, or no backup makes no data directory; one that
   };
   for (const share of [0.05, 0.5, 0.98])
     await refused(`cut-${share}.tar`, (path) => truncate(path, Math.floor(size * share)), /cut short|damaged|end is missing/);
+  await refused(
+    'flipped.tar',
+    async (path) => {
+      const bytes = await readFile(path);
+      const middle = Math.floor(bytes.length / 2);
+      bytes.writeUInt8((bytes.readUInt8(middle) + 1) % 256, middle);
+      await writeFile(path, bytes);
+    },
+    /damaged|changed/,
+  );
+  await refused(
+    'twice.tar',
+    async (path) => {
+      // Without the blocks of zeros that end an archive.
+      await truncate(path, size - 10_240);
+      await writeFile(path, await readFile(whole), { flag: 'a' });
+    },
+    /damaged|no backup/,
+  );
   await refused('text.tar', (path) => writeFile(path, 'no archive'), /no backup of Muster/);
   const before = await readFile(join(folder, 'restored', 'pseudonym-keys.json'), 'utf8');
   const there = await runMuster(['restore', whole, '--data', join(folder, 'restored')]);

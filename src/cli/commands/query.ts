@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { MusterError } from '../../errors.ts';
 import { TABLES } from '../../names.ts';
 import { QUERY_LIMITS } from '../../store/guard/guard.ts';
-import { askBytes, type Context, configOf, shown, throughEither } from '../context.ts';
+import { askBytes, type Context, configOf, shownPlain, throughEither } from '../context.ts';
 
 export function queryCommand(program: Command, context: Context): void {
   program
@@ -37,6 +37,6 @@ Examples:
         async ({ store }) => (await store.guard.query(query)).bytes,
         { mayCreate: false },
       );
-      context.stdout.write(context.stdout.isTTY ? shown(bytes.toString()) : bytes);
+      context.stdout.write(context.stdout.isTTY ? shownPlain(bytes.toString()) : bytes);
     });
 }

@@ -39,6 +39,8 @@ const settingsFor = (seconds: number) => ({
   function_range_max_elements_in_block: 2_000_000,
   max_parser_depth: 300,
   max_parser_backtracks: 50_000,
+  // As the standard has it.
+  union_default_mode: 'DISTINCT',
   max_ast_depth: 200,
   max_ast_elements: 20_000,
   // Of the tree with names replaced and stars resolved.
@@ -90,7 +92,7 @@ export function createGuard(engine: Engine, { seconds = QUERY_LIMITS.seconds, on
   const checker = createChecker(engine);
   const connections = connectionPool(engine, { idle: TURNS.running, settings: settingsFor(seconds) });
   const turns = turnstile(TURNS);
-  const running = new Map<Connection, { shape: string; ended: Promise<unknown> }>();
+  const running = new Map<Connection, { shape: string; sinceMs: number; ended: Promise<unknown> }>();
   const kill = (connection: Connection) => {
     connection.isSpent = true;
     void stop(engine, connection.name);
@@ -118,7 +120,7 @@ export function createGuard(engine: Engine, { seconds = QUERY_LIMITS.seconds, on
     const answer = async () => {
       const taken = await connections.take();
       connection = taken;
-      running.set(taken, { shape, ended });
+      running.set(taken, { shape, sinceMs: performance.now(), ended });
       const statement = await checker.check(taken, query);
       if (query.signal?.aborted)
         throw new QueryError('MUSTER_BAD_QUERY', 'Query was cancelled', { code: 394, name: 'QUERY_WAS_CANCELLED' });
@@ -163,7 +165,10 @@ export function createGuard(engine: Engine, { seconds = QUERY_LIMITS.seconds, on
       const all = [...running];
       for (const [connection] of all) kill(connection);
       await Promise.race([Promise.all(all.map(([, { ended }]) => ended)), sleep(END_AFTER_SECONDS * 1000, undefined, { ref: false })]);
-      for (const { shape } of running.values()) onStuck(shape);
+      // What waits beside a statement that does not end has done nothing.
+      const [first, ...others] = [...running.values()].sort((a, b) => a.sinceMs - b.sinceMs);
+      const isOver = ({ sinceMs }: { sinceMs: number }) => performance.now() - sinceMs > seconds * 1000;
+      for (const { shape } of first ? [first, ...others.filter(isOver)] : []) onStuck(shape);
       return running.size === 0;
     },
   };

@@ -88,7 +88,7 @@ export function wrongWith(head: Link | undefined, last: Link, hashAt: (seq: numb
 
 /** The first entry that is not what was written, or does not follow the one before it. */
 export function brokenLink(all: readonly Row[], chain: Chain): AuditVerdict['broken'] {
-  const redacted = new Set(all.flatMap(({ action, reason }) => (action === REDACT ? reason.split(' ') : [])));
+  const redacted = lastRedactions(all.filter((row) => row.action === REDACT && chain.hashOf(row) === row.hash));
   const upgradedAt = all.find(({ action }) => action === UPGRADED)?.seq ?? 0;
   // Before the upgrade, what was taken out was not written down: it may be missing where somebody was forgotten later.
   const lastOldForget = all.findLast(({ action, seq }) => action === 'forget' && seq < upgradedAt)?.seq ?? 0;
@@ -106,9 +106,22 @@ export function brokenLink(all: readonly Row[], chain: Chain): AuditVerdict['bro
   return null;
 }
 
-function changeOf(row: Row, chain: Chain, redacted: ReadonlySet<string>, mayBeBlank: boolean): string | undefined {
+/** Of each entry from which something was taken out the digest of what was left last: what it was before must not come back. */
+function lastRedactions(notes: readonly Row[]): Map<number, string> {
+  return new Map(
+    notes
+      .flatMap(({ reason }) => reason.split(' '))
+      .map((token) => {
+        const [seq, digest = ''] = token.split(':');
+        return [Number(seq), digest];
+      }),
+  );
+}
+
+function changeOf(row: Row, chain: Chain, redacted: ReadonlyMap<number, string>, mayBeBlank: boolean): string | undefined {
   if (commitment(row.actor_salt, row.actor_ref) !== row.actor_commitment) return 'its actor was changed';
-  if (redacted.has(`${row.seq}:${chain.digestOf(row)}`)) return undefined;
+  const left = redacted.get(row.seq);
+  if (left !== undefined) return left === chain.digestOf(row) ? undefined : 'it is not as forget left it';
   if (chain.hashOf(row) !== row.hash) return 'it was changed';
   const isBlank = mayBeBlank && row.target === '' && row.target_salt === '';
   if (!isBlank && commitment(row.target_salt, row.target) !== row.target_commitment) return 'its target was changed';

@@ -2,9 +2,10 @@
  * Backups of a whole data directory, taken while it is in use: tables, files of SQLite, keys and state as they were at one moment between two
  * loads; and the way back.
  */
-import { closeSync, existsSync, openSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { closeSync, createReadStream, existsSync, openSync } from 'node:fs';
 import { copyFile, cp, mkdir, mkdtemp, open as openFile, readdir, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { extract } from 'tar';
 import { z } from 'zod';
@@ -61,7 +62,12 @@ const manifestSchema = z.object({
   /** Of each table that had any. */
   rows: z.record(z.string(), z.number()),
   /** Of the archive, the manifest aside: one that was cut short has fewer. */
-  content: z.object({ files: z.number(), bytes: z.number() }),
+  content: z.object({
+    files: z.number(),
+    bytes: z.number(),
+    /** Over names and bytes of all files, in hex; archives of before have none. */
+    sha256: z.string().optional(),
+  }),
 });
 export type BackupManifest = z.infer<typeof manifestSchema>;
 
@@ -145,7 +151,8 @@ export async function restoreBackup(file: string, dataDir: string): Promise<Back
     return manifest;
   } catch (error) {
     unlock();
-    await rm(target, { recursive: true, force: true });
+    // Unpacking that failed still writes what it has begun.
+    await rm(target, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
     throw error;
   }
 }
@@ -227,20 +234,32 @@ async function readManifest(file: string, folder: string): Promise<BackupManifes
       'MUSTER_BAD_ARGUMENT',
       `${file}: was made by a newer Muster (${manifest.data.version}); restore it with that one`,
     );
-  const { files, bytes } = await contentOf(folder);
+  const { files, bytes, sha256 } = await contentOf(folder);
   if (files !== manifest.data.content.files || bytes !== manifest.data.content.bytes)
     throw new MusterError(
       'MUSTER_BAD_ARGUMENT',
       `${file}: is cut short, or was changed; ${files} of ${manifest.data.content.files} files are in it`,
     );
+  if (manifest.data.content.sha256 !== undefined && sha256 !== manifest.data.content.sha256)
+    throw new MusterError('MUSTER_BAD_ARGUMENT', `${file}: is damaged, or was changed: a file in it is not what was backed up`);
   return manifest.data;
 }
 
-async function contentOf(folder: string): Promise<{ files: number; bytes: number }> {
+async function contentOf(folder: string): Promise<{ files: number; bytes: number; sha256: string }> {
   const entries = await readdir(folder, { withFileTypes: true, recursive: true });
-  const files = entries.filter((entry) => entry.isFile() && entry.name !== MANIFEST);
-  const sizes = await Promise.all(files.map(async ({ parentPath, name }) => (await stat(join(parentPath, name))).size));
-  return { files: sizes.length, bytes: sizes.reduce((sum, size) => sum + size, 0) };
+  const paths = entries
+    .filter((entry) => entry.isFile() && entry.name !== MANIFEST)
+    .map(({ parentPath, name }) => relative(folder, join(parentPath, name)))
+    .sort();
+  const whole = createHash('sha256');
+  let bytes = 0;
+  for (const path of paths) {
+    const { size } = await stat(join(folder, path));
+    bytes += size;
+    whole.update(`${path}\0${size}\0`);
+    for await (const piece of createReadStream(join(folder, path))) whole.update(piece as Buffer);
+  }
+  return { files: paths.length, bytes, sha256: whole.digest('hex') };
 }
 
 /** Those that hold what came in; which migrations were applied, the tables themselves say. */
