@@ -56,7 +56,7 @@ export async function readBody(
     };
   };
   // What a line may hold is bounded by its length.
-  const scan = new JsonScan(form === 'lines' ? { ...BODY_LIMITS, depth: maxBytes } : BODY_LIMITS, form === 'lines');
+  const scan = new JsonScan(form === 'lines' ? { values: BODY_LIMITS.values, depth: maxBytes } : BODY_LIMITS, form === 'lines');
   const look = form === 'bytes' ? () => {} : fromSize(scannedFrom, (chunk) => scan.push(chunk));
   const unseen = () => {};
   let bytes = await bytesOf(request, bounded(codings.length === 0 ? look : unseen));

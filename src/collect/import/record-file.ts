@@ -13,7 +13,7 @@ const MAX_RECORD_BYTES = 1024 * 1024;
 /** A JSON object is read whole; arrays and NDJSON of any size are streamed. */
 const MAX_OBJECT_BYTES = 64 * 1024 * 1024;
 const LIMITS = { depth: 64, values: Number.MAX_SAFE_INTEGER } as const;
-const OBJECT_LIMITS = { ...LIMITS, values: 10_000_000 } as const;
+const OBJECT_LIMITS = { ...LIMITS, values: 10_000_000, keys: 1_000_000 } as const;
 /** Values behind the first are one record, or a page of them. */
 const MAX_LATER_BYTES = 16 * 1024 * 1024;
 const [LINE_FEED, CARRIAGE_RETURN, RECORD_SEPARATOR] = [10, 13, 30];

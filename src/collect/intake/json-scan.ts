@@ -9,6 +9,8 @@ export interface JsonLimits {
   depth: number;
   /** Values, those within others and the keys too. */
   values: number;
+  /** Keys that differ: each new one costs the parser as much as twenty values. @default any, of what is parsed in parts */
+  keys?: number;
 }
 
 const [QUOTE, BACKSLASH, COMMA, COLON, LINE_FEED] = [0x22, 0x5c, 0x2c, 0x3a, 0x0a];
@@ -20,6 +22,11 @@ export class JsonScan {
   private depth = 0;
   private isInText = false;
   private isEscaped = false;
+  /** Where the text that was read last begins and ends; what is of the bytes before these is not looked at again. */
+  private textFrom = 0;
+  private textEnd = 0;
+  /** Digests of keys. */
+  private readonly keys = new Set<number>();
   private readonly limits: JsonLimits;
   private readonly isLines: boolean;
 
@@ -35,17 +42,25 @@ export class JsonScan {
    * @throws MUSTER_BODY_TOO_LARGE, MUSTER_BAD_JSON
    */
   push(bytes: Buffer, onTop?: (byte: number, at: number) => void): void {
+    this.textFrom = 0;
+    this.textEnd = 0;
     for (let at = 0; at < bytes.length; at++) {
       const byte = bytes[at] as number;
       if (this.isInText) {
         if (this.isEscaped) this.isEscaped = false;
-        else if (byte === QUOTE) this.isInText = false;
-        else if (byte === BACKSLASH) this.isEscaped = true;
+        else if (byte === QUOTE) {
+          this.isInText = false;
+          this.textEnd = at;
+        } else if (byte === BACKSLASH) this.isEscaped = true;
         // Text of a line that is no JSON ends with it.
         else if (byte === LINE_FEED && this.isLines) this.startLine();
-      } else if (byte === QUOTE) this.isInText = true;
-      else if (byte === COLON) this.count();
-      else if (byte === COMMA) {
+      } else if (byte === QUOTE) {
+        this.isInText = true;
+        this.textFrom = at + 1;
+      } else if (byte === COLON) {
+        this.count();
+        if (this.limits.keys !== undefined) this.key(bytes, this.limits.keys);
+      } else if (byte === COMMA) {
         this.count();
         if (this.depth === 1) onTop?.(byte, at);
       } else if (byte === OPEN_ARRAY || byte === OPEN_OBJECT) {
@@ -68,6 +83,17 @@ export class JsonScan {
     this.depth = 0;
     this.isInText = false;
     this.count();
+  }
+
+  private key(bytes: Buffer, most: number): void {
+    let digest = 0;
+    for (let at = this.textFrom; at < this.textEnd; at++) digest = (Math.imul(digest, 31) + (bytes[at] as number)) | 0;
+    this.keys.add(digest);
+    if (this.keys.size > most)
+      throw new MusterError(
+        'MUSTER_BODY_TOO_LARGE',
+        `the JSON holds more than ${most.toLocaleString('en')} keys that differ; send it in parts`,
+      );
   }
 
   private count(): void {

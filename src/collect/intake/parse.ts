@@ -9,7 +9,7 @@ const MAX_EVENT_BYTES = 256 * 1024;
 /** Arrays up to this size are parsed at once, larger ones element by element. */
 export const LARGE_BODY_BYTES = 1024 * 1024;
 /** What a body may hold. An event has some fifteen values in 300 bytes, and as many keys. */
-export const BODY_LIMITS = { depth: 64, values: 2_500_000 } as const;
+export const BODY_LIMITS = { depth: 64, values: 2_500_000, keys: 100_000 } as const;
 /** Values that may be handed in by one request. */
 export const MAX_EVENTS = 100_000;
 const SPLIT_BYTES = 64 * 1024;
