@@ -138,4 +138,5 @@ function describe(issue: z.core.$ZodIssue): string {
 export const printable = (text: string): string => text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '?');
 
 /** A field's name, cut; a name that is somebody's is not repeated. */
-export const fieldName = (name: string): string => printable(redact(name).text.slice(0, 64));
+export const fieldName = (name: string): string =>
+  Object.hasOwn(eventSchema.shape, name) ? name : printable(redact(name).text.slice(0, 64));
