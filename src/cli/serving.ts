@@ -105,7 +105,7 @@ export async function serve({ context, config, gate, parts, stream, metrics, ins
         fingerprint: (text) => {
           if (!parts.services) throw stopping();
           // In digits that need no second look: nothing that must not be in an id looks like that.
-        return Buffer.from(parts.services.pseudonyms.fingerprint(text), 'base64url').toString('hex');
+          return Buffer.from(parts.services.pseudonyms.fingerprint(text), 'base64url').toString('hex');
         },
         now: context.now,
         onFound: (service, finds) => parts.services?.onFound(service, finds),

@@ -18,6 +18,8 @@ export const isAddress6 = (match: string) =>
   /\d/.test(match) &&
   (match.split(':').filter(Boolean).length >= 3 || /^(?:::|fe80|f[cd][0-9a-f]{2}|2[0-9a-f]{3})/i.test(match));
 
+const isPrivate = (address: string) => /^(?:10|127|192\.168|169\.254|172\.(?:1[6-9]|2\d|3[01]))\./.test(address);
+
 /** Whether digits behind + or 00 could be a number of the plan of their country. */
 export const isInternational = (match: string) => parsePhoneNumber(`+${match.replace(/^00|\D/g, '')}`)?.isPossible() === true;
 const hasDigits = (match: string, from: number, to: number) => {
@@ -39,6 +41,11 @@ export const PERSONAL: readonly Detector[] = [
     words: ['&#64;', '&#x40;', '&commat;', '\\x40', '\\u{40}', '(at)', '[at]'],
     pattern:
       /[\p{L}\p{N}._%+'-]{1,64}(?:&#(?:64|x40);|&commat;|\\x40|\\u\{40\}| ?[[(](?:at|AT)[\])] ?)(?:[\p{L}\p{N}-]{1,63}(?:\.| ?[[(]dot[\])] ?)){1,8}\p{L}{2,24}/gu,
+  },
+  {
+    kind: 'email',
+    words: [' dot '],
+    pattern: /[\p{L}\p{N}._%+'-]{1,64} at (?:[\p{L}\p{N}-]{1,63}(?:\.| dot )){0,4}[\p{L}\p{N}-]{1,63} dot \p{L}{2,24}(?![\p{L}\p{N}])/gu,
   },
   { kind: 'email', hint: '@', pattern: /[\p{L}\p{M}\p{N}._%+'-]{1,64}@(?:[\p{L}\p{M}\p{N}-]{1,63}\.){1,8}\p{L}{2,24}/gu },
   {
@@ -67,7 +74,17 @@ export const PERSONAL: readonly Detector[] = [
     pattern: new RegExp(String.raw`${NOT_A_VERSION}(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?!\.?\d)`, 'g'),
     extent: whole(isIPv4),
   },
-  { kind: 'ip_address', hint: 'ip-', pattern: /(?<![\w-])ip-\d{1,3}(?:-\d{1,3}){3}(?![\w-])/g },
+  // In names of hosts; those of private networks are machines.
+  {
+    kind: 'ip_address',
+    digits: 4,
+    hint: '-',
+    pattern: /(?<![\w-])(?:ip-\d{1,3}(?:-\d{1,3}){3}(?![\w-])|\d{1,3}(?:-\d{1,3}){3}(?=\.[a-z][\w-]{0,62}\.[a-z]))/gi,
+    extent: whole((match) => {
+      const address = match.replace(/^ip-/i, '').replaceAll('-', '.');
+      return isIPv4(address) && !isPrivate(address);
+    }),
+  },
   {
     kind: 'ip_address',
     hint: ':',

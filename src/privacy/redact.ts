@@ -1,5 +1,5 @@
 /** Takes secrets and personal data out of free text: each find becomes its kind in brackets. */
-import type { Detector, SensitiveKind } from './detector.ts';
+import { type Detector, type SensitiveKind, whole } from './detector.ts';
 import { PERSONAL } from './personal.ts';
 import { SECRETS } from './secrets.ts';
 
@@ -20,10 +20,16 @@ const ALL: readonly Detector[] = [...SECRETS, ...PERSONAL];
 const IN_LABELS = ALL.filter(({ isLook }) => !isLook);
 /** Addresses of networks that are nobody's version. */
 const LOCAL_ADDRESS = /(?<![\d.])(?:192\.168|127\.\d{1,3}|169\.254|172\.(?:1[6-9]|2\d|3[01]))(?:\.\d{1,3}){2}(?!\.?\d)/g;
+/** A part of a system at a place: `enroll@eu-west-1.prod`. */
+const STAGE = /\.(?:prod(?:uction)?|stag(?:e|ing)|stg|prd|qa|uat|test|int)$/i;
+function inVersions(detector: Detector): Detector {
+  if (detector.kind === 'ip_address' && detector.hint === '.') return { ...detector, pattern: LOCAL_ADDRESS };
+  return detector.kind === 'email' && detector.hint === '@' ? { ...detector, extent: whole((match) => !STAGE.test(match)) } : detector;
+}
 const DETECTORS: Readonly<Record<TextKind, readonly Detector[]>> = {
   text: ALL,
   label: IN_LABELS,
-  version: IN_LABELS.map((each) => (each.kind === 'ip_address' && each.hint === '.' ? { ...each, pattern: LOCAL_ADDRESS } : each)),
+  version: IN_LABELS.map(inVersions),
 };
 const NOTHING: readonly SensitiveKind[] = [];
 /** In the place of text that is not looked through, or not to the end. */

@@ -29,7 +29,8 @@ export function isSeed(text: string): boolean {
   const { length } = letters;
   const digits = count(letters, /[2-7]/g);
   if (!SEED_LENGTHS.has(length) && (length < ANY_LENGTH_FROM || digits < 3)) return false;
-  if (hasSequence(letters)) return false;
+  // Content ids of version 1 in base32.
+  if (hasSequence(letters) || /^baf[ky][a-z2-7]{55,}$/.test(letters)) return false;
   if (letters === letters.toUpperCase()) return digits >= 2 || (longestConsonants(letters) >= 5 - digits && !OF_ERRORS.test(letters));
   // Hexadecimal digits and words are in lower case too.
   return length >= MIN_LOWER_SEED && digits >= 2 && /[g-z]/.test(letters);

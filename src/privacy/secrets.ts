@@ -9,17 +9,22 @@ const SAID_INSTEAD =
 
 /** What stands before a secret, and never before anything else. */
 const CREDENTIALS =
-  'pass(?:word|wd|phrase|wort)|kennwort|contrase[nñ]a|senha|mot[_ ]de[_ ]passe|пароль|(?<![A-Za-z])(?:pass|pw)|pwd|secret|secret[ _-]?(?:access[ _-]?)?key|client[ _-]?secret|(?:private|access|signing|encryption|shared|account)[ _-]?key|api[ _-]?key|(?:access|refresh|id|auth|session|csrf|bearer|security)[ _-]?token|authorization|cookie|[a-z.]{0,16}sess(?:ion)?_?id|connect\\.sid|(?:[th]?otp|mfa)[_-]?(?:secret|seed|key)|seed';
+  'pass(?:word|wd|[ _-]?phrase|wort|code)|kennwort|contrase[nñ]a|senha|mot[_ ]de[_ ]passe|wachtwoord|has[lł]o|heslo|l[öo]senord|adgangskode|пароль|skey|(?<![A-Za-z])(?:pass|pw)|pwd|secret|secret[ _-]?(?:access[ _-]?)?key|client[ _-]?secret|(?:private|access|signing|encryption|shared|account)[ _-]?key|api[ _-]?key|(?:access|refresh|id|auth|session|csrf|bearer|security)[ _-]?token|authorization|cookie|[a-z.]{0,16}sess(?:ion)?_?id|connect\\.sid|(?:[th]?otp|mfa)[_-]?(?:secret|seed|key)|seed';
 /** What stands before a token, and before words too. */
 const TOKEN_NAMES =
   'token|session|sid|auth|sig|signature|hmac|credential|jwt|sas|ticket|passkey|code_verifier|client_assertion|SAML(?:Response|Request)';
 /** What a code that is sent or shown is called. */
 const CODE_NAMES =
-  '[th]?otp(?:[ _-]?(?:codes?|value|input|token))?|pin(?:code)?|tan|puk|passcode(?: entered)?|(?:verif(?:y|ication)|confirm(?:ation)?|activation|access|enrollment|reset|pairing|authenticator|security|login|one[- ]?time|2-step|sms|mfa|2fa|auth(?:entication)?)[ _-]?(?:code|pin|passcode|password)|mfa\\[code';
+  '[th]?otp(?:[ _-]?(?:codes?|value|input|token))?|pin(?:code)?|tan|puk|passcode(?: entered)?|(?:verif(?:y|ication)|confirm(?:ation)?|activation|access|enrollment|reset|pairing|authenticator|security|login|one[- ]?time|2-step|sms|mfa|2fa|auth(?:entication)?)[ _-]?(?:code|pin|passcode|password)|(?:best[äa]tigungs|sicherheits|einmal|verifizierungs|anmelde|freischalt)code|code de (?:v[ée]rification|s[ée]curit[ée])|c[óo]digo de (?:verificaci[óo]n|seguridad)|codice di (?:verifica|sicurezza)|verificatiecode|mfa\\[code';
 /** Eight digits that are a day. */
 const IS_DATE = /^20\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])$/;
 /** What is said between the name of a code or password and the thing itself. */
 const GIVES = String.raw`(?:\s{0,3}(?:=>|->|:=|=|:|#)\s{0,3}|\s{1,3}(?:is|was):?\s{1,3})`;
+/** The same of a sentence. */
+const SAYS = '(?:(?:is|was)(?: now)?|(?:was |been )?(?:changed|set|reset) to|must not be|lautet|ist|now)';
+/** As people say what became of a code. */
+const VERDICT =
+  '(?:did not match|does not match|(?:was|is) (?:not )?(?:rejected|refused|wrong|used|accepted|expired|invalid|valid|incorrect)|rejected|refused|mismatch|wrong|invalid|incorrect|expired|ung[üu]ltig|falsch|abgelaufen|abgelehnt|inv[áa]lido|invalide)';
 /** In small letters, one of which each of the names above holds. */
 const CREDENTIAL_WORDS = [
   'pass',
@@ -27,6 +32,13 @@ const CREDENTIAL_WORDS = [
   'contrase',
   'senha',
   'пароль',
+  'wachtwoord',
+  'haslo',
+  'hasło',
+  'heslo',
+  'senord',
+  'adgangskode',
+  'skey',
   'pw',
   'secret',
   'key',
@@ -96,10 +108,29 @@ export const SECRETS: readonly Detector[] = [
   // In a sentence, behind an option, or between the tags of a document.
   {
     kind: 'credential',
-    pattern:
-      /(?:\bpass(?:word|phrase|wort|wd)|\bpwd|--password)\s{1,3}(?:(?:is|was|->|=>|:=)\s{1,3})?["'(]{0,2}(?<value>[^\s"',;)]{6,128})/gi,
+    words: ['pass', 'pwd'],
+    pattern: new RegExp(
+      `(?:\\bpass(?:word|phrase|wort|wd)|\\bpwd|--password)(?: (?:for|of) [\\w.@-]{1,40})?\\s{1,3}(?:(?:${SAYS}|->|=>|:=)\\s{1,3})?["'(]{0,2}(?<value>[^\\s"',;)]{6,128})`,
+      'gi',
+    ),
     extent: whole(isPasswordInWords),
   },
+  {
+    kind: 'credential',
+    words: ['secret', 'token'],
+    digits: 2,
+    pattern: new RegExp(`\\b(?:secret|token) ${SAYS} ["'(]{0,2}(?<value>[^\\s"',;)]{8,128})`, 'gi'),
+    extent: whole((value) => isPasswordInWords(value) && count(value, /\d/g) >= 2),
+  },
+  {
+    kind: 'credential',
+    words: ['secret key'],
+    digits: 2,
+    pattern: /\bsecret key (?<value>[A-Za-z0-9+/=_-]{24,128})(?![\w-])/gi,
+    extent: whole((value) => count(value, /\d/g) >= 2 && /[A-Za-z]/.test(value)),
+  },
+  { kind: 'credential', words: ['secret'], digits: 6, pattern: /\bsecret (?:key )?(?<value>[0-9a-f]{32,64})(?![\w-])/gi },
+  { kind: 'credential', words: ['mysql', 'mariadb'], pattern: /\b(?:mysql|mariadb)\w{0,12} [^\n]{0,80}?\s-p(?<value>[^\s'"]{4,128})/g },
   {
     kind: 'credential',
     hint: '</',
@@ -138,10 +169,15 @@ export const SECRETS: readonly Detector[] = [
   {
     kind: 'credential',
     words: TOKEN_WORDS,
-    digits: 3,
-    pattern: new RegExp(`(?<![A-Za-z])(?:${TOKEN_NAMES})\\s{0,3}:?\\s{1,3}["']?(?<value>[\\w.+/=-]{12,512})`, 'gi'),
+    digits: 1,
+    pattern: new RegExp(`(?<![A-Za-z])(?:${TOKEN_NAMES})(?: id)?\\s{0,3}:?\\s{1,3}["']?(?<value>[\\w.+/=-]{12,512})`, 'gi'),
     extent: whole(
-      (value) => count(value, /\d/g) >= 3 && /[a-z]/i.test(value) && !SAID_INSTEAD.test(value) && !/^\d{4}-\d{2}-\d{2}/.test(value),
+      (value) =>
+        (count(value, /\d/g) >= 3 || (value.length >= 20 && isToken(value))) &&
+        /[a-z]/i.test(value) &&
+        !SAID_INSTEAD.test(value) &&
+        // A day, or a setting with its number.
+        !/^\d{4}-\d{2}-\d{2}|^[a-z_]{1,40}=\d{1,10}$/i.test(value),
     ),
   },
   {
@@ -157,7 +193,7 @@ export const SECRETS: readonly Detector[] = [
     kind: 'credential',
     words: CREDENTIAL_WORDS,
     pattern: new RegExp(
-      `(?:${CREDENTIALS})(?:\\s{0,3}=\\s{0,3}["']?|["']\\s{0,3}[:=]\\s{0,3}["'])(?<value>[^\\s"',;&}\\])[]{4,512})`,
+      `(?:${CREDENTIALS})\\]?(?:\\s{0,3}=\\s{0,3}["']?|["']\\s{0,3}[:=]\\s{0,3}["'])(?<value>[^\\s"',;&}\\])[]{4,512})`,
       'gi',
     ),
     extent: whole((value) => !SAID_INSTEAD.test(value) && !COOKIE_ATTRIBUTE.test(value) && !/^\d{1,10}$/.test(value)),
@@ -212,6 +248,13 @@ export const SECRETS: readonly Detector[] = [
   },
   {
     kind: 'recovery_code',
+    words: ['codes'],
+    pattern:
+      /(?<!\b(?:error|status|exit|reason|response|result|country|area|zip|postal) )\bcodes["']?\s{0,3}[:=]\s{0,3}(?<value>[a-z0-9]{4,6}-[a-z0-9]{4,6}(?:[\s,;]{1,3}[a-z0-9]{4,6}-[a-z0-9]{4,6}){1,19})(?![\w-])/gi,
+    extent: whole((value) => /\d/.test(value)),
+  },
+  {
+    kind: 'recovery_code',
     isLook: true,
     hint: '-',
     digits: 2,
@@ -254,7 +297,7 @@ export const SECRETS: readonly Detector[] = [
     kind: 'one_time_code',
     digits: 4,
     pattern:
-      /\b(?:submitted|entered|typed|expected|use) (?<value>\d{6})(?= (?:expected|to sign in|to log in|as (?:your|the) code)|(?![\w -]))/gi,
+      /\b(?:submitted|entered|typed|expected|use) (?<value>\d{6})(?= (?:expected|to sign in|to log in|as (?:(?:your|the|a) )?code)|(?![\w -]))/gi,
   },
   { kind: 'one_time_code', digits: 4, pattern: /\b[A-Z]-(?<value>\d{6})(?= is your )/g },
   // As people say that it did not work, or what it is for, in some languages.
@@ -262,9 +305,20 @@ export const SECRETS: readonly Detector[] = [
     kind: 'one_time_code',
     digits: 4,
     pattern: new RegExp(
-      `${NOT_OF_ERRORS}\\b(?:code|token|otp|passcode|pin) (?<value>\\d{6}|\\d{3}[ -]\\d{3})(?= (?:did not match|does not match|was (?:rejected|refused|wrong|used|accepted)|rejected|refused|mismatch|is wrong|expired|was not accepted))`,
+      `${NOT_OF_ERRORS}\\b(?:code|token|otp|passcode|pin|sicherheitscode) ["'(<[]{0,2}(?<value>\\d{6}|\\d{3}[ -]\\d{3})(?=["')>\\]]{0,2},? ${VERDICT}(?![a-z]))`,
       'gi',
     ),
+  },
+  {
+    kind: 'one_time_code',
+    digits: 4,
+    // Shorter ones behind names that no error has.
+    pattern: new RegExp(`\\b(?:otp|passcode|pin|tan) ["'(<[]{0,2}(?<value>\\d{4,8})(?=["')>\\]]{0,2},? ${VERDICT}(?![a-z]))`, 'gi'),
+  },
+  {
+    kind: 'one_time_code',
+    digits: 12,
+    pattern: /\bexpected (?<value>["'(<]{0,2}\d{6}["')>]{0,2},? (?:but )?(?:got|received|was) ["'(<]{0,2}\d{6})(?![\w.-]| [a-z])/gi,
   },
   {
     kind: 'one_time_code',
@@ -319,10 +373,17 @@ export const SECRETS: readonly Detector[] = [
   { kind: 'base32_seed', pattern: /(?<![A-Za-z0-9-])[A-Z2-7]{8}(?:[ -][A-Z2-7]{8}){1,7}(?![A-Za-z0-9-])/g, extent: whole(isSeedOfEights) },
   {
     kind: 'base32_seed',
-    words: ['seed', 'secret'],
+    words: ['seed', 'secret', 'set-up', 'setup', 'manual'],
     digits: 2,
-    pattern: /(?:seed|secret)["']?\s{0,3}[:=]?\s{0,3}["']?(?<value>[A-Za-z2-7]{16,128})(?![A-Za-z0-9+/=])/g,
+    pattern:
+      /(?:seed|secret|(?:set-?up|manual(?: entry)?|enrollment) key)["']?\s{0,3}[:=]?\s{0,3}["']?(?<value>[A-Za-z2-7]{16,128})(?![A-Za-z0-9+/=])/g,
     extent: whole((value) => count(value, /[2-7]/g) >= 2),
+  },
+  {
+    kind: 'base32_seed',
+    words: ['key'],
+    pattern:
+      /(?:set-?up|manual(?: entry)?|enrollment) key["']?\s{0,3}[:=]?\s{0,3}["']?(?<value>[A-Z2-7]{4}(?:[ -][A-Z2-7]{4}){3,31})(?![A-Za-z0-9-])/gi,
   },
   {
     kind: 'base32_seed',

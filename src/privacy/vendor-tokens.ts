@@ -13,6 +13,7 @@ export const VENDOR_TOKENS: readonly (readonly [vendor: string, form: string])[]
   ['Databricks', 'dapi[0-9a-f]{32}'],
   ['DigitalOcean', 'do[opr]_v1_[0-9a-f]{64}'],
   ['Docker', 'dckr_(?:pat|oat)_[\\w-]{20,64}'],
+  ['eBay', 'v\\^1\\.1#[\\w^#+/=.-]{40,800}'],
   ['Doppler', 'dp\\.(?:pt|st|ct|sa|scim|audit)\\.[\\w.-]{20,80}'],
   ['Dynatrace', 'dt0[a-z]\\d{2}\\.[A-Z0-9]{24}\\.[A-Z0-9]{64}'],
   ['Facebook', 'EAA[MC][A-Za-z0-9]{100,250}'],

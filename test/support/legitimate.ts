@@ -69,6 +69,7 @@ app-3.2.1.0+build7
 31.0.0.14`;
 
 const DEPLOYMENTS = `
+enroll@eu-west-1.prod
 prod-4f7k-9qx2
 a1b2-c3d4
 prod-2024-11
@@ -146,7 +147,19 @@ OTP 2024 rollout
 called 1234567 times
 room 0815 2nd floor
 ratio 3:2:1
-MAC 00:1B:44:11:3A:B7`;
+MAC 00:1B:44:11:3A:B7
+session timeout=6024
+cid bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi
+expected 200000 rows but got 100000
+error code 500121 invalid
+token 403 refused
+the token was revoked by admin1
+the secret was rotated to version2
+password was changed by admin
+password is now required
+setup key was shown
+secret key rotation finished in 1200 ms
+look at version 1.2 dot release`;
 
 const SPANS: readonly (readonly [key: string, values: string])[] = [
   ['error.code', 'AADSTS500121 0x80070005 E0000068 500121 21211 30007 a1b2-c3d4'],
@@ -166,6 +179,9 @@ const SPANS: readonly (readonly [key: string, values: string])[] = [
   ['rpc.method', 'muster.core.v1.Enroll/Start'],
   ['aaguid', '08987058-cadc-4b81-b6e1-30de50dcbe96'],
   ['plan', 'gold'],
+  ['message_sid', 'SMf4b130a1b0eb4da84e7245007fea608a'],
+  ['account_sid', 'ACc7c0a292f4229c6e8590806260d45094'],
+  ['node', 'ip-10-0-22-36.eu-west-1.compute.internal'],
   ['messaging.system', 'kafka'],
   ['thread.id', '4711'],
   ['commit', '9f2c1ab 3f2a1b4c5d6e7f8091a2b3c4d5e6f708192a3b4c'],

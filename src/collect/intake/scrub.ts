@@ -30,6 +30,9 @@ const TELLING = new Set(
 const TELLING_PAIRS =
   /(?:^| )(?:(?:e?mail|phone|mobile) (?:address|number|no)|phone e164|mail to|(?:user|first|last|full|display|given|family|login) name|(?:user|enduser|session) id|(?:api|access|private|secret|recovery|backup) key|(?:otp|totp|recovery|backup|verification|verify|security|sms|mfa|pass|pin|entered|challenge|time|login|auth|activation|confirmation|reset) codes?|(?:otp|totp|secret|token|seed|password) (?:value|input|hex|b32|base32|old|new|hash|raw)|birth (?:day|date)|of birth)$/;
 
+/** Ids of what a provider keeps, which begin like those of sessions. */
+const TELLING_NOTHING = /(?:^| )(?:message|account|service|verification|call|factor|entity|challenge) sid$/;
+
 const wordsOf = (key: string): string[] =>
   key
     .normalize('NFKC')
@@ -42,6 +45,7 @@ const wordsOf = (key: string): string[] =>
 /** Whether the name of an attribute, in whatever way its words are joined, says that its value is somebody's or a secret. */
 function isTelling(key: string): boolean {
   const words = wordsOf(key);
+  if (TELLING_NOTHING.test(words.join(' '))) return false;
   // One of several, or the second of its kind.
   const last = (words.findLast((word) => !/^\d+$/.test(word)) ?? '').replace(/\d+$/, '');
   // By itself, of a request, or as somebody typed it.
