@@ -22,18 +22,8 @@ const BEFORE: Readonly<Record<string, () => Promise<{ params?: Record<string, st
     const made = await post('/api/maintenance', { slo: 'enrollment-success', start: soon(1), end: soon(2), reason: 'upgrade' });
     return { params: { id: ((await made.json()) as { id: string }).id } };
   },
-  'post /findings/:id/dismissal': async () => {
-    const event = { id: 'leak', type: 'ux.error', time: new Date().toISOString(), source: 'idp', reason: 'password=hunter2xyz' };
-    await post('/v1/events', [event]);
-    const found = await vi.waitFor(
-      async () => {
-        const [first] = (await (await ask('GET', '/api/findings')).json()) as { id: string }[];
-        return first ?? Promise.reject(new Error('no finding yet'));
-      },
-      { timeout: 240_000, interval: 200 },
-    );
-    return { params: { id: found.id } };
-  },
+  'post /findings/:id/dismissal': async () => ({ params: { id: await leaked('idp') } }),
+  'post /findings/:id/merge': async () => ({ params: { id: await leaked('first') }, body: { into: await leaked('second') } }),
   'post /reveal': async () => {
     const found = await post('/api/query', { sql: "SELECT user_ref FROM events_v WHERE user_ref != '' LIMIT 1", format: 'TSV' });
     return { body: { ref: (await found.text()).trim() } };
@@ -43,6 +33,18 @@ const BEFORE: Readonly<Record<string, () => Promise<{ params?: Record<string, st
     return { body: { force: true } };
   },
 };
+
+/** The id of the finding that a source sends a secret. */
+async function leaked(source: string): Promise<string> {
+  await post('/v1/events', [{ id: 'leak', type: 'ux.error', time: new Date().toISOString(), source, reason: 'password=hunter2xyz' }]);
+  return vi.waitFor(
+    async () => {
+      const findings = (await (await ask('GET', '/api/findings')).json()) as { id: string; dimensions: { source?: string } }[];
+      return findings.find(({ dimensions }) => dimensions.source === source)?.id ?? Promise.reject(new Error('no finding yet'));
+    },
+    { timeout: 240_000, interval: 200 },
+  );
+}
 
 async function madeKey(): Promise<string> {
   const made = (await (await post('/api/keys', { name: 'other', scopes: ['read'] })).json()) as { id: string };

@@ -151,6 +151,8 @@ describe('the SQL of an alert beside', () => {
         evidence: {},
         attack: [],
         status: 'resolved' as const,
+        verdict: '' as const,
+        decidedMs: null,
       };
       await writeFindings(services.store.engine, [finding], START_MS);
       const sql = besideAlertSql(alert);

@@ -50,6 +50,7 @@ POST /api/reveal reveal
 POST /api/maintenance admin
 DELETE /api/maintenance/:id admin
 POST /api/findings/:id/dismissal admin
+POST /api/findings/:id/merge admin
 POST /api/alerts/test admin
 POST /api/rejected/retry admin
 POST /api/backup admin+reveal

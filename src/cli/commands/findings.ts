@@ -1,14 +1,15 @@
 /** `muster findings` */
 
 import { userInfo } from 'node:os';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { printable } from '../../events/checker.ts';
 import { shownFinding } from '../../serve/routes/slo.ts';
-import { dismissFinding, findingsSince } from '../../store/records/findings.ts';
+import { dismissFinding, findingsSince, mergeFinding, VERDICTS } from '../../store/records/findings.ts';
 import { ask, type Context, coloured, configOf, momentParameters, post, print, printJson, throughEither, timeOption } from '../context.ts';
 import { momentText } from '../figures.ts';
 
 const EXAMPLE = 'secret_exposure:idp:reason:credential:2026-03-01T09:00:00.000Z';
+const OTHER = EXAMPLE.replace('03-01T', '03-02T');
 const DEFAULT_MS = 30 * 86_400_000;
 type Shown = ReturnType<typeof shownFinding>;
 
@@ -39,21 +40,51 @@ export function findingsCommand(program: Command, context: Context): void {
     .description('Takes a finding for none; it stays so while its detector still sees the same.')
     .argument('<id>', 'as muster findings --json shows it')
     .requiredOption('--reason <text>', 'why it is none; goes into the audit log')
+    .addOption(
+      new Option('--verdict <word>', 'false: there is nothing; benign: there is, and it may be so')
+        .choices(VERDICTS.filter((verdict) => verdict !== 'duplicate'))
+        .default('false'),
+    )
     .option('--data <dir>', 'data directory (default .muster, or MUSTER_DATA)')
-    .addHelpText('after', `\nExample:\n  $ muster findings dismiss ${EXAMPLE} --reason "a test of ours"`)
-    .action(async (id: string, options: { reason: string; data?: string }) => {
+    .addHelpText('after', `\nExample:\n  $ muster findings dismiss ${EXAMPLE} --reason "a test of ours" --verdict benign`)
+    .action(async (id: string, options: { reason: string; verdict: 'false' | 'benign'; data?: string }) => {
       const actor = userInfo().username;
+      const { reason, verdict } = options;
       await throughEither(
         context,
         configOf(context, { ...findings.opts<{ data?: string }>(), ...options }),
-        (url) => post<unknown>(`${url}/api/findings/${encodeURIComponent(id)}/dismissal`, { reason: options.reason, actor }),
+        (url) => post<unknown>(`${url}/api/findings/${encodeURIComponent(id)}/dismissal`, { reason, verdict, actor }),
         async ({ store, people }) => {
-          await dismissFinding(store.engine, id, context.now());
-          await people.audited(actor, 'finding.dismiss', id, options.reason);
+          await dismissFinding(store.engine, id, verdict, context.now());
+          await people.audited(actor, 'finding.dismiss', id, reason);
         },
         { mayCreate: false },
       );
       print(context, 'Dismissed.');
+    });
+
+  findings
+    .command('merge')
+    .description('Takes a finding for the same as another one, which stays.')
+    .argument('<id>', 'as muster findings --json shows it')
+    .requiredOption('--into <id>', 'the one that stays')
+    .requiredOption('--reason <text>', 'why they are the same; goes into the audit log')
+    .option('--data <dir>', 'data directory (default .muster, or MUSTER_DATA)')
+    .addHelpText('after', `\nExample:\n  $ muster findings merge ${EXAMPLE} --into ${OTHER} --reason "the same leak"`)
+    .action(async (id: string, options: { into: string; reason: string; data?: string }) => {
+      const actor = userInfo().username;
+      const { into, reason } = options;
+      await throughEither(
+        context,
+        configOf(context, { ...findings.opts<{ data?: string }>(), ...options }),
+        (url) => post<unknown>(`${url}/api/findings/${encodeURIComponent(id)}/merge`, { into, reason, actor }),
+        async ({ store, people }) => {
+          await mergeFinding(store.engine, id, into, context.now());
+          await people.audited(actor, 'finding.merge', id, reason);
+        },
+        { mayCreate: false },
+      );
+      print(context, 'Merged.');
     });
 }
 

@@ -11,7 +11,7 @@ import { gateOf } from '../../slo/inquiry/gate.ts';
 import { toMinute } from '../../slo/measure/figures.ts';
 import { sloReport } from '../../slo/measure/report.ts';
 import { turnstile } from '../../store/guard/turns.ts';
-import { dismissFinding, findingsSince } from '../../store/records/findings.ts';
+import { dismissFinding, findingsSince, mergeFinding, VERDICTS } from '../../store/records/findings.ts';
 import { maintenanceIn } from '../../store/records/maintenance.ts';
 import { DAY_MS } from '../../system/time.ts';
 import { momentOf } from '../moments.ts';
@@ -38,6 +38,8 @@ const oneInquiry = turnstile({ running: 1, waiting: 20 });
 
 /** The SLO that a path names. @throws MUSTER_NOT_FOUND */
 const sloOf = (call: ApiCall) => sloNamed(call.ready().slos, param(call, 'name'));
+
+const reason = z.string().min(1, 'expected a reason').max(500);
 
 /** SLOs in depth, maintenance, findings, and the gate of deploys. */
 export const sloRoutes = [
@@ -189,13 +191,29 @@ export const sloRoutes = [
     access: 'admin',
     summary: 'Takes a finding for none: it stays so, whatever its detector still sees',
     params: { id: 'secret_exposure:idp:reason:credential:2026-03-01T09:00:00.000Z' },
-    body: z.strictObject({ reason: z.string().min(1, 'expected a reason').max(500), actor }),
-    example: { reason: 'a test of ours', ...ACTOR },
+    body: z.strictObject({ reason, verdict: z.enum(VERDICTS).exclude(['duplicate']).default('false'), actor }),
+    example: { reason: 'a test of ours', verdict: 'benign', ...ACTOR },
     async work(call) {
       const { store, people } = call.ready();
       const id = param(call, 'id');
-      const finding = await dismissFinding(store.engine, id, call.deps.now());
+      const finding = await dismissFinding(store.engine, id, call.body.verdict, call.deps.now());
       await people.audited(call.actor(call.body.actor), 'finding.dismiss', id, call.body.reason);
+      return shownFinding(finding);
+    },
+  }),
+  apiRoute({
+    method: 'post',
+    path: '/findings/:id/merge',
+    access: 'admin',
+    summary: 'Takes a finding for the same as another one, which stays',
+    params: { id: 'secret_exposure:idp:reason:credential:2026-03-01T09:00:00.000Z' },
+    body: z.strictObject({ into: z.string().min(1).max(500), reason, actor }),
+    example: { into: 'secret_exposure:idp:reason:credential:2026-03-02T09:00:00.000Z', reason: 'the same leak', ...ACTOR },
+    async work(call) {
+      const { store, people } = call.ready();
+      const id = param(call, 'id');
+      const finding = await mergeFinding(store.engine, id, call.body.into, call.deps.now());
+      await people.audited(call.actor(call.body.actor), 'finding.merge', id, call.body.reason);
       return shownFinding(finding);
     },
   }),
@@ -205,8 +223,9 @@ export const sloRoutes = [
 type Shown = Awaited<ReturnType<typeof findingsSince>>[number];
 
 /** A finding as commands and API show it. */
-export const shownFinding = ({ startMs, endMs, ...finding }: Shown) => ({
+export const shownFinding = ({ startMs, endMs, decidedMs, ...finding }: Shown) => ({
   ...finding,
+  decidedAt: decidedMs === null ? null : new Date(decidedMs).toISOString(),
   start: new Date(startMs).toISOString(),
   end: endMs === null ? null : new Date(endMs).toISOString(),
 });

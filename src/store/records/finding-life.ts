@@ -1,7 +1,11 @@
 /**
- * The life of a finding: it opens once, is kept while it is seen, and closes when it has gone, or when somebody says that it is none. Pure; whoever
- * raises one writes it down.
+ * The life of a finding: it opens once, is kept while it is seen, and closes when it has gone, or when somebody decides that it is none, or another one
+ * once more. Pure; whoever raises one writes it down.
  */
+
+/** What somebody decided: that there is nothing, that it may be so, or that another finding says the same. */
+export const VERDICTS = ['false', 'benign', 'duplicate'] as const;
+export type Verdict = (typeof VERDICTS)[number];
 
 export interface Finding {
   id: string;
@@ -16,6 +20,9 @@ export interface Finding {
   /** ATT&CK techniques. */
   attack: readonly string[];
   status: 'open' | 'resolved' | 'dismissed';
+  /** Empty while nobody has decided. */
+  verdict: Verdict | '';
+  decidedMs: number | null;
 }
 
 /** What a detector says of a place where something is found for the first time. */
@@ -34,6 +41,8 @@ export const opened = ({ place, attack = [], ...found }: Found, atMs: number): F
   endMs: null,
   attack,
   status: 'open',
+  verdict: '',
+  decidedMs: null,
 });
 
 /** Seen again: with what is known now. What has become a page stays one. */
@@ -46,5 +55,15 @@ export const kept = (finding: Finding, now: Pick<Finding, 'severity' | 'evidence
 /** @param endMs when it was seen last */
 export const closed = (finding: Finding, endMs: number): Finding => ({ ...finding, endMs, status: 'resolved' });
 
-/** Somebody has looked and says that it is none: it stays so, whatever its detector still sees. @param endMs when that was said */
-export const dismissed = (finding: Finding, endMs: number): Finding => ({ ...finding, endMs, status: 'dismissed' });
+/** Somebody has looked and says that it is none: it stays so, whatever its detector still sees. @param atMs when that was said */
+export const dismissed = (finding: Finding, verdict: Verdict, atMs: number): Finding => ({
+  ...finding,
+  endMs: finding.endMs ?? atMs,
+  status: 'dismissed',
+  verdict,
+  decidedMs: atMs,
+});
+
+/** Says the same as another one, which stays. */
+export const merged = (finding: Finding, into: Pick<Finding, 'id'>, atMs: number): Finding =>
+  dismissed({ ...finding, evidence: { ...finding.evidence, duplicate_of: into.id } }, 'duplicate', atMs);

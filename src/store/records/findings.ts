@@ -1,23 +1,27 @@
 /** Findings: what was found, since when, by what evidence. Raised by anyone; a row is replaced whole. */
 
 import { MusterError } from '../../errors.ts';
+import { printable } from '../../events/checker.ts';
 import type { Naming } from '../../privacy/identifier.ts';
 import { mergeRows } from '../engine/ddl.ts';
 import type { Engine, Parameters } from '../engine/engine.ts';
 import { nextVersion } from '../engine/versions.ts';
-import { dismissed, type Finding } from './finding-life.ts';
+import { dismissed, type Finding, merged, type Verdict } from './finding-life.ts';
 
-export type { Finding } from './finding-life.ts';
+export { type Finding, VERDICTS, type Verdict } from './finding-life.ts';
 
 const STRUCTURE =
-  'id String, kind String, detector String, severity String, start Int64, end Nullable(Int64), dimensions Map(String, String), evidence String, attack Array(String), status String, version UInt64';
+  'id String, kind String, detector String, severity String, start Int64, end Nullable(Int64), dimensions Map(String, String), evidence String, attack Array(String), status String, verdict String, decided Nullable(Int64), version UInt64';
 
 /** Writes findings down, each in place of what stood under its id; what somebody has dismissed stays dismissed. */
 export async function writeFindings(engine: Engine, findings: readonly Finding[], nowMs: number): Promise<void> {
   if (findings.length === 0) return;
   const version = await nextVersion(engine, 'findings_log', nowMs);
-  const lines = findings.map(({ id, kind, detector, severity, startMs, endMs, dimensions, evidence, attack, status }) =>
-    JSON.stringify([id, kind, detector, severity, startMs, endMs, dimensions, JSON.stringify(evidence), attack, status, version]),
+  const lines = findings.map(({ id, kind, detector, severity, startMs, endMs, dimensions, evidence, attack, status, verdict, decidedMs }) =>
+    JSON.stringify([
+      ...[id, kind, detector, severity, startMs, endMs, dimensions],
+      ...[JSON.stringify(evidence), attack, status, verdict, decidedMs, version],
+    ]),
   );
   await engine.insert(
     'evaluate',
@@ -25,22 +29,37 @@ export async function writeFindings(engine: Engine, findings: readonly Finding[]
     (rows) =>
       `INSERT INTO findings_log SELECT id, kind, detector, severity, fromUnixTimestamp64Milli(start, 'UTC'),
         fromUnixTimestamp64Milli(end, 'UTC'),
-         dimensions, evidence, attack, status, version FROM ${rows}
+         dimensions, evidence, attack, status, verdict, fromUnixTimestamp64Milli(decided, 'UTC'), version FROM ${rows}
        WHERE status = 'dismissed' OR id NOT IN (SELECT id FROM findings WHERE status = 'dismissed')`,
   );
 }
 
 /**
- * Takes a finding that is open for none.
- * @throws MUSTER_NOT_FOUND, MUSTER_CONFLICT when it is not open
+ * Takes a finding that nobody has decided of for none.
+ * @throws MUSTER_NOT_FOUND, MUSTER_CONFLICT when somebody has
  */
-export async function dismissFinding(engine: Engine, id: string, nowMs: number): Promise<Finding> {
-  const [finding] = await select(engine, 'findings WHERE id = {id: String}', { id });
-  if (!finding) throw new MusterError('MUSTER_NOT_FOUND', 'no finding has this id: muster findings --json lists them');
-  if (finding.status !== 'open') throw new MusterError('MUSTER_CONFLICT', `the finding is ${finding.status} already`);
-  const none = dismissed(finding, nowMs);
+export async function dismissFinding(engine: Engine, id: string, verdict: Exclude<Verdict, 'duplicate'>, nowMs: number): Promise<Finding> {
+  const none = dismissed(await undecided(engine, id), verdict, nowMs);
   await writeFindings(engine, [none], nowMs);
   return none;
+}
+
+/**
+ * Takes a finding that nobody has decided of for the same as another one, which stays.
+ * @throws MUSTER_NOT_FOUND, MUSTER_CONFLICT when somebody has, of either, or when the two are one
+ */
+export async function mergeFinding(engine: Engine, id: string, intoId: string, nowMs: number): Promise<Finding> {
+  if (id === intoId) throw new MusterError('MUSTER_CONFLICT', 'a finding is no duplicate of itself');
+  const duplicate = merged(await undecided(engine, id), await undecided(engine, intoId), nowMs);
+  await writeFindings(engine, [duplicate], nowMs);
+  return duplicate;
+}
+
+async function undecided(engine: Engine, id: string): Promise<Finding> {
+  const [finding] = await select(engine, 'findings WHERE id = {id: String}', { id });
+  if (!finding) throw new MusterError('MUSTER_NOT_FOUND', `no finding has the id ${printable(id)}: muster findings --json lists them`);
+  if (finding.status === 'dismissed') throw new MusterError('MUSTER_CONFLICT', `the finding ${printable(id)} is dismissed already`);
+  return finding;
 }
 
 /** Findings that began at or after `sinceMs`, or that are open, newest first, at most `limit`. */
@@ -91,18 +110,24 @@ export async function replaceInFindings(
 }
 
 async function select(engine: Engine, from: string, parameters?: Parameters): Promise<Finding[]> {
-  const rows = await engine
-    .session('read')
-    .rows<Omit<Finding, 'startMs' | 'endMs' | 'evidence'> & { start_ms: string; end_ms: string | null; evidence: string }>(
-      `SELECT id, kind, detector, severity, toUnixTimestamp64Milli(start) AS start_ms, toUnixTimestamp64Milli(end) AS end_ms, dimensions,
-        evidence, attack, status
+  const rows = await engine.session('read').rows<
+    Omit<Finding, 'startMs' | 'endMs' | 'evidence' | 'decidedMs'> & {
+      start_ms: string;
+      end_ms: string | null;
+      evidence: string;
+      decided_ms: string | null;
+    }
+  >(
+    `SELECT id, kind, detector, severity, toUnixTimestamp64Milli(start) AS start_ms, toUnixTimestamp64Milli(end) AS end_ms, dimensions,
+        evidence, attack, status, verdict, toUnixTimestamp64Milli(decided_at) AS decided_ms
      FROM ${from}`,
-      parameters,
-    );
-  return rows.map(({ start_ms, end_ms, evidence, ...row }) => ({
+    parameters,
+  );
+  return rows.map(({ start_ms, end_ms, evidence, decided_ms, ...row }) => ({
     ...row,
     startMs: Number(start_ms),
     endMs: end_ms === null ? null : Number(end_ms),
     evidence: JSON.parse(evidence) as Record<string, unknown>,
+    decidedMs: decided_ms === null ? null : Number(decided_ms),
   }));
 }

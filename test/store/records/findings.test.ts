@@ -6,6 +6,7 @@ import {
   countOpen,
   dismissFinding,
   findingsSince,
+  mergeFinding,
   openFindings,
   replaceInFindings,
   writeFindings,
@@ -57,14 +58,38 @@ test('what somebody has dismissed stays so while it is seen, and is nobody who i
   const { engine } = services.store;
   const finding = { ...found('dismissed'), dimensions: { user: 'ref-of-somebody-16' } };
   await writeFindings(engine, [finding], 1_700_000_000_000);
-  expect(await dismissFinding(engine, finding.id, 1_700_000_030_000)).toMatchObject({ status: 'dismissed', endMs: 1_700_000_030_000 });
+  expect(await dismissFinding(engine, finding.id, 'benign', 1_700_000_030_000)).toMatchObject({
+    status: 'dismissed',
+    endMs: 1_700_000_030_000,
+  });
   for (const again of [kept(finding, { severity: 'page', evidence: {} }), closed(finding, 1_700_000_090_000)])
     await writeFindings(engine, [again], 1_700_000_060_000);
   expect(await openFindings(engine, ['made_up'])).toEqual([]);
   const stored = async () => (await findingsSince(engine, 0)).find(({ id }) => id === finding.id);
-  expect(await stored()).toMatchObject({ status: 'dismissed', severity: 'ticket' });
+  expect(await stored()).toMatchObject({ status: 'dismissed', severity: 'ticket', verdict: 'benign', decidedMs: 1_700_000_030_000 });
   await replaceInFindings(engine, { refs: ['ref-of-somebody-16'], naming: namingOf([]) }, '[forgotten]', 1_700_000_120_000);
   expect(await stored()).toMatchObject({ status: 'dismissed', dimensions: { user: '[forgotten]' } });
-  await expect(dismissFinding(engine, finding.id, 0)).rejects.toMatchObject({ code: 'MUSTER_CONFLICT' });
-  await expect(dismissFinding(engine, 'nobody', 0)).rejects.toMatchObject({ code: 'MUSTER_NOT_FOUND' });
+  await expect(dismissFinding(engine, finding.id, 'false', 0)).rejects.toMatchObject({ code: 'MUSTER_CONFLICT' });
+  await expect(dismissFinding(engine, 'nobody', 'false', 0)).rejects.toMatchObject({ code: 'MUSTER_NOT_FOUND' });
+});
+
+test('one that says the same as another is its duplicate, while its detector sees it too; the other stays', async () => {
+  const { engine } = services.store;
+  const [first, again] = [found('merged-1'), found('merged-2')];
+  await writeFindings(engine, [first, again], 1_700_000_000_000);
+  await mergeFinding(engine, again.id, first.id, 1_700_000_030_000);
+  await writeFindings(engine, [kept(again, { severity: 'page', evidence: {} })], 1_700_000_060_000);
+  expect((await openFindings(engine, ['made_up'])).map(({ id }) => id)).toEqual([first.id]);
+  expect((await findingsSince(engine, 0)).find(({ id }) => id === again.id)).toMatchObject({
+    status: 'dismissed',
+    verdict: 'duplicate',
+    evidence: { n: 1, duplicate_of: first.id },
+  });
+  for (const [id, into] of [
+    [first.id, first.id],
+    [first.id, again.id],
+    [again.id, first.id],
+  ] as const)
+    await expect(mergeFinding(engine, id, into, 0)).rejects.toMatchObject({ code: 'MUSTER_CONFLICT' });
+  await expect(mergeFinding(engine, first.id, 'nobody', 0)).rejects.toMatchObject({ code: 'MUSTER_NOT_FOUND' });
 });
