@@ -2,7 +2,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { z } from 'zod';
+import type { z } from 'zod';
 import { MusterError, systemCode } from '../../errors.ts';
 import { yamlDocuments } from '../../system/yaml-file.ts';
 import type { Judged } from '../arithmetic/alert-state.ts';
@@ -11,122 +11,27 @@ import { CALENDAR_UNITS, type Period, rolling } from '../arithmetic/period.ts';
 import { durationSeconds, windowSeconds } from '../arithmetic/windows.ts';
 import { SLIS } from '../slis/index.ts';
 import type { Sli } from '../slis/sli.ts';
+import {
+  type Condition,
+  type IndicatorSpec,
+  OBJECTS,
+  type ObjectKind,
+  type Policy,
+  SHORT_WINDOW,
+  type SloObject,
+  settlesIt,
+  type TimeWindow,
+} from './openslo-objects.ts';
 
 /** Alert policies that an SLO may name, and the severities that each brings. */
 const ALERT_POLICIES = {
   'burn-rate-page': 'page',
   'burn-rate-ticket': 'ticket',
 } as const satisfies Record<string, Severity>;
-/** Where an alert condition of one's own names its second window, which OpenSLO has no word for. */
-const SHORT_WINDOW = 'muster/short-window';
 /** A longer window would keep an alert alive for weeks. */
 const MAX_WINDOW_SECONDS = 30 * 86_400;
 
 const SHIPPED = fileURLToPath(new URL('../../../schemas/slos/', import.meta.url));
-
-/** Text that ends up in alert annotations, where `{{` would open a template. */
-const prose = (limit: number) =>
-  z
-    .string()
-    .max(limit)
-    .refine((text) => !text.includes('{{'), 'must not contain {{');
-
-const metricSource = (outcome: 'good' | 'total') =>
-  z.object({
-    metricSource: z.object({
-      type: z.literal('Muster', { error: 'expected Muster: the indicator must name one of the SLIs that Muster computes' }),
-      spec: z.object({ sli: z.enum(SLIS.map(({ id }) => id) as [string, ...string[]]), outcome: z.literal(outcome) }),
-    }),
-  });
-
-const name = z.string().regex(/^[a-z][a-z0-9-]{0,62}$/, 'expected lower-case letters, digits and hyphens, at most 63');
-
-const ratio = (what: string) => z.number().gt(0, `expected ${what} above 0`).lt(1, `expected ${what} below 1, such as 0.98`);
-
-const timeWindow = z.discriminatedUnion('isRolling', [
-  z.object({
-    isRolling: z.literal(true),
-    duration: z.string().regex(/^[1-9]\d{0,2}[dw]$/, 'expected days or weeks, such as 30d or 4w'),
-  }),
-  z.object({
-    isRolling: z.literal(false),
-    duration: z.string().regex(/^[1-9]\d?[dwMQY]$/, 'expected days, weeks, months, quarters or years, such as 1M'),
-    calendar: z.object({
-      startTime: z
-        .string()
-        .regex(/^\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}:\d{2}$/, 'expected a local time, such as 2026-01-01 00:00:00')
-        .refine((text) => !Number.isNaN(Date.parse(`${text.replace(' ', 'T')}Z`)), 'no such day or time'),
-      timeZone: z.string().refine(isTimeZone, 'expected the IANA name of a time zone, such as Europe/Berlin'),
-    }),
-  }),
-]);
-
-const sloSchema = z.object({
-  apiVersion: z.literal('openslo/v1'),
-  kind: z.literal('SLO'),
-  metadata: z.object({ name, displayName: prose(120).optional() }),
-  spec: z.object({
-    description: prose(1050).optional(),
-    service: z.string().regex(/^[A-Za-z0-9._-]{1,63}$/, 'expected letters, digits, dots and hyphens'),
-    indicator: z.object({
-      metadata: z.object({ name: z.string() }),
-      spec: z.object({
-        ratioMetric: z.object({ counter: z.boolean().optional(), good: metricSource('good'), total: metricSource('total') }),
-      }),
-    }),
-    timeWindow: z.array(timeWindow).length(1),
-    budgetingMethod: z.enum(['Occurrences', 'Timeslices']),
-    objectives: z
-      .array(
-        z.object({
-          displayName: z.string().optional(),
-          target: ratio('a ratio').optional(),
-          timeSliceTarget: z.number().optional(),
-          timeSliceWindow: z.string().optional(),
-        }),
-      )
-      .max(1, 'expected one objective'),
-    alertPolicies: z.array(name).default([]),
-  }),
-});
-
-const policySchema = z.object({
-  apiVersion: z.literal('openslo/v1'),
-  kind: z.literal('AlertPolicy'),
-  metadata: z.object({ name }),
-  spec: z.object({
-    conditions: z
-      .array(
-        z.object({
-          kind: z.literal('AlertCondition'),
-          metadata: z.object({
-            name,
-            annotations: z.object({ [SHORT_WINDOW]: z.string() }, { error: `expected the short window, as annotation ${SHORT_WINDOW}` }),
-          }),
-          spec: z.object({
-            severity: z.enum(['page', 'ticket']),
-            condition: z.object({
-              kind: z.literal('burnrate'),
-              op: z.literal('gt', { error: 'expected gt: an alert fires above its burn rate' }),
-              threshold: z.number().gt(0, 'expected a burn rate above 0').lt(1e6),
-              lookbackWindow: z.string(),
-            }),
-          }),
-        }),
-      )
-      .min(1)
-      .max(8),
-  }),
-});
-
-function isTimeZone(zone: string): boolean {
-  try {
-    new Intl.DateTimeFormat('en', { timeZone: zone });
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 /** An SLO, ready to be computed. */
 export interface Slo {
@@ -144,79 +49,133 @@ export interface Slo {
 /** What the pairs of an SLO are judged against. */
 export const judgedOf = ({ sli, objective }: Slo): Judged => ({ objective: objective ?? 1, isSliced: sli.slices !== undefined });
 
-/** Pairs that files define as alert policies of their own, by the policy's name. */
-type Policies = ReadonlyMap<string, readonly PairSpec[]>;
-
 /** What a document is called in an error: its file, or what gives file and line of a field. */
 type Source = string | ((path: string) => string);
 
-const bad = (source: Source, path: string, problem: string) =>
-  new MusterError('MUSTER_BAD_SLO', `${typeof source === 'string' ? source : source(path)}: ${path}: ${problem}`);
+/** An object of OpenSLO, and where it stands. */
+interface Found<T> {
+  object: T;
+  source: Source;
+  /** Of the object in its document. */
+  path: string;
+}
 
-function checked<T>(schema: z.ZodType<T>, document: unknown, source: Source): T {
-  const parsed = schema.safeParse(document);
-  if (parsed.success) return parsed.data;
-  const [first, ...others] = parsed.error.issues.slice(0, 5).map(({ path, message }) => ({
-    path: path.join('.') || 'document',
-    problem: message.replace('Invalid input: ', ''),
+const bad = ({ source, path: at }: Pick<Found<unknown>, 'source' | 'path'>, path: string, problem: string) => {
+  const whole = [at, path].filter(Boolean).join('.');
+  return new MusterError('MUSTER_BAD_SLO', `${typeof source === 'string' ? source : source(whole)}: ${whole}: ${problem}`);
+};
+
+const MAX_PROBLEMS = 5;
+
+function checked<T>(schema: z.ZodType<T>, { object, source, path }: Found<unknown>): Found<T> {
+  const parsed = schema.safeParse(object);
+  if (parsed.success) return { object: parsed.data, source, path };
+  const settled = parsed.error.issues.find(({ message }) => settlesIt(message));
+  const [first, ...others] = (settled ? [settled] : parsed.error.issues.slice(0, MAX_PROBLEMS)).map((issue) => ({
+    // The line of a field that nobody knows is its own.
+    path: [...issue.path, ...(issue.code === 'unrecognized_keys' ? issue.keys.slice(0, 1) : [])].join('.') || 'document',
+    problem: issue.message.replace('Invalid input: ', ''),
   }));
-  throw bad(source, first?.path ?? 'document', [first?.problem, ...others.map(({ path, problem }) => `${path}: ${problem}`)].join('; '));
+  throw bad(
+    { source, path },
+    first?.path ?? 'document',
+    [first?.problem, ...others.map(({ path: each, problem }) => `${each}: ${problem}`)].join('; '),
+  );
 }
 
-/**
- * The pairs of an alert policy.
- * @throws MUSTER_BAD_SLO with file, field and what was expected
- */
-export function parsePolicy(document: unknown, file: Source): { name: string; pairs: PairSpec[] } {
-  const { metadata, spec } = checked(policySchema, document, file);
-  const pairs = spec.conditions.map(({ metadata: { annotations }, spec: { severity, condition } }, i): PairSpec => {
-    const long = condition.lookbackWindow;
-    const short = annotations[SHORT_WINDOW];
-    for (const [what, text] of [
-      ['lookbackWindow', long],
-      [SHORT_WINDOW, short],
-    ] as const) {
-      const seconds = durationSeconds(text);
-      if (seconds === undefined || seconds > MAX_WINDOW_SECONDS)
-        throw bad(file, `spec.conditions.${i}`, `${what}: expected minutes, hours or days up to 30d, such as 5m, 6h or 3d`);
-    }
-    if (windowSeconds(short) >= windowSeconds(long))
-      throw bad(file, `spec.conditions.${i}`, `the short window (${short}) must be shorter than the long one (${long})`);
-    return { severity, long, short, factor: condition.threshold };
+/** Objects by kind and name, for those that refer to them. */
+type Named = { readonly [Kind in ObjectKind]: Map<string, Found<z.infer<(typeof OBJECTS)[Kind]>>> };
+
+/** What a reference leads to. @throws MUSTER_BAD_SLO naming those that there are */
+function referred<T>(known: ReadonlyMap<string, T>, name: string, what: string, from: Found<unknown>, path: string): T {
+  const found = known.get(name);
+  if (found) return found;
+  const others = [...known.keys()];
+  throw bad(from, path, `no ${what} is called ${name}; there ${others.length === 0 ? 'are none' : `are ${others.join(', ')}`}`);
+}
+
+/** The window of a condition that names one: the Workbook's, a twelfth of it (SRE Workbook, "Alerting on SLOs", table 5-8). */
+const twelfthOf = (long: string): string => `${Math.max(1, Math.round(windowSeconds(long) / 12 / 60))}m`;
+
+function pairOf(spec: Condition, from: Found<unknown>, path: string): PairSpec {
+  const { severity, condition } = spec.spec;
+  const long = condition.lookbackWindow;
+  const isWindow = (text: string) => {
+    const seconds = durationSeconds(text);
+    return seconds !== undefined && seconds <= MAX_WINDOW_SECONDS;
+  };
+  const assertWindow = (what: string, text: string) => {
+    if (!isWindow(text)) throw bad(from, path, `${what}: expected minutes, hours or days up to 30d, such as 5m, 6h or 3d`);
+  };
+  assertWindow('lookbackWindow', long);
+  const short = spec.metadata.annotations?.[SHORT_WINDOW] ?? twelfthOf(long);
+  assertWindow(SHORT_WINDOW, short);
+  if (windowSeconds(short) >= windowSeconds(long))
+    throw bad(from, path, `the short window (${short}) must be shorter than the long one (${long})`);
+  return { severity, long, short, factor: condition.threshold };
+}
+
+/** The pairs of an alert policy. @throws MUSTER_BAD_SLO with file, field and what was expected */
+function pairsOf(policy: Found<Policy>, named: Named): PairSpec[] {
+  return policy.object.spec.conditions.map((each, i) => {
+    const path = `spec.conditions.${i}`;
+    if (!('conditionRef' in each)) return pairOf(each, policy, path);
+    const found = referred(named.AlertCondition, each.conditionRef, 'alert condition', policy, path);
+    return pairOf(found.object, found, 'spec.condition');
   });
-  return { name: metadata.name, pairs };
 }
 
-/**
- * The SLO of one YAML document.
- * @param file named in the error, or what gives file and line of a field
- * @throws MUSTER_BAD_SLO with file, field and what was expected
- */
-export function parseSlo(document: unknown, file: Source, policies: Policies = new Map()): Slo {
-  const { metadata, spec } = checked(sloSchema, document, file);
-  const { good, total } = spec.indicator.spec.ratioMetric;
-  const sli = SLIS.find(({ id }) => id === total.metricSource.spec.sli);
-  if (!sli || good.metricSource.spec.sli !== sli.id)
-    throw bad(file, 'spec.indicator.spec.ratioMetric', 'good and total name different SLIs');
-  const objective = objectiveOf(spec, sli, file);
-  const period = periodOf(spec.timeWindow[0] as z.infer<typeof timeWindow>);
+/** Severities of the Workbook's pairs that an SLO takes, and pairs of its own. */
+function alertsOf(slo: Found<SloObject>, named: Named): { severities: Severity[]; own: PairSpec[] } {
   const severities: Severity[] = [];
   const own: PairSpec[] = [];
-  for (const policy of spec.alertPolicies) {
-    const ours = policies.get(policy);
-    if (ours) own.push(...ours);
-    else if (policy in ALERT_POLICIES) severities.push(ALERT_POLICIES[policy as keyof typeof ALERT_POLICIES]);
-    else
-      throw bad(
-        file,
-        'spec.alertPolicies',
-        `no policy is called ${policy}; there are ${[...Object.keys(ALERT_POLICIES), ...policies.keys()].join(', ')}`,
-      );
+  for (const [i, policy] of (slo.object.spec.alertPolicies ?? []).entries()) {
+    const path = `spec.alertPolicies.${i}`;
+    if (typeof policy === 'object' && 'kind' in policy) {
+      own.push(...pairsOf({ object: policy, source: slo.source, path: [slo.path, path].filter(Boolean).join('.') }, named));
+      continue;
+    }
+    const name = typeof policy === 'string' ? policy : policy.alertPolicyRef;
+    const shipped = Object.entries(ALERT_POLICIES).find(([known]) => known === name)?.[1];
+    const found = named.AlertPolicy.get(name);
+    if (found) own.push(...pairsOf(found, named));
+    else if (shipped) severities.push(shipped);
+    else {
+      const there = [...Object.keys(ALERT_POLICIES), ...named.AlertPolicy.keys()].join(', ');
+      throw bad(slo, path, `no policy is called ${name}; there are ${there}`);
+    }
   }
-  if (objective === null && spec.alertPolicies.length > 0) throw bad(file, 'spec.alertPolicies', 'without an objective nothing can fire');
+  return { severities, own };
+}
+
+/** The SLI that an SLO counts, and where it says so. */
+function sliOf(slo: Found<SloObject>, named: Named): Sli {
+  const { indicator, indicatorRef } = slo.object.spec;
+  if ((indicator === undefined) === (indicatorRef === undefined)) throw bad(slo, 'spec', 'expected either indicator or indicatorRef');
+  const shared = indicatorRef === undefined ? undefined : referred(named.SLI, indicatorRef, 'SLI', slo, 'spec.indicatorRef');
+  const [from, path, spec] = shared
+    ? [shared, 'spec.ratioMetric', shared.object.spec]
+    : [slo, 'spec.indicator.spec.ratioMetric', indicator?.spec as IndicatorSpec];
+  const { good, bad: failed, total } = spec.ratioMetric;
+  const sources = [good, failed, total].flatMap((metric) => (metric ? [metric.metricSource] : []));
+  for (const { metricSourceRef: ref } of sources) if (ref !== undefined) referred(named.DataSource, ref, 'data source', from, path);
+  const ids = new Set(sources.map((source) => source.spec.sli));
+  const sli = SLIS.find(({ id }) => ids.has(id));
+  if (!sli || ids.size > 1) throw bad(from, path, `${failed ? 'bad' : 'good'} and total name different SLIs`);
+  return sli;
+}
+
+function sloFrom(slo: Found<SloObject>, named: Named): Slo {
+  const { metadata, spec } = slo.object;
+  const sli = sliOf(slo, named);
+  const objective = objectiveOf(slo, sli);
+  const period = periodOf(spec.timeWindow[0] as TimeWindow);
+  const { severities, own } = alertsOf(slo, named);
+  if (objective === null && severities.length + own.length > 0)
+    throw bad(slo, 'spec.alertPolicies', 'without an objective nothing can fire');
   const pairs = objective === null ? [] : pairsFor(objective, period.seconds, severities, own);
   const tooLong = pairs.find(({ long }) => windowSeconds(long) > period.seconds);
-  if (tooLong) throw bad(file, 'spec.timeWindow', `${period.text} is shorter than the window ${tooLong.long} of pair ${tooLong.name}`);
+  if (tooLong) throw bad(slo, 'spec.timeWindow', `${period.text} is shorter than the window ${tooLong.long} of pair ${tooLong.name}`);
   return {
     name: metadata.name,
     title: metadata.displayName ?? metadata.name,
@@ -229,20 +188,32 @@ export function parseSlo(document: unknown, file: Source, policies: Policies = n
   };
 }
 
-function objectiveOf(spec: z.infer<typeof sloSchema>['spec'], sli: Sli, file: Source): number | null {
-  const target = spec.objectives[0]?.target;
+function objectiveOf(slo: Found<SloObject>, sli: Sli): number | null {
+  const { objectives, budgetingMethod } = slo.object.spec;
+  const { target, targetPercent, timeSliceTarget, timeSliceWindow } = objectives[0] ?? {};
+  const goal = target ?? (targetPercent === undefined ? undefined : Number((targetPercent / 100).toPrecision(12)));
   if (sli.kind === 'count') {
-    if (target !== undefined)
-      throw bad(file, 'spec.objectives', `${sli.id} is a count, which has no ratio to meet; leave objectives empty`);
+    if (goal !== undefined) throw bad(slo, 'spec.objectives', `${sli.id} is a count, which has no ratio to meet; leave objectives empty`);
     return null;
   }
   const method = sli.slices ? 'Timeslices' : 'Occurrences';
-  if (spec.budgetingMethod !== method) throw bad(file, 'spec.budgetingMethod', `expected ${method} for ${sli.id}`);
-  if (target === undefined) throw bad(file, 'spec.objectives', 'expected one with a target, such as 0.98');
-  return target;
+  if (budgetingMethod !== method) throw bad(slo, 'spec.budgetingMethod', `expected ${method} for ${sli.id}`);
+  if (goal === undefined) throw bad(slo, 'spec.objectives', 'expected one with a target, such as 0.98');
+  const window = sli.slices && `${sli.slices.minutes === 60 ? '1h' : `${sli.slices.minutes}m`}`;
+  for (const [name, given, own] of [
+    ['timeSliceWindow', timeSliceWindow, window],
+    ['timeSliceTarget', timeSliceTarget, sli.sliceTarget],
+  ] as const)
+    if (given !== undefined && given !== own)
+      throw bad(
+        slo,
+        `spec.objectives.0.${name}`,
+        own === undefined ? `${sli.id} has no slices; leave it out` : `the slices of ${sli.id} have ${own}`,
+      );
+  return goal;
 }
 
-function periodOf(window: z.infer<typeof timeWindow>): Period {
+function periodOf(window: TimeWindow): Period {
   if (window.isRolling) return rolling(window.duration);
   const { unit, seconds } = CALENDAR_UNITS[window.duration.at(-1) as keyof typeof CALENDAR_UNITS];
   const count = Number.parseInt(window.duration, 10);
@@ -264,24 +235,62 @@ function periodOf(window: z.infer<typeof timeWindow>): Period {
  */
 export async function loadSlos(paths: readonly string[] = []): Promise<Slo[]> {
   const files = paths.length === 0 ? await yamlFiles(SHIPPED) : (await Promise.all(paths.map(yamlFiles))).flat();
-  const documents: { document: unknown; file: Source }[] = [];
+  const documents: { document: unknown; source: Source }[] = [];
   for (const file of files) documents.push(...documentsOf(await readFile(file, 'utf8'), file));
-  const policies = new Map<string, PairSpec[]>();
-  for (const { document, file } of documents.filter(isPolicy)) {
-    const { name: policy, pairs } = parsePolicy(document, file);
-    if (policies.has(policy) || policy in ALERT_POLICIES)
-      throw bad(file, 'metadata.name', `two alert policies are called ${policy}; give each a name of its own`);
-    policies.set(policy, pairs);
+  const slos = slosOf(documents);
+  if (slos.length === 0) throw new MusterError('MUSTER_BAD_SLO', `no object of kind SLO found in ${paths.join(', ')}`);
+  return slos;
+}
+
+/**
+ * The SLOs of YAML documents, each an object of OpenSLO or a list of them, which may refer to one another.
+ * @throws MUSTER_BAD_SLO with file, field and what was expected
+ */
+export function slosOf(documents: readonly { document: unknown; source: Source }[]): Slo[] {
+  const named: Named = {
+    SLO: new Map(),
+    SLI: new Map(),
+    AlertPolicy: new Map(),
+    AlertCondition: new Map(),
+    Service: new Map(),
+    DataSource: new Map(),
+    AlertNotificationTarget: new Map(),
+  };
+  for (const { document, source } of documents) {
+    const listed = Array.isArray(document) ? document.map((object: unknown, i) => [object, String(i)] as const) : [[document, ''] as const];
+    for (const [object, path] of listed) {
+      const found = { object, source, path };
+      const kind = kindOf(found);
+      const valid = checked<{ metadata: { name: string } }>(OBJECTS[kind] as never, found);
+      const { name } = valid.object.metadata;
+      // Services are only named: twice is no harm.
+      if ((kind !== 'Service' && named[kind].has(name)) || (kind === 'AlertPolicy' && name in ALERT_POLICIES))
+        throw bad(found, 'metadata.name', `two ${PLURALS[kind]} are called ${name}; give each a name of its own`);
+      (named[kind] as Map<string, unknown>).set(name, valid);
+    }
   }
-  const slos: Slo[] = [];
-  for (const { document, file } of documents.filter((each) => !isPolicy(each))) {
-    const slo = parseSlo(document, file, policies);
-    if (slos.some(({ name }) => name === slo.name))
-      throw bad(file, 'metadata.name', `two SLOs are called ${slo.name}; give each a name of its own`);
-    slos.push(slo);
-  }
-  if (slos.length === 0) throw new MusterError('MUSTER_BAD_SLO', `no SLO found in ${paths.join(', ')}`);
+  const slos = [...named.SLO.values()].map((slo) => sloFrom(slo, named));
   return slos.sort((a, b) => SLIS.indexOf(a.sli) - SLIS.indexOf(b.sli) || (a.name < b.name ? -1 : 1));
+}
+
+const PLURALS: Readonly<Record<ObjectKind, string>> = {
+  SLO: 'SLOs',
+  SLI: 'SLIs',
+  AlertPolicy: 'alert policies',
+  AlertCondition: 'alert conditions',
+  Service: 'services',
+  DataSource: 'data sources',
+  AlertNotificationTarget: 'notification targets',
+};
+
+/** @throws MUSTER_BAD_SLO for what is no object of OpenSLO */
+function kindOf(found: Found<unknown>): ObjectKind {
+  const kinds = Object.keys(OBJECTS) as ObjectKind[];
+  const { object } = found;
+  if (typeof object !== 'object' || object === null || !('kind' in object)) throw bad(found, 'kind', `expected one of ${kinds.join(', ')}`);
+  const kind = kinds.find((each) => each === object.kind);
+  if (!kind) throw bad(found, 'kind', `${JSON.stringify(object.kind).slice(0, 64)} is no kind of OpenSLO; there are ${kinds.join(', ')}`);
+  return kind;
 }
 
 /** The SLO of a name. @throws MUSTER_NOT_FOUND naming those that there are */
@@ -294,13 +303,10 @@ export function sloNamed(slos: readonly Slo[], name: string): Slo {
   );
 }
 
-const isPolicy = ({ document }: { document: unknown }): boolean =>
-  typeof document === 'object' && document !== null && 'kind' in document && document.kind === 'AlertPolicy';
-
-const documentsOf = (text: string, file: string): { document: unknown; file: Source }[] =>
+const documentsOf = (text: string, file: string): { document: unknown; source: Source }[] =>
   yamlDocuments(text, file, (where, problem) => new MusterError('MUSTER_BAD_SLO', `${where}: ${problem}`)).map(({ value, where }) => ({
     document: value,
-    file: where,
+    source: where,
   }));
 
 async function yamlFiles(path: string): Promise<string[]> {

@@ -27,6 +27,8 @@ export interface Sli extends StoredSli {
   readonly failsWithProvider?: true;
   /** What its other counters say, by what stands behind the colon of their id; nothing where there is nothing to say. */
   readonly companions?: Readonly<Record<string, Companion>>;
+  /** Of slices: which share of what a slice counts must be good for the slice to be good, as OpenSLO's `timeSliceTarget` says it. */
+  readonly sliceTarget?: number;
   /** Of a count: the companion whose number it is divided by, and what one of those is called. */
   readonly countedPer?: { readonly companion: string; readonly one: string };
 }

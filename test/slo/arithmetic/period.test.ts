@@ -2,11 +2,18 @@
 import { expect, test } from 'vitest';
 import { type Period, periodAt } from '../../../src/slo/arithmetic/period.ts';
 import { pieces, without } from '../../../src/slo/arithmetic/windows.ts';
-import { parseSlo } from '../../../src/slo/definition/openslo.ts';
+import { type Slo, slosOf } from '../../../src/slo/definition/openslo.ts';
 import { documentOf } from '../../support/slo.ts';
 
 const monthly = (zone: string, startTime = '2026-01-01 00:00:00', duration = '1M'): Period =>
-  parseSlo(documentOf({ timeWindow: [{ duration, isRolling: false, calendar: { startTime, timeZone: zone } }] }), 'mine.yaml').period;
+  (
+    slosOf([
+      {
+        document: documentOf({ timeWindow: [{ duration, isRolling: false, calendar: { startTime, timeZone: zone } }] }),
+        source: 'mine.yaml',
+      },
+    ])[0] as Slo
+  ).period;
 const at = (time: string) => Date.parse(time);
 const between = (period: Period, moment: string) => {
   const { fromMs, toMs } = periodAt(period, at(moment));
