@@ -16,7 +16,7 @@ import {
   sharedOf,
   weightOf,
 } from './part.ts';
-import { integer } from './wire-records.ts';
+import { integer, plainZero } from './wire-records.ts';
 
 type Message = Record<string, unknown>;
 
@@ -208,10 +208,10 @@ const SPECIAL: Readonly<Record<string, number>> = {
 };
 
 function doubleOf(value: unknown): number | undefined {
-  if (typeof value === 'number') return value;
+  if (typeof value === 'number') return plainZero(value);
   if (typeof value !== 'string') return undefined;
   if (Object.hasOwn(SPECIAL, value)) return SPECIAL[value];
-  return /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d{1,3})?$/.test(value) && value.length <= 64 ? Number(value) : undefined;
+  return /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d{1,3})?$/.test(value) && value.length <= 64 ? plainZero(Number(value)) : undefined;
 }
 
 /** A `fixed64` of nanoseconds. A time that is none is not a missing one: the record has no other. */

@@ -315,7 +315,7 @@ function anyValue(reader: Reader, end: number, items: () => void, depth: number)
     else if (field === 1) value = text(reader);
     else if (field === 2) value = reader.bool();
     else if (field === 3) value = integer(String(reader.int64()));
-    else if (field === 4) value = reader.double();
+    else if (field === 4) value = plainZero(reader.double());
     else if (field === 5) value = list(reader, endOf(reader, end), items, depth + 1);
     else if (field === 6) value = map(reader, endOf(reader, end), items, depth + 1);
     else value = bytesOf(reader).toString('base64');
@@ -354,6 +354,9 @@ const text = (reader: Reader): string => bytesOf(reader).toString('utf8');
 
 /** A slice: readers of a Buffer make no copy. */
 const bytesOf = (reader: Reader): Buffer => reader.bytes() as Buffer;
+
+/** JSON has one zero. */
+export const plainZero = (value: number): number => (value === 0 ? 0 : value);
 
 /** Digits of a 64-bit integer, as a number where that keeps them all. */
 export const integer = (digits: string): number | string => (Number.isSafeInteger(Number(digits)) ? Number(digits) : digits);
