@@ -23,6 +23,14 @@ const isDecodable = (text: string): boolean => {
   }
 };
 
+/** User and password go to the receiver in a header. */
+const receiver = url.refine(isDecodable, 'expected %25 for a percent sign in user or password');
+/** What others see. */
+const link = url.refine((text) => {
+  const { username, password } = new URL(text);
+  return username === '' && password === '';
+}, 'expected a URL without user and password: others see it');
+
 const port = z.coerce
   .number('expected a number from 0 to 65535')
   .int('expected a whole number')
@@ -108,22 +116,22 @@ const schema = z.strictObject({
   /** Seconds after which a statement that the server has not answered is sent again. @default 60 */
   clickhouseTimeout: z.coerce.number('expected seconds').min(1, 'expected at least 1 second').default(60),
   /** Where people reach Muster: for links in alerts. @default http://localhost:8686 */
-  baseUrl: url.default(`http://localhost:${DEFAULT_PORT}`),
+  baseUrl: link.default(`http://localhost:${DEFAULT_PORT}`),
   /** Where a trace is seen, with {trace_id} in its place, such as https://tempo.example.org/trace/{trace_id}. @default none */
-  traceUrl: url.refine((text) => text.includes(TRACE_PLACE), `expected ${TRACE_PLACE} in it`).optional(),
+  traceUrl: link.refine((text) => text.includes(TRACE_PLACE), `expected ${TRACE_PLACE} in it`).optional(),
   /** YAML file with thresholds of the alerts beside the burn rates. @default none: the defaults */
   alerts: z.string().min(1).optional(),
   /** Alertmanagers that are told of alerts, separated by commas. @default none */
-  alertmanagerUrls: z.preprocess((value) => (typeof value === 'string' ? value.split(',') : value), z.array(url).default([])),
+  alertmanagerUrls: z.preprocess((value) => (typeof value === 'string' ? value.split(',') : value), z.array(receiver).default([])),
   /** Web hook that is told of alerts. @default none */
-  webhookUrl: url.optional(),
+  webhookUrl: receiver.optional(),
   /** Its secret, `whsec_` and 24 to 64 bytes in base64. */
   webhookSecret: z
     .string()
     .regex(/^whsec_[A-Za-z0-9+/]{32,88}={0,2}$/, 'expected whsec_ and 24 to 64 bytes in base64')
     .optional(),
   /** Dead-man's switch that is called with the evaluations. @default none */
-  heartbeatUrl: url.optional(),
+  heartbeatUrl: receiver.optional(),
   /** YAML file with the settings of the reference core. @default none: the defaults */
   core: z.string().min(1).optional(),
   /** PostgreSQL database of the reference core, such as postgres://muster:password@db.example.org/muster. @default none: a SQLite file */
@@ -134,7 +142,7 @@ const schema = z.strictObject({
   /** File with the key-encryption keys of the core: the same for every process on one database. @default vault-keys.json in the data directory */
   coreKeys: z.string().min(1).optional(),
   /** Where spans of the core go by OTLP/HTTP, or `none`. @default Muster itself */
-  coreTraces: z.union([z.literal('none'), url]).optional(),
+  coreTraces: z.union([z.literal('none'), link]).optional(),
   /** Second place of the audit log's head: a file elsewhere, syslog://host:514 or syslog+tcp://host:601. @default none: only in the data directory */
   auditHead: z.string().min(1).optional(),
   /** Seconds that a statement from outside may run: `muster query`, Grafana, other clients. @default 30 */

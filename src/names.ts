@@ -87,6 +87,8 @@ export const FILES = {
   /** Says whose directory it is. */
   marker: 'data-directory.txt',
   told: 'webhook-told.json',
+  /** What became of what was sent to routes of alerts. */
+  deliveries: 'deliveries.json',
   /** One for each of them: its address follows. */
   toldAlertmanager: 'alertmanager-told',
 } as const;

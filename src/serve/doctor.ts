@@ -6,6 +6,8 @@ import { SECRET_EXPOSURE } from '../collect/intake/exposures.ts';
 import type { People } from '../collect/people/people.ts';
 import type { Config } from '../config.ts';
 import { FILES } from '../names.ts';
+import { readDeliveries } from '../publish/notify/deliveries.ts';
+import { alertSenders, deliveriesOf, heartbeats } from '../publish/notify/senders.ts';
 import type { Store } from '../store/store.ts';
 import { diskUse, secondsUntilFull, tableUse } from '../store/upkeep/disk.ts';
 import { DAY_MS } from '../system/time.ts';
@@ -65,6 +67,31 @@ const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(1)} GB`;
 /** How many there are. @param from a table with its condition; `{day:Int64}` is a day ago */
 const count = async ({ store, now }: DoctorDeps, from: string): Promise<number> =>
   (await store.read.rows<{ n: number }>(`SELECT toUInt32(count()) AS n FROM ${from}`, { day: now() - DAY_MS }))[0]?.n ?? 0;
+
+/** A heart that has not beaten for so long beats no more. */
+const BEATS_MS = 5 * 60_000;
+
+/** What became of what was sent, not what is configured. @param withinMs how long ago at most it was taken */
+async function delivered(
+  routes: readonly { name: string }[],
+  config: Config,
+  now: () => number,
+  ifNever: string,
+  withinMs = Number.POSITIVE_INFINITY,
+): Promise<Graded> {
+  const deliveries = await readDeliveries(deliveriesOf(config));
+  const ago = (ms: number) => `${Math.max(0, Math.round((now() - ms) / 1_000))} s ago`;
+  const said = routes.map(({ name }) => {
+    const { takenMs = null, failedMs = null, why = '' } = deliveries[name] ?? {};
+    if (failedMs !== null && failedMs > (takenMs ?? 0)) return { grade: 'wrong' as const, text: `${name} failed ${ago(failedMs)}: ${why}` };
+    if (takenMs === null) return { grade: 'never' as const, text: `${name} was sent nothing yet` };
+    return { grade: now() - takenMs > withinMs ? ('wrong' as const) : ('ok' as const), text: `${name} took what was sent ${ago(takenMs)}` };
+  });
+  const evidence = said.map(({ text }) => text).join('; ');
+  if (said.some(({ grade }) => grade === 'wrong'))
+    return wrong(evidence, 'look at the receiver and its address; muster alert test tries again');
+  return said.some(({ grade }) => grade === 'never') ? warning(evidence, ifNever) : ok(evidence);
+}
 
 /** The registry of checks: one entry each. */
 const CHECKS: readonly Check[] = [
@@ -199,23 +226,22 @@ const CHECKS: readonly Check[] = [
   {
     name: 'somebody is told',
     isForProduction: true,
-    look({ config }) {
-      const routes = [...config.alertmanagerUrls.map(() => 'Alertmanager'), ...(config.webhookUrl === undefined ? [] : ['web hook'])];
-      return routes.length > 0
-        ? ok(routes.join(', '))
-        : warning(
-            'Muster itself tells nobody',
-            'set MUSTER_ALERTMANAGER_URL or MUSTER_WEBHOOK_URL, or let Prometheus or Grafana alert with the generated rules; then muster alert test',
-          );
+    look({ config, now }) {
+      const routes = alertSenders(config, now);
+      if (routes.length > 0) return delivered(routes, config, now, 'muster alert test sends one through every route');
+      return warning(
+        'Muster itself tells nobody',
+        'set MUSTER_ALERTMANAGER_URL or MUSTER_WEBHOOK_URL, or let Prometheus or Grafana alert with the generated rules; then muster alert test',
+      );
     },
   },
   {
     name: 'silence is noticed from outside',
     isForProduction: true,
-    look: ({ config }) =>
+    look: ({ config, now }) =>
       config.heartbeatUrl === undefined
         ? warning('no heartbeat', "set MUSTER_HEARTBEAT_URL to a dead-man's switch: a process that is gone tells nobody")
-        : ok("a dead-man's switch is called every minute"),
+        : delivered(heartbeats(config, now), config, now, 'it is called with the first evaluation: look again in a minute', BEATS_MS),
   },
   {
     name: 'links lead here',

@@ -366,6 +366,22 @@ test('the doctor says what is wrong, and for production what is missing', async 
   const open = await examine();
   expect(open.status).toBe(1);
   expect(open.findings.find(({ evidence }) => evidence.includes('identity.key'))).toMatchObject({ grade: 'wrong' });
+  const routes = async () => {
+    const env = { MUSTER_ALERTMANAGER_URL: 'http://127.0.0.1:1', MUSTER_HEARTBEAT_URL: 'http://127.0.0.1:1' };
+    const { stdout } = await runMuster(['doctor', '--production', '--json', '--data', dataDir], { env });
+    return (JSON.parse(stdout) as Finding[]).filter(({ check }) => /somebody is told|silence is noticed/.test(check));
+  };
+  // What happened counts, not what is configured.
+  expect((await routes()).map(({ grade, evidence }) => `${grade}: ${evidence}`)).toEqual([
+    'warning: Alertmanager at 127.0.0.1:1 was sent nothing yet',
+    'warning: heartbeat at 127.0.0.1:1 was sent nothing yet',
+  ]);
+  const tried = await runMuster(['alert', 'test', '--data', dataDir], { env: { MUSTER_ALERTMANAGER_URL: 'http://127.0.0.1:1' } });
+  expect(tried.status).toBe(1);
+  expect((await routes())[0]).toMatchObject({
+    grade: 'wrong',
+    evidence: expect.stringMatching(/^Alertmanager at 127\.0\.0\.1:1 failed \d+ s ago: /),
+  });
   const text = await runMuster(['doctor', '--data', dataDir]);
   expect(text.stdout).toContain('✗ files that hold secrets are for their owner alone: others may read identity.key\n    → chmod');
 });

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { alertmanagerSender } from '../../src/publish/notify/alertmanager.ts';
+import { noted, readDeliveries } from '../../src/publish/notify/deliveries.ts';
 import { heartbeatSender } from '../../src/publish/notify/heartbeat.ts';
 import { signed, webhookSender } from '../../src/publish/notify/webhook.ts';
 import { burnAlert } from '../../src/publish/prometheus/rules.ts';
@@ -86,6 +87,55 @@ describe('web hook', () => {
     expect(signed(Buffer.alloc(24, 7), id, Number(first?.headers['webhook-timestamp']), String(first?.body))['webhook-signature']).toBe(
       first?.headers['webhook-signature'],
     );
+  });
+
+  test('user and password of an address go in a header, and are in no error', async () => {
+    const hook = await receiver();
+    const url = hook.url.replace('http://', 'http://ada%40ops:p%25ss@');
+    const secret = `whsec_${Buffer.alloc(24, 7).toString('base64')}`;
+    const now = Date.now;
+    const senders = (to: string) => [
+      webhookSender({ url: to, secret, statePath: join(folder, 'with-password.json'), now }),
+      alertmanagerSender({ url: to, now, generatorUrl: to, statePath: join(folder, 'told-with-password.json') }),
+      heartbeatSender(to, now),
+    ];
+    for (const sender of senders(url)) expect(await sender.send([firing(now())], true)).toBe(true);
+    hook.close();
+    expect(hook.received.map(({ headers }) => headers.authorization)).toEqual(
+      Array(3).fill(`Basic ${Buffer.from('ada@ops:p%ss').toString('base64')}`),
+    );
+    const unreachable = 'http://ada:secret-of-ada@127.0.0.1:1';
+    for (const sender of senders(unreachable)) {
+      const problems: string[] = [];
+      await sendAll([sender], [{ ...firing(now()), labels: { ...labels, pair: '9' } }], (message) => problems.push(message));
+      expect(problems).toHaveLength(1);
+      expect(problems.join()).not.toMatch(/ada|secret/);
+    }
+  });
+
+  test('what became of what was sent is known to whoever asks later', async () => {
+    const hook = await receiver();
+    let nowMs = 1_000_000;
+    const path = join(folder, 'deliveries.json');
+    const sender = () =>
+      noted(
+        heartbeatSender(hook.url, () => nowMs),
+        path,
+        () => nowMs,
+      );
+    const name = sender().name;
+    hook.answer(500);
+    await expect(sender().send([], true)).rejects.toThrow('answered 500');
+    expect(await readDeliveries(path)).toEqual({ [name]: { takenMs: null, failedMs: 1_000_000, why: 'answered 500' } });
+    hook.answer(200);
+    nowMs += 70_000;
+    const beating = sender();
+    expect(await beating.send([], true)).toBe(true);
+    // Nothing to send is no success.
+    nowMs += 10_000;
+    expect(await beating.send([], true)).toBe(false);
+    expect(await readDeliveries(path)).toMatchObject({ [name]: { takenMs: 1_070_000, failedMs: 1_000_000 } });
+    hook.close();
   });
 
   test('a receiver that sends elsewhere has not been told, and nobody else is', async () => {

@@ -26,18 +26,19 @@ export function alertmanagerSender({ url, generatorUrl, statePath, now }: Alertm
     async send(current, isAll) {
       told ??= await readTold(statePath);
       const notifications = isAll ? [...current, ...ofThePast(told, current, now())] : current;
-      if (notifications.length === 0) return;
+      if (notifications.length === 0) return false;
       const response = await post(endpoint, {
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify(notifications.map((notification) => alertOf(notification, now(), generatorUrl))),
       });
       if (!response.ok) throw new Error(`answered ${response.status}: ${(await response.text()).slice(0, 200)}`);
       await response.body?.cancel();
-      if (!isAll) return;
+      if (!isAll) return true;
       const firing = firingOf(notifications, now());
       const isChanged = Object.keys(firing).join() !== Object.keys(told).join();
       told = firing;
       if (isChanged) await writeTold(statePath, told);
+      return true;
     },
   };
 }

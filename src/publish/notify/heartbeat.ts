@@ -12,11 +12,12 @@ export function heartbeatSender(url: string, now: () => number): Sender {
     name: `heartbeat at ${new URL(url).host}`,
     endsByTime: false,
     async send() {
-      if (now() - lastMs < EVERY_MS) return;
+      if (now() - lastMs < EVERY_MS) return false;
       const response = await post(url, {});
       await response.body?.cancel();
       if (!response.ok) throw new Error(`answered ${response.status}`);
       lastMs = now();
+      return true;
     },
   };
 }

@@ -5,12 +5,13 @@ import type { Config } from '../../config.ts';
 import { FILES } from '../../names.ts';
 import type { Sender } from '../../slo/evaluate/notifications.ts';
 import { alertmanagerSender } from './alertmanager.ts';
+import { noted } from './deliveries.ts';
 import { heartbeatSender } from './heartbeat.ts';
 import { webhookSender } from './webhook.ts';
 
 /** Where alerts go. */
 export function alertSenders(config: Config, now: () => number): Sender[] {
-  return [
+  const senders = [
     ...config.alertmanagerUrls.map((url) =>
       alertmanagerSender({
         url,
@@ -24,8 +25,12 @@ export function alertSenders(config: Config, now: () => number): Sender[] {
       ? []
       : [webhookSender({ url: config.webhookUrl, secret: config.webhookSecret, statePath: join(config.dataDir, FILES.told), now })]),
   ];
+  return senders.map((sender) => noted(sender, deliveriesOf(config), now));
 }
+
+/** The file that says what became of what was sent. */
+export const deliveriesOf = ({ dataDir }: Config): string => join(dataDir, FILES.deliveries);
 
 /** Who is called while all is well. */
 export const heartbeats = (config: Config, now: () => number): Sender[] =>
-  config.heartbeatUrl === undefined ? [] : [heartbeatSender(config.heartbeatUrl, now)];
+  config.heartbeatUrl === undefined ? [] : [noted(heartbeatSender(config.heartbeatUrl, now), deliveriesOf(config), now)];

@@ -50,6 +50,7 @@ export function webhookSender({ url, secret, statePath, now }: WebhookOptions): 
       told ??= await readTold(statePath);
       const gone = isAll ? ofThePast(told, notifications, now()) : [];
       const problems: unknown[] = [];
+      let isSent = false;
       for (const notification of [...notifications, ...gone]) {
         const name = keyOf(notification);
         const before = told[name];
@@ -65,11 +66,13 @@ export function webhookSender({ url, secret, statePath, now }: WebhookOptions): 
           continue;
         }
         const { labels, annotations, startsAtMs } = notification;
+        isSent = true;
         told[name] = { labels, annotations, startsAtMs, isEnded, atMs: now() };
         await writeTold(statePath, told);
       }
       for (const [name, { isEnded, atMs }] of Object.entries(told)) if (isEnded && now() - atMs > REMEMBER_MS) delete told[name];
       if (problems.length > 0) throw problems[0];
+      return isSent;
     },
   };
 }

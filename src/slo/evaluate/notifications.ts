@@ -22,9 +22,10 @@ export interface Sender {
   readonly endsByTime: boolean;
   /**
    * @param isAll whether these are all alerts that fire or have ended lately
+   * @returns whether there was anything to send
    * @throws when nobody took them: they are sent again with the next evaluation
    */
-  send(notifications: readonly Notification[], isAll: boolean): Promise<void>;
+  send(notifications: readonly Notification[], isAll: boolean): Promise<boolean>;
 }
 
 /** An ended alert is told for so long, for receivers that were away. */
