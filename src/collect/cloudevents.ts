@@ -4,9 +4,9 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { hash } from 'node:crypto';
-import { idProblem } from '../events/catalogue.ts';
+import { idProblem, mustNotCarry } from '../events/catalogue.ts';
 import { meaningOfName } from '../events/event-name.ts';
-import { decoded as withoutEscapes } from '../privacy/redact.ts';
+import { redact, decoded as withoutEscapes } from '../privacy/redact.ts';
 import { parseTraceparent } from './intake/trace-context.ts';
 
 /** Context attributes of a CloudEvent, extensions among them. */
@@ -74,8 +74,7 @@ function eventOf({ specversion, datacontenttype, id, source, type, time, tracepa
   if (datacontenttype !== undefined && !JSON_TYPE.test(String(datacontenttype))) return { unreadable: 'datacontenttype: expected JSON' };
   if (data !== undefined && data !== null && (typeof data !== 'object' || Array.isArray(data)))
     return { unreadable: 'data: expected a JSON object' };
-  // Looked at as it was written: in what is left of it nothing would be known any more.
-  const problem = typeof source === 'string' ? (idProblem(source) ?? idProblem(withoutEscapes(source))) : undefined;
+  const problem = typeof source === 'string' ? sourceProblem(source) : undefined;
   if (problem !== undefined) return { unreadable: `source: ${problem}` };
   return {
     value: {
@@ -87,6 +86,13 @@ function eventOf({ specversion, datacontenttype, id, source, type, time, tracepa
       ...(time !== undefined && { time }),
     },
   };
+}
+
+/** Looked at as it was written, as an id and as the text that it may be: in what is left of it nothing would be known any more. */
+function sourceProblem(source: string): string | undefined {
+  if (SOURCE.test(source)) return idProblem(source);
+  const [found] = redact(source).found;
+  return idProblem(source) ?? idProblem(withoutEscapes(source)) ?? (found && mustNotCarry(found));
 }
 
 const SOURCE = /^[A-Za-z0-9._:/-]{1,64}$/;

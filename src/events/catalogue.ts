@@ -1,6 +1,6 @@
 /** Version 1 of the event catalogue: every field and every type, as zod schemas. JSON Schemas are generated from here. */
 import { z } from 'zod';
-import { SENSITIVE_KIND_NAMES, SENSITIVE_KINDS } from '../privacy/detector.ts';
+import { SENSITIVE_KIND_NAMES, SENSITIVE_KINDS, type SensitiveKind } from '../privacy/detector.ts';
 import { kindsInId } from '../privacy/ids.ts';
 import { parseTime, RFC3339_PATTERN } from './time.ts';
 
@@ -9,7 +9,11 @@ const ID_PATTERN = /^[A-Za-z0-9._:/@+=-]{1,128}$/;
 /** Why an id may not be kept although its characters are allowed, or undefined. */
 export function idProblem(id: string): string | undefined {
   const [kind] = kindsInId(id);
-  if (kind === undefined) return undefined;
+  return kind === undefined ? undefined : mustNotCarry(kind);
+}
+
+/** What is said of an id that carries something. */
+export function mustNotCarry(kind: SensitiveKind): string {
   const why = SENSITIVE_KINDS[kind] === 'secret' ? 'ids must not carry secrets' : 'ids must not identify a person';
   return `contains ${SENSITIVE_KIND_NAMES[kind]}; ${why}`;
 }

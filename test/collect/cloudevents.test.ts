@@ -105,6 +105,11 @@ test('a source is any URI reference, shortened to one of its own, and the data a
     ['mailto:ada.lovelace%40example.org', 'an e-mail address'],
     ['https://app.example/users?login=ada.lovelace@example.org', 'an e-mail address'],
     ['tel:+4915123456789', 'a phone number'],
+    ['tel:+49-151-23456789', 'a phone number'],
+    ['mailto:ada.lovelace＠example.org', 'an e-mail address'],
+    ['urn:card:4111 1111 1111 1111', 'a card number'],
+    ['urn:secret:JBSW Y3DP EHPK 3PXP JBSW Y3DP EHPK 3PXP', 'a seed in base32'],
+    ['/login?password＝Zebra99xx', 'a password or secret'],
     ['postgres://ada:hunter2secret@db/x', 'a password or secret'],
     ['https://app.example/reset?token=Zq8kfj39fkGHw82kd93kfTT1x', 'a password or secret'],
   ])

@@ -313,7 +313,11 @@ async function open(
     causes: causes.latest,
     onEvaluated: async (evaluation) => {
       metrics.show(evaluation, slos);
-      const active = await watch.look(evaluation);
+      const active = await watch.look(evaluation).catch((error: unknown) => {
+        onProblem(`alerts: ${error instanceof Error ? error.message : String(error)}`);
+        // What fired still does, and budgets that burn are told in any case.
+        return watch.active();
+      });
       metrics.showAlerts(active);
       stream.tell('evaluated', { at: evaluation.atMs });
       // A route that does not answer must not keep the next evaluation waiting; what was left out is told with the next.

@@ -54,6 +54,8 @@ export function createAlertWatch(deps: {
   const thresholdsOf = thresholdsIn(deps.thresholds);
   const service = deps.slos[0]?.service ?? 'mfa-enrollment';
   let watched: Map<string, Watched> | undefined;
+  /** Findings that could not be written down yet, by id. */
+  const unwritten = new Map<string, Finding>();
 
   const lookAt = async (alert: Alert, evaluation: Evaluation): Promise<Condition[] | undefined> => {
     try {
@@ -91,9 +93,15 @@ export function createAlertWatch(deps: {
           changed.push(closed(each.finding, each.lastSeenMs));
         }
       }
-      // What cannot be written down is looked at anew with the next evaluation.
-      await writeFindings(deps.engine, changed, deps.now());
+      for (const finding of changed) unwritten.set(finding.id, finding);
       watched = next;
+      try {
+        await writeFindings(deps.engine, [...unwritten.values()], deps.now());
+        unwritten.clear();
+      } catch (error) {
+        // Whoever has to be told is told; it is written down with the next evaluation.
+        deps.onProblem(`findings cannot be written: ${error instanceof Error ? error.message : String(error)}`);
+      }
       return [...watched.values()].map(({ active }) => active);
     },
   };

@@ -260,3 +260,34 @@ test('a finding opens once, lives through a restart, and resolves when the condi
   expect(await second.look(await evaluateAt(at + 9 * MINUTE))).toEqual([]);
   expect(await findings()).toMatchObject([{ status: 'resolved', endMs: at + 2 * MINUTE }]);
 });
+
+test('what cannot be written down is told all the same, and written down once it can be', async () => {
+  const at = NOON - 500 * DAY;
+  const { engine } = services.store;
+  await takeIn(
+    services,
+    times(12, (i) => event('provider.request', at - 2 * MINUTE + i, { outcome: 'failure', provider: 'q', region: 'eu' })),
+  );
+  const problems: string[] = [];
+  let isFull = true;
+  // The real engine, whose disk is full for a while.
+  const filling = new Proxy(engine, {
+    get: (target, name, receiver) =>
+      name === 'insert' && isFull ? () => Promise.reject(new Error('no space left')) : Reflect.get(target, name, receiver),
+  });
+  const watch = createAlertWatch({
+    engine: filling,
+    slos: services.slos,
+    alerts: BESIDE_ALERTS,
+    thresholds: DEFAULT_THRESHOLDS,
+    now: () => Date.now(),
+    onProblem: (message) => problems.push(message),
+  });
+  const stored = async () => (await findingsSince(engine, at - DAY)).filter(({ dimensions }) => dimensions.provider === 'q');
+  expect(await watch.look(await evaluateAt(at))).toMatchObject([{ alert: 'EnrollmentProviderOutage', provider: 'q' }]);
+  expect(problems).toEqual(['findings cannot be written: no space left']);
+  expect(await stored()).toEqual([]);
+  isFull = false;
+  await watch.look(await evaluateAt(at + MINUTE));
+  expect(await stored()).toMatchObject([{ status: 'open', startMs: at }]);
+});
