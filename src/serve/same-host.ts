@@ -4,8 +4,11 @@ import { MusterError } from '../errors.ts';
 
 const LOOPBACK = ['127.0.0.1', 'localhost', '[::1]'];
 
-/** Throws MUSTER_FORBIDDEN_HOST for a request that is not meant for us. */
-export type HostCheck = (request: IncomingMessage) => void;
+/**
+ * Throws MUSTER_FORBIDDEN_HOST for a request that is not meant for us.
+ * @param isAnyHost whether it may come by any name: what it asks for is everybody's, or it brings a key, which no page of another origin has
+ */
+export type HostCheck = (request: IncomingMessage, isAnyHost?: boolean) => void;
 
 /**
  * A request says once where it goes: two hosts, or one in its line and another in its head, would be one for us and another for whoever
@@ -29,8 +32,9 @@ export function hostCheck({ isSecure = false, others = [] }: { isSecure?: boolea
     return { hosts: new Set(hosts), origins: new Set(origins) };
   };
   const byPort = new Map<number | undefined, ReturnType<typeof allowedOn>>();
-  return (request) => {
+  return (request, isAnyHost = false) => {
     assertOneTarget(request);
+    if (isAnyHost) return;
     const port = request.socket.localPort;
     const { hosts, origins } = byPort.get(port) ?? allowedOn(port);
     if (!byPort.has(port)) byPort.set(port, { hosts, origins });

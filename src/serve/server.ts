@@ -27,6 +27,8 @@ import { runbookText } from './runbooks.ts';
 import { type HostCheck, hostCheck } from './same-host.ts';
 
 const WEB = fileURLToPath(new URL('../../web/dist/', import.meta.url));
+/** Asked for by the address of a container. */
+const PROBES = new Set(['/healthz', '/readyz']);
 /** Pages of the web UI; each is the one document. */
 const PAGES = [
   '/',
@@ -71,8 +73,9 @@ export interface Listening {
 export function createApp(deps: ServerDeps, assertHost: HostCheck, bodies: Bodies): Express {
   const app = express();
   app.disable('x-powered-by');
+  const isAnyHost = (request: Request) => PROBES.has(request.path) || deps.gate.hasKey(request);
   app.use((request, response, next) => {
-    assertHost(request);
+    assertHost(request, isAnyHost(request));
     response.locals.caller = deps.gate.enter(request, request.path);
     next();
   });
@@ -183,7 +186,7 @@ function listener(deps: ServerDeps, assertHost: HostCheck): RequestListener {
   const bodies = createBodies();
   const app = createApp(deps, assertHost, bodies);
   const enter = (request: IncomingMessage) => {
-    assertHost(request);
+    assertHost(request, deps.gate.hasKey(request));
     return deps.gate.enter(request, pathOf(request));
   };
   const shared = { ...deps.intake, admit: createAdmission({ ...deps.intake, requests: deps.requests, bodies, enter }) };

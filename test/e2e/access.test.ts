@@ -1,5 +1,7 @@
 /** Who may do what: every route with every scope, keys with bounds, sessions. */
+
 import { readFile, rm, writeFile } from 'node:fs/promises';
+import { request as httpRequest } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -103,6 +105,24 @@ describe('with keys', () => {
       }
     }
     expect(wrong).toEqual([]);
+  });
+
+  test('by another name of the server: probes, and whoever brings a key, but no session and no made-up key', async () => {
+    const cookie = (await call('POST', '/login', undefined, { key: keys.read })).headers.getSetCookie()[0]?.split(';')[0] as string;
+    const elsewhere = (path: string, headers: Record<string, string> = {}) =>
+      new Promise<number | undefined>((resolve, reject) => {
+        const sent = { host: '10.1.2.3:8686', ...headers };
+        const asked = httpRequest(`${muster.url}${path}`, { headers: sent }, (response) => {
+          response.resume();
+          resolve(response.statusCode);
+        });
+        asked.once('error', reject).end();
+      });
+    for (const path of ['/healthz', '/readyz']) expect(await elsewhere(path)).toBe(200);
+    expect(await elsewhere('/metrics', { authorization: `Bearer ${keys.read}` })).toBe(200);
+    expect(await elsewhere('/metrics', { authorization: `Bearer muster_00000000_${'A'.repeat(43)}` })).toBe(403);
+    expect(await elsewhere('/metrics', { cookie })).toBe(403);
+    expect(await elsewhere('/metrics')).toBe(403);
   });
 
   test('what no rule names is for administrators only', async () => {

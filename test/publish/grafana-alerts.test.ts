@@ -120,7 +120,7 @@ describe('the SQL of the leading cause', () => {
     const { engine } = services.store;
     const firing = new Map<string, PairMemory>([[key, { state: 'firing', sinceMs: atMs, quietSinceMs: null }]]);
     const quiet = new Map<string, PairMemory>([[key, { state: 'inactive', sinceMs: atMs, quietSinceMs: null }]]);
-    const causes = new Map([[slo.name, { dimension: 'provider,region', value: 'sms-a,eu', share: 0.92, bad: 44, total: 52 }]]);
+    const causes = new Map([[slo.name, { dimension: 'provider,region', values: ['sms-a', 'eu'], share: 0.92, bad: 44, total: 52 }]]);
     const asked = async (memories: Map<string, PairMemory>, known?: typeof causes) => {
       atMs += 10 * MINUTE_MS;
       await writeAlertStates(engine, [slo], memories, atMs, atMs, known);

@@ -4,6 +4,7 @@ import { get, type Overview, type ShownEvent } from './api.ts';
 
 const KEPT_EVENTS = 60;
 const RETRY_MS = 1_000;
+const STREAM_RETRY_MS = 3_000;
 
 export interface Live {
   overview: Overview | undefined;
@@ -44,29 +45,40 @@ export function useLive(isPaused: boolean): Live {
       (recent) => !isGone && setEvents(recent),
       () => {},
     );
-    const source = new EventSource('/api/events/stream');
-    source.onopen = () => setConnected(true);
-    source.onerror = () => setConnected(false);
-    source.addEventListener('events', (message) => {
-      if (paused.current) return;
-      const { events: fresh } = JSON.parse(message.data) as { events: ShownEvent[] };
-      setEvents((known) => [...fresh, ...known].sort((a, b) => Number(b.time) - Number(a.time)).slice(0, KEPT_EVENTS));
-    });
+    let source: EventSource | undefined;
+    let again: ReturnType<typeof setTimeout> | undefined;
     const renew = () => {
       if (paused.current) return;
       setEvaluation((n) => n + 1);
       void load();
     };
-    source.addEventListener('evaluated', renew);
-    source.addEventListener('fill', (message) => {
-      const fill = JSON.parse(message.data) as Overview['fill'];
-      setOverview((known) => known && { ...known, fill });
-      if (fill === null) renew();
-    });
+    const listen = () => {
+      source = new EventSource('/api/events/stream');
+      source.onopen = () => setConnected(true);
+      source.onerror = () => {
+        setConnected(false);
+        // After an answer that is no stream (401, 502, 503) the browser tries no more by itself.
+        if (isGone || source?.readyState !== EventSource.CLOSED) return;
+        again = setTimeout(listen, STREAM_RETRY_MS);
+      };
+      source.addEventListener('events', (message) => {
+        if (paused.current) return;
+        const { events: fresh } = JSON.parse(message.data) as { events: ShownEvent[] };
+        setEvents((known) => [...fresh, ...known].sort((a, b) => Number(b.time) - Number(a.time)).slice(0, KEPT_EVENTS));
+      });
+      source.addEventListener('evaluated', renew);
+      source.addEventListener('fill', (message) => {
+        const fill = JSON.parse(message.data) as Overview['fill'];
+        setOverview((known) => known && { ...known, fill });
+        if (fill === null) renew();
+      });
+    };
+    listen();
     return () => {
       isGone = true;
       clearTimeout(timer);
-      source.close();
+      clearTimeout(again);
+      source?.close();
     };
   }, []);
 

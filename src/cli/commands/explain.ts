@@ -78,8 +78,7 @@ function printTable(context: Context, rows: readonly Explanation[], limit: numbe
   print(context, `${'excess'.padStart(8)} ${'share'.padStart(6)}  ${'failed'.padEnd(16)} where`);
   for (const row of rows.slice(0, limit)) {
     const names = row.dimension.split(',');
-    const values = row.value.split(',');
-    const where = printable(names.map((name, i) => `${name}=${values[i]}`).join(' and '));
+    const where = printable(names.map((name, i) => `${name}=${row.values[i]}`).join(' and '));
     const excess = row.excess >= 100 ? countText(Math.round(row.excess)) : row.excess.toFixed(1);
     const share = `${Math.round(row.excessShare * 100)} %`;
     const failed = `${countText(row.bad)} of ${countText(row.total)}`;

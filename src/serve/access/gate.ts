@@ -29,6 +29,8 @@ export interface Caller {
 }
 
 export interface Gate {
+  /** Whether a request brings a key that is good now; a browser's session is none. */
+  hasKey(request: IncomingMessage): boolean;
   /**
    * Lets a request through or not, by its method and path.
    * @throws MUSTER_UNAUTHORIZED, MUSTER_FORBIDDEN, MUSTER_RATE_LIMITED
@@ -88,10 +90,14 @@ export function createGate(deps: {
   };
 
   return {
+    hasKey(request) {
+      const bearer = bearerOf(request);
+      return bearer !== undefined && (timingSafeEqual(digest(bearer), local) || keys.find(bearer) !== undefined);
+    },
     enter(request, path) {
       const access = deps.accessOf(request.method ?? 'GET', path);
       if (access === 'open') return ANYBODY;
-      const bearer = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
+      const bearer = bearerOf(request);
       if (bearer !== undefined && timingSafeEqual(digest(bearer), local)) return ANYBODY;
       if (bearer !== undefined && TOKEN.test(bearer) && TOKEN_PATHS.test(path))
         return { name: undefined, may: () => false, token: bearer, binding: undefined, isStillIn: () => true };
@@ -129,6 +135,8 @@ export function createGate(deps: {
     },
   };
 }
+
+const bearerOf = (request: IncomingMessage): string | undefined => /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
 
 const cookie = (value: string, seconds: number, isSecure: boolean) =>
   `${SESSION_COOKIE}=${value}; Path=/; HttpOnly; SameSite=Strict; Max-Age=${seconds}${isSecure ? '; Secure' : ''}`;

@@ -23,8 +23,10 @@ const SIGNIFICANT_Z = 2.33;
 export interface Explanation {
   /** A dimension, or two with a comma between. */
   dimension: string;
-  /** Its value, or two likewise. */
+  /** Its value, or two likewise, for whoever reads it: a value may hold commas of its own. */
   value: string;
+  /** The same one by one. */
+  values: readonly string[];
   bad: number;
   total: number;
   /** Failures beyond what the baseline makes expect. */
@@ -85,9 +87,8 @@ const byExcess = (a: Explanation, b: Explanation): number =>
 function saysMore(each: Explanation, singles: ReadonlyMap<string, Explanation>): boolean {
   const names = each.dimension.split(',');
   if (names.length === 1) return true;
-  const values = each.value.split(',');
   return names.every((name, i) => {
-    const single = singles.get(`${name}=${values[i]}`);
+    const single = singles.get(`${name}=${each.values[i]}`);
     return single !== undefined && each.excess >= 0.8 * single.excess && each.total <= 0.8 * single.total;
   });
 }
@@ -138,6 +139,7 @@ function explainSubset(
       {
         dimension: subset.map((index) => names[index]).join(','),
         value: values.join(','),
+        values,
         bad: now.bad,
         total,
         excess,
@@ -182,7 +184,7 @@ export function timeToExplain(sinceMs: number, longWindowSeconds: number, nowMs:
 export interface Cause {
   /** A dimension, or two with a comma between. */
   dimension: string;
-  value: string;
+  values: readonly string[];
   /** Of the excess failures, at most 1. */
   share: number;
   bad: number;
@@ -193,18 +195,16 @@ export interface Cause {
 export function leadingCause(explanations: readonly Explanation[]): Cause | undefined {
   const [first] = explanations.filter(({ isSignificant }) => isSignificant);
   if (!first) return undefined;
-  const { dimension, value, bad, total } = first;
-  return { dimension, value, share: Math.min(1, first.excessShare), bad, total };
+  const { dimension, values, bad, total } = first;
+  return { dimension, values, share: Math.min(1, first.excessShare), bad, total };
 }
 
 /** What leads, in words: `provider sms-aurora and region eu-west`. */
-export function causeName({ dimension, value }: Cause): string {
-  const values = value.split(',');
-  return dimension
+export const causeName = ({ dimension, values }: Cause): string =>
+  dimension
     .split(',')
     .map((name, i) => `${name.replaceAll('_', ' ')} ${values[i]}`)
     .join(' and ');
-}
 
 /** A cause as a sentence, for an alert's description. */
 export function causeText(cause: Cause): string {

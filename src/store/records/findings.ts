@@ -3,6 +3,7 @@
 import { MusterError } from '../../errors.ts';
 import { printable } from '../../events/checker.ts';
 import type { Naming } from '../../privacy/identifier.ts';
+import { oneAtATime } from '../../system/one-at-a-time.ts';
 import { mergeRows } from '../engine/ddl.ts';
 import type { Engine, Parameters } from '../engine/engine.ts';
 import { nextVersion } from '../engine/versions.ts';
@@ -38,22 +39,27 @@ export async function writeFindings(engine: Engine, findings: readonly Finding[]
  * Takes a finding that nobody has decided of for none.
  * @throws MUSTER_NOT_FOUND, MUSTER_CONFLICT when somebody has
  */
-export async function dismissFinding(engine: Engine, id: string, verdict: Exclude<Verdict, 'duplicate'>, nowMs: number): Promise<Finding> {
-  const none = dismissed(await undecided(engine, id), verdict, nowMs);
-  await writeFindings(engine, [none], nowMs);
-  return none;
-}
+export const dismissFinding = (engine: Engine, id: string, verdict: Exclude<Verdict, 'duplicate'>, nowMs: number): Promise<Finding> =>
+  deciding(async () => {
+    const none = dismissed(await undecided(engine, id), verdict, nowMs);
+    await writeFindings(engine, [none], nowMs);
+    return none;
+  });
+
+/** Two decisions at once could each take the other's finding away. */
+const deciding = oneAtATime();
 
 /**
  * Takes a finding that nobody has decided of for the same as another one, which stays.
  * @throws MUSTER_NOT_FOUND, MUSTER_CONFLICT when somebody has, of either, or when the two are one
  */
-export async function mergeFinding(engine: Engine, id: string, intoId: string, nowMs: number): Promise<Finding> {
-  if (id === intoId) throw new MusterError('MUSTER_CONFLICT', 'a finding is no duplicate of itself');
-  const duplicate = merged(await undecided(engine, id), await undecided(engine, intoId), nowMs);
-  await writeFindings(engine, [duplicate], nowMs);
-  return duplicate;
-}
+export const mergeFinding = (engine: Engine, id: string, intoId: string, nowMs: number): Promise<Finding> =>
+  deciding(async () => {
+    if (id === intoId) throw new MusterError('MUSTER_CONFLICT', 'a finding is no duplicate of itself');
+    const duplicate = merged(await undecided(engine, id), await undecided(engine, intoId), nowMs);
+    await writeFindings(engine, [duplicate], nowMs);
+    return duplicate;
+  });
 
 async function undecided(engine: Engine, id: string): Promise<Finding> {
   const [finding] = await select(engine, 'findings WHERE id = {id: String}', { id });

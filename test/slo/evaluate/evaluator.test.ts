@@ -5,7 +5,7 @@ import { createEvaluator } from '../../../src/slo/evaluate/evaluator.ts';
 import { addMaintenance, removeMaintenance } from '../../../src/slo/evaluate/maintenance.ts';
 import { backtest, loadPast, suggest } from '../../../src/slo/inquiry/backtest.ts';
 import { sloDetail } from '../../../src/slo/inquiry/budget.ts';
-import { causeText, explain, leadingCause } from '../../../src/slo/inquiry/explain.ts';
+import { causeName, causeText, explain, leadingCause } from '../../../src/slo/inquiry/explain.ts';
 import { sloStatus } from '../../../src/slo/measure/status.ts';
 import { recordCoverage, uncoveredMinutes } from '../../../src/store/records/coverage.ts';
 import { type TestServices, takeIn, testServices } from '../../support/store.ts';
@@ -169,6 +169,10 @@ describe('an outage of half an hour', () => {
     expect(rows[0]?.examples[0]).toMatch(/^hand\/a\d+$/);
     const cause = leadingCause(rows);
     expect(cause && causeText(cause)).toBe('provider sms-a accounts for 100 % of the excess failures (300 of 300 failed).');
+    // A value may hold commas of its own.
+    expect(causeName({ dimension: 'region,segment', values: ['eu', 'Sales, EMEA'], share: 1, bad: 1, total: 1 })).toBe(
+      'region eu and segment Sales, EMEA',
+    );
     // Nothing failed in the hour before against the one before that.
     expect(
       await explain(services.store.engine, slo.sli, {

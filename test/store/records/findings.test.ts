@@ -91,5 +91,10 @@ test('one that says the same as another is its duplicate, while its detector see
     [again.id, first.id],
   ] as const)
     await expect(mergeFinding(engine, id, into, 0)).rejects.toMatchObject({ code: 'MUSTER_CONFLICT' });
+  // Two at once make no circle: one of them stays.
+  const [left, right] = [found('circle-1'), found('circle-2')];
+  await writeFindings(engine, [left, right], 1_700_000_000_000);
+  const both = await Promise.allSettled([mergeFinding(engine, left.id, right.id, 1), mergeFinding(engine, right.id, left.id, 1)]);
+  expect(both.map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
   await expect(mergeFinding(engine, first.id, 'nobody', 0)).rejects.toMatchObject({ code: 'MUSTER_NOT_FOUND' });
 });

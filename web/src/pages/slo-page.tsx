@@ -155,7 +155,7 @@ function Where({ detail }: { detail: SloDetail }) {
               {rows.map((row) => (
                 <tr key={`${row.dimension}=${row.value}`} className={row.isSignificant ? undefined : 'dim'}>
                   <td className="grow">
-                    {row.value.split(',').join(' and ')}
+                    {row.values.join(' and ')}
                     <small>{row.dimension.replaceAll('_', ' ').split(',').join(' and ')}</small>
                   </td>
                   <td className="right">
