@@ -107,9 +107,10 @@ async function assertHarmless(
 ): Promise<void> {
   if (!/^[(\s]*(SELECT|WITH|FROM)\b/.test(select)) throw refused('only SELECT is taken here');
   const hold = async (isWritten: boolean, passes: string) => {
-    const { bytes } = await session.run(`EXPLAIN QUERY TREE ${passes} ${select}`, 'TSVRaw', parameters);
-    if (bytes.length > MAX_TREE_BYTES)
-      throw refused('what its names stand for makes this statement too large; write it with shorter texts, or with fewer uses of a name');
+    const { bytes } = await session.run(`EXPLAIN QUERY TREE ${passes} ${select}`, 'TSVRaw', parameters).catch((error: unknown) => {
+      throw error instanceof Error && /TOO_MANY_ROWS_OR_BYTES/.test(error.message) ? tooLarge() : error;
+    });
+    if (bytes.length > MAX_TREE_BYTES) throw tooLarge();
     const answer = await judge.ask({ tree: bytes, isWritten, hasLineFeeds: hasLineFeeds(select), zones: [...zones] });
     for (const zone of answer.zones) zones.add(zone);
     const { refusal } = answer;
@@ -120,6 +121,9 @@ async function assertHarmless(
   await hold(true, 'run_passes = 0');
   await hold(false, 'run_passes = 1, passes = 1');
 }
+
+const tooLarge = () =>
+  refused('what its names stand for makes this statement too large; write it with shorter texts, or with fewer uses of a name');
 
 /** What the lists are held against, and what was asked before. */
 interface Known extends Names {

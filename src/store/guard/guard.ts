@@ -12,7 +12,7 @@ import { assertBoundedText, shapeOf } from './statement.ts';
 import { turnstile } from './turns.ts';
 
 /** What one statement may take. */
-export const QUERY_LIMITS = { seconds: 30, memoryBytes: 512 * 1024 * 1024, rows: 1_000_000, resultBytes: 128 * 1024 * 1024 } as const;
+export const QUERY_LIMITS = { seconds: 30, memoryBytes: 512 * 1024 * 1024, rows: 1_000_000, resultBytes: 64 * 1024 * 1024 } as const;
 /** Statements that run at a time; each holds a thread of the pool that `fsync` needs too. */
 const TURNS = { running: 3, waiting: 100 };
 const MAX_PARAMETERS = 100;
