@@ -1,5 +1,7 @@
 /** Answers that are in memory as a whole until they are read: what is on its way is bounded, and who does not read is let go. */
 import type { ServerResponse } from 'node:http';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
 import { QueryError } from '../store/guard/query-error.ts';
 
 const MEBIBYTE = 1024 * 1024;
@@ -14,31 +16,41 @@ const WHOLE_MS = 600_000;
 
 /** The answers of one process. */
 export interface WholeAnswers {
-  /** @throws QueryError when others have not read theirs yet */
-  send(response: ServerResponse, head: Readonly<Record<string, string>>, body: Buffer): void;
+  /**
+   * @param packed whether whoever asked takes gzip
+   * @throws QueryError when others have not read theirs yet
+   */
+  send(response: ServerResponse, head: Readonly<Record<string, string>>, body: Buffer, packed?: boolean): Promise<void>;
 }
 
 /** Nothing is on its way yet. */
 export function createWholeAnswers(limits = { heldBytes: MAX_HELD_BYTES, idleMs: IDLE_MS, wholeMs: WHOLE_MS }): WholeAnswers {
   let held = 0;
   return {
-    send(response, head, body) {
+    async send(response, head, body, packed = false) {
       const counted = body.length > SMALL_BYTES ? body.length : 0;
       if (counted > 0 && held + counted > limits.heldBytes)
         throw new QueryError('MUSTER_QUERY_BUSY', `large answers of ${held} bytes are still being read; send this query again later`, {
           code: 202,
           name: 'TOO_MANY_SIMULTANEOUS_QUERIES',
         });
+      // From here on, packing included: it waits for a thread.
       held += counted;
       const letGo = () => void response.destroy();
       const late = setTimeout(letGo, limits.wholeMs);
-      response.setTimeout(limits.idleMs, letGo);
-      response.once('close', () => {
+      const release = () => {
         clearTimeout(late);
         held -= counted;
-      });
-      response.writeHead(200, { ...head, 'content-length': String(body.length) });
-      response.end(body);
+      };
+      if (response.destroyed) return release();
+      response.once('close', release);
+      const text = packed ? await gzipped(body, { level: 1 }) : body;
+      if (response.destroyed) return;
+      response.setTimeout(limits.idleMs, letGo);
+      response.writeHead(200, { ...head, 'content-length': String(text.length), ...(packed && { 'content-encoding': 'gzip' }) });
+      response.end(text);
     },
   };
 }
+
+const gzipped = promisify(gzip);

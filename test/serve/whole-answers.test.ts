@@ -18,9 +18,10 @@ afterEach(() => {
 
 async function serving(limits: { heldBytes: number; idleMs: number; wholeMs: number }) {
   const answers = createWholeAnswers(limits);
-  const server = createServer((asked, response) => {
+  const server = createServer(async (asked, response) => {
     try {
-      answers.send(response, { 'content-type': 'text/plain' }, asked.url === '/large' ? LARGE : Buffer.from('small'));
+      const body = asked.url === '/small' ? Buffer.from('small') : LARGE;
+      await answers.send(response, { 'content-type': 'text/plain' }, body, asked.url === '/packed');
     } catch (error) {
       response.writeHead(503).end(error instanceof QueryError ? error.message : String(error));
     }
@@ -49,6 +50,17 @@ test('what nobody reads counts against what may be on its way, until its reader 
   expect(await (await fetch(`${url}/small`)).text()).toBe('small');
   asked.destroy();
   await expect.poll(async () => (await fetch(`${url}/large`)).status, { timeout: 10_000 }).toBe(200);
+});
+
+test('what is being packed counts as well, and is let go of when its reader leaves meanwhile', async () => {
+  const url = await serving({ heldBytes: 40 * MEBIBYTE, idleMs: 60_000, wholeMs: 60_000 });
+  const packing = request(`${url}/packed`, { agent: false }).on('error', () => {});
+  packing.end();
+  await expect.poll(async () => (await fetch(`${url}/large`)).status, { timeout: 10_000, interval: 1 }).toBe(503);
+  packing.destroy();
+  await expect.poll(async () => (await fetch(`${url}/packed`)).status, { timeout: 10_000 }).toBe(200);
+  const whole = await (await fetch(`${url}/packed`)).arrayBuffer();
+  expect(whole.byteLength).toBe(LARGE.length);
 });
 
 test.each([

@@ -4,8 +4,6 @@
  */
 import { createHash, randomUUID, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { promisify } from 'node:util';
-import { gzip } from 'node:zlib';
 import { MusterError } from '../../errors.ts';
 import type { Guard, GuardedResult } from '../../store/guard/guard.ts';
 import { QueryError } from '../../store/guard/query-error.ts';
@@ -16,7 +14,6 @@ import type { WholeAnswers } from '../whole-answers.ts';
 import { contentType } from './formats.ts';
 import { HANDSHAKE, handshakeBlock } from './handshake.ts';
 
-const compressed = promisify(gzip);
 const MAX_BODY_BYTES = 1024 * 1024;
 const MIN_COMPRESSED_BYTES = 1024;
 const DEFAULT_FORMAT = 'TabSeparated';
@@ -126,10 +123,8 @@ async function send(
 ): Promise<void> {
   const { bytes, format, rowsRead, bytesRead, elapsedSeconds } = result;
   const isCompressed = bytes.length >= MIN_COMPRESSED_BYTES && /\bgzip\b/.test(headerOf(request, 'accept-encoding') ?? '');
-  const body = isCompressed ? await compressed(bytes, { level: 1 }) : bytes;
   const head = {
     'content-type': contentType(format),
-    ...(isCompressed && { 'content-encoding': 'gzip' }),
     'x-clickhouse-format': format,
     'x-clickhouse-timezone': 'UTC',
     'x-clickhouse-query-id': queryId !== null && /^[\w-]{1,64}$/.test(queryId) ? queryId : randomUUID(),
@@ -141,7 +136,7 @@ async function send(
       elapsed_ns: String(Math.round(elapsedSeconds * 1e9)),
     }),
   };
-  answers.send(response, head, body);
+  await answers.send(response, head, bytes, isCompressed);
 }
 
 const refusal = (name: string, code: number, message: string) => new QueryError('MUSTER_QUERY_REFUSED', message, { code, name });

@@ -49,7 +49,7 @@ export const figureRoutes = [
       const leaving = new AbortController();
       response.once('close', () => leaving.abort());
       const { bytes, format } = await ready().store.guard.query({ ...body, signal: leaving.signal });
-      deps.answers.send(response, { 'content-type': contentType(format) }, bytes);
+      await deps.answers.send(response, { 'content-type': contentType(format) }, bytes);
     },
   }),
   apiRoute({
