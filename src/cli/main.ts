@@ -86,8 +86,8 @@ const FILE_PROBLEMS: Readonly<Record<string, string>> = {
   EROFS: 'cannot be written: the file system is read-only',
 };
 
-// Started by a launcher that could not become this process: when it is killed, this one must not stay behind.
-const launcher = Number(process.env.MUSTER_LAUNCHER ?? 0);
+// Started by a launcher that could not become this process, or by npm and npx: when it is killed, this one must not stay behind.
+const launcher = Number(process.env.MUSTER_LAUNCHER ?? (process.env.npm_command === undefined ? 0 : process.ppid));
 if (launcher > 0) {
   setInterval(() => {
     if (process.ppid !== launcher) process.kill(process.pid, 'SIGTERM');

@@ -9,8 +9,8 @@ const MEBIBYTE = 1024 * 1024;
 const MAX_HELD_BYTES = 512 * MEBIBYTE;
 /** Answers of panels and of programs that look around are sent whatever others have asked for. */
 const SMALL_BYTES = MEBIBYTE;
-/** Nothing was read for so long. */
-const IDLE_MS = 30_000;
+/** Nothing was read for so long, or for twice as long: Node begins anew once, where the first of it has gone out since it looked. */
+const IDLE_MS = 15_000;
 /** What is read is read within this, which is 0.2 MiB a second for the largest answer. */
 const WHOLE_MS = 600_000;
 

@@ -68,6 +68,12 @@ describe.each(['without a running process', 'through a running process'])('%s', 
     }
   });
 
+  test('a time without a zone is UTC, wherever the machine is', async () => {
+    const sql = "SELECT toUnixTimestamp(toDateTime('2026-01-01 00:00:00')) AS at, timezone() AS zone";
+    const { stdout } = await runMuster(['query', sql, '--data', data], { env: { TZ: 'America/New_York' } });
+    expect(JSON.parse(stdout)).toEqual({ at: 1_767_225_600, zone: 'UTC' });
+  });
+
   test('explain names the provider that failed', async () => {
     const [first] = await json<{ dimension: string; value: string; bad: number; total: number; excess: number; excessShare: number }[]>(
       'explain',

@@ -1,8 +1,13 @@
 /** A stop under load: what was begun is answered, and kept once; who comes later is told to come again, until the end. */
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { removeData, runMuster, startMuster, temporaryData } from '../support/process.ts';
+
+const MUSTER = fileURLToPath(new URL('../../bin/muster.mjs', import.meta.url));
 
 const otlp = (n: number) =>
   JSON.stringify({
@@ -85,3 +90,31 @@ test('requests in work are finished, new ones are told when to come again, and a
     await removeData(dataDir);
   }
 });
+
+test('who was started by npm ends when npm does', async () => {
+  const dataDir = await temporaryData();
+  const environment = { ...process.env, npm_command: 'exec', MUSTER_CLICKHOUSE_PORT: 'off' };
+  const shell = spawn('sh', ['-c', '"$0" "$@" & echo $!; wait', process.execPath, MUSTER, 'up', '--data', dataDir, '--port', '0'], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+    env: environment,
+  });
+  let said = '';
+  shell.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()));
+  try {
+    await expect.poll(() => said, { timeout: 120_000 }).toContain('Muster is at');
+    const pid = Number(/^\d+/.exec(said)?.[0]);
+    shell.kill('SIGKILL');
+    await expect.poll(() => isRunning(pid), { timeout: 60_000 }).toBe(false);
+  } finally {
+    await removeData(dataDir);
+  }
+});
+
+function isRunning(pid: number): boolean {
+  try {
+    // What has ended and was not waited for is there, too.
+    return process.kill(pid, 0) && !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false;
+  }
+}

@@ -12,12 +12,12 @@ import { notDone, oneOf, strict } from './strict-object.ts';
 export const SHORT_WINDOW = 'muster/short-window';
 const FIRST_SLI = SLIS[0]?.id ?? 'M1';
 
-/** Text that ends up in alert annotations, where `{{` would open a template. */
+/** Text that ends up in alert annotations, where `{{` would open a template, and in Grafana's files, which put variables and files for `$`. */
 const prose = (limit: number) =>
   z
     .string()
     .max(limit)
-    .refine((text) => !text.includes('{{'), 'must not contain {{');
+    .refine((text) => !/\{\{|\$[\w{]/.test(text), 'must not contain {{, nor $ before a letter or a bracket');
 export const objectName = z.string().regex(/^[a-z][a-z0-9-]{0,62}$/, 'expected lower-case letters, digits and hyphens, at most 63');
 const NOT_READ = ' is not read';
 /** Whether a problem settles it: what is written for something else need not be gone through field by field. */

@@ -264,7 +264,7 @@ export function slosOf(documents: readonly { document: unknown; source: Source }
       const valid = checked<{ metadata: { name: string } }>(OBJECTS[kind] as never, found);
       const { name } = valid.object.metadata;
       // Services are only named: twice is no harm.
-      if ((kind !== 'Service' && named[kind].has(name)) || (kind === 'AlertPolicy' && name in ALERT_POLICIES))
+      if ((kind !== 'Service' && named[kind].has(name)) || (kind === 'AlertPolicy' && Object.hasOwn(ALERT_POLICIES, name)))
         throw bad(found, 'metadata.name', `two ${PLURALS[kind]} are called ${name}; give each a name of its own`);
       (named[kind] as Map<string, unknown>).set(name, valid);
     }

@@ -1,4 +1,6 @@
 /** The configuration that the engine starts with: what nobody may do, and what SQL from outside may not, whatever it looks like. */
+import { SESSION_ZONE } from './engine.ts';
+
 /** What Muster itself needs. Everything that reaches the network, other databases or the process is left out, for all. */
 const INSIDE = [
   'GRANT SELECT, INSERT, ALTER, CREATE DATABASE, CREATE TABLE, CREATE VIEW, DROP, TRUNCATE, OPTIMIZE ON *.*',
@@ -36,7 +38,7 @@ export const engineConfig = (usersFile: string, backupFolder: string): string =>
  */
 export function usersConfig(database: string, readable: readonly string[]): string {
   return `<clickhouse>
-  <profiles><default/></profiles>
+  <profiles><default><session_timezone>${SESSION_ZONE}</session_timezone></default></profiles>
   <quotas><default/></quotas>
   <roles>
     <inside>${grants(INSIDE)}</inside>

@@ -30,6 +30,9 @@ export interface RawResult {
   elapsedSeconds: number;
 }
 
+/** Of every session: what a time without a zone means must not hang on the machine or the server that it is asked on. */
+export const SESSION_ZONE = 'UTC';
+
 /** The longest answer of a {@link RawSession}, in bytes. */
 export const MAX_ANSWER_BYTES = 128 * 1024 * 1024;
 

@@ -18,6 +18,7 @@ import {
   type RawSession,
   ROLES,
   type Role,
+  SESSION_ZONE,
   type Session,
 } from './engine.ts';
 
@@ -103,7 +104,7 @@ export async function openServer({ url, timeoutMs }: ServerOptions): Promise<Eng
       const stream = await connection('tidy').stream(`${select} FORMAT Parquet`);
       await pipeline(stream, createWriteStream(path, { mode: 0o600, flush: true }));
     },
-    untrusted: async (settings) => rawSession(address, timeoutMs, { ...settings, readonly: 1 }),
+    untrusted: async (settings) => rawSession(address, timeoutMs, { ...settings, session_timezone: SESSION_ZONE, readonly: 1 }),
     // What its user may read is the server's to say.
     offer: async () => {},
     abandon: close,
@@ -148,6 +149,7 @@ const clientOf = ({ origin, username, password, database }: Address, timeoutMs: 
     // A server that works says so once in a while: what is timed out is silence.
     clickhouse_settings: {
       ...SETTINGS,
+      session_timezone: SESSION_ZONE,
       send_progress_in_http_headers: 1,
       http_headers_progress_interval_ms: String(Math.ceil(timeoutMs / 3)),
     },

@@ -252,6 +252,4 @@ export const IN_FUNCTIONS: ReadonlySet<string> = names(`
 export const WITH_COLUMNS: ReadonlySet<string> = names('values SQLStandardValues');
 
 /** Sources of rows that are made, not read. */
-export const TABLE_FUNCTIONS: ReadonlySet<string> = names(
-  'numbers numbers_mt zeros zeros_mt generate_series generateSeries values SQLStandardValues',
-);
+export const TABLE_FUNCTIONS: ReadonlySet<string> = names('numbers numbers_mt generate_series generateSeries values SQLStandardValues');

@@ -300,3 +300,21 @@ describe('objects of OpenSLO', () => {
     expect(() => slices({ timeSliceTarget: 0.9 })).toThrow(/the slices of M3 have 0\.99/);
   });
 });
+
+test.each([
+  ['a key that stands twice', 'kind: SLO\nkind: SLO\n', /mine\.yaml:2: the key "kind" stands twice in one map/],
+  ['a map that holds itself', '&a { kind: *a }\n', /mine\.yaml:1: is nested too deeply, or holds itself/],
+  ['lists without end', `${'['.repeat(3_000)}${']'.repeat(3_000)}`, /mine\.yaml:1: is nested too deeply/],
+  [
+    'aliases that multiply',
+    `a: &a [x, x]\nb: &b [${'*a,'.repeat(99)}*a]\nc: [${'*b,'.repeat(99)}*b]\n`,
+    /mine\.yaml:1: Excessive alias count/,
+  ],
+  ['a file that is too large', `# ${'x'.repeat(1_100_000)}`, /mine\.yaml: larger than 1024 KiB/],
+  ['a variable of Grafana', stringify(changed('metadata.displayName', 'Of $HOME')), /displayName: must not contain \{\{, nor \$ before/],
+])('%s is refused in words', async (_, text, message) => {
+  const folder = await mkdtemp(join(tmpdir(), 'muster-slo-'));
+  await writeFile(join(folder, 'mine.yaml'), text);
+  await expect(loadSlos([join(folder, 'mine.yaml')])).rejects.toThrow(message);
+  await rm(folder, { recursive: true });
+});
