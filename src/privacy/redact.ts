@@ -61,9 +61,10 @@ export function redact(text: string, kind: TextKind = 'text'): Redacted {
   if (text.length > MAX_LENGTH) return { text: LEFT_OUT, found: NOTHING };
   const detectors = DETECTORS[kind];
   const asWritten = roundsOf(text, detectors);
-  if (!UNUSUAL.test(asWritten.text)) return asWritten;
+  const plain = decoded(asWritten.text);
+  if (!UNUSUAL.test(plain)) return asWritten;
   // As it reads: where anything is only found then, that is what is kept.
-  const asRead = roundsOf(asItReads(asWritten.text), detectors);
+  const asRead = roundsOf(asItReads(plain), detectors);
   return asRead.found.length > 0 ? { text: asRead.text, found: [...asWritten.found, ...asRead.found] } : asWritten;
 }
 

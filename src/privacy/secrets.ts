@@ -9,22 +9,22 @@ const SAID_INSTEAD =
 
 /** What stands before a secret, and never before anything else. */
 const CREDENTIALS =
-  'pass(?:word|wd|[ _-]?phrase|wort|code)|kennwort|contrase[nñ]a|senha|mot[_ ]de[_ ]passe|wachtwoord|has[lł]o|heslo|l[öo]senord|adgangskode|пароль|skey|(?<![A-Za-z])(?:pass|pw)|pwd|secret|secret[ _-]?(?:access[ _-]?)?key|client[ _-]?secret|(?:private|access|signing|encryption|shared|account)[ _-]?key|api[ _-]?key|(?:access|refresh|id|auth|session|csrf|bearer|security)[ _-]?token|authorization|cookie|[a-z.]{0,16}sess(?:ion)?_?id|connect\\.sid|(?:[th]?otp|mfa)[_-]?(?:secret|seed|key)|seed';
+  'pass(?:word|wd|[ _-]?phrase|wort|code)|kennwort|contrase[nñ]a|senha|mot[_ ]de[_ ]passe|wachtwoord|has[lł]o|heslo|l[öo]senord|adgangskode|salasana|密码|密碼|パスワード|пароль|skey|(?<![A-Za-z])(?:pass|pw)|pwd|secret|secret[ _-]?(?:access[ _-]?)?key|client[ _-]?secret|(?:private|access|signing|encryption|shared|account)[ _-]?key|api[ _-]?key|(?:access|refresh|id|auth|session|csrf|bearer|security)[ _-]?token|authorization|cookie|[a-z.]{0,16}sess(?:ion)?_?id|connect\\.sid|(?:[th]?otp|mfa)[_-]?(?:secret|seed|key)|seed';
 /** What stands before a token, and before words too. */
 const TOKEN_NAMES =
   'token|session|sid|auth|sig|signature|hmac|credential|jwt|sas|ticket|passkey|code_verifier|client_assertion|SAML(?:Response|Request)';
 /** What a code that is sent or shown is called. */
 const CODE_NAMES =
-  '[th]?otp(?:[ _-]?(?:codes?|value|input|token))?|pin(?:code)?|tan|puk|passcode(?: entered)?|(?:verif(?:y|ication)|confirm(?:ation)?|activation|access|enrollment|reset|pairing|authenticator|security|login|one[- ]?time|2-step|sms|mfa|2fa|auth(?:entication)?)[ _-]?(?:code|pin|passcode|password)|(?:best[äa]tigungs|sicherheits|einmal|verifizierungs|anmelde|freischalt)code|code de (?:v[ée]rification|s[ée]curit[ée])|c[óo]digo de (?:verificaci[óo]n|seguridad)|codice di (?:verifica|sicurezza)|verificatiecode|mfa\\[code';
+  '[th]?otp(?:[ _-]?(?:codes?|value|input|token))?|pin(?:code)?|m?tan|puk|einmalpasswort|c[óo]digo|codice|passcode(?: entered)?|(?:verif(?:y|ication)|confirm(?:ation)?|activation|access|enrollment|reset|pairing|authenticator|security|login|one[- ]?time|2-step|sms|mfa|2fa|auth(?:entication)?)[ _-]?(?:code|pin|passcode|password)|(?:best[äa]tigungs|sicherheits|einmal|verifizierungs|anmelde|freischalt)code|code de (?:v[ée]rification|s[ée]curit[ée])|c[óo]digo de (?:verificaci[óo]n|seguridad)|codice di (?:verifica|sicurezza)|verificatiecode|mfa\\[code';
 /** Eight digits that are a day. */
 const IS_DATE = /^20\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])$/;
 /** What is said between the name of a code or password and the thing itself. */
-const GIVES = String.raw`(?:\s{0,3}(?:=>|->|:=|=|:|#)\s{0,3}|\s{1,3}(?:is|was):?\s{1,3})`;
+const GIVES = String.raw`(?:\s{0,3}(?:=>|->|:=|=|:|#)\s{0,3}|\s{1,3}(?:is|was|of):?\s{1,3})`;
 /** The same of a sentence. */
-const SAYS = '(?:(?:is|was)(?: now)?|(?:was |been )?(?:changed|set|reset) to|must not be|lautet|ist|now)';
+const SAYS = '(?:(?:is|was)(?: now)?|(?:was |been )?(?:changed|set|reset) to|must not be|lautet|ist|est|now)';
 /** As people say what became of a code. */
 const VERDICT =
-  '(?:did not match|does not match|(?:was|is) (?:not )?(?:rejected|refused|wrong|used|accepted|expired|invalid|valid|incorrect)|rejected|refused|mismatch|wrong|invalid|incorrect|expired|ung[üu]ltig|falsch|abgelaufen|abgelehnt|inv[áa]lido|invalide)';
+  '(?:did not match|does not match|(?:was|is) (?:not )?(?:rejected|refused|wrong|used|accepted|expired|invalid|valid|incorrect)|rejected|refused|mismatch|wrong|invalid|incorrect|expired|ung[üu]ltig|falsch|abgelaufen|abgelehnt|inv[áa]lido|incorrecto|invalide|erron[ée])';
 /** In small letters, one of which each of the names above holds. */
 const CREDENTIAL_WORDS = [
   'pass',
@@ -38,6 +38,10 @@ const CREDENTIAL_WORDS = [
   'heslo',
   'senord',
   'adgangskode',
+  'salasana',
+  '密码',
+  '密碼',
+  'パスワード',
   'skey',
   'pw',
   'secret',
@@ -108,9 +112,9 @@ export const SECRETS: readonly Detector[] = [
   // In a sentence, behind an option, or between the tags of a document.
   {
     kind: 'credential',
-    words: ['pass', 'pwd'],
+    words: ['pass', 'pwd', 'kennwort'],
     pattern: new RegExp(
-      `(?:\\bpass(?:word|phrase|wort|wd)|\\bpwd|--password)(?: (?:for|of) [\\w.@-]{1,40})?\\s{1,3}(?:(?:${SAYS}|->|=>|:=)\\s{1,3})?["'(]{0,2}(?<value>[^\\s"',;)]{6,128})`,
+      `(?:\\bpass(?:word|phrase|wort|wd)|\\bkennwort|\\bmot de passe|\\bpwd|--password|\\bsshpass -p)(?: (?:for|of) [\\w.@-]{1,40})?\\s{1,3}(?:(?:${SAYS}|->|=>|:=)\\s{1,3})?["'(]{0,2}(?<value>[^\\s"',;)]{6,128})`,
       'gi',
     ),
     extent: whole(isPasswordInWords),
@@ -315,6 +319,13 @@ export const SECRETS: readonly Detector[] = [
     // Shorter ones behind names that no error has.
     pattern: new RegExp(`\\b(?:otp|passcode|pin|tan) ["'(<[]{0,2}(?<value>\\d{4,8})(?=["')>\\]]{0,2},? ${VERDICT}(?![a-z]))`, 'gi'),
   },
+  // Codes of errors of Entra and others begin with 5 or 7.
+  {
+    kind: 'one_time_code',
+    digits: 4,
+    pattern: new RegExp(`${NOT_OF_ERRORS}\\b(?:code|token) (?:is|was) (?<value>[0-4689]\\d{5})(?![\\w-])`, 'gi'),
+  },
+  { kind: 'one_time_code', digits: 4, pattern: /\b(?:entered|typed|submitted) (?<value>\d{4,8})(?= as (?:the |a )?(?:pin|code|otp))/gi },
   {
     kind: 'one_time_code',
     digits: 12,

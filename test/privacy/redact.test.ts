@@ -319,6 +319,13 @@ const WRITTEN: readonly (readonly [text: string, core: string])[] = [
     'expected % but got 114477',
     'PIN % wrong',
   ].map((form) => [form.replace('%', '668331'), '668331'] as const),
+  ...['token is %', 'code was %, wrong', 'código % incorrecto', 'mTAN %', 'Einmalpasswort %', 'one time code of %', 'entered % as PIN'].map(
+    (form) => [form.replace('%', '934117'), '934117'] as const,
+  ),
+  ...['Kennwort %', 'mot de passe est %', '密码：%', 'salasana: %', 'sshpass -p % ssh h'].map(
+    (form) => [form.replace('%', 'Zebra99xx'), 'Zebra99xx'] as const,
+  ),
+  ['mail zaph.q%EF%BC%A0betel.example', 'zaph.q'],
   ['PIN 4349 wrong', '4349'],
   ['setup key: nyox5i52lu4hjcbh', 'nyox5i52lu4hjcbh'],
   ['DUO skey=3f2a1b4c5d6e7f8091a2b3c4d5e6f708192a3b4c', '3f2a1b4c5d6e'],

@@ -145,12 +145,18 @@ export function networkOf(text: string): string {
   const { inner, v4, plain, prefix } = WRITTEN_ADDRESS.exec(first.trim().replace(/^"(.*)"$/, '$1'))?.groups ?? {};
   const address = inner ?? v4 ?? plain ?? '';
   if (isIP(address) === 0) return '';
-  const parsed = ipaddr.process(address.replace(/%.*$/, ''));
+  const parsed = withoutTunnel(ipaddr.process(address.replace(/%.*$/, '')));
   const [least, most] = parsed.kind() === 'ipv4' ? [IPV4_PREFIX_BITS, 32] : [IPV6_PREFIX_BITS, 128];
   if (prefix !== undefined && (Number(prefix) < least || Number(prefix) > most)) return '';
   return parsed.kind() === 'ipv4'
     ? `${ipaddr.IPv4.networkAddressFromCIDR(`${parsed}/${IPV4_PREFIX_BITS}`)}/${IPV4_PREFIX_BITS}`
     : `${ipaddr.IPv6.networkAddressFromCIDR(`${parsed}/${IPV6_PREFIX_BITS}`)}/${IPV6_PREFIX_BITS}`;
+}
+
+/** An address of 6to4 is one of IPv4 (RFC 3056 section 2): its first 48 bits would be all of it. */
+function withoutTunnel(address: ipaddr.IPv4 | ipaddr.IPv6): ipaddr.IPv4 | ipaddr.IPv6 {
+  if (address.kind() !== 'ipv6' || address.range() !== '6to4') return address;
+  return new ipaddr.IPv4(address.toByteArray().slice(2, 6));
 }
 
 /** A program that is no browser names itself in one word; what is more may be anything. */

@@ -93,6 +93,7 @@ export function createGuard(engine: Engine, { seconds = QUERY_LIMITS.seconds, on
   const connections = connectionPool(engine, { idle: TURNS.running, settings: settingsFor(seconds) });
   const turns = turnstile(TURNS);
   const running = new Map<Connection, { shape: string; sinceMs: number; ended: Promise<unknown> }>();
+  let isBroken = false;
   const kill = (connection: Connection) => {
     connection.isSpent = true;
     void stop(engine, connection.name);
@@ -150,7 +151,11 @@ export function createGuard(engine: Engine, { seconds = QUERY_LIMITS.seconds, on
       return await inTime(work, seconds, end, () => engine.isEmbedded && onStuck(shape));
     } catch (error) {
       // An engine that has broken answers nothing any more.
-      if (engine.isEmbedded && error instanceof Error && /due to a fatal error/.test(error.message)) onStuck(shape);
+      // What is told so first has most likely broken it.
+      if (!isBroken && engine.isEmbedded && error instanceof Error && /due to a fatal error/.test(error.message)) {
+        isBroken = true;
+        onStuck(shape);
+      }
       throw isTooMuch ? tooMuchMemory() : queryError(error);
     } finally {
       query.signal?.removeEventListener('abort', end);

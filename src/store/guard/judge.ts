@@ -94,7 +94,12 @@ function startThread(names: Names): Thread {
   const worker = new Worker(new URL('./judge-thread.ts', import.meta.url), {
     workerData: names,
     resourceLimits: { maxOldGenerationSizeMb: MEMORY_MIB },
+    // Nothing that this process was told to load is loaded there, such as another engine.
+    execArgv: [],
+    env: { NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE },
   });
+  // One that fails as it is ended fails nobody.
+  worker.on('error', () => {});
   const ready = once(worker, 'message');
   // Whoever asks hears of it.
   ready.catch(() => {});

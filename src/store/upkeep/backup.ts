@@ -248,8 +248,9 @@ async function readManifest(file: string, folder: string): Promise<BackupManifes
 async function contentOf(folder: string): Promise<{ files: number; bytes: number; sha256: string }> {
   const entries = await readdir(folder, { withFileTypes: true, recursive: true });
   const paths = entries
-    .filter((entry) => entry.isFile() && entry.name !== MANIFEST)
+    .filter((entry) => entry.isFile())
     .map(({ parentPath, name }) => relative(folder, join(parentPath, name)))
+    .filter((path) => path !== MANIFEST)
     .sort();
   const whole = createHash('sha256');
   let bytes = 0;

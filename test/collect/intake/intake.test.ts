@@ -158,6 +158,8 @@ test('addresses become networks, agents become families', () => {
     '2001:db8:1:2::/64',
   ])
     expect(networkOf(written)).toBe('2001:db8:1::/48');
+  // 6to4: all of the address of IPv4 is in the first 48 bits.
+  expect(networkOf('2002:cb00:71c7::1')).toBe('203.0.113.0/24');
   for (const wider of ['203.0.0.0/16', '203.0.113.0/33', '2001:db8::/32', '[2001:db8::1', '203.0.113.199:port', '2001:db8::1]:4'])
     expect(networkOf(wider)).toBe('');
   for (const nonsense of ['', '1.2.3', '0x7f.1', 'example.org', '1.2.3:80', '[1.2.3.4', '999.1.2.3:80'])
