@@ -96,7 +96,7 @@ function startThread(names: Names): Thread {
     resourceLimits: { maxOldGenerationSizeMb: MEMORY_MIB },
     // Nothing that this process was told to load is loaded there, such as another engine.
     execArgv: [],
-    env: { NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE },
+    env: {},
   });
   // One that fails as it is ended fails nobody.
   worker.on('error', () => {});
