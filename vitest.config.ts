@@ -35,8 +35,8 @@ export default defineConfig(({ mode }) => ({
     env: { MUSTER_SUITE: mode },
     // A process per file: the engine allows one data directory per process, and none in a worker thread.
     pool: 'forks',
-    // Two that work, and one that waits.
-    maxWorkers: 3,
+    // Two that work, and one that waits; of peers one, since all build into one cache.
+    maxWorkers: mode === 'peers' ? 1 : 3,
     sequence: { sequencer: WaitingFirst },
     testTimeout: 300_000,
     hookTimeout: 300_000,
