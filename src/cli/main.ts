@@ -84,6 +84,8 @@ const FILE_PROBLEMS: Readonly<Record<string, string>> = {
   EPERM: 'may not be opened by this user',
   ENOSPC: 'cannot be written: the disk is full',
   EROFS: 'cannot be written: the file system is read-only',
+  ELOOP: 'is a link that leads back to itself',
+  ENAMETOOLONG: 'is longer than a name of a file may be',
 };
 
 // Started by a launcher that could not become this process, or by npm and npx: when it is killed, this one must not stay behind.
@@ -129,5 +131,7 @@ function report(error: unknown): number {
 function fileError(error: unknown): MusterError | undefined {
   const problem = FILE_PROBLEMS[systemCode(error) ?? ''];
   const path = error instanceof Error && 'path' in error ? String(error.path) : undefined;
-  return problem && path ? new MusterError('MUSTER_BAD_ARGUMENT', `${path} ${problem}`, { cause: error }) : undefined;
+  // Of what is read on, the system names no path.
+  const what = path ?? 'what was named as a file';
+  return problem ? new MusterError('MUSTER_BAD_ARGUMENT', `${what} ${problem}`, { cause: error }) : undefined;
 }
