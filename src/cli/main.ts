@@ -131,7 +131,7 @@ function report(error: unknown): number {
 function fileError(error: unknown): MusterError | undefined {
   const problem = FILE_PROBLEMS[systemCode(error) ?? ''];
   const path = error instanceof Error && 'path' in error ? String(error.path) : undefined;
-  // Of what is read on, the system names no path.
-  const what = path ?? 'what was named as a file';
-  return problem ? new MusterError('MUSTER_BAD_ARGUMENT', `${what} ${problem}`, { cause: error }) : undefined;
+  // Of a folder that is read like a file, the system names no path.
+  const what = path ?? (systemCode(error) === 'EISDIR' ? 'what was named as a file' : undefined);
+  return problem && what ? new MusterError('MUSTER_BAD_ARGUMENT', `${what} ${problem}`, { cause: error }) : undefined;
 }
