@@ -1,11 +1,8 @@
 /** What became of what was sent: per route when it was taken last, and when and why it was not. Kept on the disk, for whoever asks later. */
-import { mkdir, readFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { z } from 'zod';
-import { systemCode } from '../../errors.ts';
 import type { Sender } from '../../slo/evaluate/notifications.ts';
-import { writeDurably } from '../../system/durable-files.ts';
 import { oneAtATime } from '../../system/one-at-a-time.ts';
+import { keptFile } from './kept-file.ts';
 
 const schema = z.record(
   z.string(),
@@ -18,15 +15,7 @@ export type Deliveries = z.infer<typeof schema>;
 const EVERY_MS = 60_000;
 const MAX_WHY = 300;
 
-/** What became of what was sent before; nothing where none is known. */
-export async function readDeliveries(path: string): Promise<Deliveries> {
-  try {
-    return schema.parse(JSON.parse(await readFile(path, 'utf8')));
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT' || error instanceof SyntaxError || error instanceof z.ZodError) return {};
-    throw error;
-  }
-}
+export const { read: readDeliveries, write: writeDeliveries } = keptFile(schema);
 
 /** Several senders of one process write one file. */
 const alone = oneAtATime();
@@ -42,8 +31,7 @@ export function noted(sender: Sender, path: string, now: () => number): Sender {
       const isFailing = before.failedMs !== null && before.failedMs >= (before.takenMs ?? 0);
       if (why === undefined ? !isFailing && !isOld(before.takenMs) : isFailing && before.why === why && !isOld(before.failedMs)) return;
       deliveries[sender.name] = why === undefined ? { ...before, takenMs: atMs } : { ...before, failedMs: atMs, why };
-      await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-      await writeDurably(path, JSON.stringify(deliveries));
+      await writeDeliveries(path, deliveries);
     });
   return {
     ...sender,

@@ -46,7 +46,16 @@ const TOO_LONG: Refusal = { reason: 'looking through this statement takes too lo
 export function createJudge(names: Names): Judge {
   let thread: Thread | undefined;
   let before: Promise<unknown> = Promise.resolve();
-  const prepare = () => (thread ??= startThread(names));
+  const prepare = () => {
+    if (thread) return thread;
+    const started = startThread(names);
+    // One that ended by itself is asked nothing any more.
+    started.worker.once('exit', () => {
+      if (thread === started) thread = undefined;
+    });
+    thread = started;
+    return started;
+  };
   const end = () => {
     void thread?.worker.terminate();
     thread = undefined;
