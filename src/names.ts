@@ -8,6 +8,7 @@ export const METRICS = {
   sloCoverageRatio: 'muster_slo_coverage_ratio',
   sloMaintenance: 'muster_slo_maintenance',
   sloAlertState: 'muster_slo_alert_state',
+  sloEvidence: 'muster_slo_evidence_events',
   sloLeadingCause: 'muster_slo_leading_cause',
   sloEvaluated: 'muster_slo_evaluation_timestamp_seconds',
   alertActive: 'muster_alert_active',

@@ -6,6 +6,7 @@ import type { Slo } from '../slo/definition/openslo.ts';
 import type { ActiveAlert } from '../slo/evaluate/companion-watch.ts';
 import type { Evaluation } from '../slo/evaluate/evaluator.ts';
 import { runbookOf } from '../slo/evaluate/notifications.ts';
+import type { Cause } from '../slo/inquiry/explain.ts';
 import { type GateVerdict, gateOf } from '../slo/inquiry/gate.ts';
 import { dailyCounts } from '../slo/measure/figures.ts';
 import type { SloStatus } from '../slo/measure/status.ts';
@@ -62,7 +63,11 @@ export async function overviewOf(
   session: Session,
   slos: readonly Slo[],
   evaluation: Evaluation,
-  { active, ...more }: { active: readonly ActiveAlert[]; fill: Fill | null; version: string; traceUrl: string | null },
+  {
+    active,
+    causes,
+    ...more
+  }: { active: readonly ActiveAlert[]; causes: ReadonlyMap<string, Cause>; fill: Fill | null; version: string; traceUrl: string | null },
 ): Promise<Overview> {
   const daily = await dailyCounts(session, evaluation.atMs, DAYS);
   const changes = await session.rows<Change>(
@@ -77,7 +82,7 @@ export async function overviewOf(
   );
   return {
     at: new Date(evaluation.atMs).toISOString(),
-    verdict: verdictOf(evaluation.statuses, active),
+    verdict: verdictOf(evaluation.statuses, active, causes),
     alerts: active.map(({ sinceMs, ...alert }) => ({
       ...alert,
       since: new Date(sinceMs).toISOString(),

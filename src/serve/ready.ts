@@ -2,6 +2,7 @@ import type { Intake } from '../collect/intake/intake.ts';
 import type { People } from '../collect/people/people.ts';
 import type { Pseudonyms } from '../collect/people/pseudonyms.ts';
 import type { Slo } from '../slo/definition/openslo.ts';
+import type { Causes } from '../slo/evaluate/causes.ts';
 import type { AlertWatch } from '../slo/evaluate/companion-watch.ts';
 import type { Evaluator } from '../slo/evaluate/evaluator.ts';
 import type { Store } from '../store/store.ts';
@@ -20,4 +21,5 @@ export interface Ready {
   slos: Slo[];
   evaluator: Evaluator;
   watch: AlertWatch;
+  causes: Causes;
 }

@@ -312,12 +312,13 @@ async function open(
     onProblem,
     causes: causes.latest,
     onEvaluated: async (evaluation) => {
-      metrics.show(evaluation, slos);
       const active = await watch.look(evaluation).catch((error: unknown) => {
         onProblem(`alerts: ${error instanceof Error ? error.message : String(error)}`);
         // What fired still does, and budgets that burn are told in any case.
         return watch.active();
       });
+      // At one moment: a scrape between them would end what fires.
+      metrics.show(evaluation, slos);
       metrics.showAlerts(active);
       stream.tell('evaluated', { at: evaluation.atMs });
       // A route that does not answer must not keep the next evaluation waiting; what was left out is told with the next.
@@ -362,5 +363,5 @@ async function open(
   store.loader.start(log);
   services.exposures.start();
   evaluator.start();
-  parts.ready = { store, drain: services.drain, intake, pseudonyms, people, keys, slos, evaluator, watch };
+  parts.ready = { store, drain: services.drain, intake, pseudonyms, people, keys, slos, evaluator, watch, causes };
 }

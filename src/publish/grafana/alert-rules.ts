@@ -13,7 +13,6 @@ import {
   besideAlert,
   burnAlert,
   causeTemplate,
-  KEEP_FIRING_MINUTES,
   type Links,
   STUCK_MINUTES,
   servicesOf,
@@ -90,7 +89,6 @@ function ruleOf({ title, uid, sql, causeSql: cause, above, noDataState, execErrS
     noDataState,
     execErrState: execErrState ?? 'KeepLast',
     for: rule.for ?? '0s',
-    keepFiringFor: `${KEEP_FIRING_MINUTES}m`,
     dashboardUid: ON_CALL_UID,
     panelId: 3,
     // Grafana makes `alertname` of the title, which must be unique: `alert` says which of ours it is.

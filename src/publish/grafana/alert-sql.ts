@@ -1,6 +1,7 @@
 /** Grafana's expression of a burn-rate alert: SQL over the counts that the evaluator used, deciding for itself. */
-import { MIN_COVERAGE } from '../../slo/arithmetic/alert-state.ts';
+
 import { MIN_BAD, MIN_SLICES, MIN_USERS, WILSON_Z } from '../../slo/arithmetic/burn.ts';
+import { MIN_COVERAGE } from '../../slo/arithmetic/episode.ts';
 import type { Pair } from '../../slo/arithmetic/pairs.ts';
 import { judgedOf, type Slo } from '../../slo/definition/openslo.ts';
 import type { Alert } from '../../slo/evaluate/alerts/alert.ts';
@@ -22,27 +23,27 @@ export function burnAlertSql(slo: Slo, pair: Pair): string {
   const { objective, isSliced } = judgedOf(slo);
   const allowed = `(1 - ${objective})`;
   const z2 = WILSON_Z * WILSON_Z;
-  const evidence = isSliced ? `long_total >= ${MIN_SLICES}` : `long_users >= ${MIN_USERS}`;
+  const evidence = isSliced ? `long_total >= ${MIN_SLICES}` : `evidence_users >= ${MIN_USERS}`;
   const of = (column: string, window: string) => `sumIf(${column}, window = '${window}')`;
-  return `SELECT '${slo.name}' AS slo, if(is_maintenance = 0 AND (opens OR holds), coalesce(long_burn, ${pair.fittedFactor}),
+  return `SELECT '${slo.name}' AS slo, if(is_maintenance = 0 AND (holds OR (opens AND NOT other_fires)), coalesce(long_burn, ${pair.fittedFactor}),
     ${SILENT}) AS burn FROM (
-  SELECT is_maintenance, long_burn, is_covered,
-    ifNull(long_burn > ${pair.fittedFactor} AND short_burn > ${pair.fittedFactor} AND long_bad >= ${MIN_BAD} AND ${evidence} AND lower_bound > ${allowed}, 0) AND is_covered AS opens,
-    was_firing AND NOT (ifNull(short_burn < ${pair.fittedFactor}, 0) AND is_covered) AS holds
+  SELECT is_maintenance, holds, other_fires,
+    if(long_total = 0, NULL, long_bad / long_total) / ${allowed} AS long_burn,
+    if(short_total = 0, NULL, short_bad / short_total) / ${allowed} AS short_burn,
+    if(long_total = 0, NULL, evidence_bad / long_total) AS ratio,
+    (ratio + ${z2} / (2 * long_total) - ${WILSON_Z} * sqrt((ratio * (1 - ratio) + ${z2} / (4 * long_total)) / long_total)) / (1 + ${z2} / long_total) AS lower_bound,
+    ifNull(ratio / ${allowed} > ${pair.fittedFactor} AND short_burn > ${pair.fittedFactor} AND evidence_bad >= ${MIN_BAD} AND ${evidence} AND lower_bound > ${allowed}, 0) AND is_covered AS opens
   FROM (
-    SELECT long_bad, long_total, long_users, is_covered, is_maintenance,
-      if(long_total = 0, NULL, long_bad / long_total) AS ratio,
-      ratio / ${allowed} AS long_burn,
-      if(short_total = 0, NULL, short_bad / short_total) / ${allowed} AS short_burn,
-      (ratio + ${z2} / (2 * long_total) - ${WILSON_Z} * sqrt((ratio * (1 - ratio) + ${z2} / (4 * long_total)) / long_total)) / (1 + ${z2} / long_total) AS lower_bound,
-      (SELECT countIf(state = 'firing') > 0 FROM alert_states
-        WHERE slo = '${slo.name}' AND pair = '${pair.name}' AND at = ${lastOf('alert_states', slo)}) AS was_firing
-    FROM (
-      SELECT ${of('bad', pair.long)} AS long_bad, ${of('good + bad', pair.long)} AS long_total, ${of('users_bad', pair.long)} AS long_users,
-        ${of('bad', pair.short)} AS short_bad, ${of('good + bad', pair.short)} AS short_total,
-        min(coverage) >= ${MIN_COVERAGE} AS is_covered, max(maintenance) AS is_maintenance
-      FROM alert_inputs WHERE slo = '${slo.name}' AND window IN ('${pair.long}', '${pair.short}') AND at = ${lastOf('alert_inputs', slo)}
-      HAVING count() = 2)))`;
+    SELECT ${of('bad', pair.long)} AS long_bad, ${of('good + bad', pair.long)} AS long_total,
+      ${of('bad', pair.short)} AS short_bad, ${of('good + bad', pair.short)} AS short_total,
+      min(coverage) >= ${MIN_COVERAGE} AS is_covered, max(maintenance) AS is_maintenance
+    FROM alert_inputs WHERE slo = '${slo.name}' AND window IN ('${pair.long}', '${pair.short}') AND at = ${lastOf('alert_inputs', slo)}
+    HAVING count() = 2) AS counts
+  CROSS JOIN (
+    SELECT sumIf(evidence_bad, pair = '${pair.name}') AS evidence_bad, sumIf(evidence_users, pair = '${pair.name}') AS evidence_users,
+      countIf(state = 'firing' AND pair = '${pair.name}') > 0 AS holds,
+      countIf(state = 'firing' AND pair != '${pair.name}') > 0 AS other_fires
+    FROM alert_states WHERE slo = '${slo.name}' AND severity = '${pair.severity}' AND at = ${lastOf('alert_states', slo)}) AS states)`;
 }
 
 /**

@@ -14,7 +14,6 @@ import {
   burnAlert,
   causeTemplate,
   EVALUATION_SECONDS,
-  KEEP_FIRING_MINUTES,
   type Links,
   RULES_FILE,
   STUCK_MINUTES,
@@ -41,8 +40,12 @@ interface Case {
   fires: boolean;
   coverage?: number;
   isMaintenance?: boolean;
-  /** Whether the evaluator was firing already. */
+  /** What counts as evidence; what the long window says when not given. */
+  evidence?: Pick<WindowCounts, 'bad' | 'usersBad'>;
+  /** Whether the evaluator says that it fires. */
   isHeld?: boolean;
+  /** Whether another pair of the severity tells already. */
+  isTold?: boolean;
   /** Whether the evaluator has found what leads the failures. */
   hasCause?: boolean;
 }
@@ -62,6 +65,8 @@ function casesOf(slo: Slo, pair: Pair): Case[] {
     { name: 'the long window burns below the factor', long: { good: TOTAL - below, bad: below, usersBad: 50 }, short, fires: false },
     { name: 'the short window has recovered', long, short: HEALTHY, fires: false },
     { name: 'the short window has no traffic', long, short: SILENT, fires: false },
+    { name: 'the failures belong to an episode that has ended', long, short, evidence: { bad: below, usersBad: 50 }, fires: false },
+    { name: 'another pair tells already', long, short, isTold: true, fires: false },
     ...(isSliced ? [] : [{ name: 'too few users are hit', long: { ...burning, usersBad: MIN_USERS - 1 }, short, fires: false }]),
     {
       name: 'too few failures',
@@ -73,7 +78,9 @@ function casesOf(slo: Slo, pair: Pair): Case[] {
     { name: 'maintenance lasts', long, short, isMaintenance: true, fires: false },
     { name: 'it fired, and traffic stops', long, short: SILENT, isHeld: true, fires: true },
     { name: 'it fired, and the collector stops', long, short: HEALTHY, coverage: 0.5, isHeld: true, fires: true },
-    { name: 'it fired, and the flow works again', long, short: HEALTHY, isHeld: true, fires: false },
+    { name: 'it fired, and the flow works for a moment', long, short: HEALTHY, isHeld: true, fires: true },
+    { name: 'it fired, and maintenance begins', long, short: SILENT, isHeld: true, isMaintenance: true, fires: false },
+    { name: 'the evaluator ended it, and the long window remembers', long, short: HEALTHY, isHeld: false, fires: false },
   ];
 }
 
@@ -101,10 +108,18 @@ function inputSeries(slo: Slo, pair: Pair, test: Case) {
       series: `${METRICS.sloCoverageRatio}{slo="${slo.name}",window="${window}"}`,
       values: phases(1, coverage),
     })),
+    ...(['bad', 'usersBad'] as const).map((key) => ({
+      series: `${METRICS.sloEvidence}{slo="${slo.name}",pair="${pair.name}",outcome="${key === 'bad' ? 'bad' : 'users_bad'}"}`,
+      values: phases(0, (test.evidence ?? test.long)[key]),
+    })),
     { series: `${METRICS.sloMaintenance}{slo="${slo.name}"}`, values: phases(0, Number(test.isMaintenance ?? false)) },
     {
       series: `${METRICS.sloAlertState}{slo="${slo.name}",pair="${pair.name}",severity="${pair.severity}",state="firing"}`,
       values: phases(0, Number(test.isHeld ?? false)),
+    },
+    {
+      series: `${METRICS.sloAlertState}{slo="${slo.name}",pair="other",severity="${pair.severity}",state="firing"}`,
+      values: phases(0, Number(test.isTold ?? false)),
     },
     ...(test.hasCause
       ? [
@@ -166,7 +181,7 @@ function testsOf(subjects: readonly Subject[], links: Links) {
       interval: '1m',
       input_series: [...series.values(), evaluated(`0+60x${3 * PHASE_MINUTES}`)],
       alert_rule_test: Array.from({ length: 3 * PHASE_MINUTES }, (_, minute) => {
-        const isMiddle = minute >= PHASE_MINUTES && minute < 2 * PHASE_MINUTES + KEEP_FIRING_MINUTES;
+        const isMiddle = minute >= PHASE_MINUTES && minute < 2 * PHASE_MINUTES;
         return { eval_time: `${minute}m`, alertname: ALERTS.errorBudgetBurn, exp_alerts: isMiddle ? fired : [] };
       }),
     };
@@ -188,8 +203,7 @@ function besideTest(alert: Alert, links: Links) {
     alert_rule_test: Array.from({ length: 8 }, (_, minute) => ({
       eval_time: `${minute}m`,
       alertname: alert.name,
-      exp_alerts:
-        minute >= 2 && minute < 4 + KEEP_FIRING_MINUTES ? [{ exp_labels: labels, exp_annotations: { ...rule.annotations, summary } }] : [],
+      exp_alerts: minute >= 2 && minute < 4 ? [{ exp_labels: labels, exp_annotations: { ...rule.annotations, summary } }] : [],
     })),
   };
 }
@@ -216,7 +230,7 @@ function goneTest(slo: Slo, pair: Pair, alert: Alert, links: Links) {
           : isBad
             ? [TOTAL, 0]
             : /state="firing"/.test(series)
-              ? [1, 0]
+              ? [Number(!/pair="other"/.test(series)), 0]
               : /coverage/.test(series)
                 ? [1, 1]
                 : [0, 0];
@@ -229,7 +243,7 @@ function goneTest(slo: Slo, pair: Pair, alert: Alert, links: Links) {
       evaluated(values('0+60x3', `${(4 + gone) * 60}+60x11`)),
     ],
     alert_rule_test: Array.from({ length: gone + 12 }, (_, minute) => {
-      const isTold = minute < 4 + gone + KEEP_FIRING_MINUTES;
+      const isTold = minute < 4 + gone;
       const summary = minute < 4 ? burn.exp_annotations.summary : unheard;
       return [
         at(minute, ALERTS.errorBudgetBurn, isTold ? [{ ...burn, exp_annotations: { ...burn.exp_annotations, summary } }] : []),
@@ -242,9 +256,7 @@ function goneTest(slo: Slo, pair: Pair, alert: Alert, links: Links) {
           minute,
           ALERTS.monitoringAbsent,
           // Back again, its first sample shows no change yet.
-          minute >= 4 + ABSENT_MINUTES && minute < 4 + gone + 1 + KEEP_FIRING_MINUTES
-            ? [{ exp_labels: absent.labels, exp_annotations: absent.annotations }]
-            : [],
+          minute >= 4 + ABSENT_MINUTES && minute < 4 + gone + 1 ? [{ exp_labels: absent.labels, exp_annotations: absent.annotations }] : [],
         ),
       ];
     }).flat(),

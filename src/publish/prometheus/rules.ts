@@ -1,8 +1,8 @@
 /** Prometheus rules over the window gauges of `/metrics`: the evaluator's counts, decided on by expressions of Prometheus's own. */
 import { stringify } from 'yaml';
 import { ALERTS, METRICS, WINDOW_NAMES } from '../../names.ts';
-import { MIN_COVERAGE } from '../../slo/arithmetic/alert-state.ts';
 import { MIN_BAD, MIN_SLICES, MIN_USERS, WILSON_Z } from '../../slo/arithmetic/burn.ts';
+import { MIN_COVERAGE } from '../../slo/arithmetic/episode.ts';
 import { burnLabels, outageMinutes, type Pair } from '../../slo/arithmetic/pairs.ts';
 import { judgedOf, type Slo } from '../../slo/definition/openslo.ts';
 import type { Alert } from '../../slo/evaluate/alerts/alert.ts';
@@ -12,10 +12,6 @@ import { GENERATED_NOTE, type GeneratedFile } from '../generated.ts';
 
 /** How often Prometheus evaluates the rules; the evaluator's counts are renewed as often. */
 export const EVALUATION_SECONDS = 15;
-
-/** Rides out a scrape that fails, and a restart of Muster. */
-export const KEEP_FIRING_MINUTES = 2;
-const keep_firing_for = `${KEEP_FIRING_MINUTES}m`;
 
 /** Rides out a restart. */
 export const ABSENT_MINUTES = 3;
@@ -44,7 +40,6 @@ export interface AlertingRule {
   alert: string;
   expr: string;
   for?: string;
-  keep_firing_for: string;
   labels: Record<string, string>;
   annotations: Record<string, string>;
 }
@@ -55,25 +50,40 @@ const events = (window: string, outcome: 'good' | 'bad' | 'users_bad') =>
 const recorded = {
   total: (window: string) => `slo:sli_events:total${window}`,
   errorRatio: (window: string) => `slo:sli_error:ratio_rate${window}`,
-  lowerBound: (window: string) => `slo:sli_error:wilson_lower${window}`,
+  evidenceRatio: ({ name, long }: Pair) => `slo:sli_evidence:ratio_pair${name}_${long}`,
+  evidenceLower: ({ name, long }: Pair) => `slo:sli_evidence:wilson_lower_pair${name}_${long}`,
 };
 
-/** Total, error ratio and its Wilson lower bound per window; none where the window saw no traffic. */
+const evidence = ({ name }: Pair, outcome: 'bad' | 'users_bad') =>
+  `max by (slo) (${METRICS.sloEvidence}{pair="${name}",outcome="${outcome}"})`;
+
+/** Total and error ratio per window, and the evidence of each pair as a ratio of its long window with the Wilson lower bound; none without traffic. */
 function recordingRules(slos: readonly Slo[]): RecordingRule[] {
+  const pairs = slos.flatMap((slo) => slo.pairs);
+  const windows = new Set<string>([...WINDOW_NAMES, ...pairs.flatMap(({ long, short }) => [long, short])]);
+  const distinct = [...new Map(pairs.map((pair) => [recorded.evidenceRatio(pair), pair])).values()];
+  return [...[...windows].flatMap(windowRules), ...distinct.flatMap(evidenceRules)];
+}
+
+function windowRules(window: string): RecordingRule[] {
+  const total = recorded.total(window);
+  return [
+    { record: total, expr: `(${events(window, 'good')} + ${events(window, 'bad')}) > 0` },
+    { record: recorded.errorRatio(window), expr: `${events(window, 'bad')} / ${total}` },
+  ];
+}
+
+function evidenceRules(pair: Pair): RecordingRule[] {
   const z2 = WILSON_Z * WILSON_Z;
-  const windows = new Set<string>([...WINDOW_NAMES, ...slos.flatMap(({ pairs }) => pairs.flatMap(({ long, short }) => [long, short]))]);
-  return [...windows].flatMap((window) => {
-    const ratio = recorded.errorRatio(window);
-    const total = recorded.total(window);
-    return [
-      { record: total, expr: `(${events(window, 'good')} + ${events(window, 'bad')}) > 0` },
-      { record: ratio, expr: `${events(window, 'bad')} / ${total}` },
-      {
-        record: recorded.lowerBound(window),
-        expr: `(${ratio} + ${z2} / (2 * ${total}) - ${WILSON_Z} * sqrt((${ratio} * (1 - ${ratio}) + ${z2} / (4 * ${total})) / ${total})) / (1 + ${z2} / ${total})`,
-      },
-    ];
-  });
+  const ratio = recorded.evidenceRatio(pair);
+  const total = recorded.total(pair.long);
+  return [
+    { record: ratio, expr: `${evidence(pair, 'bad')} / ${total}` },
+    {
+      record: recorded.evidenceLower(pair),
+      expr: `(${ratio} + ${z2} / (2 * ${total}) - ${WILSON_Z} * sqrt((${ratio} * (1 - ${ratio}) + ${z2} / (4 * ${total})) / ${total})) / (1 + ${z2} / ${total})`,
+    },
+  ];
 }
 
 /** What leads the failures while the alert lasts: it changes, and is no label. Nothing where no cause stands out. */
@@ -83,33 +93,30 @@ export const causeTemplate = (slo: Slo): string =>
     : '';
 
 /**
- * One alert per SLO and window pair. It opens when both windows burn above the fitted factor, the evidence holds, the collector covered
- * the windows and no maintenance lasts; it stays while the evaluator holds it and the short window does not show that the flow works, and
+ * One alert per SLO and window pair. It opens when the short window and the evidence over the long one burn above the fitted factor, the evidence holds,
+ * the collector covered the windows, no maintenance lasts, and no other pair of the severity tells already; it stays while the evaluator holds it, and
  * while nothing is heard of Muster at all.
  */
 export function burnAlert(slo: Slo, pair: Pair, links: Links): AlertingRule {
   const { objective, isSliced } = judgedOf(slo);
   const of = (name: string) => `${name}{slo="${slo.name}"}`;
-  const burn = (window: string) => `${of(recorded.errorRatio(window))} / (1 - ${objective})`;
+  const burn = (name: string) => `${of(name)} / (1 - ${objective})`;
   const gauge = (metric: string, labels = '') => `max by (slo) (${metric}{slo="${slo.name}"${labels}})`;
-  const count = (outcome: 'bad' | 'users_bad') => gauge(METRICS.sloWindowEvents, `,window="${pair.long}",outcome="${outcome}"`);
+  const count = (outcome: 'bad' | 'users_bad') => gauge(METRICS.sloEvidence, `,pair="${pair.name}",outcome="${outcome}"`);
   const covered = [pair.long, pair.short].map((window) => `${gauge(METRICS.sloCoverageRatio, `,window="${window}"`)} >= ${MIN_COVERAGE}`);
-  const works = `${gauge(METRICS.sloMaintenance)} == 0`;
+  const maintenance = gauge(METRICS.sloMaintenance);
   const opens = [
-    `${burn(pair.long)} > ${pair.fittedFactor}`,
-    `and ${burn(pair.short)} > ${pair.fittedFactor}`,
+    `${burn(recorded.evidenceRatio(pair))} > ${pair.fittedFactor}`,
+    `and ${burn(recorded.errorRatio(pair.short))} > ${pair.fittedFactor}`,
     `and ${count('bad')} >= ${MIN_BAD}`,
     isSliced ? `and ${of(recorded.total(pair.long))} >= ${MIN_SLICES}` : `and ${count('users_bad')} >= ${MIN_USERS}`,
-    `and ${of(recorded.lowerBound(pair.long))} > (1 - ${objective})`,
+    `and ${of(recorded.evidenceLower(pair))} > (1 - ${objective})`,
     ...covered.map((each) => `and ${each}`),
-    `and ${works}`,
+    `and ${maintenance} == 0`,
+    `unless ${gauge(METRICS.sloAlertState, `,severity="${pair.severity}",pair!="${pair.name}",state="firing"`)} == 1`,
   ];
   const firing = gauge(METRICS.sloAlertState, `,pair="${pair.name}",state="firing"`);
-  const holds = [
-    `(${burn(pair.long)} and ${firing} == 1 or ${firing} == 1)`,
-    `unless (${burn(pair.short)} < ${pair.fittedFactor} and ${covered.join(' and ')})`,
-    `and ${works}`,
-  ];
+  const holds = [`(${burn(recorded.errorRatio(pair.long))} and ${firing} == 1 or ${firing} == 1)`, `unless ${maintenance} == 1`];
   const stays = `${UNHEARD} * (${firedBefore('slo', ALERTS.errorBudgetBurn, `,slo="${slo.name}",pair="${pair.name}"`)})`;
   const fit = pair.isFitted
     ? `; the factor ${number(pair.factor)} was fitted to ${number(pair.fittedFactor)}, since an error ratio cannot exceed 1`
@@ -117,7 +124,6 @@ export function burnAlert(slo: Slo, pair: Pair, links: Links): AlertingRule {
   return {
     alert: ALERTS.errorBudgetBurn,
     expr: `(\n${opens.join('\n')}\n)\nor\n(\n${holds.join('\n')}\n)\nor\n${stays}`,
-    keep_firing_for,
     labels: burnLabels(slo, pair),
     annotations: {
       summary: `${slo.title} {{ if ge $value 0.0 }}burns its error budget {{ $value | printf "%.1f" }} times as fast as allowed{{ else }}burned its error budget when Muster was last heard of{{ end }}`,
@@ -134,7 +140,6 @@ export function besideAlert(alert: Alert, links: Links): AlertingRule {
   return {
     alert: alert.name,
     expr: `max by (${labels}) (${METRICS.alertActive}{alert="${alert.name}"}) == 1\nor\n${firedBefore(labels, alert.name)}`,
-    keep_firing_for,
     // Severity, service and place come with the series.
     labels: {},
     annotations: {
@@ -151,7 +156,6 @@ export const absentAlert = (service: string, links: Links): AlertingRule => ({
   alert: ALERTS.monitoringAbsent,
   expr: `absent(${METRICS.sloEvaluated})\nor\nmax(changes(${METRICS.sloEvaluated}[${STUCK_MINUTES}m])) == 0`,
   for: `${ABSENT_MINUTES}m`,
-  keep_firing_for,
   labels: { severity: 'page', service },
   annotations: {
     summary: `Nothing is heard of the Muster that watches ${service}`,

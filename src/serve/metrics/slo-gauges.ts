@@ -1,14 +1,14 @@
 /** SLOs as the evaluator counted them: the figures on which it decided, and no others. */
 import { Counter, Gauge, type Registry } from 'prom-client';
 import { METRICS } from '../../names.ts';
-import type { AlertState } from '../../slo/arithmetic/alert-state.ts';
+import type { AlertState } from '../../slo/arithmetic/episode.ts';
 import type { Slo } from '../../slo/definition/openslo.ts';
 import type { Evaluation } from '../../slo/evaluate/evaluator.ts';
 import { type Cause, causeName } from '../../slo/inquiry/explain.ts';
 import type { WindowFigures } from '../../slo/measure/figures.ts';
 import type { SloStatus } from '../../slo/measure/status.ts';
 
-const ALERT_STATES = ['inactive', 'firing', 'too_few', 'no_traffic', 'frozen', 'maintenance'] as const satisfies AlertState[];
+const ALERT_STATES = ['inactive', 'firing', 'joined', 'too_few', 'no_traffic', 'frozen', 'maintenance'] as const satisfies AlertState[];
 
 /** Registers what is shown of SLOs: windows and budgets, the states of their alerts, what leads their failures. */
 export function showSlos(registers: Registry[]) {
@@ -109,6 +109,12 @@ function objectiveGauges(registers: Registry[]) {
     labelNames: ['slo', 'pair', 'severity', 'state'],
     registers,
   });
+  const evidence = new Gauge({
+    name: METRICS.sloEvidence,
+    help: 'Failures of the long window, and their different users, that counted as evidence: new since the last episode of alerts ended.',
+    labelNames: ['slo', 'pair', 'outcome'],
+    registers,
+  });
   return {
     reset: () => budget.reset(),
     show({ isMaintenance }: WindowFigures, status: SloStatus): void {
@@ -116,8 +122,11 @@ function objectiveGauges(registers: Registry[]) {
       if (status.objective !== null) objective.set({ slo }, status.objective);
       if (errorBudgetRemaining !== null) budget.set({ slo }, errorBudgetRemaining);
       maintenance.set({ slo }, Number(isMaintenance));
-      for (const { pair, severity, state } of alerts)
+      for (const { pair, severity, state, evidence: counted } of alerts) {
         for (const each of ALERT_STATES) alertState.set({ slo, pair, severity, state: each }, Number(each === state));
+        evidence.set({ slo, pair, outcome: 'bad' }, counted.bad);
+        evidence.set({ slo, pair, outcome: 'users_bad' }, counted.usersBad);
+      }
     },
   };
 }

@@ -26,10 +26,11 @@ export const figureRoutes = [
     access: 'read',
     summary: 'What the first page shows',
     async work({ ready, deps }) {
-      const { store, slos, evaluator, watch } = ready();
+      const { store, slos, evaluator, watch, causes } = ready();
       const evaluation = evaluator.latest() ?? (await evaluator.evaluate());
       return overviewOf(store.read, slos, evaluation, {
         active: watch.active(),
+        causes: causes.latest(),
         fill: deps.fill(),
         version: deps.version,
         traceUrl: deps.traceUrl ?? null,

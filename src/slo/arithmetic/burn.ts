@@ -37,6 +37,17 @@ export function errorBudgetRemaining(counts: Counts, objective: number): number 
   return burn === null ? null : 1 - burn;
 }
 
+/** `met` or `missed`; `too_few`: more failed than the budget allows, and so few that one or two more or less would decide. */
+export type BudgetState = 'met' | 'missed' | 'too_few';
+
+/** Whether counts keep an objective: what is overspent by fewer than {@link MIN_BAD} bad ones is not held against anybody. */
+export function budgetState({ good, total }: Counts, objective: number): BudgetState {
+  const bad = total - good;
+  // The allowed number comes out a hair off where it should be whole.
+  if (bad <= total * (1 - objective) + 1e-9) return 'met';
+  return bad < MIN_BAD ? 'too_few' : 'missed';
+}
+
 /**
  * The Wilson score interval for `bad` of `total`; 0 to 1 without any.
  * Wilson, E. B. (1927), "Probable inference, the law of succession, and statistical inference", JASA 22.

@@ -6,15 +6,18 @@ export type Severity = 'page' | 'ticket';
 /** A pair as it is asked for: by the share of the budget that burns in its long window, or by its factor. */
 export type PairSpec = { severity: Severity; long: string; short: string } & ({ budgetShare: number } | { factor: number });
 
-/** Google, "The Site Reliability Workbook", chapter 5, table 5-8, and a second ticket pair for slow burns. */
-const WORKBOOK_PAIRS: readonly PairSpec[] = [
-  { severity: 'page', budgetShare: 0.02, long: '1h', short: '5m' },
-  { severity: 'page', budgetShare: 0.05, long: '6h', short: '30m' },
-  { severity: 'ticket', budgetShare: 0.1, long: '1d', short: '2h' },
-  { severity: 'ticket', budgetShare: 0.1, long: '3d', short: '6h' },
+/**
+ * Google, "The Site Reliability Workbook", chapter 5, table 5-8, and a second ticket pair for slow burns. For short periods the share of the budget
+ * grows: below the least factor a pair would page for a few failures at night, or open a ticket for what the objective allows (docs/slos.md, "Short periods").
+ */
+const WORKBOOK_PAIRS: readonly (PairSpec & { budgetShare: number; leastFactor: number })[] = [
+  { severity: 'page', budgetShare: 0.02, leastFactor: 13.44, long: '1h', short: '5m' },
+  { severity: 'page', budgetShare: 0.05, leastFactor: 6, long: '6h', short: '30m' },
+  { severity: 'ticket', budgetShare: 0.1, leastFactor: 2, long: '1d', short: '2h' },
+  { severity: 'ticket', budgetShare: 0.1, leastFactor: 1, long: '3d', short: '6h' },
 ];
 
-/** Below these a pair would fire on what the objective allows: for short periods the share of the budget grows instead. */
+/** The same for pairs of one's own. */
 const LEAST_FACTOR = { page: 6, ticket: 1 } as const satisfies Record<Severity, number>;
 /** A pair must fire by the time half of its long window is lost, at any objective. */
 const REACHABLE_ERROR_RATIO = 0.5;
@@ -52,10 +55,10 @@ export function pairsFor(objective: number, periodSeconds: number, severities: r
   return [...workbook, ...ours].map(({ spec, name }) => fitted(spec, name, objective, periodSeconds));
 }
 
-function fitted(spec: PairSpec, name: string, objective: number, periodSeconds: number): Pair {
+function fitted(spec: PairSpec & { leastFactor?: number }, name: string, objective: number, periodSeconds: number): Pair {
   const allowed = 1 - objective;
   const longSeconds = windowSeconds(spec.long);
-  const factor = 'factor' in spec ? spec.factor : Math.max((spec.budgetShare * periodSeconds) / longSeconds, LEAST_FACTOR[spec.severity]);
+  const factor = 'factor' in spec ? spec.factor : Math.max((spec.budgetShare * periodSeconds) / longSeconds, spec.leastFactor ?? LEAST_FACTOR[spec.severity]);
   const fittedFactor = Math.min(factor, REACHABLE_ERROR_RATIO / allowed);
   return {
     name,

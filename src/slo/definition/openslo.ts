@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import type { z } from 'zod';
 import { MusterError, systemCode } from '../../errors.ts';
 import { yamlDocuments } from '../../system/yaml-file.ts';
-import type { Judged } from '../arithmetic/alert-state.ts';
+import type { Judged } from '../arithmetic/episode.ts';
 import { type Pair, type PairSpec, pairsFor, type Severity } from '../arithmetic/pairs.ts';
 import { CALENDAR_UNITS, type Period, rolling } from '../arithmetic/period.ts';
 import { durationSeconds, windowSeconds } from '../arithmetic/windows.ts';

@@ -1,9 +1,8 @@
 /** Why budgets burn: the leading cause of each SLO of which a pair fires, the first form of `muster explain`. */
 import type { Engine } from '../../store/engine/engine.ts';
-import { windowSeconds } from '../arithmetic/windows.ts';
 import type { Slo } from '../definition/openslo.ts';
-import { type Cause, explain, leadingCause, timeToExplain } from '../inquiry/explain.ts';
-import type { SloStatus } from '../measure/status.ts';
+import { type Cause, explain, leadingCause, timesToExplain } from '../inquiry/explain.ts';
+import { burning, type SloAlert } from '../measure/status.ts';
 import type { Evaluation } from './evaluator.ts';
 
 /** An explanation is good for so long. */
@@ -16,19 +15,22 @@ export interface Causes {
   look(evaluation: Evaluation): Promise<ReadonlyMap<string, Cause>>;
 }
 
+/** While an alert lasts, what it stands on stays at its worst: nothing that is found later says less. */
+const worse = (known: Cause | undefined, found: Cause | undefined): Cause | undefined =>
+  known === undefined || (found !== undefined && found.bad >= known.bad) ? found : known;
+
 /** Causes of these SLOs; only ratios have some. */
 export function createCauses(deps: { engine: Engine; slos: readonly Slo[]; onProblem: (message: string) => void }): Causes {
-  const explained = new Map<string, { cause: Cause | undefined; atMs: number }>();
+  const explained = new Map<string, { cause: Cause | undefined; since: string | null; atMs: number }>();
   let latest: ReadonlyMap<string, Cause> = new Map();
 
-  const explainNow = async (slo: Slo, alert: SloStatus['alerts'][number], atMs: number): Promise<Cause | undefined> => {
-    const { when, baseline } = timeToExplain(Date.parse(alert.since ?? ''), windowSeconds(alert.longWindow), atMs);
+  const explainNow = async (slo: Slo, alert: SloAlert, atMs: number): Promise<Cause | undefined> => {
+    const times = timesToExplain(burning(alert, atMs), atMs);
     try {
-      return leadingCause(await explain(deps.engine, slo.sli, { when, baseline, nowMs: atMs }, 'explain'));
+      return leadingCause(await explain(deps.engine, slo.sli, times, 'explain'));
     } catch (error) {
       deps.onProblem(`explain ${slo.name}: ${error instanceof Error ? error.message : String(error)}`);
-      // What was known says more than nothing.
-      return explained.get(slo.name)?.cause;
+      return undefined;
     }
   };
   const lookNow = async ({ statuses, atMs }: Evaluation): Promise<ReadonlyMap<string, Cause>> => {
@@ -36,8 +38,10 @@ export function createCauses(deps: { engine: Engine; slos: readonly Slo[]; onPro
       if (slo.sli.kind !== 'ratio') continue;
       const alert = statuses.find(({ slo: name }) => name === slo.name)?.alerts.find(({ state }) => state === 'firing');
       const known = explained.get(slo.name);
+      const ofThisAlert = known?.since === alert?.since ? known?.cause : undefined;
       if (!alert) explained.delete(slo.name);
-      else if (!known || atMs - known.atMs >= EXPLAINED_MS) explained.set(slo.name, { cause: await explainNow(slo, alert, atMs), atMs });
+      else if (!known || known.since !== alert.since || atMs - known.atMs >= EXPLAINED_MS)
+        explained.set(slo.name, { cause: worse(ofThisAlert, await explainNow(slo, alert, atMs)), since: alert.since, atMs });
       latest = new Map([...explained].flatMap(([name, { cause }]) => (cause ? [[name, cause] as const] : [])));
     }
     return latest;

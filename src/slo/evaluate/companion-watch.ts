@@ -3,7 +3,7 @@ import type { Engine } from '../../store/engine/engine.ts';
 import { closed, kept, opened } from '../../store/records/finding-life.ts';
 import { type Finding, openFindings, writeFindings } from '../../store/records/findings.ts';
 import { maintenanceIn } from '../../store/records/maintenance.ts';
-import { MIN_COVERAGE } from '../arithmetic/alert-state.ts';
+import { MIN_COVERAGE } from '../arithmetic/episode.ts';
 import type { Severity } from '../arithmetic/pairs.ts';
 import type { Slo } from '../definition/openslo.ts';
 import type { Alert, Condition } from './alerts/alert.ts';
@@ -111,7 +111,9 @@ const keyOf = (alert: string, { provider = '', region = '', deployment = '' }: P
   JSON.stringify([alert, provider, region, deployment]);
 
 function seen(alert: Alert, condition: Condition, service: string, before: Watched | undefined, atMs: number): Watched {
-  const { provider = '', region = '', deployment = '', summary, evidence } = condition;
+  const { provider = '', region = '', deployment = '' } = condition;
+  const isWorst = !before || alert.weight(condition.evidence) >= alert.weight(before.active.evidence);
+  const { summary, evidence } = isWorst ? condition : before.active;
   const labels = { service, provider, region, deployment };
   const dimensions = Object.fromEntries(Object.entries(labels).filter(([, value]) => value !== ''));
   const now = { severity: condition.severity, evidence: { ...evidence, summary } };

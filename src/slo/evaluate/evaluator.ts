@@ -4,12 +4,14 @@
  */
 import type { Engine } from '../../store/engine/engine.ts';
 import { sayOnce } from '../../system/repeat.ts';
-import { nextState } from '../arithmetic/alert-state.ts';
-import type { Counts } from '../arithmetic/burn.ts';
+import type { Counts, WindowCounts } from '../arithmetic/burn.ts';
+import { countedSince, type Episode, evidenceStart, nextEpisode, openedPair } from '../arithmetic/episode.ts';
+import type { Pair } from '../arithmetic/pairs.ts';
 import { judgedOf, type Slo } from '../definition/openslo.ts';
 import type { Cause } from '../inquiry/explain.ts';
-import { type Figures, figuresAt, pendingAttempts, toMinute, totalCounts } from '../measure/figures.ts';
-import { type Memories, pairKey, type SloStatus, statesAt, statusesOf } from '../measure/status.ts';
+import { type Figures, figuresAt, pendingAttempts, toMinute, totalCounts, type WindowFigures } from '../measure/figures.ts';
+import { loadCircumstances, loadHistory, onsetIn, withoutMaintenance } from '../measure/history.ts';
+import { bySeverity, episodeKey, type Memories, type SloStatus, statesAt, statusesOf } from '../measure/status.ts';
 import { readAlertStates, writeAlertInputs, writeAlertStates } from './alert-log.ts';
 
 const EVERY_MS = 15_000;
@@ -67,8 +69,8 @@ export function createEvaluator(deps: EvaluatorDeps): Evaluator {
       );
     isClockBack = backMs > TOLERATED_BACK_MS;
     memories ??= await rememberedStates(engine, slos, atMs);
-    const figures = await figuresAt(engine, slos, atMs, 'evaluate');
-    memories = nextStates(slos, figures, memories);
+    const figures = await figuresAt(engine, slos, atMs, 'evaluate', startsOf(slos, memories, atMs));
+    memories = await nextMemories(engine, slos, figures, memories);
     const totals = await totalCounts(engine.session('evaluate'));
     latest = {
       atMs,
@@ -132,7 +134,7 @@ export function settledSince(
 /** What the last process decided; what it never did, as it would have been. */
 async function rememberedStates(engine: Engine, slos: readonly Slo[], atMs: number): Promise<Memories> {
   const stored = await readAlertStates(engine, atMs);
-  const isKnown = (slo: Slo) => slo.pairs.every(({ name }) => stored.has(pairKey(slo.name, name)));
+  const isKnown = (slo: Slo) => slo.pairs.every(({ name, severity }) => stored.get(episodeKey(slo.name, severity))?.pairs.has(name));
   const computed = await statesAt(
     engine.session('evaluate'),
     slos.filter((slo) => !isKnown(slo)),
@@ -141,23 +143,56 @@ async function rememberedStates(engine: Engine, slos: readonly Slo[], atMs: numb
   return new Map([...computed, ...stored]);
 }
 
-function nextStates(slos: readonly Slo[], { atMs, bySlo, coverage }: Figures, before: Memories): Memories {
+/** From when on each SLO's pairs need counts. */
+const startsOf = (slos: readonly Slo[], memories: Memories, atMs: number): Map<string, number[]> =>
+  new Map(
+    slos.map((slo) => [
+      slo.name,
+      [...bySeverity(slo)].flatMap(([severity, pairs]) => countedSince(pairs, memories.get(episodeKey(slo.name, severity)), atMs)),
+    ]),
+  );
+
+async function nextMemories(engine: Engine, slos: readonly Slo[], { atMs, bySlo, coverage }: Figures, before: Memories): Promise<Memories> {
   const after: Memories = new Map();
+  const coverageOf = ({ long, short }: Pair) => Math.min(coverage.get(long) ?? 1, coverage.get(short) ?? 1);
   for (const slo of slos) {
     const figure = bySlo.get(slo.name);
-    for (const pair of slo.pairs) {
-      const long = figure?.windows.get(pair.long);
-      const short = figure?.windows.get(pair.short);
-      if (!figure || !long || !short) continue;
-      const inputs = {
-        long,
-        short,
-        coverage: Math.min(coverage.get(pair.long) ?? 1, coverage.get(pair.short) ?? 1),
-        isMaintenance: figure.isMaintenance,
-      };
-      const key = pairKey(slo.name, pair.name);
-      after.set(key, nextState(pair, before.get(key), inputs, judgedOf(slo), atMs));
+    if (!figure) continue;
+    for (const [severity, pairs] of bySeverity(slo)) {
+      const key = episodeKey(slo.name, severity);
+      const old = before.get(key);
+      const inputs = { countsSince: countsIn(figure), coverageOf, isMaintenance: figure.isMaintenance };
+      const next = nextEpisode(pairs, old, inputs, judgedOf(slo), atMs);
+      after.set(key, await withOnset(engine, slo, pairs, old, next, atMs));
     }
   }
   return after;
+}
+
+const countsIn =
+  ({ since }: WindowFigures) =>
+  (fromMs: number): WindowCounts => {
+    const counts = since.get(fromMs);
+    if (!counts) throw new Error(`no counts since ${new Date(fromMs).toISOString()}`);
+    return counts;
+  };
+
+/** An episode that has just opened, with the moment at which it began to burn. */
+async function withOnset(
+  engine: Engine,
+  slo: Slo,
+  pairs: readonly Pair[],
+  before: Episode | undefined,
+  episode: Episode,
+  atMs: number,
+): Promise<Episode> {
+  const opened = openedPair(pairs, episode);
+  if (!opened) return episode;
+  const session = engine.session('evaluate');
+  const fromMs = evidenceStart(opened, before, atMs);
+  const history = (await loadHistory(session, [slo.sli.id], fromMs, atMs)).get(slo.sli.id);
+  const { maintenance } = await loadCircumstances(session, fromMs, atMs);
+  if (!history) return episode;
+  const onsetMs = onsetIn(withoutMaintenance(history, maintenance, slo.name), fromMs, atMs, opened, judgedOf(slo));
+  return { ...episode, onsetMs };
 }

@@ -3,6 +3,7 @@ import { ALERTS } from '../../names.ts';
 import { burnLabels } from '../arithmetic/pairs.ts';
 import type { Slo } from '../definition/openslo.ts';
 import { type Cause, causeText } from '../inquiry/explain.ts';
+import { burnTimes } from '../measure/alert-words.ts';
 import type { ActiveAlert } from './companion-watch.ts';
 import type { Evaluation } from './evaluator.ts';
 
@@ -154,14 +155,16 @@ function burnNotification(
     labels: { alertname: ALERTS.errorBudgetBurn, ...burnLabels(slo, pair) },
     annotations: {
       summary: `${slo.title} burns its error budget${speed}`,
-      description: `${bad}${cause ? `Leading: ${causeText(cause)}` : ''}`,
+      description: `${bad}${sentence(burnTimes(alert))}${cause ? `Leading: ${causeText(cause)}` : ''}`,
       runbook_url: `${baseUrl}/runbooks/error-budget-burn`,
       dashboard_url: `${baseUrl}/slos/${slo.name}`,
     },
-    startsAtMs: Date.parse(alert.since ?? new Date(0).toISOString()),
+    startsAtMs: Date.parse(alert.firedAt ?? new Date(0).toISOString()),
     endsAtMs: null,
   };
 }
+
+const sentence = (words: string) => (words === '' ? '' : `${words[0]?.toUpperCase()}${words.slice(1)}. `);
 
 /** Runbook of an alert beside the burn rates, by its detector's name. */
 export const runbookOf = (alert: string): string =>

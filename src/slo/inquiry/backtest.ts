@@ -2,20 +2,21 @@
 
 import type { Engine } from '../../store/engine/engine.ts';
 import { MINUTE_MS } from '../../system/time.ts';
+import { calmSince, type Judged, leaderOf } from '../arithmetic/episode.ts';
 import { type Pair, type PairSpec, pairsFor, type Severity } from '../arithmetic/pairs.ts';
 import { windowSeconds } from '../arithmetic/windows.ts';
 import { judgedOf, type Slo } from '../definition/openslo.ts';
 import { type Circumstances, type History, loadCircumstances, loadHistory, walkInTurns, withoutMaintenance } from '../measure/history.ts';
 
 /** States before the time are followed from so long before it, so that what fired already is known. */
-const LEAD_MS = 2 * 86_400_000;
+const LEAD_MS = 7 * 86_400_000;
 
 export interface Episode {
   severity: Severity;
   start: string;
   /** The end of the time when it still fired then. */
   end: string;
-  /** Share of the error budget of the whole time that was lost in the long window before its start, and while it fired. */
+  /** Share of the error budget of the whole time that was lost since it began to burn, and while it fired. */
   budgetSpent: number | null;
 }
 
@@ -63,30 +64,32 @@ export async function backtest(slo: Slo, past: Past, objective: number = judgedO
     ];
     return allowed === 0 ? null : (sum(history.total, from, to) - sum(history.good, from, to)) / allowed;
   };
-  const firing: (Run & { severity: Severity; longMs: number })[] = [];
-  for (const pair of pairsAt(slo, objective)) {
-    const longMs = windowSeconds(pair.long) * 1_000;
-    for (const run of await runs(pair, slo, objective, past)) firing.push({ severity: pair.severity, longMs, ...run });
+  const pairs = pairsAt(slo, objective);
+  const episodes: Episode[] = [];
+  for (const severity of ['page', 'ticket'] as const) {
+    const judged = { ...judgedOf(slo), objective };
+    const found = await runs(
+      pairs.filter((pair) => pair.severity === severity),
+      slo,
+      judged,
+      past,
+    );
+    for (const { startMs, endMs, onsetMs } of found)
+      episodes.push({ severity, start: iso(startMs), end: iso(endMs), budgetSpent: spent(onsetMs, endMs) });
   }
-  const episodes = (['page', 'ticket'] as const).flatMap((severity) =>
-    merged(firing.filter((run) => run.severity === severity)).map(({ startMs, endMs, longMs }) => ({
-      severity,
-      start: new Date(startMs).toISOString(),
-      end: new Date(endMs).toISOString(),
-      budgetSpent: spent(startMs - longMs, endMs),
-    })),
-  );
   return {
     slo: slo.name,
     objective,
-    from: new Date(fromMs).toISOString(),
-    to: new Date(toMs).toISOString(),
+    from: iso(fromMs),
+    to: iso(toMs),
     good,
     total,
     episodes: episodes.sort((a, b) => (a.start < b.start ? -1 : 1)),
     budgetSpent: allowed === 0 ? null : (total - good) / allowed,
   };
 }
+
+const iso = (ms: number) => new Date(ms).toISOString();
 
 /** The pairs of an SLO as they would be at another objective: factors are fitted anew. */
 function pairsAt(slo: Slo, objective: number): Pair[] {
@@ -96,36 +99,40 @@ function pairsAt(slo: Slo, objective: number): Pair[] {
   });
 }
 
+/** A time in which the pairs of one severity fired. */
 export interface Run {
   startMs: number;
   endMs: number;
+  /** When it began to burn. */
+  onsetMs: number;
+  /** Since when it no longer did, as it ended; null while it burns. */
+  calmMs: number | null;
+  /** The pair that told of it. */
+  pair: Pair;
 }
 
-/** Times in which a pair fired, cut to the time asked for. */
-export async function runs(pair: Pair, slo: Slo, objective: number, { fromMs, toMs, history, circumstances }: Past): Promise<Run[]> {
+/** Times in which pairs of one severity fired, cut to the time asked for. */
+export async function runs(
+  pairs: readonly Pair[],
+  slo: Slo,
+  judged: Judged,
+  { fromMs, toMs, history, circumstances }: Past,
+): Promise<Run[]> {
   const found: Run[] = [];
-  let startMs: number | undefined;
+  let open: Run | undefined;
   const close = (endMs: number) => {
-    if (startMs !== undefined && endMs > fromMs) found.push({ startMs: Math.max(startMs, fromMs), endMs });
-    startMs = undefined;
+    if (open && endMs > fromMs) found.push({ ...open, startMs: Math.max(open.startMs, fromMs), endMs });
+    open = undefined;
   };
-  await walkInTurns(pair, { ...judgedOf(slo), objective }, history, { ...circumstances, slo: slo.name }, (atMs, { state, sinceMs }) => {
-    if (state === 'firing') startMs ??= sinceMs;
-    else if (startMs !== undefined) close(atMs);
+  await walkInTurns(pairs, judged, history, { ...circumstances, slo: slo.name }, (atMs, episode) => {
+    const pair = leaderOf(pairs, episode);
+    if (pair) {
+      open ??= { startMs: atMs, endMs: atMs, onsetMs: episode.onsetMs ?? atMs, calmMs: null, pair };
+      open.calmMs = calmSince(episode.pairs.get(pair.name));
+    } else close(atMs);
   });
   close(toMs);
   return found;
-}
-
-/** Overlapping and touching times made one: two pairs that fire for one cause wake somebody once. */
-function merged<R extends Run>(all: readonly R[]): R[] {
-  const result: R[] = [];
-  for (const run of [...all].sort((a, b) => a.startMs - b.startMs)) {
-    const last = result.at(-1);
-    if (last && run.startMs <= last.endMs) last.endMs = Math.max(last.endMs, run.endMs);
-    else result.push({ ...run });
-  }
-  return result;
 }
 
 /** Objectives that people choose from. */

@@ -10,9 +10,10 @@ import { elapsedAt, periodAt } from '../arithmetic/period.ts';
 import { windowSeconds } from '../arithmetic/windows.ts';
 import { judgedOf, type Slo } from '../definition/openslo.ts';
 import { toMinute } from '../measure/figures.ts';
-import { since, walk } from '../measure/history.ts';
-import { loadPast, type Past, type Run, runs } from './backtest.ts';
-import { type Explanation, explain, timeToExplain } from './explain.ts';
+import { Sums } from '../measure/history.ts';
+import { bySeverity } from '../measure/status.ts';
+import { loadPast, type Past, runs } from './backtest.ts';
+import { type Explanation, explain, timesToExplain } from './explain.ts';
 
 /** Burn rates are drawn over so long, one point in so many minutes. */
 const BURN_MS = DAY_MS;
@@ -39,8 +40,8 @@ export interface SloDetail {
   burnDown: { at: string; left: number }[];
   forecast: Forecast | null;
   burn: { pair: string; points: { at: string; long: number | null; short: number | null }[] }[];
-  /** When pairs fired, by what is known now, and by what the evaluator knew then. */
-  history: { pair: string; severity: string; start: string; end: string; by: 'settled' | 'alerted' }[];
+  /** When alerts fired, by what is known now, and by what the evaluator knew then; `since` is when it began to burn. */
+  history: { pair: string; severity: string; since: string; start: string; end: string; by: 'settled' | 'alerted' }[];
   /** By what is known now and by what was used then: counts of the longest window of a pair at each alert. */
   restated: { at: string; pair: string; window: string; alerted: Counts; settled: Counts }[];
   deploys: { at: string; deployment: string; type: string }[];
@@ -59,10 +60,10 @@ export async function sloDetail(engine: Engine, slo: Slo, atMs: number): Promise
   const { objective } = judgedOf(slo);
   const maintenance = past.circumstances.maintenance.filter((window) => window.slo === '*' || window.slo === slo.name);
   const alerted = await alertedRuns(engine, slo, fromMs, at);
-  const settled: (Run & { pair: string; severity: Severity; by: 'settled' })[] = [];
-  for (const pair of slo.pairs)
-    for (const { startMs, endMs } of await runs(pair, slo, objective, past))
-      settled.push({ pair: pair.name, severity: pair.severity, startMs, endMs, by: 'settled' });
+  const settled: PastAlert[] = [];
+  for (const [severity, pairs] of bySeverity(slo))
+    for (const { pair, ...run } of await runs(pairs, slo, judgedOf(slo), past))
+      settled.push({ ...run, pair: pair.name, severity, by: 'settled' });
   return {
     slo: slo.name,
     title: slo.title,
@@ -76,7 +77,10 @@ export async function sloDetail(engine: Engine, slo: Slo, atMs: number): Promise
     burn: slo.pairs.map((pair) => ({ pair: pair.name, points: burnPoints(slo, pair, past) })),
     history: [...settled, ...alerted]
       .sort((a, b) => b.startMs - a.startMs)
-      .map(({ pair, severity, by, startMs, endMs }) => ({ pair, severity, by, start: iso(startMs), end: iso(endMs) })),
+      .map(({ pair, severity, by, onsetMs, startMs, endMs }) => ({
+        ...{ pair, severity, by },
+        ...{ since: iso(onsetMs), start: iso(startMs), end: iso(endMs) },
+      })),
     restated: await restatements(engine, slo, past, alerted),
     deploys: await deploysIn(engine, fromMs, at),
     maintenance: maintenance.map(shownMaintenance),
@@ -95,6 +99,12 @@ export const shownMaintenance = ({ id, startMs, endMs, reason, actorRef }: Maint
   reason,
   actor: actorRef,
 });
+
+/** Good and total of minutes [from, end) of a history. */
+function sumsOf({ good, total }: Past['history']) {
+  const [goods, totals] = [new Sums(good), new Sums(total)];
+  return (from: number, end: number): Counts => ({ good: goods.over(from, end), total: totals.over(from, end) });
+}
 
 /** What the period spent, from 1 down; never up, since nothing that failed comes back within it. */
 function burnDown({ fromMs, toMs, history }: Past, objective: number): SloDetail['burnDown'] {
@@ -159,71 +169,71 @@ export function forecast(of: { left: number; badInLastDay: number; allowedPerDay
   return { emptyAt: emptyAt(of.badInLastDay), earliest: emptyAt(middle + spread), latest: emptyAt(Math.max(0, middle - spread)) };
 }
 
-function burnPoints(slo: Slo, pair: Pair, past: Past): SloDetail['burn'][number]['points'] {
-  const judged = judgedOf(slo);
+function burnPoints(slo: Slo, pair: Pair, { history, toMs }: Past): SloDetail['burn'][number]['points'] {
+  const { objective } = judgedOf(slo);
+  const sums = sumsOf(history);
+  const at = (ms: number) => Math.round((ms - history.fromMs) / MINUTE_MS);
   const points: SloDetail['burn'][number]['points'] = [];
-  const fromMs = Math.max(past.history.fromMs, past.toMs - BURN_MS - windowSeconds(pair.long) * 1_000);
-  walk(
-    pair,
-    judged,
-    since(past.history, fromMs),
-    { ...past.circumstances, uncovered: past.circumstances.uncovered.subarray((fromMs - past.history.fromMs) / MINUTE_MS), slo: slo.name },
-    (atMs, _memory, { long, short }) => {
-      const isDrawn = (atMs / MINUTE_MS) % BURN_STEP_MINUTES === 0 || atMs === past.toMs;
-      if (atMs <= past.toMs - BURN_MS || !isDrawn) return;
-      points.push({ at: iso(atMs), long: burnRate(long, judged.objective), short: burnRate(short, judged.objective) });
-    },
-  );
+  for (let ms = toMs - BURN_MS + MINUTE_MS; ms <= toMs; ms += MINUTE_MS) {
+    if ((ms / MINUTE_MS) % BURN_STEP_MINUTES !== 0 && ms !== toMs) continue;
+    const burn = (window: string) => burnRate(sums(at(ms - windowSeconds(window) * 1_000), at(ms)), objective);
+    points.push({ at: iso(ms), long: burn(pair.long), short: burn(pair.short) });
+  }
   return points;
 }
 
-/** Times in which the evaluator said that pairs fire. */
-async function alertedRuns(engine: Engine, slo: Slo, fromMs: number, toMs: number) {
-  const rows = await engine.session('panels').rows<{ pair: string; severity: string; started: number; first: number; ended: number }>(
-    `SELECT pair, severity, toUnixTimestamp(since) AS started, toUnixTimestamp(min(at)) AS first, toUnixTimestamp(max(at)) AS ended
+interface PastAlert {
+  pair: string;
+  severity: Severity;
+  onsetMs: number;
+  calmMs: number | null;
+  startMs: number;
+  endMs: number;
+  by: 'settled' | 'alerted';
+}
+
+/** Times in which the evaluator said that alerts fire. */
+async function alertedRuns(engine: Engine, slo: Slo, fromMs: number, toMs: number): Promise<PastAlert[]> {
+  const rows = await engine.session('panels').rows<{ pair: string; severity: Severity; onset: number; fired: number; ended: number }>(
+    `SELECT pair, severity, toUnixTimestamp(min(since)) AS onset, toUnixTimestamp(ifNull(opened_at, since)) AS fired, toUnixTimestamp(max(at)) AS ended
       FROM alert_states
      WHERE slo = {slo: String} AND state = 'firing' AND at > toDateTime(${fromMs / 1_000}, 'UTC')
        AND at <= toDateTime(${toMs / 1_000}, 'UTC')
-     GROUP BY pair, severity, since ORDER BY since`,
+     GROUP BY pair, severity, fired ORDER BY fired`,
     { slo: slo.name },
   );
-  return rows.map(({ pair, severity, started, first, ended }) => ({
+  return rows.map(({ pair, severity, onset, fired, ended }) => ({
     pair,
     severity,
-    startMs: started * 1_000,
+    onsetMs: onset * 1_000,
+    calmMs: null,
+    startMs: fired * 1_000,
     endMs: ended * 1_000 + MINUTE_MS,
-    /** The first evaluation that said so. */
-    firstMs: first * 1_000,
     by: 'alerted' as const,
   }));
 }
 
 /** What was used when an alert began, beside what is known of the same window now: late events show as the difference. */
-async function restatements(
-  engine: Engine,
-  slo: Slo,
-  past: Past,
-  alerted: readonly { pair: string; firstMs: number }[],
-): Promise<SloDetail['restated']> {
+async function restatements(engine: Engine, slo: Slo, past: Past, alerted: readonly PastAlert[]): Promise<SloDetail['restated']> {
   const starts = alerted.slice(-10);
   if (starts.length === 0) return [];
   const rows = await engine.session('panels').rows<{ at_s: number; window: string; good: string; bad: string }>(
     `SELECT toUnixTimestamp(at) AS at_s, window, good, bad FROM alert_inputs
-     WHERE slo = {slo: String} AND at IN (${starts.map(({ firstMs }) => `toDateTime(${firstMs / 1_000}, 'UTC')`).join(', ')})`,
+     WHERE slo = {slo: String} AND at IN (${starts.map(({ startMs }) => `toDateTime(${startMs / 1_000}, 'UTC')`).join(', ')})`,
     { slo: slo.name },
   );
-  return starts.flatMap(({ pair, firstMs }) => {
+  return starts.flatMap(({ pair, startMs }) => {
     const window = slo.pairs.find(({ name }) => name === pair)?.long;
-    const used = rows.find((row) => row.at_s * 1_000 === firstMs && row.window === window);
+    const used = rows.find((row) => row.at_s * 1_000 === startMs && row.window === window);
     if (window === undefined || !used) return [];
-    const end = Math.round((firstMs - past.history.fromMs) / MINUTE_MS);
+    const end = Math.round((startMs - past.history.fromMs) / MINUTE_MS);
     const settled: Counts = { good: 0, total: 0 };
     for (let i = Math.max(0, end - windowSeconds(window) / 60); i < end; i++) {
       settled.good += past.history.good[i] ?? 0;
       settled.total += past.history.total[i] ?? 0;
     }
     const alertedCounts = { good: Number(used.good), total: Number(used.good) + Number(used.bad) };
-    return [{ at: iso(firstMs), pair, window, alerted: alertedCounts, settled }];
+    return [{ at: iso(startMs), pair, window, alerted: alertedCounts, settled }];
   });
 }
 
@@ -249,15 +259,8 @@ async function durationsOf(engine: Engine, { sli }: Slo, atMs: number): Promise<
   return row && row.n > 0 && p50 != null && p95 != null && p99 != null ? { p50, p95, p99 } : null;
 }
 
-interface SettledRun {
-  pair: string;
-  severity: string;
-  startMs: number;
-  endMs: number;
-}
-
 /** The last alert; a page rather than a ticket that fired in the same days. */
-function lastIncident(runs: readonly SettledRun[]): SettledRun | undefined {
+function lastAlert(runs: readonly PastAlert[]): PastAlert | undefined {
   const byEnd = runs.toSorted((a, b) => a.endMs - b.endMs);
   const last = byEnd.at(-1);
   if (!last) return undefined;
@@ -265,12 +268,11 @@ function lastIncident(runs: readonly SettledRun[]): SettledRun | undefined {
 }
 
 /** Why it failed: over the alert that fires now, or the last one, or else the last day. */
-async function explanationOf(engine: Engine, slo: Slo, settled: readonly SettledRun[], atMs: number): Promise<Explanation[]> {
+async function explanationOf(engine: Engine, slo: Slo, settled: readonly PastAlert[], atMs: number): Promise<Explanation[]> {
   if (slo.sli.kind !== 'ratio') return [];
-  const last = lastIncident(settled);
-  const long = slo.pairs.find(({ name }) => name === last?.pair)?.long;
-  const { when, baseline } = last
-    ? timeToExplain(last.startMs, long === undefined ? 0 : windowSeconds(long), last.endMs)
-    : { when: { fromMs: atMs - DAY_MS, toMs: atMs }, baseline: { fromMs: atMs - 2 * DAY_MS, toMs: atMs - DAY_MS } };
-  return (await explain(engine, slo.sli, { when, baseline, nowMs: atMs })).slice(0, 12);
+  const last = lastAlert(settled);
+  const times = last
+    ? { ...timesToExplain(last, last.endMs), nowMs: atMs }
+    : { when: { fromMs: atMs - DAY_MS, toMs: atMs }, baseline: { fromMs: atMs - 2 * DAY_MS, toMs: atMs - DAY_MS }, nowMs: atMs };
+  return (await explain(engine, slo.sli, times)).slice(0, 12);
 }

@@ -4,6 +4,7 @@ import { DIMENSIONS } from '../../names.ts';
 import type { Engine, Role, Session } from '../../store/engine/engine.ts';
 import { rowsOf } from '../../store/rows/rows-of.ts';
 import type { Counter } from '../../store/rows/sli-counter.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../system/time.ts';
 import type { Interval } from '../arithmetic/windows.ts';
 import type { Sli } from '../slis/sli.ts';
 
@@ -12,9 +13,8 @@ const CAUSES = ['error_class', 'error_code'] as const;
 const MAX_COMBINATIONS = 200_000;
 const MAX_SECONDS = 30;
 const EXAMPLES = 3;
-/** A ticket's long window would reach back into times that were well. */
-const MAX_BACK_MS = 6 * 3_600_000;
-const MAX_BASELINE_MS = 24 * 3_600_000;
+/** What is usual is known from at least so long, since minutes hold too few attempts. */
+const LEAST_BASELINE_MS = 6 * HOUR_MS;
 /** Below this many in the baseline, a value's own rate says less than that of all. */
 const MIN_BASELINE = 30;
 /** One-sided 99 %. */
@@ -172,12 +172,16 @@ async function combinationsOf(
   return found.map(({ labels, is_now, n, failed, examples }) => ({ labels, isNow: is_now === 1, total: n, bad: failed, examples }));
 }
 
-/** The time to explain of a pair that fires: what fired it lies in its long window, and a baseline of the same length before that. */
-export function timeToExplain(sinceMs: number, longWindowSeconds: number, nowMs: number): { when: Interval; baseline: Interval } {
-  const backMs = Math.min(longWindowSeconds * 1_000, MAX_BACK_MS);
-  // Of what has fired for days, the last day says what leads now.
-  const fromMs = Math.max(sinceMs - backMs, nowMs - MAX_BASELINE_MS);
-  return { when: { fromMs, toMs: nowMs }, baseline: { fromMs: fromMs - Math.min(nowMs - fromMs, MAX_BASELINE_MS), toMs: fromMs } };
+/**
+ * The times that explain an alert: since it began to burn until it was calm again (or now), held against what was before it began.
+ * @param alert when it began to burn; since when it no longer does, if so
+ */
+export function timesToExplain(alert: { onsetMs: number; calmMs: number | null }, nowMs: number): Times {
+  const toMs = Math.max(alert.onsetMs + MINUTE_MS, Math.min(alert.calmMs ?? nowMs, nowMs));
+  // Of what has burned for days, the last day says what leads now.
+  const fromMs = Math.max(alert.onsetMs, toMs - DAY_MS);
+  const baselineMs = Math.min(Math.max(toMs - fromMs, LEAST_BASELINE_MS), DAY_MS);
+  return { when: { fromMs, toMs }, baseline: { fromMs: alert.onsetMs - baselineMs, toMs: alert.onsetMs }, nowMs };
 }
 
 /** What accounts for most of what failed beyond the usual. */

@@ -19,6 +19,8 @@ export interface WindowFigures {
   wholeYesterday: Counts;
   /** By the name of the window: the usual ones and those of the SLO's pairs. */
   windows: Map<string, WindowCounts>;
+  /** Counts from moments that were asked for until now. */
+  since: ReadonlyMap<number, WindowCounts>;
   /** Whether maintenance lasts now. */
   isMaintenance: boolean;
   /** What is counted beside over the period, by name: `all` traffic of M1, `provider` errors of M5. */
@@ -47,17 +49,28 @@ export function windowsOf(slo: Slo): string[] {
 /**
  * The figures of all SLOs for the half-open windows that end at `atMs` (a full minute), in one pass over minutes and hours.
  * @param role whose connection is used: the evaluator must not wait for what people ask
+ * @param since moments from which counts until now are asked for beside, by the name of the SLO
  */
-export async function figuresAt(engine: Engine, slos: readonly Slo[], atMs: number, role: Role = 'read'): Promise<Figures> {
+export async function figuresAt(
+  engine: Engine,
+  slos: readonly Slo[],
+  atMs: number,
+  role: Role = 'read',
+  since: ReadonlyMap<string, readonly number[]> = new Map(),
+): Promise<Figures> {
   const session = engine.session(role);
-  const longest = Math.max(...slos.map(({ period }) => atMs - elapsedAt(period, atMs - DAY_MS).fromMs), 3 * DAY_MS);
+  const longest = Math.max(
+    ...slos.map(({ period }) => atMs - elapsedAt(period, atMs - DAY_MS).fromMs),
+    ...slos.flatMap(windowsOf).map((name) => windowSeconds(name) * 1_000),
+    ...[...since.values()].flat().map((fromMs) => atMs - fromMs),
+  );
   const planned = await maintenanceIn(session, atMs - longest, atMs + MINUTE_MS);
   const bySlo = new Map<string, WindowFigures>();
   // SLOs with the same holes in their time are read together.
   const groups = Map.groupBy(slos, (slo) => JSON.stringify(holesOf(slo, planned)));
   for (const group of groups.values()) {
     const holes = holesOf(group[0] as Slo, planned);
-    for (const [name, figures] of await groupFigures(session, group, holes, atMs)) bySlo.set(name, figures);
+    for (const [name, figures] of await groupFigures(session, group, holes, atMs, since)) bySlo.set(name, figures);
   }
   for (const slo of slos.filter(({ sli }) => sli.hasFindings)) {
     const figures = bySlo.get(slo.name);
@@ -89,35 +102,43 @@ async function groupFigures(
   slos: readonly Slo[],
   holes: readonly Interval[],
   atMs: number,
+  since: ReadonlyMap<string, readonly number[]>,
 ): Promise<Map<string, WindowFigures>> {
   const windows: CountedTime[] = [...new Set(slos.flatMap(windowsOf))].map((name) => ({
     name,
     parts: without({ fromMs: atMs - windowSeconds(name) * 1_000, toMs: atMs }, holes),
   }));
+  const starts: CountedTime[] = [...new Set(slos.flatMap(({ name }) => since.get(name) ?? []))].map((fromMs) => ({
+    name: String(fromMs),
+    parts: without({ fromMs, toMs: atMs }, holes),
+  }));
   const periods: CountedTime[] = slos.flatMap((slo) => [
     { name: `now ${slo.period.text}`, parts: without(elapsedAt(slo.period, atMs), holes) },
     { name: `yesterday ${slo.period.text}`, parts: without(elapsedAt(slo.period, atMs - DAY_MS), holes) },
   ]);
-  const distinct = [...new Map(periods.map((period) => [JSON.stringify(period.parts), period])).values()];
+  const distinct = [...new Map([...starts, ...periods].map((time) => [JSON.stringify(time.parts), time])).values()];
   const slis = [...new Set(slos.map(({ sli }) => sli.id))];
   const counters = [...new Set(slos.flatMap(({ sli }) => [sli.id, ...sli.counters.map(({ id }) => id)]))];
   const counts = await countsIn(session, counters, [...windows, ...distinct]);
-  const users = await usersIn(session, slis, windows);
+  const users = await usersIn(session, slis, [...windows, ...starts]);
   return new Map(
     slos.map((slo) => {
       const of = (parts: readonly Interval[], id = slo.sli.id): Counts =>
         counts.get(id)?.get(JSON.stringify(parts)) ?? { good: 0, total: 0 };
       const elapsed = elapsedAt(slo.period, atMs);
       const parts = without(elapsed, holes);
+      const withUsers = (time: CountedTime): WindowCounts => ({
+        ...of(time.parts),
+        usersBad: users.get(slo.sli.id)?.get(time.name) ?? 0,
+      });
       const kept = parts.reduce((sum, part) => sum + part.toMs - part.fromMs, 0);
       return [
         slo.name,
         {
           whole: of(parts),
           wholeYesterday: of(without(elapsedAt(slo.period, atMs - DAY_MS), holes)),
-          windows: new Map(
-            windows.map((window) => [window.name, { ...of(window.parts), usersBad: users.get(slo.sli.id)?.get(window.name) ?? 0 }]),
-          ),
+          windows: new Map(windows.map((window) => [window.name, withUsers(window)])),
+          since: new Map(starts.map((start) => [Number(start.name), withUsers(start)])),
           beside: Object.fromEntries(
             slo.sli.counters.flatMap(({ id }) => (id.includes(':') ? [[id.slice(id.indexOf(':') + 1), of(parts, id)]] : [])),
           ),

@@ -5,8 +5,8 @@ import { type MaintenanceWindow, maintenanceIn } from '../../store/records/maint
 import { MAX_USERS_BAD } from '../../store/roll/minutes.ts';
 import { breather } from '../../system/breather.ts';
 import { MINUTE_MS } from '../../system/time.ts';
-import { type Judged, nextState, type PairMemory } from '../arithmetic/alert-state.ts';
 import type { WindowCounts } from '../arithmetic/burn.ts';
+import { type Episode, evidenceStart, type Judged, nextEpisode, onsetOf, openedPair } from '../arithmetic/episode.ts';
 import type { Pair } from '../arithmetic/pairs.ts';
 import { windowSeconds } from '../arithmetic/windows.ts';
 
@@ -87,40 +87,31 @@ export function withoutMaintenance(history: History, maintenance: readonly Maint
   return { ...history, good, total, users };
 }
 
-/** The part of a history from a moment on. */
-export function since(history: History, fromMs: number): History {
-  const skipped = Math.round((fromMs - history.fromMs) / MINUTE_MS);
-  if (skipped <= 0) return history;
-  const users = new Map([...history.users].flatMap(([minute, hit]) => (minute < skipped ? [] : [[minute - skipped, hit] as const])));
-  return { fromMs, good: history.good.subarray(skipped), total: history.total.subarray(skipped), users };
-}
-
-/** Sums over windows that end at any minute. */
-class Sums {
+/** Sums from any minute to any other. */
+export class Sums {
   private readonly sums: Float64Array;
   constructor(values: ArrayLike<number>) {
     this.sums = new Float64Array(values.length + 1);
     for (let i = 0; i < values.length; i++) this.sums[i + 1] = (this.sums[i] as number) + (values[i] as number);
   }
-  over(end: number, minutes: number): number {
-    return (this.sums[end] as number) - (this.sums[Math.max(0, end - minutes)] as number);
+  over(from: number, end: number): number {
+    return (this.sums[end] as number) - (this.sums[Math.max(0, from)] as number);
   }
 }
 
-/** Different users of the bad ones in a window that moves forward a minute at a time. */
+/** Different users of the bad ones in a window of which both ends only move forward. */
 class MovingUsers {
   private readonly seen = new Map<number, number>();
-  private anonymous = 0;
   private readonly history: History;
-  private readonly minutes: number;
-  constructor(history: History, minutes: number) {
+  private anonymous = 0;
+  private from = 0;
+  private end = 0;
+  constructor(history: History) {
     this.history = history;
-    this.minutes = minutes;
   }
-  /** The window now ends before minute `end`; called for each in turn. */
-  moveTo(end: number): void {
-    this.change(end - 1, 1);
-    this.change(end - 1 - this.minutes, -1);
+  moveTo(from: number, end: number): void {
+    while (this.end < end) this.change(this.end++, 1);
+    while (this.from < from) this.change(this.from++, -1);
   }
   count(): number {
     return Math.min(MAX_USERS_BAD, this.seen.size + this.anonymous);
@@ -137,18 +128,18 @@ class MovingUsers {
   }
 }
 
-/** A pair's state at the end of each minute; called with the end in milliseconds since 1970. */
-export type OnState = (atMs: number, memory: PairMemory, windows: { long: WindowCounts; short: WindowCounts }) => void;
+/** The episode at the end of each minute; called with the end in milliseconds since 1970, and with the counts from a moment to then. */
+export type OnEpisode = (atMs: number, episode: Episode, countsSince: (fromMs: number) => WindowCounts) => void;
 
 /** So many minutes are walked without a look at the clock. */
 const STEP_MINUTES = 1_000;
 
 /**
- * Walks a pair over a history as the evaluator would have, once a minute.
- * @param history begins at least the long window before the first minute that matters
- * @returns the state after the last minute
+ * Walks the pairs of one severity over a history as the evaluator would have, once a minute.
+ * @param history begins at least the longest window before the first minute that matters
+ * @returns the episode after the last minute
  */
-export function walk(...of: Parameters<typeof steps>): PairMemory | undefined {
+export function walk(...of: Parameters<typeof steps>): Episode | undefined {
   const walking = steps(...of);
   let step = walking.next();
   while (!step.done) step = walking.next();
@@ -156,7 +147,7 @@ export function walk(...of: Parameters<typeof steps>): PairMemory | undefined {
 }
 
 /** The same, with others served in between: a year takes a second. */
-export async function walkInTurns(...of: Parameters<typeof steps>): Promise<PairMemory | undefined> {
+export async function walkInTurns(...of: Parameters<typeof steps>): Promise<Episode | undefined> {
   const pause = breather();
   const walking = steps(...of);
   let step = walking.next();
@@ -168,33 +159,55 @@ export async function walkInTurns(...of: Parameters<typeof steps>): Promise<Pair
 }
 
 function* steps(
-  pair: Pair,
+  pairs: readonly Pair[],
   judged: Judged,
   history: History,
   circumstances: Circumstances & { slo: string },
-  onState: OnState = () => {},
-): Generator<undefined, PairMemory | undefined> {
+  onEpisode: OnEpisode = () => {},
+): Generator<undefined, Episode | undefined> {
   const goods = new Sums(history.good);
   const totals = new Sums(history.total);
   const missing = new Sums(circumstances.uncovered);
-  const [long, short] = [windowSeconds(pair.long) / 60, windowSeconds(pair.short) / 60];
-  const users = new MovingUsers(history, long);
+  const users = pairs.map((pair) => ({ pair, moving: new MovingUsers(history) }));
   const planned = circumstances.maintenance.filter(({ slo }) => slo === '*' || slo === circumstances.slo);
-  let memory: PairMemory | undefined;
+  const indexOf = (ms: number) => Math.round((ms - history.fromMs) / MINUTE_MS);
+  let episode: Episode | undefined;
   for (let end = 1; end <= history.total.length; end++) {
-    users.moveTo(end);
     const atMs = history.fromMs + end * MINUTE_MS;
-    const counts = (minutes: number, usersBad: number): WindowCounts => ({
-      good: goods.over(end, minutes),
-      total: totals.over(end, minutes),
-      usersBad,
-    });
-    const windows = { long: counts(long, users.count()), short: counts(short, 0) };
-    const coverage = 1 - Math.max(missing.over(end, long) / long, missing.over(end, short) / short);
+    const usersBad = new Map<number, number>();
+    for (const { pair, moving } of users) {
+      const fromMs = evidenceStart(pair, episode, atMs);
+      moving.moveTo(indexOf(fromMs), end);
+      usersBad.set(fromMs, moving.count());
+    }
+    const countsSince = (fromMs: number): WindowCounts => {
+      const from = indexOf(fromMs);
+      return { good: goods.over(from, end), total: totals.over(from, end), usersBad: usersBad.get(fromMs) ?? 0 };
+    };
+    const coverageOf = ({ long, short }: Pair): number => {
+      const [longest, shortest] = [windowSeconds(long) / 60, windowSeconds(short) / 60];
+      return 1 - Math.max(missing.over(end - longest, end) / longest, missing.over(end - shortest, end) / shortest);
+    };
     const isMaintenance = planned.some(({ startMs, endMs }) => startMs <= atMs && atMs < endMs);
-    memory = nextState(pair, memory, { ...windows, coverage, isMaintenance }, judged, atMs);
-    onState(atMs, memory, windows);
+    const next = nextEpisode(pairs, episode, { countsSince, coverageOf, isMaintenance }, judged, atMs);
+    const opened = openedPair(pairs, next);
+    episode = opened ? { ...next, onsetMs: onsetIn(history, evidenceStart(opened, episode, atMs), atMs, opened, judged) } : next;
+    onEpisode(atMs, episode, countsSince);
     if (end % STEP_MINUTES === 0) yield undefined;
   }
-  return memory;
+  return episode;
+}
+
+/** When it began to burn, by the minutes of a history in [fromMs, atMs): {@link onsetOf}. */
+export function onsetIn(
+  { good, total, fromMs: startMs }: History,
+  fromMs: number,
+  atMs: number,
+  pair: Pair,
+  { objective }: Judged,
+): number {
+  const first = Math.max(0, Math.round((fromMs - startMs) / MINUTE_MS));
+  const end = Math.round((atMs - startMs) / MINUTE_MS);
+  const minutes = { good: good.subarray(first, end), total: total.subarray(first, end), fromMs: startMs + first * MINUTE_MS };
+  return onsetOf(minutes, pair, objective);
 }

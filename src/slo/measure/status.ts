@@ -1,8 +1,8 @@
 /** The status of SLOs at a moment, as `muster slo status`, the API and the page show it. */
 import type { Engine, Session } from '../../store/engine/engine.ts';
-import type { AlertState, PairMemory } from '../arithmetic/alert-state.ts';
 import { burnRate, type Counts, errorBudgetRemaining, type WindowCounts, wilsonInterval } from '../arithmetic/burn.ts';
-import type { Severity } from '../arithmetic/pairs.ts';
+import { type AlertState, calmSince, type Episode, endsAtMost, type PairMemory } from '../arithmetic/episode.ts';
+import type { Pair, Severity } from '../arithmetic/pairs.ts';
 import { windowSeconds } from '../arithmetic/windows.ts';
 import { judgedOf, type Slo } from '../definition/openslo.ts';
 import type { SliKind } from '../slis/sli.ts';
@@ -15,8 +15,25 @@ export interface SloAlert {
   longWindow: string;
   shortWindow: string;
   state: AlertState;
-  /** RFC 3339: since when it is in this state; null when inactive. */
+  /** RFC 3339: when it began to burn, of one that fires or has joined; else since when it is in this state; null when inactive. */
   since: string | null;
+  /** When it fired. */
+  firedAt: string | null;
+  /** Failures of the long window that count as evidence: those that no episode before has used up. */
+  evidence: { bad: number; usersBad: number };
+  /** What an episode waits for that no longer burns; null while it does, or in none. */
+  ends: AlertEnd | null;
+}
+
+/** Why an alert still fires though the short window no longer burns. */
+export interface AlertEnd {
+  /** Since when its short window is calm, or sees nothing. */
+  since: string;
+  /** Attempts that a calm run needs, and those that it has seen; null while nothing is seen. */
+  needed: number | null;
+  seen: number | null;
+  /** It ends by then, if nothing fails any more. */
+  atMost: string;
 }
 
 export interface SloStatus {
@@ -43,13 +60,16 @@ export interface SloStatus {
 }
 
 /** States are followed back so far, to know what fired before and held. */
-const LOOK_BACK_MS = 7 * 86_400_000;
+const LOOK_BACK_MS = 14 * 86_400_000;
 const Z_95 = 1.96;
 
-/** Memory of each pair, by {@link pairKey}. */
-export type Memories = Map<string, PairMemory>;
-/** What a pair of an SLO is known by among all pairs. */
-export const pairKey = (slo: string, pair: string): string => `${slo}/${pair}`;
+/** The episodes of SLOs, by {@link episodeKey}. */
+export type Memories = Map<string, Episode>;
+/** What the pairs of one severity of an SLO are known by. */
+export const episodeKey = (slo: string, severity: Severity): string => `${slo}/${severity}`;
+
+/** The pairs of an SLO, by severity: those of each decide together. */
+export const bySeverity = (slo: Slo): Map<Severity, Pair[]> => Map.groupBy(slo.pairs, ({ severity }) => severity);
 
 /** Status of each SLO at `atMs`, cut to the minute: by event time, with all that is known today. */
 export async function sloStatus(engine: Engine, slos: readonly Slo[], atMs: number): Promise<SloStatus[]> {
@@ -69,9 +89,9 @@ export async function statesAt(session: Session, slos: readonly Slo[], atMs: num
     const stored = histories.get(slo.sli.id);
     if (!stored) continue;
     const history = withoutMaintenance(stored, circumstances.maintenance, slo.name);
-    for (const pair of slo.pairs) {
-      const memory = walk(pair, judgedOf(slo), history, { ...circumstances, slo: slo.name });
-      if (memory) memories.set(pairKey(slo.name, pair.name), memory);
+    for (const [severity, pairs] of bySeverity(slo)) {
+      const episode = walk(pairs, judgedOf(slo), history, { ...circumstances, slo: slo.name });
+      if (episode) memories.set(episodeKey(slo.name, severity), episode);
     }
   }
   return memories;
@@ -111,20 +131,43 @@ function statusOf(slo: Slo, figure: WindowFigures, figures: Figures, memories: M
     coverage: Object.fromEntries(names.map((name) => [name, figures.coverage.get(name) ?? 1])),
     beside: figure.beside,
     excludedMinutes: figure.excludedMinutes,
-    alerts: slo.pairs.map((pair) => {
-      const memory = memories.get(pairKey(slo.name, pair.name));
-      const state = memory?.state ?? 'inactive';
-      return {
-        severity: pair.severity,
-        pair: pair.name,
-        longWindow: pair.long,
-        shortWindow: pair.short,
-        state,
-        since: memory && state !== 'inactive' ? new Date(memory.sinceMs).toISOString() : null,
-      };
-    }),
+    alerts: slo.pairs.map((pair) => alertOf(pair, memories.get(episodeKey(slo.name, pair.severity)))),
   };
 }
+
+function alertOf(pair: Pair, episode: Episode | undefined): SloAlert {
+  const memory = episode?.pairs.get(pair.name);
+  const state = memory?.state ?? 'inactive';
+  const sinceMs = memory?.member ? (episode?.onsetMs ?? memory.sinceMs) : memory?.sinceMs;
+  return {
+    severity: pair.severity,
+    pair: pair.name,
+    longWindow: pair.long,
+    shortWindow: pair.short,
+    state,
+    since: sinceMs === undefined || state === 'inactive' ? null : iso(sinceMs),
+    firedAt: memory?.member ? iso(memory.member.openedAtMs) : null,
+    evidence: memory?.evidence ?? { bad: 0, usersBad: 0 },
+    ends: memory ? endOf(pair, memory) : null,
+  };
+}
+
+function endOf(pair: Pair, memory: PairMemory): AlertEnd | null {
+  const atMost = endsAtMost(pair, memory);
+  const sinceMs = calmSince(memory);
+  if (atMost === null || sinceMs === null) return null;
+  const { calm, quietSinceMs } = memory.member ?? { calm: null, quietSinceMs: null };
+  const counts = quietSinceMs === null && calm ? { needed: calm.needed, seen: calm.seen } : { needed: null, seen: null };
+  return { since: iso(sinceMs), ...counts, atMost: iso(atMost) };
+}
+
+/** When an alert that fires began to burn, and since when it no longer does. */
+export const burning = ({ since, ends }: SloAlert, atMs: number): { onsetMs: number; calmMs: number | null } => ({
+  onsetMs: since === null ? atMs : Date.parse(since),
+  calmMs: ends === null ? null : Date.parse(ends.since),
+});
+
+const iso = (ms: number) => new Date(ms).toISOString();
 
 function goodInterval({ good, total }: Counts): { lower: number; upper: number } {
   const bad = wilsonInterval(total - good, total, Z_95);

@@ -1,10 +1,13 @@
 /** The answer of the Overview as one plain sentence, and what stands behind it. */
-import type { AlertState } from '../arithmetic/alert-state.ts';
+import { type BudgetState, budgetState } from '../arithmetic/burn.ts';
+import type { AlertState } from '../arithmetic/episode.ts';
 import type { Severity } from '../arithmetic/pairs.ts';
+import { type Cause, causeText } from '../inquiry/explain.ts';
+import { burnTimes } from '../measure/alert-words.ts';
 import type { SloStatus } from '../measure/status.ts';
 
 /** State of an SLO as people read it, the worst of its pairs first. */
-export type SloState = Severity | Exclude<AlertState, 'firing' | 'inactive'> | 'healthy';
+export type SloState = Severity | Exclude<AlertState, 'firing' | 'joined' | 'inactive'> | 'missed' | 'healthy';
 
 /** The worst state of an SLO, and since when it fires. */
 export function stateOf(status: SloStatus): { state: SloState; since: string | null; pair: string | null } {
@@ -14,12 +17,21 @@ export function stateOf(status: SloStatus): { state: SloState; since: string | n
     if (first) return { state: severity, since: first.since, pair: first.pair };
   }
   if (status.kind === 'count') return { state: 'healthy', since: null, pair: null };
-  for (const state of ['maintenance', 'frozen', 'too_few'] as const) {
-    const alert = status.alerts.find((each) => each.state === state);
+  const is = (state: AlertState) => status.alerts.find((each) => each.state === state);
+  const budget = budgetOf(status);
+  for (const state of ['maintenance', 'frozen'] as const) {
+    const alert = is(state);
     if (alert) return { state, since: alert.since, pair: alert.pair };
   }
+  if (budget === 'missed') return { state: 'missed', since: null, pair: null };
+  const few = is('too_few');
+  if (few || budget === 'too_few') return { state: 'too_few', since: few?.since ?? null, pair: few?.pair ?? null };
   return { state: status.total === 0 ? 'no_traffic' : 'healthy', since: null, pair: null };
 }
+
+/** Whether the objective is met over its window; of what is only counted, it is. */
+export const budgetOf = ({ good, total, objective }: Pick<SloStatus, 'good' | 'total' | 'objective'>): BudgetState =>
+  objective === null || good === null ? 'met' : budgetState({ good, total }, objective);
 
 export interface Verdict {
   headline: string;
@@ -34,8 +46,12 @@ export interface OtherAlert {
 }
 
 /** Headline and detail for all SLOs, and for the alerts beside them. A page of either kind comes first, then tickets. */
-export function verdictOf(statuses: readonly SloStatus[], others: readonly OtherAlert[] = []): Verdict {
-  const verdict = sloVerdict(statuses);
+export function verdictOf(
+  statuses: readonly SloStatus[],
+  others: readonly OtherAlert[] = [],
+  causes: ReadonlyMap<string, Cause> = new Map(),
+): Verdict {
+  const verdict = sloVerdict(statuses, causes);
   const isFiring = (severity: Severity) => statuses.some((status) => stateOf(status).state === severity);
   const first = others.find(({ severity }) => severity === 'page') ?? others[0];
   if (!first) return verdict;
@@ -44,7 +60,7 @@ export function verdictOf(statuses: readonly SloStatus[], others: readonly Other
   return { headline: verdict.headline, detail: `${verdict.detail} ${others.map(({ summary }) => `${summary}.`).join(' ')}` };
 }
 
-function sloVerdict(statuses: readonly SloStatus[]): Verdict {
+function sloVerdict(statuses: readonly SloStatus[], causes: ReadonlyMap<string, Cause>): Verdict {
   const states = statuses.map((status) => ({ status, ...stateOf(status) }));
   const paging = states.filter(({ state }) => state === 'page');
   const tickets = states.filter(({ state }) => state === 'ticket');
@@ -52,41 +68,44 @@ function sloVerdict(statuses: readonly SloStatus[]): Verdict {
   if (worst) {
     const names = (paging.length > 0 ? paging : tickets).map(({ status }) => status.slo);
     const verb = paging.length > 0 ? (names.length === 1 ? 'pages' : 'page') : names.length === 1 ? 'has a ticket' : 'have a ticket';
-    return { headline: `${listed(names)} ${verb}.`, detail: burnSentence(worst.status) };
+    return { headline: `${listed(names)} ${verb}.`, detail: burnSentence(worst.status, causes.get(worst.status.slo)) };
   }
   if (statuses.every(({ total }) => total === 0)) {
     return { headline: 'No events yet.', detail: 'Send the first to POST /v1/events, or import a log with muster import.' };
   }
-  const overspent = statuses.filter(({ errorBudgetRemaining }) => (errorBudgetRemaining ?? 1) < 0);
-  if (overspent.length > 0) {
+  const missed = statuses.filter((status) => budgetOf(status) === 'missed').map(({ slo }) => slo);
+  if (missed.length > 0) {
     return {
-      headline: `Nothing fires, but ${listed(overspent.map(({ slo }) => slo))} ${overspent.length === 1 ? 'has' : 'have'} no error budget left.`,
-      detail: 'The objective is missed over its window; hold back risky changes until old failures leave it.',
+      headline: `Nothing fires, but ${listed(missed)} ${missed.length === 1 ? 'misses its objective' : 'miss their objectives'}.`,
+      detail: 'No error budget is left over its window; hold back risky changes until old failures leave it.',
     };
   }
-  const few = states.filter(({ state }) => state === 'too_few').map(({ status }) => status.slo);
+  const burning = states.filter(({ state, pair }) => state === 'too_few' && pair !== null).map(({ status }) => status.slo);
+  const few = states.filter(({ state, pair }) => state === 'too_few' && pair === null).map(({ status }) => status.slo);
   const silent = states.filter(({ state }) => state === 'no_traffic').map(({ status }) => status.slo);
   const frozen = states.filter(({ state }) => state === 'frozen').map(({ status }) => status.slo);
   const planned = states.filter(({ state }) => state === 'maintenance').map(({ status }) => status.slo);
   const details = [
-    ...(few.length > 0 ? [`${listed(few)}: burning, but on too few events to judge.`] : []),
+    ...(burning.length > 0 ? [`${listed(burning)}: burning, but on too few events to judge.`] : []),
+    ...(few.length > 0 ? [`${listed(few)}: too few events to judge the objective by.`] : []),
     ...(frozen.length > 0 ? [`${listed(frozen)}: frozen, the collector saw too little to judge by.`] : []),
     ...(planned.length > 0 ? [`${listed(planned)}: in maintenance.`] : []),
     ...(silent.length > 0 ? [`${listed(silent)}: no data.`] : []),
   ];
   const met = silent.length > 0 ? 'Every objective with data is met over its window.' : 'Every objective is met over its window.';
-  return { headline: 'Nothing fires.', detail: [...(few.length + frozen.length > 0 ? [] : [met]), ...details].join(' ') };
+  return { headline: 'Nothing fires.', detail: [...(burning.length + few.length + frozen.length > 0 ? [] : [met]), ...details].join(' ') };
 }
 
-/** What burns, how fast, since when, and what is left. */
-function burnSentence(status: SloStatus): string {
-  const { since, pair } = stateOf(status);
+/** What burns, how fast, since when, why, and what is left. */
+function burnSentence(status: SloStatus, cause: Cause | undefined): string {
+  const { pair } = stateOf(status);
   const alert = status.alerts.find((each) => each.state === 'firing' && each.pair === pair);
   const burn = alert ? (status.burnRates[alert.longWindow] ?? null) : null;
   const speed = alert && burn !== null ? ` ${Number(burn.toPrecision(3))}× as fast as allowed over ${alert.longWindow}` : '';
-  const when = since === null ? '' : `, since ${since.slice(11, 16)} UTC on ${since.slice(0, 10)}`;
+  const when = alert ? ` It ${burnTimes(alert)}.` : '';
+  const why = cause ? ` Leading: ${causeText(cause)}` : '';
   const left = Math.floor((status.errorBudgetRemaining ?? 0) * 100);
-  return `${status.title} burns its error budget${speed}${when}; ${left < 0 ? 'none of it is left' : `${left} % of it is left`} over ${status.window}.`;
+  return `${status.title} burns its error budget${speed}; ${left < 0 ? 'none of it is left' : `${left} % of it is left`} over ${status.window}.${when}${why}`;
 }
 
 function listed(names: readonly string[]): string {

@@ -1,9 +1,7 @@
 /** The arithmetic against figures worked out by hand, not against the code's own output. */
 import { describe, expect, test } from 'vitest';
-import { type AlertState, nextState } from '../../../src/slo/arithmetic/alert-state.ts';
-import { burnRate, errorBudgetRemaining, hasEvidence, type WindowCounts, wilsonLowerBound } from '../../../src/slo/arithmetic/burn.ts';
-import { type Pair, pairsFor } from '../../../src/slo/arithmetic/pairs.ts';
-import { type History, walk } from '../../../src/slo/measure/history.ts';
+import { burnRate, errorBudgetRemaining, hasEvidence, wilsonLowerBound } from '../../../src/slo/arithmetic/burn.ts';
+import { pairsFor } from '../../../src/slo/arithmetic/pairs.ts';
 
 const DAY = 86_400;
 const both = ['page', 'ticket'] as const;
@@ -34,12 +32,18 @@ describe('pairs', () => {
     expect(pairsFor(0.999, 30 * DAY, both).map(({ factor }) => Number(factor.toFixed(9)))).toEqual([14.4, 6, 3, 1]);
   });
 
-  test('for 7 days the shares grow so that no page is below 6 and no ticket below 1', () => {
-    // 2 % × 168 h = 3.36 → 6; 5 % × 28 = 1.4 → 6; 10 % × 7 = 0.7 → 1; 10 % × 7/3 = 0.23 → 1.
+  test('for 7 days the shares grow to 8 %, 21.4 %, 28.6 % and 42.9 % of the budget, so that nobody is called for what is usual', () => {
+    // 2 % × 168 h = 3.36 → 13.44; 5 % × 28 = 1.4 → 6; 10 % × 7 = 0.7 → 2; 10 % × 7/3 = 0.23 → 1.
     const pairs = pairsFor(0.999, 7 * DAY, both);
-    expect(pairs.map(({ factor }) => factor)).toEqual([6, 6, 1, 1]);
-    // Six times the allowed rate for one of 168 hours is 3.57 % of the budget.
-    expect(pairs[0]?.budgetShare).toBeCloseTo(6 / 168, 9);
+    expect(pairs.map(({ factor }) => factor)).toEqual([13.44, 6, 2, 1]);
+    expect(pairs.map(({ budgetShare }) => Number(budgetShare.toFixed(3)))).toEqual([0.08, 0.214, 0.286, 0.429]);
+    // Two weeks: 2 % × 336 h = 6.72 is still below.
+    expect(pairsFor(0.999, 14 * DAY, both).map(({ factor }) => factor)).toEqual([13.44, 6, 2, 1]);
+  });
+
+  test('a pair of one’s own is never below 6 for a page and 1 for a ticket when it is asked for by its share', () => {
+    const own = (severity: 'page' | 'ticket') => ({ severity, budgetShare: 0.01, long: '1h', short: '5m' });
+    expect(pairsFor(0.999, 7 * DAY, [], [own('page'), own('ticket')]).map(({ factor }) => factor)).toEqual([6, 1.68]);
   });
 
   test('a factor that no error ratio can reach is fitted to half of the reachable', () => {
@@ -99,84 +103,5 @@ describe('evidence', () => {
     expect(wilsonLowerBound(25, 1_000, 2.33)).toBeLessThan(0.02);
     expect(hasEvidence({ good: 975, total: 1_000, usersBad: 25 }, 0.98)).toBe(false);
     expect(hasEvidence({ good: 960, total: 1_000, usersBad: 25 }, 0.98)).toBe(true);
-  });
-});
-
-describe('state of a pair', () => {
-  const [pair] = pairsFor(0.98, 30 * DAY, both) as [Pair];
-  const judged = { objective: 0.98, isSliced: false };
-  const AT = Date.UTC(2026, 2, 1, 12);
-  const counts = (good: number, total: number, usersBad = 3): WindowCounts => ({ good, total, usersBad });
-  // 14.4 × 2 % = 28.8 %: 29 of 100 burn above it, 28 do not.
-  const above = counts(71, 100);
-  const below = counts(72, 100);
-  const none = counts(0, 0, 0);
-  const inputs = (long: WindowCounts, short: WindowCounts, more: { coverage?: number; isMaintenance?: boolean } = {}) => ({
-    long,
-    short,
-    coverage: 1,
-    isMaintenance: false,
-    ...more,
-  });
-  const firing = { state: 'firing' as const, sinceMs: AT - 3_600_000, quietSinceMs: null };
-
-  test.each([
-    ['fires when both windows burn and the evidence holds', inputs(above, above), 'firing'],
-    ['does not fire on the long window alone', inputs(above, below), 'inactive'],
-    ['does not fire on the short window alone', inputs(below, above), 'inactive'],
-    ['does not fire while the short window has no traffic', inputs(above, none), 'inactive'],
-    ['says too few, rather than nothing, when the evidence is missing', inputs(counts(71, 100, 2), above), 'too_few'],
-    ['says too few for three failures at night', inputs(counts(0, 3), counts(0, 1)), 'too_few'],
-    ['says no traffic when there is none', inputs(none, none), 'no_traffic'],
-    ['does not open while the collector saw too little', inputs(above, above, { coverage: 0.89 }), 'frozen'],
-    ['does not open in maintenance', inputs(above, above, { isMaintenance: true }), 'maintenance'],
-  ] as const)('%s', (_name, given, expected) => {
-    expect(nextState(pair, undefined, given, judged, AT).state).toBe(expected);
-  });
-
-  test.each([
-    ['resolves when the short window has traffic and burns below the factor', inputs(above, below), 'inactive'],
-    ['goes on while the short window burns, though the long one no longer does', inputs(below, above), 'firing'],
-    ['goes on though the evidence has left the window', inputs(counts(0, 2), counts(0, 1)), 'firing'],
-    ['holds without traffic', inputs(none, none), 'firing'],
-    ['holds while frozen, even if what was seen looks well', inputs(below, counts(100, 100), { coverage: 0.5 }), 'firing'],
-    ['is muted by maintenance', inputs(above, above, { isMaintenance: true }), 'maintenance'],
-  ] as const)('having fired, it %s', (_name, given, expected) => {
-    const next = nextState(pair, firing, given, judged, AT);
-    expect(next.state).toBe(expected);
-    if (expected === 'firing') expect(next.sinceMs).toBe(firing.sinceMs);
-  });
-
-  test('holds for six hours without traffic, then says that there is none', () => {
-    let memory = nextState(pair, firing, inputs(above, none), judged, AT);
-    const states: AlertState[] = [];
-    for (let minute = 1; minute <= 400; minute++) {
-      // The long window of a ticket still holds the failures.
-      memory = nextState(pair, memory, inputs(above, none), judged, AT + minute * 60_000);
-      states.push(memory.state);
-    }
-    expect(states.lastIndexOf('firing')).toBe(358);
-    expect(new Set(states.slice(359))).toEqual(new Set(['no_traffic']));
-    expect(nextState(pair, memory, inputs(above, below), judged, AT + 401 * 60_000).state).toBe('inactive');
-  });
-
-  test('since when a pair fires is the first minute of the unbroken run', () => {
-    // Ten attempts a minute; all fail from 11:30 on. 28.8 % of the last 600 are bad once 18 minutes (180 attempts) have failed,
-    // and the five-minute window burned long before: it fires from 11:48 on.
-    const length = 600;
-    const history: History = {
-      fromMs: AT - length * 60_000,
-      good: new Float64Array(length),
-      total: new Float64Array(length),
-      users: new Map(),
-    };
-    for (let i = 0; i < length; i++) {
-      const isBad = i >= length - 30;
-      history.total[i] = 10;
-      history.good[i] = isBad ? 0 : 10;
-      if (isBad) history.users.set(i, { users: [i], anonymous: 9 });
-    }
-    const memory = walk(pair, judged, history, { fromMs: history.fromMs, uncovered: new Uint8Array(length), maintenance: [], slo: 'any' });
-    expect(memory).toMatchObject({ state: 'firing', sinceMs: Date.UTC(2026, 2, 1, 11, 48) });
   });
 });

@@ -187,7 +187,8 @@ function History({ detail, now }: { detail: SloDetail; now: number }) {
             <thead>
               <tr>
                 <th scope="col">Alert</th>
-                <th scope="col">Began</th>
+                <th scope="col">Burned since</th>
+                <th scope="col">Fired</th>
                 <th scope="col">Lasted</th>
                 <th scope="col">Pair</th>
                 <th scope="col">As</th>
@@ -197,6 +198,7 @@ function History({ detail, now }: { detail: SloDetail; now: number }) {
               {rows.map((row) => (
                 <tr key={`${row.pair}-${row.start}-${row.by}`}>
                   <td>{row.severity === 'page' ? 'Page' : 'Ticket'}</td>
+                  <td>{moment(row.since, now)}</td>
                   <td>{moment(row.start, now)}</td>
                   <td>{duration((Date.parse(row.end) - Date.parse(row.start)) / 1_000)}</td>
                   <td>{row.pair}</td>

@@ -4,6 +4,7 @@ import type { SloState } from '../api.ts';
 const PATHS: Record<SloState | 'overview' | 'slos' | 'runbook' | 'dashboard' | 'mark', string> = {
   page: 'M6 1.5h4L14.5 6v4L10 14.5H6L1.5 10V6zM8 4.5v4M8 11v.5',
   ticket: 'M8 2 15 14H1zM8 6.5v4M8 12v.3',
+  missed: 'M2.5 13.5 13.5 2.5M8 2a6 6 0 1 0 .01 0M8 5a3 3 0 1 0 .01 0',
   too_few: 'M8 2a6 6 0 1 0 .01 0M5 8h.5M8 8h.5M11 8h.5',
   no_traffic: 'M8 2a6 6 0 1 0 .01 0M4 4l8 8',
   frozen: 'M8 1.5v13M2.4 4.8l11.2 6.4M13.6 4.8 2.4 11.2M6 2.5 8 4.5l2-2M6 13.5l2-2 2 2',

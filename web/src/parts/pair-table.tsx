@@ -1,5 +1,6 @@
 /** The window pairs of an SLO, each on a shared log scale against its threshold, with the evidence and what state it is in. */
 import { hasEvidence, MIN_BAD, MIN_USERS, WILSON_Z, wilsonLowerBound } from '../../../src/slo/arithmetic/burn.ts';
+import { burnTimes } from '../../../src/slo/measure/alert-words.ts';
 import type { OverviewSlo, SloDetail } from '../api.ts';
 import { burn, count, duration, moment, percent } from './format.ts';
 import { Icon } from './icons.tsx';
@@ -21,7 +22,7 @@ export function PairTable({ slo, detail, now }: { slo: OverviewSlo; detail: SloD
   return (
     <Panel
       title="Burn rates against their thresholds"
-      scope="an alert fires when long and short are above and the evidence holds; filled: long, hollow: short"
+      scope="one alert per severity fires when long and short are above and the evidence holds; filled: long, hollow: short"
       className="lines"
     >
       <Scroll label="Window pairs">
@@ -62,7 +63,10 @@ function PairRow({ pair, slo, detail, now }: { pair: Pair; slo: OverviewSlo; det
   const long = slo.burnRates[pair.long] ?? null;
   const short = slo.burnRates[pair.short] ?? null;
   const state = alert?.state ?? 'inactive';
-  const shown = state === 'firing' ? pair.severity : state === 'inactive' ? 'healthy' : state;
+  const isInEpisode = state === 'firing' || state === 'joined';
+  const shown = isInEpisode ? pair.severity : state === 'inactive' ? 'healthy' : state;
+  const word = state === 'inactive' ? 'Quiet' : state === 'joined' ? 'Joined' : WORDS[shown];
+  const shortMoment = (time: string) => moment(time, now);
   return (
     <tr className={state === 'firing' && pair.severity === 'page' ? 'firing' : undefined}>
       <td>
@@ -79,15 +83,17 @@ function PairRow({ pair, slo, detail, now }: { pair: Pair; slo: OverviewSlo; det
       <td className="right">{burn(long)}</td>
       <td className="right">{burn(short)}</td>
       <td>
-        <Evidence pair={pair} slo={slo} isSliced={detail.isSliced} />
+        <Evidence pair={pair} slo={slo} fresh={alert?.evidence} isSliced={detail.isSliced} />
       </td>
       <td className="right">{duration(pair.outageFiresAfterSeconds)}</td>
       <td>
         <span className={`chip ${shown}`}>
           <Icon name={shown} />
-          {state === 'inactive' ? 'Quiet' : WORDS[shown]}
+          {word}
         </span>
-        {alert?.since && <small>since {moment(alert.since, now)}</small>}
+        {alert?.since && (
+          <small>{isInEpisode ? burnTimes(alert, { first: shortMoment, later: shortMoment }) : `since ${moment(alert.since, now)}`}</small>
+        )}
       </td>
     </tr>
   );
@@ -109,19 +115,32 @@ function Scale({ pair, long, short }: { pair: Pair; long: number | null; short: 
   );
 }
 
-/** What the long window proves, or what is missing for it. */
-function Evidence({ pair, slo, isSliced }: { pair: Pair; slo: OverviewSlo; isSliced: boolean }) {
+/** What is new in the long window proves, or what is missing for it. */
+function Evidence({
+  pair,
+  slo,
+  fresh,
+  isSliced,
+}: {
+  pair: Pair;
+  slo: OverviewSlo;
+  fresh: OverviewSlo['alerts'][number]['evidence'] | undefined;
+  isSliced: boolean;
+}) {
   const counts = slo.windows[pair.long];
   if (!counts || counts.total === 0 || slo.objective === null) return <span className="dim">no data</span>;
-  const bad = counts.total - counts.good;
+  const all = counts.total - counts.good;
+  const { bad, usersBad } = fresh ?? { bad: all, usersBad: counts.usersBad };
+  const told = all > bad ? `; ${count(all - bad)} more were told of before` : '';
   const least = percent(wilsonLowerBound(bad, counts.total, WILSON_Z));
-  const users = isSliced ? '' : ` of ${count(counts.usersBad)} people`;
-  if (hasEvidence(counts, slo.objective, isSliced)) {
+  const users = isSliced ? '' : ` of ${count(usersBad)} people`;
+  if (hasEvidence({ good: counts.total - bad, total: counts.total, usersBad }, slo.objective, isSliced)) {
     return (
       <>
         holds: at least {least} fail
         <small>
           {count(bad)} bad{users}
+          {told}
         </small>
       </>
     );
@@ -129,8 +148,13 @@ function Evidence({ pair, slo, isSliced }: { pair: Pair; slo: OverviewSlo; isSli
   const missing =
     bad < MIN_BAD
       ? `${bad} bad, ${MIN_BAD} needed`
-      : !isSliced && counts.usersBad < MIN_USERS
-        ? `${counts.usersBad} people, ${MIN_USERS} needed`
+      : !isSliced && usersBad < MIN_USERS
+        ? `${usersBad} people, ${MIN_USERS} needed`
         : `at least ${least} fail`;
-  return <span className="dim">does not hold: {missing}</span>;
+  return (
+    <span className="dim">
+      does not hold: {missing}
+      {told}
+    </span>
+  );
 }

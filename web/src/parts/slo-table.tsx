@@ -11,10 +11,11 @@ export const WORDS: Record<SloState, string> = {
   no_traffic: 'No data',
   frozen: 'Frozen',
   maintenance: 'Maintenance',
+  missed: 'Objective missed',
   healthy: 'Healthy',
 };
 /** Order of the status language: the worst first. */
-const ORDER: SloState[] = ['page', 'ticket', 'too_few', 'no_traffic', 'frozen', 'maintenance', 'healthy'];
+const ORDER: SloState[] = ['page', 'ticket', 'missed', 'too_few', 'no_traffic', 'frozen', 'maintenance', 'healthy'];
 const SECONDS_PER_DAY = 86_400;
 
 export function SloTable({ slos, now }: { slos: readonly OverviewSlo[]; now: number }) {

@@ -1,9 +1,10 @@
 /** `muster slo status` */
 import type { Command } from 'commander';
-import { windowSeconds } from '../../../slo/arithmetic/windows.ts';
-import { timeToExplain } from '../../../slo/inquiry/explain.ts';
+import { timesToExplain } from '../../../slo/inquiry/explain.ts';
+import { burnTimes } from '../../../slo/measure/alert-words.ts';
+import { toMinute } from '../../../slo/measure/figures.ts';
 import { type SloReport, sloReport } from '../../../slo/measure/report.ts';
-import type { SloAlert } from '../../../slo/measure/status.ts';
+import { burning, type SloAlert } from '../../../slo/measure/status.ts';
 import { SLIS } from '../../../slo/slis/index.ts';
 import { companionWords } from '../../../slo/wording/companion-counts.ts';
 import { stateOf } from '../../../slo/wording/verdict.ts';
@@ -29,7 +30,7 @@ export function statusCommand(slo: Command, context: Context): void {
         { mayCreate: false },
       );
       if (options.json) printJson(context, reports);
-      else for (const report of reports) print(context, statusText(context, report));
+      else for (const report of reports) print(context, statusText(context, report, { ...options, atMs }));
     });
 }
 
@@ -40,12 +41,19 @@ const WORDS = {
   no_traffic: 'No data',
   frozen: 'Frozen',
   maintenance: 'Maintenance',
+  missed: 'Objective missed',
   healthy: 'Healthy',
 } as const;
-const COLOURS: Partial<Record<keyof typeof WORDS, Colour>> = { page: 'red', ticket: 'yellow', healthy: 'green' };
+const COLOURS: Partial<Record<keyof typeof WORDS, Colour>> = { page: 'red', ticket: 'yellow', missed: 'yellow', healthy: 'green' };
+
+/** As of when, and of which data directory, if one was named. */
+interface Asked {
+  atMs: number;
+  data?: string;
+}
 
 /** Lines that fit 100 columns: what is met, in which state and why, how fast it burns; and what to do, if anything. */
-function statusText(context: Context, report: SloReport): string {
+function statusText(context: Context, report: SloReport, asked: Asked): string {
   const { state, pair } = stateOf(report);
   const alert = report.alerts.find((each) => each.pair === pair);
   const word = coloured(context, COLOURS[state] ?? 'gray', WORDS[state]);
@@ -54,7 +62,7 @@ function statusText(context: Context, report: SloReport): string {
   if (report.kind === 'count') {
     return `${name} ${countText(report.total)} over ${report.window}${besideText(report)}\n  ${days}`;
   }
-  const next = nextStep(report, state);
+  const next = nextStep(report, state, asked);
   return [
     `${name} ${valueText(report)}`,
     `  ${word}${budgetLine(report)}`,
@@ -83,22 +91,28 @@ function reasonText(report: SloReport, alert: SloAlert, state: keyof typeof WORD
   const since = alert.since === null ? '' : `since ${momentText(alert.since)}`;
   const counts = report.windows[alert.longWindow];
   const bad = counts ? `${countText(counts.total - counts.good)} bad of ${countText(counts.total)} in ${alert.longWindow}` : '';
-  if (state === 'page' || state === 'ticket' || state === 'too_few') return `${bad}, ${since} (pair ${alert.pair})`;
+  if (state === 'page' || state === 'ticket') return `${bad} (pair ${alert.pair}); ${burnTimes(alert)}`;
+  if (state === 'too_few') return `${bad}, ${since} (pair ${alert.pair})`;
   if (state === 'frozen') return `${since}, ${percentText(report.coverage[alert.longWindow] ?? 1)} of ${alert.longWindow} covered`;
   return since;
 }
 
 /** What a reader would do next. */
-function nextStep(report: SloReport, state: keyof typeof WORDS): string | undefined {
+function nextStep(report: SloReport, state: keyof typeof WORDS, { atMs, data }: Asked): string | undefined {
   const firing = report.alerts.find((alert) => alert.state === 'firing');
   if (firing?.since && report.kind === 'ratio') {
-    const { when } = timeToExplain(Date.parse(firing.since), windowSeconds(firing.longWindow), Date.parse(firing.since));
-    return `muster explain --slo ${report.slo} --from ${new Date(when.fromMs).toISOString().slice(0, 16)}:00Z`;
+    const { when, baseline } = timesToExplain(burning(firing, atMs), toMinute(atMs));
+    const times = { from: when.fromMs, to: when.toMs, 'baseline-from': baseline.fromMs, 'baseline-to': baseline.toMs };
+    const options = Object.entries(times).map(([name, ms]) => `--${name} ${new Date(ms).toISOString().slice(0, 19)}Z`);
+    return ['muster explain --slo', report.slo, ...options, ...(data === undefined ? [] : ['--data', quoted(data)])].join(' ');
   }
   if (state === 'frozen') return 'see that the collector runs and keeps up: /metrics, muster_collector_lag_seconds';
-  if (report.errorBudgetRemaining !== null && report.errorBudgetRemaining < 0) return `muster gate --slo ${report.slo} holds deploys back`;
+  if (state === 'missed') return `muster gate --slo ${report.slo} holds deploys back`;
   return undefined;
 }
+
+/** A path as a shell takes it. */
+const quoted = (path: string): string => (/^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`);
 
 /** What a count comes to per deploy, or per day and against the time before. */
 function besideText({ sli, beside, total, daily }: SloReport): string {

@@ -43,6 +43,8 @@ export interface Alert {
   readonly meaning: string;
   /** Its thresholds by name, each with a default: a part of the file that `MUSTER_ALERTS` names, under the detector's name. */
   readonly thresholds: z.ZodObject;
+  /** How bad what it stands on is: while it fires, the worst stays. */
+  weight(evidence: Condition['evidence']): number;
   /** Conditions that hold at the moment. */
   check(context: AlertContext): Promise<Condition[]>;
 }

@@ -20,6 +20,7 @@ export const massLockout = {
   kind: 'operational',
   thresholds,
   meaning: 'Far more people than usual are locked out: recovery fails, factors exist twice, or challenges fail right after enrolling.',
+  weight: ({ users }) => Number(users),
   async check({ engine, atMs, thresholdsOf }: AlertContext): Promise<Condition[]> {
     const limits = thresholdsOf(massLockout);
     const session = engine.session('evaluate');

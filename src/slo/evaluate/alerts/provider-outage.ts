@@ -35,6 +35,8 @@ export const providerOutage = {
   kind: 'operational',
   thresholds,
   meaning: 'A provider fails most requests of a region, or its circuit stays open.',
+  // An open circuit is worse than any number of failures: nobody gets through.
+  weight: ({ failed, circuit_open_minutes }) => (Number(circuit_open_minutes) > 0 ? 1e9 + Number(circuit_open_minutes) : Number(failed)),
   async check(context: AlertContext): Promise<Condition[]> {
     const limits = context.thresholdsOf(providerOutage);
     const rows = await requestsAndCircuits(context);

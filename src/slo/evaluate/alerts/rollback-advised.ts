@@ -23,6 +23,7 @@ export const rollbackAdvised = {
   kind: 'operational',
   thresholds,
   meaning: 'Errors burn the budget since shortly after a deploy, and the new deployment fails significantly more than the one before.',
+  weight: ({ new_bad }) => Number(new_bad),
   async check(context: AlertContext): Promise<Condition[]> {
     const conditions = new Map<string, Condition>();
     for (const slo of context.slos.filter(({ pairs, sli }) => !sli.slices && pairs.some(({ severity }) => severity === 'page'))) {

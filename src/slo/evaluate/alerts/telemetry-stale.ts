@@ -16,6 +16,7 @@ export const telemetryStale = {
   kind: 'operational',
   thresholds,
   meaning: 'The collector was down or behind for too long: burn-rate alerts are frozen and figures cannot be believed.',
+  weight: ({ worst_lag_seconds }) => Number(worst_lag_seconds),
   async check({ engine, atMs, thresholdsOf }: AlertContext): Promise<Condition[]> {
     const { minutes, coverage } = thresholdsOf(telemetryStale);
     const length = minutes + WINDOW_MINUTES - 1;

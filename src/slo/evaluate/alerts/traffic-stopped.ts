@@ -18,6 +18,7 @@ export const trafficStopped = {
   kind: 'operational',
   thresholds,
   meaning: 'No enrollment was started for half an hour in which, by past weeks, many would have been.',
+  weight: ({ minutes }) => Number(minutes),
   async check({ engine, atMs, thresholdsOf, evaluation }: AlertContext): Promise<Condition[]> {
     const { minutes, expected_starts, weeks } = thresholdsOf(trafficStopped);
     const at = atMs / 1_000;
