@@ -44,7 +44,32 @@ const END = START + DAYS * DAY;
 const [outage, migration] = FAULTS as [Fault, Fault];
 const at = (day: number, hour: number) => START + (day - 1) * DAY + hour * HOUR;
 
+/** What the objectives allow, eight times over. */
+const slowBurn: Fault = {
+  name: 'slow_burn',
+  description: 'some of the requests fail',
+  isDeploy: false,
+  affect: (_person, conditions) => ({ ...conditions, storageFails: 0.008 }),
+};
+const nobodyGetsThrough: Fault = {
+  name: 'nobody_gets_through',
+  description: 'nearly all requests fail',
+  isDeploy: false,
+  affect: (_person, conditions) => ({ ...conditions, storageFails: 0.95 }),
+};
+const FLAPPING = { startMs: at(4, 9), endMs: at(4, 13) };
+
 const FAULTY = [
+  // An hour, and another one two hours later.
+  { fault: nobodyGetsThrough, startMs: at(2, 9), endMs: at(2, 10) },
+  { fault: nobodyGetsThrough, startMs: at(2, 12), endMs: at(2, 13) },
+  // Five minutes out of fifteen.
+  ...Array.from({ length: 16 }, (_, i) => ({
+    fault: nobodyGetsThrough,
+    startMs: FLAPPING.startMs + i * 15 * MINUTE,
+    endMs: FLAPPING.startMs + (i * 15 + 5) * MINUTE,
+  })),
+  { fault: slowBurn, startMs: at(7, 4), endMs: at(7, 22) },
   { fault: outage, startMs: at(3, 12), endMs: at(3, 15) },
   { fault: migration, startMs: at(5, 14), endMs: at(5, 16) },
   { fault: outage, startMs: at(6, 9), endMs: at(6, 12) },
@@ -186,10 +211,21 @@ const differing = (line: Line, fires: (minute: number) => boolean, minutes: read
   minutes.filter((minute) => fires(minute) !== isFiring(line, minute)).map((minute) => new Date(START + minute * MINUTE).toISOString());
 const allMinutes = Array.from({ length: MINUTES }, (_, i) => i + 1);
 
+/** How often one of these fires in a time. */
+const timesFired = (of: readonly Line[], fromMs: number, toMs: number) => {
+  const fires = (minute: number) => of.some((line) => isFiring(line, minute));
+  return spans(fires, allMinutes.slice((fromMs - START) / MINUTE, (toMs - START) / MINUTE)).length;
+};
+
 test('the faults fire, hold through silence, freeze while blind and are mute in maintenance', () => {
   const states = new Set(lines.flatMap(({ memories }) => memories.map(({ state }) => state)));
   expect([...states].sort()).toEqual(['firing', 'frozen', 'inactive', 'joined', 'maintenance', 'no_traffic', 'too_few']);
   for (const line of lines) expect(changesOf(line).length).toBeGreaterThan(3);
+  // Two outages are two pages, a flapping one is one, and so is what burns on for hours, in minutes that the others share.
+  const pages = (sli: string) => lines.filter(({ slo, pair }) => slo.sli.id === sli && pair.severity === 'page');
+  expect(JUDGED.map((sli) => timesFired(pages(sli), at(2, 9), at(2, 20)))).toEqual([2, 2]);
+  expect(JUDGED.map((sli) => timesFired(pages(sli), FLAPPING.startMs, at(4, 22)))).toEqual([1, 1]);
+  expect(timesFired(pages('A1'), at(7, 4), at(8, 10))).toBe(1);
   // Silent for 7 h: a firing pair holds for six of them.
   const [paged] = lines as [Line];
   const silent = (SILENCE.startMs - START) / MINUTE;
