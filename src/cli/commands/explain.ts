@@ -75,7 +75,7 @@ function printTable(context: Context, rows: readonly Explanation[], limit: numbe
     print(context, 'Nothing failed beyond what the baseline makes expect.');
     return;
   }
-  print(context, `${'excess'.padStart(8)} ${'share'.padStart(6)}  ${'failed'.padEnd(16)} where`);
+  print(context, `${'excess'.padStart(8)} ${'of all'.padStart(6)}  ${'failed'.padEnd(16)} where`);
   for (const row of rows.slice(0, limit)) {
     const names = row.dimension.split(',');
     const where = printable(names.map((name, i) => `${name}=${row.values[i]}`).join(' and '));
@@ -85,6 +85,7 @@ function printTable(context: Context, rows: readonly Explanation[], limit: numbe
     const line = `${excess.padStart(8)} ${share.padStart(6)}  ${failed.padEnd(16)} ${where}`;
     print(context, row.isSignificant ? line : coloured(context, 'gray', `${line} (not significant)`));
   }
+  print(context, coloured(context, 'gray', 'One failure counts in a row of each label that it has: rows do not add up.'));
   const [example] = rows[0]?.examples ?? [];
   if (example) print(context, `\nFor example: ${printable(rows[0]?.examples.join(', ') ?? '')}`);
 }

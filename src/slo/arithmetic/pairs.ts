@@ -58,7 +58,10 @@ export function pairsFor(objective: number, periodSeconds: number, severities: r
 function fitted(spec: PairSpec & { leastFactor?: number }, name: string, objective: number, periodSeconds: number): Pair {
   const allowed = 1 - objective;
   const longSeconds = windowSeconds(spec.long);
-  const factor = 'factor' in spec ? spec.factor : Math.max((spec.budgetShare * periodSeconds) / longSeconds, spec.leastFactor ?? LEAST_FACTOR[spec.severity]);
+  const factor =
+    'factor' in spec
+      ? spec.factor
+      : Math.max((spec.budgetShare * periodSeconds) / longSeconds, spec.leastFactor ?? LEAST_FACTOR[spec.severity]);
   const fittedFactor = Math.min(factor, REACHABLE_ERROR_RATIO / allowed);
   return {
     name,

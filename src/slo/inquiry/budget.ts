@@ -190,50 +190,61 @@ interface PastAlert {
   startMs: number;
   endMs: number;
   by: 'settled' | 'alerted';
+  /** The first evaluation that said so. */
+  firstMs?: number;
 }
 
 /** Times in which the evaluator said that alerts fire. */
 async function alertedRuns(engine: Engine, slo: Slo, fromMs: number, toMs: number): Promise<PastAlert[]> {
-  const rows = await engine.session('panels').rows<{ pair: string; severity: Severity; onset: number; fired: number; ended: number }>(
-    `SELECT pair, severity, toUnixTimestamp(min(since)) AS onset, toUnixTimestamp(ifNull(opened_at, since)) AS fired, toUnixTimestamp(max(at)) AS ended
+  const rows = await engine.session('panels').rows<{
+    pair: string;
+    severity: Severity;
+    onset: number;
+    fired: number;
+    first: number;
+    ended: number;
+  }>(
+    `SELECT pair, severity, toUnixTimestamp(min(since)) AS onset, toUnixTimestamp(ifNull(opened_at, since)) AS fired,
+        toUnixTimestamp(min(at)) AS first, toUnixTimestamp(max(at)) AS ended
       FROM alert_states
      WHERE slo = {slo: String} AND state = 'firing' AND at > toDateTime(${fromMs / 1_000}, 'UTC')
        AND at <= toDateTime(${toMs / 1_000}, 'UTC')
      GROUP BY pair, severity, fired ORDER BY fired`,
     { slo: slo.name },
   );
-  return rows.map(({ pair, severity, onset, fired, ended }) => ({
+  return rows.map(({ pair, severity, onset, fired, first, ended }) => ({
     pair,
     severity,
     onsetMs: onset * 1_000,
     calmMs: null,
     startMs: fired * 1_000,
     endMs: ended * 1_000 + MINUTE_MS,
+    firstMs: first * 1_000,
     by: 'alerted' as const,
   }));
 }
 
 /** What was used when an alert began, beside what is known of the same window now: late events show as the difference. */
 async function restatements(engine: Engine, slo: Slo, past: Past, alerted: readonly PastAlert[]): Promise<SloDetail['restated']> {
-  const starts = alerted.slice(-10);
+  const starts = alerted.slice(-10).map(({ pair, startMs, firstMs }) => ({ pair, firstMs: firstMs ?? startMs }));
   if (starts.length === 0) return [];
   const rows = await engine.session('panels').rows<{ at_s: number; window: string; good: string; bad: string }>(
     `SELECT toUnixTimestamp(at) AS at_s, window, good, bad FROM alert_inputs
-     WHERE slo = {slo: String} AND at IN (${starts.map(({ startMs }) => `toDateTime(${startMs / 1_000}, 'UTC')`).join(', ')})`,
+     WHERE slo = {slo: String} AND at IN (${starts.map(({ firstMs }) => `toDateTime(${firstMs / 1_000}, 'UTC')`).join(', ')})`,
     { slo: slo.name },
   );
-  return starts.flatMap(({ pair, startMs }) => {
+  return starts.flatMap(({ pair, firstMs }) => {
     const window = slo.pairs.find(({ name }) => name === pair)?.long;
-    const used = rows.find((row) => row.at_s * 1_000 === startMs && row.window === window);
+    const used = rows.find((row) => row.at_s * 1_000 === firstMs && row.window === window);
     if (window === undefined || !used) return [];
-    const end = Math.round((startMs - past.history.fromMs) / MINUTE_MS);
+    const end = Math.round((firstMs - past.history.fromMs) / MINUTE_MS);
     const settled: Counts = { good: 0, total: 0 };
     for (let i = Math.max(0, end - windowSeconds(window) / 60); i < end; i++) {
       settled.good += past.history.good[i] ?? 0;
       settled.total += past.history.total[i] ?? 0;
     }
     const alertedCounts = { good: Number(used.good), total: Number(used.good) + Number(used.bad) };
-    return [{ at: iso(startMs), pair, window, alerted: alertedCounts, settled }];
+    return [{ at: iso(firstMs), pair, window, alerted: alertedCounts, settled }];
   });
 }
 

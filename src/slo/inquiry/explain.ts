@@ -8,8 +8,8 @@ import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../system/time.ts';
 import type { Interval } from '../arithmetic/windows.ts';
 import type { Sli } from '../slis/sli.ts';
 
-/** Labels that only failures have: what is expected of them follows from all attempts. */
-const CAUSES = ['error_class', 'error_code'] as const;
+/** Labels that only failures have: they say how it fails, and not where. What is expected of them follows from all attempts. */
+const SYMPTOMS: readonly string[] = ['error_class', 'error_code'];
 const MAX_COMBINATIONS = 200_000;
 const MAX_SECONDS = 30;
 const EXAMPLES = 3;
@@ -65,23 +65,42 @@ export async function explain(engine: Engine, sli: Sli, times: Times, role: Role
   if (!counter || sli.kind !== 'ratio') {
     throw new MusterError('MUSTER_BAD_ARGUMENT', `${sli.id} is not a ratio of attempts or requests; explain ranks what failed in one`);
   }
-  const names = [...DIMENSIONS, ...CAUSES];
+  const names = [...DIMENSIONS, ...SYMPTOMS];
   const combinations = await combinationsOf(engine.session(role), counter, names, times);
   const whole = { now: sumOf(combinations, true), before: sumOf(combinations, false) };
   const rate = whole.before.total === 0 ? 0 : whole.before.bad / whole.before.total;
   const wholeExcess = whole.now.bad - whole.now.total * rate;
-  const subsets = names.flatMap((_, i) => [[i], ...names.slice(i + 1).map((__, j) => [i, i + 1 + j])]);
+  // How it fails at one place says no more of the place.
+  const pairs = DIMENSIONS.flatMap((_, i) => DIMENSIONS.slice(i + 1).map((__, j) => [i, i + 1 + j]));
+  const subsets = [...names.map((_, i) => [i]), ...pairs];
   const all = subsets.flatMap((subset) => explainSubset(combinations, names, subset, whole, wholeExcess));
   const singles = new Map(all.filter(({ dimension }) => !dimension.includes(',')).map((each) => [`${each.dimension}=${each.value}`, each]));
-  return all.filter((each) => each.excess > 0 && saysMore(each, singles)).sort(byExcess);
+  return ranked(all.filter((each) => each.excess > 0 && saysMore(each, singles)));
 }
 
-/** Values that account for about as much (to a tenth of all) are ranked by how much of them failed: the provider before the factor that it carries. */
-const byExcess = (a: Explanation, b: Explanation): number =>
-  Number(b.isSignificant) - Number(a.isSignificant) ||
-  Math.round(b.excessShare * 10) - Math.round(a.excessShare * 10) ||
-  b.bad / b.total - a.bad / a.total ||
-  (a.dimension < b.dimension ? -1 : 1);
+const isSymptom = ({ dimension }: Explanation): boolean => SYMPTOMS.includes(dimension);
+
+/** Significant ones first, and of those what says where it fails before how; then by their excess. */
+function ranked(all: readonly Explanation[]): Explanation[] {
+  const groups = Map.groupBy(all, (each) => (each.isSignificant ? 0 : 2) + Number(isSymptom(each)));
+  return [0, 1, 2, 3].flatMap((group) => byExcess(groups.get(group) ?? []));
+}
+
+/**
+ * Largest excess first; of those that account for about as much (a tenth less), that of which most failed: the provider before the factor that it
+ * carries, and a provider in its region before either.
+ */
+function byExcess(all: readonly Explanation[]): Explanation[] {
+  const rest = all.toSorted((a, b) => b.excess - a.excess || (a.dimension < b.dimension ? -1 : 1));
+  const sorted: Explanation[] = [];
+  while (rest.length > 0) {
+    const least = 0.9 * (rest[0]?.excess ?? 0);
+    const end = rest.findIndex(({ excess }) => excess < least);
+    const alike = rest.splice(0, end === -1 ? rest.length : end);
+    sorted.push(...alike.sort((a, b) => b.bad / b.total - a.bad / a.total || b.excess - a.excess));
+  }
+  return sorted;
+}
 
 /** A pair says more than its two values where it holds most of their excess on clearly fewer attempts. */
 function saysMore(each: Explanation, singles: ReadonlyMap<string, Explanation>): boolean {
@@ -117,7 +136,7 @@ function explainSubset(
   whole: { now: Sums; before: Sums },
   wholeExcess: number,
 ): Explanation[] {
-  const isCause = subset.some((index) => (CAUSES as readonly string[]).includes(names[index] ?? ''));
+  const saysHow = subset.some((index) => SYMPTOMS.includes(names[index] ?? ''));
   const groups = Map.groupBy(combinations, ({ labels }) => subset.map((index) => labels[index]).join('\0'));
   return [...groups].flatMap(([key, of]) => {
     const values = key.split('\0');
@@ -125,12 +144,12 @@ function explainSubset(
     if (values.some((value) => value === '')) return [];
     const now = sumOf(of, true);
     const before = sumOf(of, false);
-    // A cause has no attempts of its own that did not fail: it is held against all of them.
-    const total = isCause ? whole.now.total : now.total;
-    const beforeTotal = isCause ? whole.before.total : before.total;
+    // A symptom has no attempts of its own that did not fail: it is held against all of them.
+    const total = saysHow ? whole.now.total : now.total;
+    const beforeTotal = saysHow ? whole.before.total : before.total;
     const own =
       beforeTotal >= MIN_BASELINE ? before.bad / beforeTotal : whole.before.total === 0 ? 0 : whole.before.bad / whole.before.total;
-    const rate = isCause && beforeTotal < MIN_BASELINE ? 0 : own;
+    const rate = saysHow && beforeTotal < MIN_BASELINE ? 0 : own;
     const excess = now.bad - total * rate;
     // At a rate of 0 every failure is beyond it; a small floor keeps one failure from being proof.
     const floor = Math.max(rate, 1 / Math.max(beforeTotal, MIN_BASELINE));
@@ -197,7 +216,7 @@ export interface Cause {
 
 /** The first form of an explanation; undefined when nothing stands out. */
 export function leadingCause(explanations: readonly Explanation[]): Cause | undefined {
-  const [first] = explanations.filter(({ isSignificant }) => isSignificant);
+  const first = explanations.find((each) => each.isSignificant && !isSymptom(each));
   if (!first) return undefined;
   const { dimension, values, bad, total } = first;
   return { dimension, values, share: Math.min(1, first.excessShare), bad, total };

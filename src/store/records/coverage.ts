@@ -7,8 +7,10 @@ import { MINUTE_MS } from '../../system/time.ts';
 import type { Session } from '../engine/engine.ts';
 
 const TICK_MS = 5_000;
-/** A minute in which the collector was down for longer is uncovered: a quick restart loses nothing, since senders try again. */
-const MAX_DOWN_MS = 15_000;
+/** A restart within a minute, of which a look is up to a tick old, loses nothing, since senders try again: it makes no minute uncovered. */
+const MAX_DOWN_MS = MINUTE_MS + TICK_MS;
+/** Of a longer gap, the minutes at its ends of which it takes more are uncovered too. */
+const MAX_MISSED_MS = 15_000;
 /** A minute in which events waited longer for the store is uncovered: its figures could not be believed in time. */
 const MAX_LAG_SECONDS = 60;
 /** A gap is written down for at most so long. */
@@ -22,7 +24,7 @@ export interface Coverage {
 
 /** The minutes (since 1970, half-open) of which a gap takes more than is forgiven. */
 export function uncoveredMinutes(fromMs: number, toMs: number): { from: number; to: number } {
-  const isUncovered = (minute: number) => Math.min(toMs, (minute + 1) * MINUTE_MS) - Math.max(fromMs, minute * MINUTE_MS) > MAX_DOWN_MS;
+  const isUncovered = (minute: number) => Math.min(toMs, (minute + 1) * MINUTE_MS) - Math.max(fromMs, minute * MINUTE_MS) > MAX_MISSED_MS;
   const first = Math.floor(fromMs / MINUTE_MS);
   const last = Math.floor(toMs / MINUTE_MS);
   const from = isUncovered(first) ? first : first + 1;

@@ -38,13 +38,32 @@ describe('forecast', () => {
 });
 
 describe('gate', () => {
-  const alert = { pair: '1', longWindow: '1h', shortWindow: '5m', since: '2026-03-01T00:00:00.000Z' };
+  const alert = {
+    pair: '1',
+    longWindow: '1h',
+    shortWindow: '5m',
+    since: '2026-03-01T00:00:00.000Z',
+    firedAt: '2026-03-01T00:17:00.000Z',
+    ends: null,
+  };
 
   test.each([
     ['open while budget is left', {}, true, /50 % of the error budget is left/],
     ['closed without budget', { errorBudgetRemaining: 0 }, false, /no error budget is left over 30d/],
-    ['closed while it pages', { alerts: [{ ...alert, severity: 'page', state: 'firing' }] }, false, /pages since 2026-03-01/],
+    [
+      'closed while it pages',
+      { alerts: [{ ...alert, severity: 'page', state: 'firing' }] },
+      false,
+      /pages \(pair 1\): burns since 00:00 UTC on 2026-03-01, fired at 00:17/,
+    ],
     ['open while only a ticket is there', { alerts: [{ ...alert, severity: 'ticket', state: 'firing' }] }, true, /a ticket is open/],
+    [
+      'open on too few events to judge by',
+      { good: 2, total: 3, errorBudgetRemaining: 1 - 1 / 3 / 0.02 },
+      true,
+      /too few events to judge the error budget over 30d by: 1 bad of 3/,
+    ],
+    ['closed once five have failed', { good: 5, total: 10, errorBudgetRemaining: -24 }, false, /no error budget is left/],
     ['closed while frozen', { alerts: [{ ...alert, severity: 'page', state: 'frozen' }] }, false, /saw too little/],
     ['open for what is only counted', { objective: null }, true, /only counted/],
     ['open where nothing was counted', { errorBudgetRemaining: null }, true, /nothing was counted/],

@@ -137,7 +137,8 @@ test('five failures of three people page; the same of two people are too few', a
     ['2', 'too_few', at(day + 60)],
   ]);
   expect(await states(2 * day + 60)).toEqual([
-    ['1', 'firing', at(2 * day + 60)],
-    ['2', 'firing', at(2 * day + 60)],
+    // It burns since the minute in which they failed.
+    ['1', 'firing', at(2 * day)],
+    ['2', 'joined', at(2 * day)],
   ]);
 });

@@ -145,7 +145,11 @@ function Fact({ label, value, note, isOver = false }: { label: string; value: st
 function Where({ detail }: { detail: SloDetail }) {
   const rows = detail.explanation.slice(0, 7);
   return (
-    <Panel title="Where it fails" scope="excess over the time before: the last alert, or the last day" className="side lines">
+    <Panel
+      title="Where it fails"
+      scope="of the excess over the time before, in the last alert or the last day; values overlap and do not add up"
+      className="side lines"
+    >
       {rows.length === 0 ? (
         <p className="note">Nothing fails beyond what the time before makes expect.</p>
       ) : (
