@@ -7,6 +7,7 @@ import type { ActiveAlert } from '../slo/evaluate/companion-watch.ts';
 import type { Evaluation } from '../slo/evaluate/evaluator.ts';
 import { runbookOf } from '../slo/evaluate/notifications.ts';
 import type { Cause } from '../slo/inquiry/explain.ts';
+import { type Forecast, forecastOf } from '../slo/inquiry/forecast.ts';
 import { type GateVerdict, gateOf } from '../slo/inquiry/gate.ts';
 import { dailyCounts } from '../slo/measure/figures.ts';
 import type { SloStatus } from '../slo/measure/status.ts';
@@ -22,6 +23,8 @@ export interface OverviewSlo extends SloStatus {
   state: SloState;
   since: string | null;
   budgetYesterday: number | null;
+  /** Until when the budget lasts. */
+  forecast: Forecast | null;
   /** Whether the error-budget policy lets deploys out. */
   gate: GateVerdict;
   /** Good and total per day, oldest first, the last one ending now. */
@@ -101,6 +104,7 @@ export async function overviewOf(
           since,
           gate: gateOf(status),
           budgetYesterday: slo.objective === null ? null : errorBudgetRemaining(figure.wholeYesterday, slo.objective),
+          forecast: forecastOf(slo, status, evaluation.atMs),
           daily: daily.get(slo.sli.id) ?? [],
         },
       ];

@@ -1,6 +1,6 @@
 /** How the page writes figures: nothing is rounded into a lie. */
 import { expect, test } from 'vitest';
-import { budget, burn, duration, forecast, objective, percent, share } from '../../web/src/parts/format.ts';
+import { budget, burn, duration, objective, outlook, percent, share } from '../../web/src/parts/format.ts';
 
 const plain = (text: string) => text.replaceAll('\u00a0', ' ');
 
@@ -48,12 +48,12 @@ test.each([
 ])('%f s are %s', (seconds, text) => expect(plain(duration(seconds))).toBe(text));
 
 test('a forecast says when the budget is empty, that it lasts, or that it is spent', () => {
-  const month = 30 * 86_400;
-  expect(plain(forecast(0.5, 15, month))).toBe('empty in 24 h');
-  expect(forecast(0.5, 0.9, month)).toBe('lasts');
-  expect(forecast(0.5, null, month)).toBe('lasts');
-  expect(forecast(-0.1, 0, month)).toBe('spent');
-  expect(forecast(null, null, month)).toBe('no data');
+  const now = Date.UTC(2026, 2, 1);
+  const of = (emptyAt: string | null, isSpent = false) => outlook({ emptyAt, earliest: null, latest: null, window: '1d', isSpent }, now);
+  expect(plain(of('2026-03-02T00:00:00.000Z'))).toBe('empty in 24 h');
+  expect(of(null)).toBe('lasts');
+  expect(of('2026-03-01T00:00:00.000Z', true)).toBe('spent');
+  expect(outlook(null, now)).toBe('–');
 });
 
 test('an objective stands as it was written', () => {

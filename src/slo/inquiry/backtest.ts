@@ -152,6 +152,8 @@ export interface Suggestion {
 
 /** Suggests an objective from what was, by a backtest of each candidate; lets others have a turn between them. */
 export async function suggest(slo: Slo, past: Past): Promise<Suggestion> {
+  // What is only counted has no good ones to hold an objective against.
+  if (slo.sli.kind === 'count') return { slo: slo.name, current: null, suggested: null, value: null, candidates: [] };
   const days = (past.toMs - past.fromMs) / 86_400_000;
   const candidates: Suggestion['candidates'] = [];
   for (const objective of CANDIDATES) {

@@ -20,14 +20,6 @@ const BURN_MS = DAY_MS;
 const BURN_STEP_MINUTES = 5;
 const MAX_POINTS = 200;
 
-export interface Forecast {
-  /** RFC 3339: when the budget is empty at the rate of the last day; null when it lasts. */
-  emptyAt: string | null;
-  /** The same at the upper and lower end (95 %) of that rate. */
-  earliest: string | null;
-  latest: string | null;
-}
-
 export interface SloDetail {
   slo: string;
   title: string;
@@ -38,7 +30,6 @@ export interface SloDetail {
   period: { from: string; to: string };
   /** Budget left at the end of each step of the period, with a fixed denominator: all that was counted in it. */
   burnDown: { at: string; left: number }[];
-  forecast: Forecast | null;
   burn: { pair: string; points: { at: string; long: number | null; short: number | null }[] }[];
   /** When alerts fired, by what is known now, and by what the evaluator knew then; `since` is when it began to burn. */
   history: { pair: string; severity: string; since: string; start: string; end: string; by: 'settled' | 'alerted' }[];
@@ -73,7 +64,6 @@ export async function sloDetail(engine: Engine, slo: Slo, atMs: number): Promise
     pairs: slo.pairs,
     period: { from: iso(fromMs), to: iso(toMs) },
     burnDown: slo.objective === null ? [] : burnDown(past, objective),
-    forecast: slo.objective === null ? null : forecastOf(slo, past, objective),
     burn: slo.pairs.map((pair) => ({ pair: pair.name, points: burnPoints(slo, pair, past) })),
     history: [...settled, ...alerted]
       .sort((a, b) => b.startMs - a.startMs)
@@ -122,51 +112,6 @@ function burnDown({ fromMs, toMs, history }: Past, objective: number): SloDetail
       points.push({ at: iso(fromMs + (i + 1) * MINUTE_MS), left: 1 - bad / (total * (1 - objective)) });
   }
   return points;
-}
-
-/**
- * When the budget is empty if things go on as in the last day, with the interval that so many failures leave open (score interval of a
- * Poisson count, 95 %). A rolling window forgets old failures meanwhile, which is left out: the forecast is the earlier for it.
- */
-function forecastOf(slo: Slo, past: Past, objective: number): Forecast {
-  const { history, fromMs, toMs } = past;
-  const sum = (from: number): Counts => {
-    const counts: Counts = { good: 0, total: 0 };
-    for (let i = Math.max(0, Math.round((from - history.fromMs) / MINUTE_MS)); i < history.total.length; i++) {
-      counts.good += history.good[i] ?? 0;
-      counts.total += history.total[i] ?? 0;
-    }
-    return counts;
-  };
-  const whole = sum(fromMs);
-  const day = sum(Math.max(fromMs, toMs - DAY_MS));
-  const { toMs: endMs } = periodAt(slo.period, toMs);
-  const isRolling = slo.period.kind === 'rolling';
-  // A period of the calendar that has only begun has the budget of all its traffic, at the rate so far.
-  const expected = isRolling || toMs === fromMs ? whole.total : (whole.total * (endMs - fromMs)) / (toMs - fromMs);
-  const left = expected * (1 - objective) - (whole.total - whole.good);
-  return forecast({
-    left,
-    badInLastDay: day.total - day.good,
-    allowedPerDay: (day.total || 0) * (1 - objective),
-    atMs: toMs,
-    endMs: isRolling ? null : endMs,
-  });
-}
-
-/** Pure part of the forecast: counts in, moments out. */
-export function forecast(of: { left: number; badInLastDay: number; allowedPerDay: number; atMs: number; endMs: number | null }): Forecast {
-  const z = 1.96;
-  const middle = of.badInLastDay + (z * z) / 2;
-  const spread = z * Math.sqrt(of.badInLastDay + (z * z) / 4);
-  const emptyAt = (perDay: number): string | null => {
-    if (of.left <= 0) return iso(of.atMs);
-    // Rolling: what fails no faster than allowed lasts. Calendar: what outlives the period does.
-    if (perDay <= 0 || (of.endMs === null && perDay <= of.allowedPerDay)) return null;
-    const ms = of.atMs + (of.left / perDay) * DAY_MS;
-    return of.endMs !== null && ms >= of.endMs ? null : iso(ms);
-  };
-  return { emptyAt: emptyAt(of.badInLastDay), earliest: emptyAt(middle + spread), latest: emptyAt(Math.max(0, middle - spread)) };
 }
 
 function burnPoints(slo: Slo, pair: Pair, { history, toMs }: Past): SloDetail['burn'][number]['points'] {

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { differenceZ } from '../../../src/slo/evaluate/alerts/rollback-advised.ts';
 import { loadThresholds } from '../../../src/slo/evaluate/alerts/thresholds.ts';
 import { settledSince } from '../../../src/slo/evaluate/evaluator.ts';
-import { forecast } from '../../../src/slo/inquiry/budget.ts';
+import { forecast } from '../../../src/slo/inquiry/forecast.ts';
 import { gateOf } from '../../../src/slo/inquiry/gate.ts';
 import type { SloStatus } from '../../../src/slo/measure/status.ts';
 import { healthyStatus } from '../../support/slo.ts';
@@ -13,7 +13,7 @@ const inDays = (days: number) => new Date(AT + days * 86_400_000).toISOString();
 
 describe('forecast', () => {
   test('100 failures left at 50 a day are gone in two days; the interval is that of a count of 50', () => {
-    const { emptyAt, earliest, latest } = forecast({ left: 100, badInLastDay: 50, allowedPerDay: 20, atMs: AT, endMs: null });
+    const { emptyAt, earliest, latest } = forecast({ left: 100, windowMs: 86_400_000, bad: 50, allowed: 20, atMs: AT, endMs: null });
     expect(emptyAt).toBe(inDays(2));
     // Score interval of 50: (50 + 1.92) ± 1.96 √(50 + 0.96) = 37.9 to 65.9 a day, so 1.52 to 2.64 days.
     expect((Date.parse(String(earliest)) - AT) / 86_400_000).toBeCloseTo(100 / 65.91, 2);
@@ -21,19 +21,24 @@ describe('forecast', () => {
   });
 
   test('what fails no faster than allowed lasts, though at the worst it may not', () => {
-    const { emptyAt, earliest } = forecast({ left: 100, badInLastDay: 20, allowedPerDay: 20, atMs: AT, endMs: null });
+    const { emptyAt, earliest } = forecast({ left: 100, windowMs: 86_400_000, bad: 20, allowed: 20, atMs: AT, endMs: null });
     expect(emptyAt).toBeNull();
     expect(earliest).not.toBeNull();
   });
 
   test('a period of the calendar ends before the budget does', () => {
-    expect(forecast({ left: 100, badInLastDay: 5, allowedPerDay: 1, atMs: AT, endMs: AT + 10 * 86_400_000 }).emptyAt).toBeNull();
-    expect(forecast({ left: 100, badInLastDay: 20, allowedPerDay: 1, atMs: AT, endMs: AT + 10 * 86_400_000 }).emptyAt).toBe(inDays(5));
+    expect(forecast({ left: 100, windowMs: 86_400_000, bad: 5, allowed: 1, atMs: AT, endMs: AT + 10 * 86_400_000 }).emptyAt).toBeNull();
+    expect(forecast({ left: 100, windowMs: 86_400_000, bad: 20, allowed: 1, atMs: AT, endMs: AT + 10 * 86_400_000 }).emptyAt).toBe(
+      inDays(5),
+    );
   });
 
   test('what is spent is empty now; without failures it lasts', () => {
-    expect(forecast({ left: -3, badInLastDay: 0, allowedPerDay: 1, atMs: AT, endMs: null }).emptyAt).toBe(inDays(0));
-    expect(forecast({ left: 3, badInLastDay: 0, allowedPerDay: 0, atMs: AT, endMs: null })).toMatchObject({ emptyAt: null, latest: null });
+    expect(forecast({ left: -3, windowMs: 86_400_000, bad: 0, allowed: 1, atMs: AT, endMs: null }).emptyAt).toBe(inDays(0));
+    expect(forecast({ left: 3, windowMs: 86_400_000, bad: 0, allowed: 0, atMs: AT, endMs: null })).toMatchObject({
+      emptyAt: null,
+      latest: null,
+    });
   });
 });
 

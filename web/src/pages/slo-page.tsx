@@ -1,10 +1,12 @@
 /** One SLO: how its budget was spent, how fast it burns, what the alerts stand on, when they fired, and why it failed. */
 import { useEffect, useState } from 'react';
 import { companionWords } from '../../../src/slo/wording/companion-counts.ts';
+import { countWords } from '../../../src/slo/wording/count-words.ts';
+import { budgetOf } from '../../../src/slo/wording/verdict.ts';
 import { get, type OverviewSlo, type SloDetail, type Suggestion } from '../api.ts';
 import { BudgetChart } from '../parts/budget-chart.tsx';
 import { BurnChart } from '../parts/burn-chart.tsx';
-import { budget, burn, count, duration, forecast, moment, objective, percent, share } from '../parts/format.ts';
+import { budget, burn, count, duration, moment, objective, outlook, percent, share } from '../parts/format.ts';
 import { Icon } from '../parts/icons.tsx';
 import { PairTable } from '../parts/pair-table.tsx';
 import { Panel, Scroll } from '../parts/panel.tsx';
@@ -41,7 +43,7 @@ export function SloPage({ name, live, now, theme }: { name: string; live: Live; 
         </a>
       </div>
       <Facts slo={slo} detail={detail} now={now} />
-      {slo.objective !== null && detail.burnDown.length > 0 && <BudgetChart detail={detail} theme={theme} now={now} />}
+      {slo.objective !== null && detail.burnDown.length > 0 && <BudgetChart slo={slo} detail={detail} theme={theme} now={now} />}
       <Where detail={detail} />
       {slo.objective !== null && detail.pairs.length > 0 && (
         <>
@@ -50,7 +52,7 @@ export function SloPage({ name, live, now, theme }: { name: string; live: Live; 
         </>
       )}
       <History detail={detail} now={now} />
-      {suggestion && <Objectives suggestion={suggestion} current={slo.objective} />}
+      {suggestion && suggestion.candidates.length > 0 && <Objectives suggestion={suggestion} current={slo.objective} />}
       <Planned detail={detail} now={now} />
     </>
   );
@@ -81,15 +83,7 @@ function useDetail(name: string, evaluation: number) {
 function Facts({ slo, detail, now }: { slo: OverviewSlo; detail: SloDetail; now: number }) {
   const hour = slo.windows['1h'];
   const bad = slo.total - (slo.good ?? 0);
-  const empty = detail.forecast?.emptyAt;
   const rate = slo.burnRates['1h'] ?? null;
-  const periodSeconds = (Date.parse(detail.period.to) - Date.parse(detail.period.from)) / 1_000;
-  const outlook =
-    (rate ?? 0) > 1
-      ? `at this rate ${forecast(slo.errorBudgetRemaining, rate, periodSeconds)}`
-      : empty
-        ? `empty ${moment(empty, now)}`
-        : 'lasts';
   const beside = [
     ...(detail.durations
       ? [
@@ -101,7 +95,11 @@ function Facts({ slo, detail, now }: { slo: OverviewSlo; detail: SloDetail; now:
   if (slo.objective === null || slo.good === null) {
     return (
       <dl className="facts">
-        <Fact label={`Last ${slo.window}`} value={count(slo.total)} note="without an objective, reported only" />
+        <Fact
+          label={`Last ${slo.window}`}
+          value={count(slo.total)}
+          note={['without an objective, reported only', ...countWords(slo)].join('; ')}
+        />
       </dl>
     );
   }
@@ -114,15 +112,15 @@ function Facts({ slo, detail, now }: { slo: OverviewSlo; detail: SloDetail; now:
       />
       <Fact
         label="Budget left"
-        value={slo.errorBudgetRemaining === null ? '–' : budget(slo.errorBudgetRemaining)}
-        isOver={(slo.errorBudgetRemaining ?? 1) < 0}
-        note={slo.budgetYesterday === null ? 'nothing to compare with yet' : `${budget(slo.budgetYesterday)} a day ago`}
+        value={slo.errorBudgetRemaining === null ? '–' : budgetOf(slo) === 'too_few' ? 'too few events' : budget(slo.errorBudgetRemaining)}
+        isOver={budgetOf(slo) === 'missed'}
+        note={`${outlook(slo.forecast, now)}; ${slo.budgetYesterday === null ? 'nothing to compare with yet' : `${budget(slo.budgetYesterday)} a day ago`}`}
       />
       <Fact
         label="Burn, last hour"
         value={burn(rate)}
         isOver={slo.state === 'page' && (rate ?? 0) > 1}
-        note={`${hour ? `${count(hour.total - hour.good)} of ${count(hour.total)} bad; ` : ''}${outlook}`}
+        note={`${hour ? `${count(hour.total - hour.good)} of ${count(hour.total)} bad` : ''}`}
       />
       <Fact label="Deploys" value={slo.gate.isOpen ? 'Go out' : 'Held back'} note={slo.gate.reason} />
     </dl>

@@ -1,12 +1,12 @@
 /** What the period spent, from 100 % down, with deploys and maintenance on the same axis, and until when it lasts. */
 import { useCallback } from 'react';
-import type { SloDetail } from '../api.ts';
+import type { OverviewSlo, SloDetail } from '../api.ts';
 import { Chart, type Colours } from './chart.tsx';
 import { axis, tooltip } from './chart-parts.ts';
-import { budget, moment } from './format.ts';
+import { budget, moment, outlook } from './format.ts';
 import { Panel } from './panel.tsx';
 
-export function BudgetChart({ detail, theme, now }: { detail: SloDetail; theme: string; now: number }) {
+export function BudgetChart({ slo, detail, theme, now }: { slo: OverviewSlo; detail: SloDetail; theme: string; now: number }) {
   const last = detail.burnDown.at(-1);
   const option = useCallback(
     (colour: Colours) => {
@@ -60,17 +60,22 @@ export function BudgetChart({ detail, theme, now }: { detail: SloDetail; theme: 
     },
     [detail],
   );
-  const { forecast } = detail;
-  const outlook =
-    forecast?.emptyAt && last && last.left > 0
-      ? `As in the last day, it is empty ${moment(forecast.emptyAt, now)} (${forecast.earliest ? moment(forecast.earliest, now) : 'now'} to ${forecast.latest ? moment(forecast.latest, now) : 'never'}, 95 %).`
-      : last && last.left <= 0
-        ? 'It is spent.'
-        : `As in the last day, it lasts${forecast?.earliest ? `; at the worst (95 %) it is empty ${moment(forecast.earliest, now)}` : ''}.`;
+  const text = sentence(slo.forecast, now);
   return (
     <Panel title="Budget" scope="left of this period, dashed: even spending, ◆ deploys" className="wide">
-      <Chart theme={theme} option={option} label={`Error budget: ${last ? budget(last.left) : 'nothing'} left. ${outlook}`} />
-      <p className="key">{outlook}</p>
+      <Chart theme={theme} option={option} label={`Error budget: ${last ? budget(last.left) : 'nothing'} left. ${text}`} />
+      <p className="key">{text}</p>
     </Panel>
   );
+}
+
+/** Until when it lasts, and how sure that is. */
+function sentence(forecast: OverviewSlo['forecast'], now: number): string {
+  if (forecast === null) return 'Too few events to say until when it lasts.';
+  const { emptyAt, earliest, latest, isSpent, window } = forecast;
+  if (isSpent) return 'It is spent.';
+  const rate = `At the rate of the last ${window}`;
+  if (emptyAt === null) return `${rate} it lasts${earliest ? `; at the worst (95 %) it is empty ${moment(earliest, now)}` : ''}.`;
+  const range = `${earliest ? moment(earliest, now) : 'now'} to ${latest ? moment(latest, now) : 'never'}`;
+  return `${rate} it is ${outlook(forecast, now)}, ${moment(emptyAt, now)} (${range}, 95 %).`;
 }

@@ -1,5 +1,9 @@
 /** How figures and moments are written. A figure never says more than it knows, and is never rounded across its own limit. */
 
+import { wilsonInterval } from '../../../src/slo/arithmetic/burn.ts';
+import type { Forecast } from '../../../src/slo/inquiry/forecast.ts';
+
+const Z_95 = 1.96;
 const NO_BREAK = '\u00a0';
 const MINUS = '\u2212';
 
@@ -17,23 +21,13 @@ export function percent(ratio: number): string {
 /** An objective as it was written: 98 %, 99.95 %. */
 export const objective = (ratio: number): string => `${Number((ratio * 100).toPrecision(8))}${NO_BREAK}%`;
 
-/** The Wilson score interval, 95 %. */
-export function wilson(good: number, total: number): [number, number] {
-  const z = 1.96;
-  const ratio = good / total;
-  const centre = ratio + (z * z) / (2 * total);
-  const spread = z * Math.sqrt((ratio * (1 - ratio) + (z * z) / (4 * total)) / total);
-  const scale = 1 + (z * z) / total;
-  return [Math.max(0, (centre - spread) / scale), Math.min(1, (centre + spread) / scale)];
-}
-
 /** A share of counts: below 30 the counts alone, below 1,000 with the interval, else plain. */
 export function share(good: number, total: number): string {
   if (total === 0) return '–';
   if (total < 30) return `${good} of ${total}`;
   if (total >= 1_000) return percent(good / total);
-  const [low, high] = wilson(good, total);
-  return `${(Math.floor((good / total) * 1_000) / 10).toFixed(1)}${NO_BREAK}% (${(low * 100).toFixed(1)}–${(high * 100).toFixed(1)})`;
+  const { lower, upper } = wilsonInterval(good, total, Z_95);
+  return `${(Math.floor((good / total) * 1_000) / 10).toFixed(1)}${NO_BREAK}% (${(lower * 100).toFixed(1)}–${(upper * 100).toFixed(1)})`;
 }
 
 /** A budget share in whole percent, cut towards the worse side. */
@@ -83,10 +77,9 @@ export const zone = (): string =>
   new Intl.DateTimeFormat('en-GB', { timeZoneName: 'short' }).formatToParts(new Date()).find(({ type }) => type === 'timeZoneName')
     ?.value ?? 'local time';
 
-/** When the budget is empty at the rate of the last six hours. */
-export function forecast(left: number | null, burnRate: number | null, windowSeconds: number): string {
-  if (left === null) return 'no data';
-  if (left <= 0) return 'spent';
-  if (burnRate === null || burnRate <= 1) return 'lasts';
-  return `empty in ${duration((left * windowSeconds) / burnRate)}`;
+/** Until when a budget lasts, from `now` on. */
+export function outlook(forecast: Forecast | null, now: number): string {
+  if (forecast === null) return '–';
+  if (forecast.isSpent) return 'spent';
+  return forecast.emptyAt === null ? 'lasts' : `empty in ${duration((Date.parse(forecast.emptyAt) - now) / 1_000)}`;
 }

@@ -1,6 +1,6 @@
-/** Shares by two labels; shaded only where even the upper end of the interval is below the objective. */
+/** Shares by two labels; shaded only where failures prove, as an alert asks for it, that more fail than the objective allows. */
+import { MIN_BAD, WILSON_Z, wilsonLowerBound } from '../../../src/slo/arithmetic/burn.ts';
 import type { Overview, PanelRow, ShownPanel } from '../api.ts';
-import { wilson } from './format.ts';
 import { Panel, PanelState, Scroll, usePanel } from './panel.tsx';
 
 const HOURS = 24;
@@ -14,7 +14,7 @@ export function SuccessMatrix({ overview, evaluation }: { overview: Overview; ev
   return (
     <Panel
       title="Success by provider and region"
-      scope={`last ${HOURS} h; shaded where the 95 % interval is below the objective`}
+      scope={`last ${HOURS} h; shaded where more fail than the objective allows, 99 % sure`}
       className="wide"
       data={loaded.data}
     >
@@ -65,8 +65,8 @@ export function Matrix({ panel, rows }: { panel: Pick<ShownPanel, 'title' | 'mat
 function Cell({ total, ratio, objective }: { total: number; ratio: number; objective: number }) {
   if (total === 0) return <td className="few">–</td>;
   const good = Math.round(ratio * total);
-  const [, high] = wilson(good, total);
-  const isBad = high < objective;
+  const bad = total - good;
+  const isBad = bad >= MIN_BAD && wilsonLowerBound(bad, total, WILSON_Z) > 1 - objective;
   if (total < FEW)
     return (
       <td className={isBad ? 'bad' : 'few'}>

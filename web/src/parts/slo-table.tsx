@@ -1,6 +1,7 @@
 /** The SLOs: state, figure, budget, burn, each day against the budget, and how long the budget lasts. */
+import { budgetOf } from '../../../src/slo/wording/verdict.ts';
 import type { OverviewSlo, SloState } from '../api.ts';
-import { budget, burn, count, forecast, moment, objective, share } from './format.ts';
+import { budget, burn, count, moment, objective, outlook, share } from './format.ts';
 import { Icon } from './icons.tsx';
 import { Panel } from './panel.tsx';
 
@@ -16,7 +17,6 @@ export const WORDS: Record<SloState, string> = {
 };
 /** Order of the status language: the worst first. */
 const ORDER: SloState[] = ['page', 'ticket', 'missed', 'too_few', 'no_traffic', 'frozen', 'maintenance', 'healthy'];
-const SECONDS_PER_DAY = 86_400;
 
 export function SloTable({ slos, now }: { slos: readonly OverviewSlo[]; now: number }) {
   const sorted = [...slos].sort((a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state));
@@ -60,7 +60,6 @@ function summary(slos: readonly OverviewSlo[], state: SloState): string[] {
 }
 
 function SloRow({ slo, now }: { slo: OverviewSlo; now: number }) {
-  const windowSeconds = windowDays(slo.window) * SECONDS_PER_DAY;
   const rate = (window: '5m' | '1h' | '6h') => {
     const value = slo.burnRates[window] ?? null;
     const isAbove = slo.state === 'page' && value !== null && value > 1;
@@ -98,23 +97,18 @@ function SloRow({ slo, now }: { slo: OverviewSlo; now: number }) {
         <Sparkbar slo={slo} />
       </td>
       <td className="forecast">
-        {slo.objective === null ? '–' : forecast(slo.errorBudgetRemaining, slo.burnRates['6h'] ?? null, windowSeconds)}
+        {outlook(slo.forecast, now)}
         {slo.since !== null && <small>since {moment(slo.since, now)}</small>}
       </td>
     </tr>
   );
 }
 
-/** Days of a window as it is written, such as `30d`, `4w` or `1Q`. */
-function windowDays(window: string): number {
-  const days = { d: 1, w: 7, M: 30, Q: 90, Y: 365 }[window.at(-1) as 'd'];
-  return Number.parseInt(window, 10) * days;
-}
-
 /** The fill is what is left, the notch where it stood a day ago. Grey until 10 %, then amber; hatched once overspent. */
 function BudgetMeter({ slo }: { slo: OverviewSlo }) {
   const left = slo.errorBudgetRemaining;
   if (left === null) return <span className="quiet">–</span>;
+  if (budgetOf(slo) === 'too_few') return <span className="quiet">too few events</span>;
   const width = left < 0 ? 100 : Math.min(100, left * 100);
   const notch = slo.budgetYesterday === null ? undefined : Math.max(0, Math.min(99, slo.budgetYesterday * 100));
   return (

@@ -5,9 +5,9 @@ import { burnTimes } from '../../../slo/measure/alert-words.ts';
 import { toMinute } from '../../../slo/measure/figures.ts';
 import { type SloReport, sloReport } from '../../../slo/measure/report.ts';
 import { burning, type SloAlert } from '../../../slo/measure/status.ts';
-import { SLIS } from '../../../slo/slis/index.ts';
 import { companionWords } from '../../../slo/wording/companion-counts.ts';
-import { stateOf } from '../../../slo/wording/verdict.ts';
+import { countWords } from '../../../slo/wording/count-words.ts';
+import { budgetOf, stateOf } from '../../../slo/wording/verdict.ts';
 import { ask, type Colour, type Context, coloured, configOf, print, printJson, throughEither, timeOption } from '../../context.ts';
 import { budgetText, burnText, countText, decimalsOf, momentText, objectiveText, percentText, sparkline } from '../../figures.ts';
 
@@ -60,7 +60,9 @@ function statusText(context: Context, report: SloReport, asked: Asked): string {
   const name = `${report.slo.padEnd(22)} ${report.sli.padEnd(4)}`;
   const days = sparkline(report.daily.map(dailyBar(report)));
   if (report.kind === 'count') {
-    return `${name} ${countText(report.total)} over ${report.window}${besideText(report)}\n  ${days}`;
+    return `${name} ${countText(report.total)} over ${report.window}${countWords(report)
+      .map((words) => `, ${words}`)
+      .join('')}\n  ${days}`;
   }
   const next = nextStep(report, state, asked);
   return [
@@ -81,10 +83,12 @@ function valueText({ sliValue, objective, good, total, interval, window }: SloRe
   return `${percentText(sliValue)}${goal} over ${window}, ${countText(good ?? 0)} of ${countText(total)}${range}`;
 }
 
-function budgetLine({ errorBudgetRemaining, total, good, objective }: SloReport): string {
+function budgetLine(report: SloReport): string {
+  const { errorBudgetRemaining, total, good, objective } = report;
   if (errorBudgetRemaining === null || objective === null) return '';
   const allowed = Math.floor(total * (1 - objective) + 1e-9);
-  return ` · budget left ${budgetText(errorBudgetRemaining)} (${countText(total - (good ?? 0))} bad of ${countText(allowed)} allowed)`;
+  const left = budgetOf(report) === 'too_few' ? 'too few events to say' : budgetText(errorBudgetRemaining);
+  return ` · budget left ${left} (${countText(total - (good ?? 0))} bad of ${countText(allowed)} allowed)`;
 }
 
 function reasonText(report: SloReport, alert: SloAlert, state: keyof typeof WORDS): string {
@@ -113,19 +117,6 @@ function nextStep(report: SloReport, state: keyof typeof WORDS, { atMs, data }: 
 
 /** A path as a shell takes it. */
 const quoted = (path: string): string => (/^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`);
-
-/** What a count comes to per deploy, or per day and against the time before. */
-function besideText({ sli, beside, total, daily }: SloReport): string {
-  const per = SLIS.find(({ id }) => id === sli)?.countedPer;
-  if (!per) {
-    const week = (days: typeof daily) => days.reduce((sum, day) => sum + day.total, 0) / 7;
-    const [last, before] = [week(daily.slice(-7)), week(daily.slice(-14, -7))];
-    const trend = last > before * 1.1 ? 'rising' : last < before * 0.9 ? 'falling' : 'steady';
-    return `, ${last.toFixed(1)} a day in the last week, ${before.toFixed(1)} in the week before: ${trend}`;
-  }
-  const units = beside[per.companion]?.total ?? 0;
-  return units > 0 ? `, ${(total / units).toFixed(3)} per ${per.one} of ${countText(units)}` : '';
-}
 
 /** Height of a day's bar: how much of what the objective allows was not used; of a count, its share of the largest day. */
 function dailyBar(report: SloReport) {

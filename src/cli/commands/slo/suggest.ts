@@ -52,6 +52,7 @@ export function suggestCommand(slo: Command, context: Context): void {
 }
 
 function suggestionText({ slo, current, suggested, value, candidates }: Suggestion): string {
+  if (candidates.length === 0) return `${slo}: it is only counted, without good and bad ones, so no objective can be suggested`;
   if (value === null) return `${slo}: nothing was counted, so nothing can be suggested`;
   const advice =
     suggested === null
