@@ -19,9 +19,16 @@ export function validateCommand(slo: Command, context: Context): void {
           context,
           slos.map(({ name, sli, objective, period, pairs }) => ({ slo: name, sli: sli.id, objective, window: period.text, pairs })),
         );
-      } else for (const each of slos) print(context, validationText(each));
+      } else {
+        for (const each of slos) print(context, validationText(each));
+        if (slos.some(({ pairs }) => pairs.some(({ severity }) => severity === 'ticket'))) print(context, EVIDENCE);
+      }
     });
 }
+
+/** What a reader who knows other rules would wonder at. */
+const EVIDENCE =
+  'Alerts ask for evidence: an outage fires as soon as without, a burn just above a ticket’s factor opens it 2.5 to 5.7 h later (docs/slos.md).';
 
 function validationText(slo: Slo): string {
   const goal = slo.objective === null ? 'counted, without an objective' : objectiveText(judgedOf(slo).objective);
