@@ -14,9 +14,8 @@ import type { Config } from '../config.ts';
 import { FILES } from '../names.ts';
 import { createVault } from '../privacy/vault.ts';
 import { type KeyRegistry, openKeyRegistry } from '../serve/access/keys.ts';
-import { loadSlos, type Slo } from '../slo/definition/openslo.ts';
+import { loadSlos, type Slo, storedSlis } from '../slo/definition/openslo.ts';
 import { loadThresholds, type Thresholds } from '../slo/evaluate/alerts/thresholds.ts';
-import { SLIS } from '../slo/slis/index.ts';
 import { openAudit } from '../store/records/audit.ts';
 import { headElsewhere, headFile, headInReferences } from '../store/records/audit-head.ts';
 import { lookUpIdentities, recentIdentities } from '../store/records/known-content.ts';
@@ -82,7 +81,7 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
   const store = await openStore({
     dataDir,
     server: serverOf(options.config),
-    slis: SLIS,
+    slis: storedSlis(slos),
     windows: options.config.completionWindow,
     retention: options.config.retention,
     archiveDir: options.config.archiveDir,

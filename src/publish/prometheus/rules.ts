@@ -8,6 +8,7 @@ import { judgedOf, type Slo } from '../../slo/definition/openslo.ts';
 import type { Alert } from '../../slo/evaluate/alerts/alert.ts';
 import { BESIDE_ALERTS } from '../../slo/evaluate/alerts/index.ts';
 import { runbookOf } from '../../slo/evaluate/notifications.ts';
+import { knownId } from '../../slo/slis/sli.ts';
 import { GENERATED_NOTE, type GeneratedFile } from '../generated.ts';
 
 /** How often Prometheus evaluates the rules; the evaluator's counts are renewed as often. */
@@ -127,7 +128,7 @@ export function burnAlert(slo: Slo, pair: Pair, links: Links): AlertingRule {
     labels: burnLabels(slo, pair),
     annotations: {
       summary: `${slo.title} {{ if ge $value 0.0 }}burns its error budget {{ $value | printf "%.1f" }} times as fast as allowed{{ else }}burned its error budget when Muster was last heard of{{ end }}`,
-      description: `Over ${pair.long} and ${pair.short} the error ratio of ${slo.name} (${slo.sli.id}, ${slo.sli.meaning}) is more than ${number(pair.fittedFactor)} times what the objective of ${percent(objective)} allows; a total outage fires this after ${outageMinutes(pair)} min${fit}.${causeTemplate(slo)}`,
+      description: `Over ${pair.long} and ${pair.short} the error ratio of ${slo.name} (${knownId(slo.sli)}, ${slo.sli.meaning}) is more than ${number(pair.fittedFactor)} times what the objective of ${percent(objective)} allows; a total outage fires this after ${outageMinutes(pair)} min${fit}.${causeTemplate(slo)}`,
       runbook_url: `${links.baseUrl}/runbooks/error-budget-burn`,
       dashboard_url: `${links.baseUrl}/slos/${slo.name}`,
     },

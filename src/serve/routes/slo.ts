@@ -2,12 +2,13 @@
 
 import { z } from 'zod';
 import { MusterError } from '../../errors.ts';
-import { sloNamed } from '../../slo/definition/openslo.ts';
+import { sloNamed, slosIn } from '../../slo/definition/openslo.ts';
 import { addMaintenance, removeMaintenance } from '../../slo/evaluate/maintenance.ts';
-import { backtest, loadPast, suggest } from '../../slo/inquiry/backtest.ts';
+import { backtest, loadPast, type Suggestion, suggest } from '../../slo/inquiry/backtest.ts';
 import { shownMaintenance, sloDetail } from '../../slo/inquiry/budget.ts';
 import { explain } from '../../slo/inquiry/explain.ts';
-import { gateOf } from '../../slo/inquiry/gate.ts';
+import { type GateVerdict, gateOf } from '../../slo/inquiry/gate.ts';
+import { oneAsked, sloAsked, trialPast, trialStatus } from '../../slo/inquiry/trial.ts';
 import { toMinute } from '../../slo/measure/figures.ts';
 import { sloReport } from '../../slo/measure/report.ts';
 import { turnstile } from '../../store/guard/turns.ts';
@@ -28,6 +29,34 @@ const maintenanceBody = z.strictObject({
   reason: z.string().min(1, 'expected a reason').max(500),
   actor,
 });
+
+/** Of SLO files that are tried. */
+const MAX_FILES_BYTES = 1024 * 1024;
+const sloFiles = z.strictObject({
+  files: z
+    .array(z.strictObject({ name: z.string().min(1).max(500), text: z.string() }))
+    .min(1)
+    .max(200),
+});
+const EXAMPLE_FILE = {
+  name: 'eu-west.yaml',
+  text: `apiVersion: openslo/v1
+kind: SLO
+metadata: { name: eu-west-success }
+spec:
+  service: mfa-enrollment
+  indicator:
+    metadata: { name: M1 }
+    spec:
+      ratioMetric:
+        good: { metricSource: { type: Muster, spec: { sli: M1, outcome: good, where: { region: eu-west } } } }
+        total: { metricSource: { type: Muster, spec: { sli: M1, outcome: total, where: { region: eu-west } } } }
+  timeWindow: [{ duration: 30d, isRolling: true }]
+  budgetingMethod: Occurrences
+  objectives: [{ target: 0.98 }]
+  alertPolicies: [burn-rate-page]
+`,
+};
 
 const NAME = { name: 'enrollment-success' };
 const at = z.object({ at: text('moment, RFC 3339; now unless given') });
@@ -128,6 +157,51 @@ export const sloRoutes = [
       if (!latest || deps.now() - latest.atMs > MAX_EVALUATION_AGE_MS)
         throw new MusterError('MUSTER_NOT_READY', 'there is no evaluation of the last minutes to judge by; send this request again');
       return wanted.flatMap(({ name }) => latest.statuses.filter(({ slo }) => slo === name).map(gateOf));
+    },
+  }),
+  apiRoute({
+    method: 'post',
+    path: '/slo-files/backtest',
+    access: 'read',
+    summary: 'How the alerts of an SLO file would have fired, before it goes live',
+    body: sloFiles.extend({ slo: z.string().optional(), from: z.string(), to: z.string(), objective: z.number().gt(0).lt(1).optional() }),
+    example: { files: [EXAMPLE_FILE], from: '2026-03-01T00:00:00Z', to: '2026-03-02T00:00:00Z' },
+    maxBodyBytes: MAX_FILES_BYTES,
+    async work({ ready, body, deps }) {
+      const slo = oneAsked(slosIn(body.files), body.slo);
+      const range = rangeOf(body, deps.now());
+      return oneInquiry(async () => backtest(slo, await trialPast(ready().store.engine, slo, ...range, deps.now()), body.objective));
+    },
+  }),
+  apiRoute({
+    method: 'post',
+    path: '/slo-files/suggest',
+    access: 'read',
+    summary: 'Objectives that the SLOs of a file would have met',
+    body: sloFiles.extend({ slo: z.array(z.string()).max(100).default([]), from: z.string(), to: z.string() }),
+    example: { files: [EXAMPLE_FILE], from: '2026-03-01T00:00:00Z', to: '2026-03-02T00:00:00Z' },
+    maxBodyBytes: MAX_FILES_BYTES,
+    async work({ ready, body, deps }) {
+      const range = rangeOf(body, deps.now());
+      const all: Suggestion[] = [];
+      for (const slo of sloAsked(slosIn(body.files), body.slo))
+        all.push(await oneInquiry(async () => suggest(slo, await trialPast(ready().store.engine, slo, ...range, deps.now()))));
+      return all;
+    },
+  }),
+  apiRoute({
+    method: 'post',
+    path: '/slo-files/gate',
+    access: 'read',
+    summary: 'Whether the error budgets of an SLO file would let a deploy through',
+    body: sloFiles.extend({ slo: z.array(z.string()).max(100).default([]) }),
+    example: { files: [EXAMPLE_FILE] },
+    maxBodyBytes: MAX_FILES_BYTES,
+    async work({ ready, body, deps }) {
+      const verdicts: GateVerdict[] = [];
+      for (const slo of sloAsked(slosIn(body.files), body.slo))
+        verdicts.push(await oneInquiry(async () => gateOf(await trialStatus(ready().store.engine, slo, toMinute(deps.now())))));
+      return verdicts;
     },
   }),
   apiRoute({

@@ -6,6 +6,7 @@ import { DateTime } from 'luxon';
 import { z } from 'zod';
 import type { Severity } from '../arithmetic/pairs.ts';
 import { SLIS } from '../slis/index.ts';
+import type { LabelCondition } from '../slis/narrow.ts';
 import { notDone, oneOf, strict } from './strict-object.ts';
 
 /** Where an alert condition names its second window, which OpenSLO has no word for. */
@@ -32,6 +33,41 @@ const metadata = strict('metadata', { name: objectName, displayName: prose(120).
 const anyMetadata = strict('metadata', { name: z.string().max(128), displayName: prose(120).optional(), labels, annotations });
 const description = prose(1050).optional();
 
+const MAX_LABELS = 8;
+const MAX_VALUES = 50;
+const NOT_PRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
+/** A value of a label; one that is empty stands for those that have none. */
+const labelValue = z
+  .union([prose(64), z.boolean(), z.number()], { error: 'expected a value, such as eu-west, a list of values, or { not: … }' })
+  .transform(String)
+  .refine((text) => !NOT_PRINTABLE.test(text), 'must not contain control characters');
+const labelValues = z.preprocess(
+  (value) => (Array.isArray(value) ? value : [value]),
+  z.array(labelValue).min(1, 'expected at least one value').max(MAX_VALUES, `at most ${MAX_VALUES} values`),
+);
+/** `region: eu-west`, `region: [eu-west, us-east]`, `region: { not: eu-west }`; `equals` and `in` say the same in more words. */
+const labelCondition = oneOf<Omit<LabelCondition, 'label'>>((value) =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? strict('where', { equals: labelValues.optional(), in: labelValues.optional(), not: labelValues.optional() })
+        .refine((given) => Object.keys(given).length === 1, 'expected one of equals, in and not')
+        .transform(({ equals, in: those, not }) =>
+          not ? { is: 'not' as const, values: not } : { is: 'in' as const, values: equals ?? those ?? [] },
+        )
+    : labelValues.transform((values) => ({ is: 'in' as const, values })),
+);
+const where = z
+  .record(z.string().max(64), labelCondition, { error: 'expected labels with their values, such as { region: eu-west }' })
+  .refine((labels) => Object.keys(labels).length > 0, 'expected at least one label, such as region: eu-west; leave it out to count all')
+  .refine((labels) => Object.keys(labels).length <= MAX_LABELS, `at most ${MAX_LABELS} labels`)
+  .transform((labels) => Object.entries(labels).map(([label, condition]): LabelCondition => ({ label, ...condition })));
+
+const MAX_LIMIT_MS = 3_600_000;
+const limit = z
+  .string({ error: 'expected a duration with its unit, such as 30s or 750ms' })
+  .regex(/^[1-9]\d{0,6}(ms|s|m)$/, 'expected a duration with its unit, such as 30s or 750ms')
+  .transform((text) => Number.parseInt(text, 10) * { ms: 1, s: 1_000, m: 60_000 }[text.replace(/^\d+/, '') as 'ms'])
+  .refine((ms) => ms <= MAX_LIMIT_MS, 'at most an hour');
+
 const OWN_SLIS = `Muster computes its own SLIs: type: Muster, spec: { sli: ${FIRST_SLI}, outcome: good }`;
 const ownSource = (outcome: 'good' | 'bad' | 'total') =>
   strict('metricSource', {
@@ -40,6 +76,8 @@ const ownSource = (outcome: 'good' | 'bad' | 'total') =>
     spec: strict('metricSource.spec', {
       sli: z.enum(SLIS.map(({ id }) => id) as [string, ...string[]]),
       outcome: z.literal(outcome),
+      where: where.optional(),
+      threshold: limit.optional(),
     }),
   });
 /** Of another type nothing else is worth a word. */

@@ -2,6 +2,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { closest } from 'fastest-levenshtein';
 import type { z } from 'zod';
 import { MusterError, systemCode } from '../../errors.ts';
 import { yamlDocuments } from '../../system/yaml-file.ts';
@@ -10,7 +11,8 @@ import { type Pair, type PairSpec, pairsFor, type Severity } from '../arithmetic
 import { CALENDAR_UNITS, type Period, rolling } from '../arithmetic/period.ts';
 import { durationSeconds, windowSeconds } from '../arithmetic/windows.ts';
 import { SLIS } from '../slis/index.ts';
-import type { Sli } from '../slis/sli.ts';
+import { type Narrowing, narrowed, narrowingLabels } from '../slis/narrow.ts';
+import { knownId, type Sli } from '../slis/sli.ts';
 import {
   type Condition,
   type IndicatorSpec,
@@ -161,8 +163,28 @@ function sliOf(slo: Found<SloObject>, named: Named): Sli {
   for (const { metricSourceRef: ref } of sources) if (ref !== undefined) referred(named.DataSource, ref, 'data source', from, path);
   const ids = new Set(sources.map((source) => source.spec.sli));
   const sli = SLIS.find(({ id }) => ids.has(id));
-  if (!sli || ids.size > 1) throw bad(from, path, `${failed ? 'bad' : 'good'} and total name different SLIs`);
-  return sli;
+  const first = failed ? 'bad' : 'good';
+  if (!sli || ids.size > 1) throw bad(from, path, `${first} and total name different SLIs`);
+  const [wanted, ...others] = sources.map(({ spec: { where = [], threshold } }) => ({ where, thresholdMs: threshold }));
+  if (!wanted || others.some((other) => narrowed(sli, other).id !== narrowed(sli, wanted).id))
+    throw bad(from, path, `${first} and total have different where or threshold: write the same in both`);
+  return narrowedSli(sli, wanted, { ...from, path: [from.path, path, first, 'metricSource.spec'].filter(Boolean).join('.') });
+}
+
+/** @throws MUSTER_BAD_SLO for labels that the SLI does not have, or a threshold where it has none */
+function narrowedSli(sli: Sli, wanted: Narrowing, at: Found<unknown>): Sli {
+  const labels = narrowingLabels(sli);
+  for (const { label } of wanted.where) {
+    if (labels.includes(label)) continue;
+    const near = closest(label, labels);
+    throw bad(at, `where.${label}`, `${sli.id} has no such label; did you mean ${near}? There are ${labels.join(', ')}`);
+  }
+  if (wanted.thresholdMs !== undefined && !sli.threshold) {
+    const having = SLIS.filter(({ threshold }) => threshold !== undefined).map(({ id }) => id);
+    throw bad(at, 'threshold', `${sli.id} has no threshold; ${having.join(' and ')} have one`);
+  }
+  const thresholdMs = wanted.thresholdMs === sli.threshold?.ms ? undefined : wanted.thresholdMs;
+  return wanted.where.length === 0 && thresholdMs === undefined ? sli : narrowed(sli, { where: wanted.where, thresholdMs });
 }
 
 function sloFrom(slo: Found<SloObject>, named: Named): Slo {
@@ -193,11 +215,12 @@ function objectiveOf(slo: Found<SloObject>, sli: Sli): number | null {
   const { target, targetPercent, timeSliceTarget, timeSliceWindow } = objectives[0] ?? {};
   const goal = target ?? (targetPercent === undefined ? undefined : Number((targetPercent / 100).toPrecision(12)));
   if (sli.kind === 'count') {
-    if (goal !== undefined) throw bad(slo, 'spec.objectives', `${sli.id} is a count, which has no ratio to meet; leave objectives empty`);
+    if (goal !== undefined)
+      throw bad(slo, 'spec.objectives', `${knownId(sli)} is a count, which has no ratio to meet; leave objectives empty`);
     return null;
   }
   const method = sli.slices ? 'Timeslices' : 'Occurrences';
-  if (budgetingMethod !== method) throw bad(slo, 'spec.budgetingMethod', `expected ${method} for ${sli.id}`);
+  if (budgetingMethod !== method) throw bad(slo, 'spec.budgetingMethod', `expected ${method} for ${knownId(sli)}`);
   if (goal === undefined) throw bad(slo, 'spec.objectives', 'expected one with a target, such as 0.98');
   const window = sli.slices && `${sli.slices.minutes === 60 ? '1h' : `${sli.slices.minutes}m`}`;
   for (const [name, given, own] of [
@@ -208,7 +231,7 @@ function objectiveOf(slo: Found<SloObject>, sli: Sli): number | null {
       throw bad(
         slo,
         `spec.objectives.0.${name}`,
-        own === undefined ? `${sli.id} has no slices; leave it out` : `the slices of ${sli.id} have ${own}`,
+        own === undefined ? `${knownId(sli)} has no slices; leave it out` : `the slices of ${knownId(sli)} have ${own}`,
       );
   return goal;
 }
@@ -229,17 +252,36 @@ function periodOf(window: TimeWindow): Period {
   };
 }
 
+/** A file of SLOs that was read. */
+export interface SloFile {
+  /** As errors call it. */
+  name: string;
+  text: string;
+}
+
+/** Reads files and folders (their `*.yaml` and `*.yml`). @throws MUSTER_NO_SUCH_FILE */
+export async function readSloFiles(paths: readonly string[]): Promise<SloFile[]> {
+  const names = (await Promise.all(paths.map(yamlFiles))).flat();
+  return Promise.all(names.map(async (name) => ({ name, text: await readFile(name, 'utf8') })));
+}
+
+/** The SLOs of files that were read. @throws MUSTER_BAD_SLO with file, line, field and what was expected */
+export function slosIn(files: readonly SloFile[]): Slo[] {
+  const slos = slosOf(files.flatMap(({ text, name }) => documentsOf(text, name)));
+  if (slos.length === 0)
+    throw new MusterError('MUSTER_BAD_SLO', `no object of kind SLO found in ${files.map(({ name }) => name).join(', ')}`);
+  return slos;
+}
+
 /**
  * The SLOs of files and folders (their `*.yaml` and `*.yml`), by default those that ship.
  * @throws MUSTER_BAD_SLO, MUSTER_NO_SUCH_FILE
  */
 export async function loadSlos(paths: readonly string[] = []): Promise<Slo[]> {
-  const files = paths.length === 0 ? await yamlFiles(SHIPPED) : (await Promise.all(paths.map(yamlFiles))).flat();
-  const documents: { document: unknown; source: Source }[] = [];
-  for (const file of files) documents.push(...documentsOf(await readFile(file, 'utf8'), file));
-  const slos = slosOf(documents);
-  if (slos.length === 0) throw new MusterError('MUSTER_BAD_SLO', `no object of kind SLO found in ${paths.join(', ')}`);
-  return slos;
+  const files = await readSloFiles(paths.length === 0 ? [SHIPPED] : paths);
+  // An empty folder has no file to name.
+  if (files.length === 0) throw new MusterError('MUSTER_BAD_SLO', `no object of kind SLO found in ${paths.join(', ')}`);
+  return slosIn(files);
 }
 
 /**
@@ -270,7 +312,7 @@ export function slosOf(documents: readonly { document: unknown; source: Source }
     }
   }
   const slos = [...named.SLO.values()].map((slo) => sloFrom(slo, named));
-  return slos.sort((a, b) => SLIS.indexOf(a.sli) - SLIS.indexOf(b.sli) || (a.name < b.name ? -1 : 1));
+  return slos.sort((a, b) => placeOf(a.sli) - placeOf(b.sli) || (a.name < b.name ? -1 : 1));
 }
 
 const PLURALS: Readonly<Record<ObjectKind, string>> = {
@@ -283,6 +325,8 @@ const PLURALS: Readonly<Record<ObjectKind, string>> = {
   AlertNotificationTarget: 'notification targets',
 };
 
+const placeOf = (sli: Sli): number => SLIS.findIndex(({ id }) => id === knownId(sli));
+
 /** @throws MUSTER_BAD_SLO for what is no object of OpenSLO */
 function kindOf(found: Found<unknown>): ObjectKind {
   const kinds = Object.keys(OBJECTS) as ObjectKind[];
@@ -292,6 +336,11 @@ function kindOf(found: Found<unknown>): ObjectKind {
   if (!kind) throw bad(found, 'kind', `${JSON.stringify(object.kind).slice(0, 64)} is no kind of OpenSLO; there are ${kinds.join(', ')}`);
   return kind;
 }
+
+/** What the store counts for these SLOs: all SLIs, and those that SLOs narrow. */
+export const storedSlis = (slos: readonly Slo[]): Sli[] => [
+  ...new Map([...SLIS, ...slos.map(({ sli }) => sli)].map((sli) => [sli.id, sli])).values(),
+];
 
 /** The SLO of a name. @throws MUSTER_NOT_FOUND naming those that there are */
 export function sloNamed(slos: readonly Slo[], name: string): Slo {

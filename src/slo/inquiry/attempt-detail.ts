@@ -7,6 +7,7 @@ import { attemptKey } from '../../store/rows/attempt-row.ts';
 import type { Counter } from '../../store/rows/sli-counter.ts';
 import { HOUR_MS, MINUTE_MS } from '../../system/time.ts';
 import type { Slo } from '../definition/openslo.ts';
+import { knownId } from '../slis/sli.ts';
 
 /** Events of an attempt are looked for from so long before its first minute to so long after it settled and ended. */
 const AROUND_MS = HOUR_MS;
@@ -166,7 +167,7 @@ export async function attemptDetail(
       if (!slo.sli.counters.some(({ id, unit }) => id === slo.sli.id && (unit === 'attempt' || unit === 'event'))) return [];
       const sum = (of: 'good' | 'total') => counts.reduce((all, each) => all + each[of], 0);
       const isExcluded = planned.some((window) => window.slo === '*' || window.slo === slo.name);
-      return [{ slo: slo.name, sli: slo.sli.id, meaning: slo.sli.meaning, good: sum('good'), total: sum('total'), isExcluded }];
+      return [{ slo: slo.name, sli: knownId(slo.sli), meaning: slo.sli.meaning, good: sum('good'), total: sum('total'), isExcluded }];
     }),
   };
 }

@@ -1,6 +1,6 @@
 /** Backtest: would these alerts have woken anybody, and for what, had an SLO been in force over a past time? */
 
-import type { Engine } from '../../store/engine/engine.ts';
+import type { Engine, Session } from '../../store/engine/engine.ts';
 import { MINUTE_MS } from '../../system/time.ts';
 import { calmSince, type Judged, leaderOf } from '../arithmetic/episode.ts';
 import { type Pair, type PairSpec, pairsFor, type Severity } from '../arithmetic/pairs.ts';
@@ -40,14 +40,28 @@ export interface Past {
   circumstances: Circumstances;
 }
 
-/** The past of an SLO's SLI in [fromMs, toMs), cut to minutes. */
-export async function loadPast(engine: Engine, slo: Slo, fromMs: number, toMs: number): Promise<Past> {
+/**
+ * The past of an SLO's SLI in [fromMs, toMs), cut to minutes.
+ * @param minutesOf where its minutes come from, if not from those that the store keeps
+ */
+export async function loadPast(
+  engine: Engine,
+  slo: Slo,
+  fromMs: number,
+  toMs: number,
+  minutesOf: (session: Session, fromMs: number, toMs: number) => Promise<History> = storedMinutes(slo),
+): Promise<Past> {
   const longest = Math.max(0, ...slo.pairs.map(({ long }) => windowSeconds(long))) * 1_000;
   const startMs = fromMs - longest - LEAD_MS;
   const circumstances = await loadCircumstances(engine.session('panels'), startMs, toMs);
-  const history = (await loadHistory(engine.session('panels'), [slo.sli.id], startMs, toMs)).get(slo.sli.id) as History;
+  const history = await minutesOf(engine.session('panels'), startMs, toMs);
   return { fromMs, toMs, history: withoutMaintenance(history, circumstances.maintenance, slo.name), circumstances };
 }
+
+const storedMinutes =
+  ({ sli }: Slo) =>
+  async (session: Session, fromMs: number, toMs: number): Promise<History> =>
+    (await loadHistory(session, [sli.id], fromMs, toMs)).get(sli.id) as History;
 
 /** Runs an SLO, with its own objective or another, over its past. */
 export async function backtest(slo: Slo, past: Past, objective: number = judgedOf(slo).objective): Promise<Backtest> {

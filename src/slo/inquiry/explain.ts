@@ -6,7 +6,7 @@ import { rowsOf } from '../../store/rows/rows-of.ts';
 import type { Counter } from '../../store/rows/sli-counter.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../system/time.ts';
 import type { Interval } from '../arithmetic/windows.ts';
-import type { Sli } from '../slis/sli.ts';
+import { knownId, type Sli } from '../slis/sli.ts';
 
 /** Labels that only failures have: they say how it fails, and not where. What is expected of them follows from all attempts. */
 const SYMPTOMS: readonly string[] = ['error_class', 'error_code'];
@@ -63,7 +63,10 @@ export interface Times {
 export async function explain(engine: Engine, sli: Sli, times: Times, role: Role = 'panels'): Promise<Explanation[]> {
   const counter = sli.counters.find(({ id }) => id === sli.id);
   if (!counter || sli.kind !== 'ratio') {
-    throw new MusterError('MUSTER_BAD_ARGUMENT', `${sli.id} is not a ratio of attempts or requests; explain ranks what failed in one`);
+    throw new MusterError(
+      'MUSTER_BAD_ARGUMENT',
+      `${knownId(sli)} is not a ratio of attempts or requests; explain ranks what failed in one`,
+    );
   }
   const names = [...DIMENSIONS, ...SYMPTOMS];
   const combinations = await combinationsOf(engine.session(role), counter, names, times);

@@ -19,5 +19,5 @@ export interface SloReport extends SloStatus {
 export async function sloReport(engine: Engine, slos: readonly Slo[], atMs: number, known?: readonly SloStatus[]): Promise<SloReport[]> {
   const statuses = known ?? (await sloStatus(engine, slos, atMs));
   const daily = await dailyCounts(engine.session('read'), toMinute(atMs), DAYS);
-  return statuses.map((status) => ({ ...status, daily: daily.get(status.sli) ?? [] }));
+  return statuses.map((status) => ({ ...status, daily: daily.get(slos.find(({ name }) => name === status.slo)?.sli.id ?? '') ?? [] }));
 }

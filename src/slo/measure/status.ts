@@ -5,7 +5,7 @@ import { type AlertState, calmSince, type Episode, endsAtMost, type PairMemory }
 import type { Pair, Severity } from '../arithmetic/pairs.ts';
 import { windowSeconds } from '../arithmetic/windows.ts';
 import { judgedOf, type Slo } from '../definition/openslo.ts';
-import type { SliKind } from '../slis/sli.ts';
+import { knownId, type SliKind } from '../slis/sli.ts';
 import { type Figures, figuresAt, toMinute, type WindowFigures, windowsOf } from './figures.ts';
 import { loadCircumstances, loadHistory, walk, withoutMaintenance } from './history.ts';
 
@@ -114,7 +114,7 @@ function statusOf(slo: Slo, figure: WindowFigures, figures: Figures, memories: M
   const isMeaningful = (name: string) => objective !== null && windowSeconds(name) >= (slo.sli.slices?.minutes ?? 0) * 60;
   return {
     slo: slo.name,
-    sli: slo.sli.id,
+    sli: knownId(slo.sli),
     title: slo.title,
     kind: slo.sli.kind,
     objective,

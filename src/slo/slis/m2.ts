@@ -1,4 +1,8 @@
-import type { Sli } from './sli.ts';
+import { limitWords, type Sli } from './sli.ts';
+
+const LIMIT_MS = 60_000;
+const good = (ms: number) => `duration_ms <= ${ms}`;
+const meaning = (ms: number) => `completed in ${limitWords(ms)} or less`;
 
 /**
  * M2, time to enroll: of the completed attempts, how many took at most 60 s from start to completion.
@@ -10,16 +14,17 @@ import type { Sli } from './sli.ts';
 export const m2: Sli = {
   id: 'M2',
   title: 'Time to enroll',
-  meaning: 'completed in 60 s or less',
+  meaning: meaning(LIMIT_MS),
   kind: 'ratio',
   failsWithProvider: true,
   hasDurations: true,
+  threshold: { ms: LIMIT_MS, good, meaning },
   counters: [
     {
       id: 'M2',
       unit: 'attempt',
       total: `result = 'completed' AND observed = 'full' AND duration_ms >= 0`,
-      good: 'duration_ms <= 60000',
+      good: good(LIMIT_MS),
     },
     { id: 'M2:negative', unit: 'attempt', total: `result = 'completed' AND observed = 'full' AND duration_ms < 0`, good: '0' },
   ],

@@ -1,4 +1,8 @@
-import type { Sli } from './sli.ts';
+import { limitWords, type Sli } from './sli.ts';
+
+const LIMIT_MS = 500;
+const good = (ms: number) => `http_status < 500 AND duration_ms < ${ms}`;
+const meaning = (ms: number) => `API requests under ${limitWords(ms)}`;
 
 /**
  * M6, API latency: of the enrollment requests, how many were served within 500 ms.
@@ -10,16 +14,17 @@ import type { Sli } from './sli.ts';
 export const m6: Sli = {
   id: 'M6',
   title: 'API latency',
-  meaning: 'API requests under 500 ms',
+  meaning: meaning(LIMIT_MS),
   kind: 'ratio',
   hasDurations: true,
+  threshold: { ms: LIMIT_MS, good, meaning },
   counters: [
     {
       id: 'M6',
       unit: 'event',
       types: ['api.request'],
       total: 'http_status IS NOT NULL AND duration_ms IS NOT NULL',
-      good: 'http_status < 500 AND duration_ms < 500',
+      good: good(LIMIT_MS),
       extraDimensions: ['cold_start'],
     },
   ],

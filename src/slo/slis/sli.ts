@@ -29,6 +29,16 @@ export interface Sli extends StoredSli {
   readonly companions?: Readonly<Record<string, Companion>>;
   /** Of slices: which share of what a slice counts must be good for the slice to be good, as OpenSLO's `timeSliceTarget` says it. */
   readonly sliceTarget?: number;
+  /** Of durations: the limit in milliseconds that an SLO may replace, and what follows from another one. */
+  readonly threshold?: { readonly ms: number; readonly good: (ms: number) => string; readonly meaning: (ms: number) => string };
+  /** Of one that is narrowed: the SLI that it is one of. */
+  readonly base?: string;
   /** Of a count: the companion whose number it is divided by, and what one of those is called. */
   readonly countedPer?: { readonly companion: string; readonly one: string };
 }
+
+/** The id of the SLI that people know: of a narrowed one that which it is one of. */
+export const knownId = ({ id, base }: Pick<Sli, 'id' | 'base'>): string => base ?? id;
+
+/** A limit as an SLI's words have it: `60 s`, `500 ms`. */
+export const limitWords = (ms: number): string => (ms % 1_000 === 0 ? `${ms / 1_000} s` : `${ms} ms`);

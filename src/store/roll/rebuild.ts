@@ -1,8 +1,9 @@
 /** Brings attempts and minutes of an older store up to what this version knows: new rules count for the past too. */
+import { removeLater } from '../engine/ddl.ts';
 import { LAYOUT } from '../rows/attempt-row.ts';
 import { EVENT_COLUMN_NAMES, type EventRow } from '../rows/event-row.ts';
 import { rangesFrom } from '../rows/ranges.ts';
-import { countedTypes } from '../rows/sli-counter.ts';
+import { countedTypes, type StoredSli } from '../rows/sli-counter.ts';
 import { recomputeMinutes } from './minutes.ts';
 import { PendingRoll } from './pending-roll.ts';
 import { type LoaderState, writeLoaderState } from './roll-state.ts';
@@ -21,9 +22,14 @@ export interface RebuildDeps extends RollerDeps {
 /** @returns the state that is now on disk */
 export async function bringUpToDate(deps: RebuildDeps, state: LoaderState): Promise<LoaderState> {
   const isSettledAlike = state.layout === LAYOUT && state.windows === windowsOf(deps);
-  if (state.cursor > 0 && !(isSettledAlike && state.definitions === definitionsOf(deps)))
+  const { changed } = redefined(deps, state);
+  if (state.cursor > 0 && !isSettledAlike)
     deps.onNotice?.(
       'the store was written by another version or with other completion windows: its attempts and minutes are computed anew, which takes about a minute per million events',
+    );
+  else if (state.cursor > 0 && changed.length > 0)
+    deps.onNotice?.(
+      `${changed.map(({ id }) => id).join(', ')}: counted for the first time, or by other rules; the past is counted too, which takes up to a minute per million events`,
     );
   const rolled = isSettledAlike ? state : await rollAgain(deps, state);
   return recomputeIfRedefined(deps, rolled);
@@ -68,12 +74,31 @@ function windowsOf({ windows }: RollerDeps): string {
 }
 
 /** The SLI definitions that minutes are computed with. */
-const definitionsOf = ({ slis }: RollerDeps): string => JSON.stringify(slis.map(({ id, counters, slices }) => [id, counters, slices]));
+const definitionsOf = ({ slis }: RollerDeps): string => `[${slis.map(definitionOf).join(',')}]`;
+const definitionOf = ({ id, counters, slices }: StoredSli): string => JSON.stringify([id, counters, slices]);
+
+/** SLIs that are not counted as they were, and the ids of those that nobody counts any more. */
+function redefined({ slis }: RollerDeps, state: LoaderState): { changed: StoredSli[]; gone: string[] } {
+  const known = new Map(
+    state.definitions === ''
+      ? []
+      : (JSON.parse(state.definitions) as [string, ...unknown[]][]).map((each) => [each[0], JSON.stringify(each)]),
+  );
+  return {
+    changed: slis.filter((sli) => known.get(sli.id) !== definitionOf(sli)),
+    gone: [...known.keys()].filter((id) => !slis.some((sli) => sli.id === id)),
+  };
+}
 
 async function recomputeIfRedefined(deps: RollerDeps, state: LoaderState): Promise<LoaderState> {
   const definitions = definitionsOf(deps);
   if (state.definitions === definitions) return state;
   const session = deps.engine.session('roll');
+  const { changed, gone } = redefined(deps, state);
+  // What nobody counts any more would stand there as it was, as if nothing had happened since.
+  for (const id of gone)
+    for (const table of ['minutes', 'hours', 'bad_users'] as const)
+      await removeLater(session, table, `sli = '${id}' OR startsWith(sli, '${id}:')`);
   const minutes = await session.rows<{ minute: number }>(
     `SELECT DISTINCT arrayJoin([toUInt32(intDiv(settled_at, 60000)), toUInt32(intDiv(started_at, 60000))]) AS minute FROM attempt_states
      UNION DISTINCT SELECT DISTINCT toUInt32(intDiv(settled_at, 60000)) FROM recovery_states
@@ -86,13 +111,13 @@ async function recomputeIfRedefined(deps: RollerDeps, state: LoaderState): Promi
   for (const [day, of] of byDay) {
     if (day > 0)
       await recomputeMinutes(
-        { ...deps, role: 'roll' },
+        { ...deps, slis: changed, role: 'roll' },
         of.map(({ minute }) => minute),
         version,
       );
   }
   const ranges = byDay.filter(([day]) => day > 0).map(([day]): [number, number] => [day * DAY_MINUTES, (day + 8) * DAY_MINUTES]);
-  await recomputeSlices({ ...deps, role: 'roll' }, { minutes: [], ranges: rangesFrom(state.closedMinute, ranges) }, version);
+  await recomputeSlices({ ...deps, slis: changed, role: 'roll' }, { minutes: [], ranges: rangesFrom(state.closedMinute, ranges) }, version);
   await writeLoaderState(deps.statePath, next);
   return next;
 }

@@ -32,6 +32,8 @@ export interface Slices {
   readonly sums: Readonly<Record<string, { counter: string; spanMinutes: number }>>;
   /** Whether `overdue` attempts at the slice's end are there too. */
   readonly hasBacklog: boolean;
+  /** Which of those attempts, as SQL over the labels of the backlog. @default all */
+  readonly backlogFits?: string;
   /** Which slices count, as SQL over the sums. */
   readonly counted: string;
   readonly good: string;

@@ -1,6 +1,7 @@
 /** `muster slo list` */
 import type { Command } from 'commander';
 import { loadSlos } from '../../../slo/definition/openslo.ts';
+import { knownId } from '../../../slo/slis/sli.ts';
 import { type Context, configOf, print, printJson } from '../../context.ts';
 import { objectiveText } from '../../figures.ts';
 
@@ -18,7 +19,7 @@ export function listCommand(slo: Command, context: Context): void {
           context,
           slos.map(({ name, sli, objective, period, service, description, pairs }) => ({
             slo: name,
-            sli: sli.id,
+            sli: knownId(sli),
             kind: sli.kind,
             objective,
             window: period.text,
@@ -32,7 +33,7 @@ export function listCommand(slo: Command, context: Context): void {
       for (const { name, sli, objective, period, pairs, description } of slos) {
         const severities = [...new Set(pairs.map(({ severity }) => severity))].join(' and ') || 'reported only';
         const goal = objective === null ? '–' : objectiveText(objective);
-        print(context, `${name.padEnd(22)} ${sli.id.padEnd(4)} ${goal.padStart(7)} over ${period.text.padEnd(4)} ${severities}`);
+        print(context, `${name.padEnd(22)} ${knownId(sli).padEnd(4)} ${goal.padStart(7)} over ${period.text.padEnd(4)} ${severities}`);
         print(context, `  ${description}`);
       }
     });

@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { outageMinutes, type Pair } from '../../../slo/arithmetic/pairs.ts';
 import { judgedOf, loadSlos, type Slo } from '../../../slo/definition/openslo.ts';
+import { knownId } from '../../../slo/slis/sli.ts';
 import { type Context, configOf, print, printJson } from '../../context.ts';
 import { durationText, objectiveText } from '../../figures.ts';
 
@@ -17,7 +18,14 @@ export function validateCommand(slo: Command, context: Context): void {
       if (options.json) {
         printJson(
           context,
-          slos.map(({ name, sli, objective, period, pairs }) => ({ slo: name, sli: sli.id, objective, window: period.text, pairs })),
+          slos.map(({ name, sli, objective, period, pairs }) => ({
+            slo: name,
+            sli: knownId(sli),
+            meaning: sli.meaning,
+            objective,
+            window: period.text,
+            pairs,
+          })),
         );
       } else {
         for (const each of slos) print(context, validationText(each));
@@ -32,7 +40,7 @@ const EVIDENCE =
 
 function validationText(slo: Slo): string {
   const goal = slo.objective === null ? 'counted, without an objective' : objectiveText(judgedOf(slo).objective);
-  const head = `${slo.name}: valid. ${slo.sli.id}, ${goal} over ${slo.period.text}`;
+  const head = `${slo.name}: valid. ${knownId(slo.sli)}${slo.sli.base === undefined ? '' : ` (${slo.sli.meaning})`}, ${goal} over ${slo.period.text}`;
   const pairs = slo.pairs.map(pairText);
   return [head, ...(pairs.length > 0 ? pairs : ['  no alert policy: nothing fires'])].join('\n');
 }
