@@ -45,8 +45,14 @@ describe.each(['without a running process', 'through a running process'])('%s', 
     const { stdout, stderr, status } = await run('slo', 'status', '--at', iso(END - 4 * 3_600_000));
     expect([status, stderr]).toEqual([0, '']);
     expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(100);
-    expect(stdout).toMatch(/Paging · budget left −\d+ %.*\n {2}\d+ bad of [\d,]+ in 1h, since .* UTC \(pair 1\)\n/);
-    expect(stdout).toMatch(/next: muster explain --slo enrollment-success --from/);
+    expect(stdout).toMatch(
+      /Paging · budget left −\d+ %.*\n {2}\d+ bad of [\d,]+ in \w+ \(pair \d\)\n {2}burn(?:s|ed) since \d\d:\d\d UTC on [\d-]+, fired at .*\n/,
+    );
+    // What it says to do next runs as it stands there, and finds the cause.
+    const [, next = ''] = /next: muster ((?:.*\\\n)*.*--baseline-to \S+)/.exec(stdout) ?? [];
+    const found = await run(...next.replaceAll('\\\n', ' ').trim().split(/\s+/));
+    expect([found.status, found.stderr]).toEqual([0, '']);
+    expect(found.stdout).toMatch(/^ {2,}excess of all\s+failed\s+where\n.*\d+ of \d+\s+\w+=/);
     const statuses = await json<Record<string, unknown>[]>('slo', 'status', '--at', iso(END - 4 * 3_600_000));
     expect(statuses.map(({ sli }) => sli)).toEqual(SLIS.map(({ id }) => id));
     for (const each of statuses) {

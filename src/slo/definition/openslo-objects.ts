@@ -6,7 +6,7 @@ import { DateTime } from 'luxon';
 import { z } from 'zod';
 import type { Severity } from '../arithmetic/pairs.ts';
 import { SLIS } from '../slis/index.ts';
-import type { LabelCondition } from '../slis/narrow.ts';
+import type { LabelCondition } from './narrow.ts';
 import { notDone, oneOf, strict } from './strict-object.ts';
 
 /** Where an alert condition names its second window, which OpenSLO has no word for. */

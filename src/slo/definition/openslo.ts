@@ -11,8 +11,8 @@ import { type Pair, type PairSpec, pairsFor, type Severity } from '../arithmetic
 import { CALENDAR_UNITS, type Period, rolling } from '../arithmetic/period.ts';
 import { durationSeconds, windowSeconds } from '../arithmetic/windows.ts';
 import { SLIS } from '../slis/index.ts';
-import { type Narrowing, narrowed, narrowingLabels } from '../slis/narrow.ts';
 import { knownId, type Sli } from '../slis/sli.ts';
+import { type Narrowing, narrowed, narrowingLabels } from './narrow.ts';
 import {
   type Condition,
   type IndicatorSpec,

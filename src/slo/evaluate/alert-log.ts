@@ -110,8 +110,10 @@ interface StoredState {
 export async function readAlertStates(engine: Engine, atMs: number): Promise<Memories> {
   const times = ['since', 'opened_at', 'quiet_since', 'evidence_from'].map((name) => `toUnixTimestamp(${name})`);
   const rows = await engine.session('evaluate').rows<StoredState>(
-    `SELECT slo, pair, severity, argMax(tuple(state, ${times.join(', ')}, evidence_bad, evidence_users, toUnixTimestamp(calm_since), calm_needed),
-        tuple(at, evaluated_at)) AS last
+    `SELECT slo, pair, severity,
+        argMax(
+          tuple(state, ${times.join(', ')}, evidence_bad, evidence_users, toUnixTimestamp(calm_since), calm_needed),
+          tuple(at, evaluated_at)) AS last
       FROM alert_states_log
      WHERE at <= toDateTime(${atMs / 1_000}, 'UTC') AND at > toDateTime(${(atMs - REMEMBERED_MS) / 1_000}, 'UTC')
      GROUP BY slo, pair, severity ORDER BY slo, pair`,

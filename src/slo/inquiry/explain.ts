@@ -13,6 +13,8 @@ const SYMPTOMS: readonly string[] = ['error_class', 'error_code'];
 const MAX_COMBINATIONS = 200_000;
 const MAX_SECONDS = 30;
 const EXAMPLES = 3;
+/** Two values account for about as much when the lesser has so much of the greater's excess. */
+const ALIKE = 0.8;
 /** What is usual is known from at least so long, since minutes hold too few attempts. */
 const LEAST_BASELINE_MS = 6 * HOUR_MS;
 /** Below this many in the baseline, a value's own rate says less than that of all. */
@@ -90,14 +92,14 @@ function ranked(all: readonly Explanation[]): Explanation[] {
 }
 
 /**
- * Largest excess first; of those that account for about as much (a tenth less), that of which most failed: the provider before the factor that it
+ * Largest excess first; of those that account for about as much (a fifth less), that of which most failed: the provider before the factor that it
  * carries, and a provider in its region before either.
  */
 function byExcess(all: readonly Explanation[]): Explanation[] {
   const rest = all.toSorted((a, b) => b.excess - a.excess || (a.dimension < b.dimension ? -1 : 1));
   const sorted: Explanation[] = [];
   while (rest.length > 0) {
-    const least = 0.9 * (rest[0]?.excess ?? 0);
+    const least = ALIKE * (rest[0]?.excess ?? 0);
     const end = rest.findIndex(({ excess }) => excess < least);
     const alike = rest.splice(0, end === -1 ? rest.length : end);
     sorted.push(...alike.sort((a, b) => b.bad / b.total - a.bad / a.total || b.excess - a.excess));
@@ -111,7 +113,7 @@ function saysMore(each: Explanation, singles: ReadonlyMap<string, Explanation>):
   if (names.length === 1) return true;
   return names.every((name, i) => {
     const single = singles.get(`${name}=${each.values[i]}`);
-    return single !== undefined && each.excess >= 0.8 * single.excess && each.total <= 0.8 * single.total;
+    return single !== undefined && each.excess >= ALIKE * single.excess && each.total <= 0.8 * single.total;
   });
 }
 

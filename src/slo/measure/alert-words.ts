@@ -16,16 +16,19 @@ export const UTC: Moments = {
 type Times = Pick<SloAlert, 'since' | 'firedAt' | 'ends'>;
 
 /** Since when it burns, and when it fired: `burns since 02:58 UTC on 2026-11-24, fired at 03:17`; then what it still waits for. */
-export function burnTimes({ since, firedAt, ends }: Times, moments: Moments = UTC): string {
-  if (since === null) return '';
+export const burnTimes = (times: Times, moments: Moments = UTC): string => burnClauses(times, moments).join('; ');
+
+/** The same in parts: when, what it waits for, and until when at most. */
+export function burnClauses({ since, firedAt, ends }: Times, moments: Moments = UTC): string[] {
+  if (since === null) return [];
   const fired = firedAt === null ? '' : `, fired at ${moments.later(firedAt, since)}`;
-  const calm = ends === null ? '' : `; ${endWords(ends, since, moments)}`;
-  return `${ends === null ? 'burns' : 'burned'} since ${moments.first(since)}${fired}${calm}`;
+  const when = `${ends === null ? 'burns' : 'burned'} since ${moments.first(since)}${fired}`;
+  return ends === null ? [when] : [when, ...endWords(ends, since, moments)];
 }
 
 /** Why it still fires though it no longer burns, and until when at most. */
-function endWords(ends: NonNullable<SloAlert['ends']>, since: string, { later }: Moments): string {
-  const atMost = `it ends by ${later(ends.atMost, since)} at the latest if nothing fails any more`;
-  if (ends.needed === null) return `nothing is seen since ${later(ends.since, since)}: ${atMost}`;
-  return `stopped at ${later(ends.since, since)} and waits for ${ends.needed} attempts to show it (${ends.seen} so far): ${atMost}`;
+function endWords(ends: NonNullable<SloAlert['ends']>, since: string, { later }: Moments): string[] {
+  const atMost = `ends by ${later(ends.atMost, since)} at the latest if nothing fails any more`;
+  if (ends.needed === null) return [`nothing is seen since ${later(ends.since, since)}`, atMost];
+  return [`stopped at ${later(ends.since, since)}, and waits for ${ends.needed} attempts to show it (${ends.seen} so far)`, atMost];
 }

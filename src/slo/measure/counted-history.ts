@@ -46,8 +46,10 @@ interface Row {
 function countSql(counter: Counter, span: { fromMs: number; toMs: number }, nowMs: number): string {
   const { from, moment } = rowsOf(counter.unit, [span], { nowMs, types: counter.unit === 'event' ? counter.types : [] });
   const traffic = counter.traffic === 'any' ? '1' : `traffic IN ('', 'user')`;
-  return `SELECT toUInt32(intDiv(${moment} - ${span.fromMs}, ${MINUTE_MS})) AS at, toFloat64(countIf(is_good)) AS goods, toFloat64(count()) AS totals,
-      arrayMap(user -> toFloat64(bitShiftRight(user, 11)), groupUniqArrayIf(${MAX_USERS_BAD})(sipHash64(user_ref), NOT is_good AND user_ref != '')) AS users,
+  const bad = `groupUniqArrayIf(${MAX_USERS_BAD})(sipHash64(user_ref), NOT is_good AND user_ref != '')`;
+  return `SELECT toUInt32(intDiv(${moment} - ${span.fromMs}, ${MINUTE_MS})) AS at,
+      toFloat64(countIf(is_good)) AS goods, toFloat64(count()) AS totals,
+      arrayMap(user -> toFloat64(bitShiftRight(user, 11)), ${bad}) AS users,
       toFloat64(countIf(NOT is_good AND user_ref = '')) AS without_user
     FROM (SELECT *, ifNull(${counter.good}, 0) AS is_good FROM ${from} AND ${traffic} AND (${counter.total}))
     GROUP BY at SETTINGS max_execution_time = ${MAX_SECONDS}`;

@@ -11,7 +11,7 @@ import type { Sli } from './sli.ts';
 export const m7: Sli = {
   id: 'M7',
   title: 'Provider fallback',
-  meaning: 'attempts that asked a provider and fell back to no other',
+  meaning: 'attempts without fallback to another',
   kind: 'ratio',
   failsWithProvider: true,
   counters: [{ id: 'M7', unit: 'attempt', total: 'provider_requested', good: 'NOT provider_fell_back' }],

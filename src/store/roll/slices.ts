@@ -141,6 +141,7 @@ function changes({ slices, names, range: [first, last] }: Sliced): string[] {
   const overdue = `
           SELECT split.1 AS dimension, split.2 AS value, ${edges('overdue_from', 'overdue_until')}, ${changed('overdue', 'edge.2')}
           FROM backlog FINAL ARRAY JOIN [${splits}] AS split
-          WHERE dead = 0 AND overdue_from >= ${first - MAX_OVERDUE_MINUTES} AND overdue_from <= ${last} AND overdue_until > ${first}${slices.backlogFits === undefined ? '' : ` AND ${slices.backlogFits}`}`;
+          WHERE dead = 0 AND overdue_from >= ${first - MAX_OVERDUE_MINUTES} AND overdue_from <= ${last} AND overdue_until > ${first}
+            AND (${slices.backlogFits ?? '1'})`;
   return slices.hasBacklog ? [...counted, overdue] : counted;
 }

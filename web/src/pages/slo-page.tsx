@@ -44,14 +44,14 @@ export function SloPage({ name, live, now, theme }: { name: string; live: Live; 
       </div>
       <Facts slo={slo} detail={detail} now={now} />
       {slo.objective !== null && detail.burnDown.length > 0 && <BudgetChart slo={slo} detail={detail} theme={theme} now={now} />}
-      <Where detail={detail} />
+      {slo.objective !== null && <Where detail={detail} />}
       {slo.objective !== null && detail.pairs.length > 0 && (
         <>
           <PairTable slo={slo} detail={detail} now={now} />
           <BurnChart detail={detail} theme={theme} />
         </>
       )}
-      <History detail={detail} now={now} />
+      {slo.objective !== null && <History detail={detail} now={now} />}
       {suggestion && suggestion.candidates.length > 0 && <Objectives suggestion={suggestion} current={slo.objective} />}
       <Planned detail={detail} now={now} />
     </>
@@ -143,11 +143,7 @@ function Fact({ label, value, note, isOver = false }: { label: string; value: st
 function Where({ detail }: { detail: SloDetail }) {
   const rows = detail.explanation.slice(0, 7);
   return (
-    <Panel
-      title="Where it fails"
-      scope="of the excess over the time before, in the last alert or the last day; values overlap and do not add up"
-      className="side lines"
-    >
+    <Panel title="Where it fails" scope="of the excess; values overlap" className="side lines">
       {rows.length === 0 ? (
         <p className="note">Nothing fails beyond what the time before makes expect.</p>
       ) : (

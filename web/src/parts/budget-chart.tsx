@@ -74,7 +74,7 @@ function sentence(forecast: OverviewSlo['forecast'], now: number): string {
   if (forecast === null) return 'Too few events to say until when it lasts.';
   const { emptyAt, earliest, latest, isSpent, window } = forecast;
   if (isSpent) return 'It is spent.';
-  const rate = `At the rate of the last ${window}`;
+  const rate = `At the rate of the last ${window === '1d' ? 'day' : window}`;
   if (emptyAt === null) return `${rate} it lasts${earliest ? `; at the worst (95 %) it is empty ${moment(earliest, now)}` : ''}.`;
   const range = `${earliest ? moment(earliest, now) : 'now'} to ${latest ? moment(latest, now) : 'never'}`;
   return `${rate} it is ${outlook(forecast, now)}, ${moment(emptyAt, now)} (${range}, 95 %).`;

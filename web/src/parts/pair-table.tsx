@@ -1,5 +1,6 @@
 /** The window pairs of an SLO, each on a shared log scale against its threshold, with the evidence and what state it is in. */
 import { hasEvidence, MIN_BAD, MIN_USERS, WILSON_Z, wilsonLowerBound } from '../../../src/slo/arithmetic/burn.ts';
+import { outageMinutes } from '../../../src/slo/arithmetic/pairs.ts';
 import { burnTimes } from '../../../src/slo/measure/alert-words.ts';
 import type { OverviewSlo, SloDetail } from '../api.ts';
 import { burn, count, duration, moment, percent } from './format.ts';
@@ -85,7 +86,7 @@ function PairRow({ pair, slo, detail, now }: { pair: Pair; slo: OverviewSlo; det
       <td>
         <Evidence pair={pair} slo={slo} fresh={alert?.evidence} isSliced={detail.isSliced} />
       </td>
-      <td className="right">{duration(pair.outageFiresAfterSeconds)}</td>
+      <td className="right">{duration(outageMinutes(pair) * 60)}</td>
       <td>
         <span className={`chip ${shown}`}>
           <Icon name={shown} />

@@ -41,7 +41,7 @@ export function SloTable({ slos, now }: { slos: readonly OverviewSlo[]; now: num
               6 h
             </th>
             <th scope="col">Each day against budget</th>
-            <th scope="col">Budget at this rate</th>
+            <th scope="col">At this rate</th>
           </tr>
         </thead>
         <tbody>

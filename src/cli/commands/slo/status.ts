@@ -1,7 +1,7 @@
 /** `muster slo status` */
 import type { Command } from 'commander';
 import { timesToExplain } from '../../../slo/inquiry/explain.ts';
-import { burnTimes } from '../../../slo/measure/alert-words.ts';
+import { burnClauses } from '../../../slo/measure/alert-words.ts';
 import { toMinute } from '../../../slo/measure/figures.ts';
 import { type SloReport, sloReport } from '../../../slo/measure/report.ts';
 import { burning, type SloAlert } from '../../../slo/measure/status.ts';
@@ -95,7 +95,7 @@ function reasonText(report: SloReport, alert: SloAlert, state: keyof typeof WORD
   const since = alert.since === null ? '' : `since ${momentText(alert.since)}`;
   const counts = report.windows[alert.longWindow];
   const bad = counts ? `${countText(counts.total - counts.good)} bad of ${countText(counts.total)} in ${alert.longWindow}` : '';
-  if (state === 'page' || state === 'ticket') return `${bad} (pair ${alert.pair}); ${burnTimes(alert)}`;
+  if (state === 'page' || state === 'ticket') return [`${bad} (pair ${alert.pair})`, ...burnClauses(alert)].join('\n  ');
   if (state === 'too_few') return `${bad}, ${since} (pair ${alert.pair})`;
   if (state === 'frozen') return `${since}, ${percentText(report.coverage[alert.longWindow] ?? 1)} of ${alert.longWindow} covered`;
   return since;
@@ -107,8 +107,10 @@ function nextStep(report: SloReport, state: keyof typeof WORDS, { atMs, data }: 
   if (firing?.since && report.kind === 'ratio') {
     const { when, baseline } = timesToExplain(burning(firing, atMs), toMinute(atMs));
     const times = { from: when.fromMs, to: when.toMs, 'baseline-from': baseline.fromMs, 'baseline-to': baseline.toMs };
-    const options = Object.entries(times).map(([name, ms]) => `--${name} ${new Date(ms).toISOString().slice(0, 19)}Z`);
-    return ['muster explain --slo', report.slo, ...options, ...(data === undefined ? [] : ['--data', quoted(data)])].join(' ');
+    const [from, to, ...before] = Object.entries(times).map(([name, ms]) => `--${name} ${new Date(ms).toISOString().slice(0, 19)}Z`);
+    const where = data === undefined ? '' : ` --data ${quoted(data)}`;
+    // A shell takes the lines as one.
+    return [`muster explain --slo ${report.slo}${where}`, [from, to].join(' '), before.join(' ')].join(' \\\n    ');
   }
   if (state === 'frozen') return 'see that the collector runs and keeps up: /metrics, muster_collector_lag_seconds';
   if (state === 'missed') return `muster gate --slo ${report.slo} holds deploys back`;

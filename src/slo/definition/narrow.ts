@@ -3,7 +3,7 @@ import { hash } from 'node:crypto';
 import { DIMENSIONS } from '../../names.ts';
 import { LABELS } from '../../store/rows/attempt-facts.ts';
 import type { Counter } from '../../store/rows/sli-counter.ts';
-import type { Sli } from './sli.ts';
+import type { Sli } from '../slis/sli.ts';
 
 /** What a label must, or must not, be one of. */
 export interface LabelCondition {
