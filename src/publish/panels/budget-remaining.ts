@@ -18,7 +18,7 @@ export const budgetRemaining: PanelFile = (slos) => ({
   ],
   span: 10,
   height: 5,
-  sql: `SELECT slo, sli_value, objective, budget_left FROM (
+  sql: `SELECT slo, sli_value, objective, floor(budget_left, 2) AS budget_left FROM (
 ${slos
   .filter(({ objective, period }) => objective !== null && period.kind === 'rolling')
   .map(
