@@ -3,9 +3,12 @@ import { readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { gunzipSync } from 'node:zlib';
+import { gunzipSync, zstdCompressSync } from 'node:zlib';
 import { type ClickHouseClient, ClickHouseLogLevel, createClient } from '@clickhouse/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { TABLES } from '../../src/names.ts';
+import { cityHash128 } from '../../src/serve/clickhouse/city-hash.ts';
+import { fromBlocks, inBlocks } from '../../src/serve/clickhouse/compressed-blocks.ts';
 import { type Running, removeData, runMuster, startMuster, temporaryData } from '../support/process.ts';
 
 let muster: Running;
@@ -110,6 +113,207 @@ describe('@clickhouse/client over HTTP', () => {
     await expect(stranger.query({ query: 'SELECT 1' })).rejects.toMatchObject({ code: '516' });
     await stranger.close();
     expect((await fetch(url, { method: 'POST', body: 'SELECT 1' })).status).toBe(403);
+  });
+});
+
+/** As any client speaks over HTTP. */
+const over = (sql: string | Buffer, search = '', headers: Record<string, string> = {}) =>
+  fetch(`${url}/?default_format=JSONCompact${search}`, { method: 'POST', body: sql, headers: { 'x-clickhouse-key': key, ...headers } });
+const dataOf = async (sql: string, search = '') => {
+  const answer = await over(sql, search);
+  const text = await answer.text();
+  expect([sql, answer.status, answer.status === 200 ? '' : text]).toEqual([sql, 200, '']);
+  return (JSON.parse(text) as { data: unknown[][] }).data;
+};
+
+describe('what clients ask to find their way', () => {
+  it.each(['SHOW TABLES FROM "muster"', 'SHOW TABLES IN muster', 'SHOW FULL TABLES'])('%s lists the tables', async (sql) => {
+    expect(await dataOf(sql)).toEqual(TABLES.toSorted().map((name) => [name]));
+  });
+  it('filters and limits what it lists, and answers in the format that stands there', async () => {
+    expect(await dataOf("SHOW TABLES LIKE 'alert%'")).toEqual([['alert_inputs'], ['alert_states']]);
+    expect(await dataOf("SHOW TABLES FROM muster NOT ILIKE 'A%' LIMIT 1")).toEqual([['coverage_minutes']]);
+    expect(await dataOf("SHOW DATABASES LIKE 'm%'")).toEqual([['muster']]);
+    expect(await (await over("SHOW TABLES LIKE 'find%' FORMAT TSV")).text()).toBe('findings\n');
+    expect(await (await over("SHOW TABLES LIKE 'x\\' OR 1 = 1 --' FORMAT TSV")).text()).toBe('');
+  });
+  it.each(['DESC TABLE "muster"."attempts"', 'DESCRIBE attempts', 'DESC attempts FORMAT JSONCompact'])(
+    '%s has seven columns',
+    async (sql) => {
+      const answer = (await (await over(sql)).json()) as { meta: { name: string }[]; data: string[][] };
+      expect(answer.meta.map(({ name }) => name)).toEqual([
+        'name',
+        'type',
+        'default_type',
+        'default_expression',
+        'comment',
+        'codec_expression',
+        'ttl_expression',
+      ]);
+      expect(answer.data.find(([name]) => name === 'attempt_id')?.[1]).toBe('String');
+    },
+  );
+  it('says of a statement which columns it has', async () => {
+    expect((await dataOf("DESC (SELECT count() AS n, 'x' AS text FROM attempts)")).map(([name, type]) => [name, type])).toEqual([
+      ['n', 'UInt64'],
+      ['text', 'String'],
+    ]);
+  });
+  it('shows columns as MySQL does, and whether a table is there', async () => {
+    expect((await dataOf("SHOW COLUMNS FROM attempts FROM muster LIKE 'duration%'")).map((row) => row.slice(0, 3))).toEqual([
+      ['duration_ms', 'Nullable(Int64)', 'YES'],
+    ]);
+    for (const [sql, there] of [
+      ['EXISTS attempts', 1],
+      ['EXISTS VIEW muster.attempts', 1],
+      ['EXISTS TABLE events', 0],
+      ['EXISTS nope', 0],
+    ] as const)
+      expect([sql, await dataOf(sql)]).toEqual([sql, [[there]]]);
+  });
+  it.each(['', 'AST', 'SYNTAX', 'PLAN', 'PIPELINE', 'QUERY TREE'])('EXPLAIN %s of what may be asked', async (kind) => {
+    expect((await dataOf(`EXPLAIN ${kind} SELECT count() FROM attempts`)).length).toBeGreaterThan(0);
+  });
+  it.each([
+    ['DESC nope', 404, /no table is called nope; there are events_v/],
+    ['DESCRIBE TABLE events', 404, /no table is called events/],
+    ['SHOW COLUMNS FROM audit_entries', 404, /no table is called/],
+    ['SHOW TABLES FROM system', 403, /only SELECT/],
+    ['SHOW CREATE TABLE attempts', 403, /only SELECT/],
+    ['EXPLAIN SELECT * FROM events', 403, /events/],
+    ['EXPLAIN PLAN actions = 1 SELECT 1', 403, /only SELECT/],
+    ["DESC (SELECT * FROM file('/etc/passwd'))", 403, /file/],
+    ['DESCRIBE TABLE (SELECT 1), (SELECT 2)', 400, /./],
+  ])('%s: %i', async (sql, status, message) => {
+    const answer = await over(sql);
+    expect([sql, answer.status]).toEqual([sql, status]);
+    expect(await answer.text()).toMatch(message);
+  });
+  it('answers what libraries begin with', async () => {
+    expect(await dataOf('SELECT name, value, readonly AS readonly FROM system.settings LIMIT 10000')).toEqual([]);
+    expect((await dataOf("SELECT name, engine, data_paths FROM system.tables WHERE name = 'attempts'")).map((row) => row[2])).toEqual([[]]);
+    expect((await dataOf('SELECT name, is_aggregate, case_insensitive, alias_to, origin FROM system.functions LIMIT 10')).length).toBe(10);
+    const [[version]] = (await dataOf('SELECT version()')) as [[string]];
+    expect(version).toMatch(/^\d+\.\d+/);
+    expect(await dataOf('SELECT timezone()')).toEqual([['UTC']]);
+    expect((await over('SELECT 1')).headers.get('x-clickhouse-timezone')).toBe('UTC');
+  });
+  it('says how many rows the answer has', async () => {
+    const answer = await over('SELECT number FROM numbers(6)');
+    expect(JSON.parse(answer.headers.get('x-clickhouse-summary') ?? '{}')).toMatchObject({ result_rows: '6' });
+  });
+  it('wraps nothing around an error', async () => {
+    const text = await (await over('SELECT count( FROM attempts')).text();
+    expect(text).toMatch(/^Code: 62\. DB::Exception: Syntax error/);
+    expect(text).not.toMatch(/formatQuery|Code: 62.*Code: 62/s);
+  });
+});
+
+describe('ad-hoc filters', () => {
+  const COUNTED = 'SELECT region, count() AS n FROM attempts GROUP BY region ORDER BY region';
+  const FILTER = `{'attempts' : ' region = \\'eu-west\\' '}`;
+  it('filter at the end of a statement, with the name of the database or without, or not at all when they are empty', async () => {
+    const eu = [['eu-west', 25]];
+    for (const settings of [
+      `settings additional_table_filters=${FILTER}`,
+      `SETTINGS additional_table_filters={'muster.attempts':'region = \\'eu-west\\''}, max_execution_time = 5`,
+    ])
+      expect([settings, await dataOf(`${COUNTED} ${settings}`)]).toEqual([settings, eu]);
+    const all = await dataOf(COUNTED);
+    expect(all).toHaveLength(2);
+    for (const empty of ['{}', "{'attempts':''}", "{'':''}"])
+      expect([empty, await dataOf(`${COUNTED} SETTINGS additional_table_filters = ${empty}`)]).toEqual([empty, all]);
+    expect(await dataOf('SELECT count() FROM attempts SETTINGS max_execution_time=10')).toEqual([[50]]);
+  });
+  it('filter beside a statement, in subqueries, both sides of a UNION and under another name', async () => {
+    const beside = `&additional_table_filters=${encodeURIComponent(FILTER)}`;
+    expect(await dataOf(COUNTED, beside)).toEqual([['eu-west', 25]]);
+    for (const sql of [
+      'SELECT count() FROM (SELECT * FROM attempts)',
+      "SELECT sum(n) FROM (SELECT count() AS n FROM attempts AS a WHERE a.region != 'x')",
+      'SELECT sum(n) / 2 FROM (SELECT count() AS n FROM attempts UNION ALL SELECT count() AS n FROM muster.attempts)',
+      'WITH x AS (SELECT region FROM attempts) SELECT count() FROM x',
+    ])
+      expect([sql, (await dataOf(sql, beside)).map(([n]) => Number(n))]).toEqual([sql, [25]]);
+    const union = 'SELECT count() AS n FROM attempts UNION ALL SELECT count() AS n FROM attempts';
+    expect(await dataOf(`${union} SETTINGS additional_table_filters = ${FILTER}`)).toEqual([[25], [25]]);
+  });
+  it.each([
+    ["{'attempts':'1 = 1 OR (SELECT count() FROM events) > 0'}", /events/],
+    ["{'attempts':'1) UNION ALL SELECT (1'}", /./],
+    ["{'attempts':'1 GROUP BY region'}", /./],
+    ["{'attempts':'sleep(1) = 0'}", /sleep/],
+    ["{'attempts':'region = (SELECT * FROM file(\\'/etc/passwd\\'))'}", /file/],
+    ["{'attempts':'1 -- '}", /./],
+    ["{'attempt_states':'1'}", /no table is called/],
+    ["{'other.attempts':'1'}", /no table is called/],
+    ["{'attempts':'nope = 1'}", /nope/],
+    ["{'attempts':1}", /./],
+    ["'x'", /./],
+    ['{}, readonly = 0', /readonly|expected/],
+  ])('%s is refused, and never answered without', async (filters, message) => {
+    for (const answer of [
+      await over(`${COUNTED} SETTINGS additional_table_filters = ${filters}`),
+      await over(COUNTED, `&additional_table_filters=${encodeURIComponent(filters)}`),
+    ]) {
+      const text = await answer.text();
+      // A condition that holds for all, and a comment behind it, filters nothing away.
+      if (filters.includes('--')) continue;
+      expect([filters, answer.status >= 400 && answer.status < 500, text]).toEqual([filters, true, expect.stringMatching(message)]);
+    }
+  });
+  it.each(['max_memory_usage = 1', "max_execution_time = 'x'", 'readonly = 0, additional_table_filters = {}'])(
+    'other settings are refused: %s',
+    async (settings) => {
+      const answer = await over(`SELECT 1 SETTINGS ${settings}`);
+      expect(answer.status).toBe(403);
+      expect(await answer.text()).toMatch(/settings cannot be changed here/);
+    },
+  );
+  it('a shorter limit of time is heeded', async () => {
+    const startMs = performance.now();
+    const answer = await over('SELECT sum(sipHash64(number)) FROM numbers(100000000000) SETTINGS max_execution_time = 1');
+    expect(answer.status).toBe(500);
+    expect(await answer.text()).toMatch(/TIMEOUT_EXCEEDED|Timeout exceeded/i);
+    expect(performance.now() - startMs).toBeLessThan(25_000);
+  });
+});
+
+describe('ClickHouse’s compressed blocks', () => {
+  const SQL = 'SELECT number, toString(number) FROM numbers(40000) FORMAT TSV';
+  it('go out with checksums that fit, and come in as LZ4, ZSTD or as they are', async () => {
+    const plain = Buffer.from(await (await over(SQL)).arrayBuffer());
+    const packed = Buffer.from(await (await over(SQL, '&compress=1')).arrayBuffer());
+    expect(fromBlocks(packed, 10_000_000).equals(plain)).toBe(true);
+    const sql = Buffer.from('SELECT 1 + 1 FORMAT TSV');
+    const asked = async (body: Buffer) => (await over(body, '&decompress=1')).text();
+    expect(await asked(await inBlocks(sql))).toBe('2\n');
+    const block = (method: number, data: Buffer) => {
+      const head = Buffer.alloc(9);
+      head.writeUInt8(method, 0);
+      head.writeUInt32LE(data.length + 9, 1);
+      head.writeUInt32LE(sql.length, 5);
+      const whole = Buffer.concat([head, data]);
+      return Buffer.concat([cityHash128(whole), whole]);
+    };
+    expect(await asked(block(0x90, zstdCompressSync(sql)))).toBe('2\n');
+    // Literals alone: 15 and 8 more of them.
+    expect(await asked(block(0x82, Buffer.concat([Buffer.from([0xf0, sql.length - 15]), sql])))).toBe('2\n');
+  });
+  it.each([
+    ['cut off', (body: Buffer) => body.subarray(0, 20)],
+    ['with a byte changed', (body: Buffer) => Buffer.concat([body.subarray(0, -1), Buffer.from([0])])],
+    [
+      'that says it holds a gigabyte',
+      (body: Buffer) => {
+        body.writeUInt32LE(1 << 30, 21);
+        return body;
+      },
+    ],
+    ['of text', () => Buffer.from('SELECT 1')],
+  ])('a body %s is refused', async (_name, change) => {
+    const answer = await over(change(await inBlocks(Buffer.from('SELECT 1'))), '&decompress=1');
+    expect([answer.status, await answer.text()]).toEqual([400, expect.stringMatching(/compressed blocks|more than/)]);
   });
 });
 

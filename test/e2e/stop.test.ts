@@ -53,7 +53,10 @@ test('requests in work are finished, new ones are told when to come again, and a
     const bodies = Array.from({ length: 20 }, (_, n) => otlp(n));
     const muster = await startMuster(dataDir);
     const begun = bodies.map((body) => begin(`${muster.url}/v1/logs`, body));
-    // They are being read.
+    // They are being read once their connections are taken, and a moment has passed in which nothing else was to be done.
+    const sockets = async () =>
+      Number(/^nodejs_active_resources\{type="TCPSocketWrap"\} (\d+)$/m.exec(await (await fetch(`${muster.url}/metrics`)).text())?.[1]);
+    await expect.poll(sockets, { timeout: 60_000 }).toBeGreaterThanOrEqual(bodies.length);
     await sleep(500);
     const stopped = muster.stop();
     await expect.poll(async () => (await fetch(`${muster.url}/readyz`)).text(), { timeout: 30_000 }).toBe('stopping\n');

@@ -178,7 +178,7 @@ alerting: { alertmanagers: [{ static_configs: [{ targets: ['${new URL(alertmanag
       const now = Math.floor(Date.now() / MINUTE) * MINUTE;
       if (now !== minute) await send(now - MINUTE / 2, now, 40, 'completed');
       minute = now;
-      return /stopped at .* and waits for \d+ attempts to show it \(\d+ so far\): it ends by/.test(await waits());
+      return /stopped at .*, and waits for \d+ attempts to show it \(\d+ so far\); ends by/.test(await waits());
     });
     expect(told().map(({ status }) => status)).toEqual(['firing']);
     // Announced work ends it at once.

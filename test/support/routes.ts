@@ -25,6 +25,9 @@ GET /api/slos/:name/detail read
 GET /api/slos/:name/backtest read
 GET /api/slos/:name/suggest read
 GET /api/slos/:name/explain read
+POST /api/slo-files/backtest read
+POST /api/slo-files/suggest read
+POST /api/slo-files/gate read
 GET /api/gate read
 GET /api/maintenance read
 GET /api/findings read

@@ -18,8 +18,6 @@ export function expandMacros(sql: string, range: Range): string {
     .replace(/\$__conditionalAll\((?:[^()]|\([^()]*\))*\)/g, '1=1')
     .replace(/\$__timeFilter\(([^()]*)\)/g, `$1 >= ${from} AND $1 <= ${to}`)
     .replace(/\$__timeInterval\(([^()]*)\)/g, `toStartOfInterval(toDateTime($1), INTERVAL ${interval} second)`)
-    .replace(/\$__timeFrom\(([^()]*)\)/g, `$1 >= ${from}`)
-    .replace(/\$__timeTo\(([^()]*)\)/g, `$1 <= ${to}`)
     .replaceAll('$__fromTime', from)
     .replaceAll('$__toTime', to)
     .replaceAll('$__interval_s', String(interval));

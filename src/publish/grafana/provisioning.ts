@@ -25,7 +25,8 @@ const DATA_SOURCES = {
         username: 'grafana',
         defaultDatabase: 'muster',
         dialTimeout: '10',
-        queryTimeout: '30',
+        // Longer than a statement may run: what ends it says why.
+        queryTimeout: '40',
       },
       // Grafana puts in the variable of its own environment.
       secureJsonData: { password: '$MUSTER_CLICKHOUSE_KEY' },

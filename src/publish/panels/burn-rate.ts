@@ -27,11 +27,11 @@ export const burnRate: PanelFile = (all) => {
       transform(sli, [${listed(slos, ({ sli }) => sli.id)}], [${listed(slos, ({ name }) => name)}], '') AS slo,
       transform(sli, [${listed(slos, ({ sli }) => sli.id)}], [${slos.map(({ objective }) => objective).join(', ')}], 0.5) AS objective,
       sum(total - good) AS bad_events, sum(total) AS all_events
-    FROM sli_minutes WHERE dimension = '' AND minute >= $__fromTime - 3600 AND $__timeTo(minute)
+    FROM sli_minutes WHERE dimension = '' AND minute >= $__fromTime - 3600 AND minute <= $__toTime
       AND sli IN (${listed(slos, ({ sli }) => sli.id)})
     GROUP BY time, slo, objective)
   WINDOW hour AS (PARTITION BY slo ORDER BY toUnixTimestamp(time) RANGE BETWEEN 3300 PRECEDING AND CURRENT ROW))
-WHERE $__timeFrom(time) ORDER BY time`,
+WHERE time >= $__fromTime ORDER BY time`,
   };
 };
 

@@ -11,6 +11,7 @@ import { drain, readBody } from '../body.ts';
 import { listenOnLoopback } from '../listen.ts';
 import { hostCheck } from '../same-host.ts';
 import type { WholeAnswers } from '../whole-answers.ts';
+import { fromBlocks, inBlocks } from './compressed-blocks.ts';
 import { contentType } from './formats.ts';
 import { HANDSHAKE, handshakeBlock } from './handshake.ts';
 
@@ -47,6 +48,8 @@ interface EndpointQuery {
   sql: string;
   format: string;
   parameters: Record<string, string>;
+  /** Of tables, as ClickHouse writes a map. */
+  filters?: string;
   isHandshake: boolean;
 }
 
@@ -65,23 +68,27 @@ async function answer(deps: ClickHouseDeps, request: IncomingMessage, response: 
       516,
       'the password is not the key of this endpoint, which is in clickhouse.key in the data directory',
     );
-  const asked = askedFor(request, searchParams, (await readBody(request, { maxBytes: MAX_BODY_BYTES, form: 'bytes' })).bytes.toString());
+  const { bytes: body } = await readBody(request, { maxBytes: MAX_BODY_BYTES, form: 'bytes' });
+  const sql = isOn(searchParams, 'decompress') ? fromBlocks(body, MAX_BODY_BYTES) : body;
+  const asked = askedFor(request, searchParams, sql.toString());
   const guard = deps.guard();
   if (!guard) throw refusal('SERVER_OVERLOADED', 745, 'the store is still starting; send this query again');
   const leaving = new AbortController();
   response.once('close', () => leaving.abort());
-  const result = await guard.query({ ...asked, signal: leaving.signal });
-  await send(deps, request, response, asked.isHandshake ? handshakeResult(result) : result, searchParams.get('query_id'));
+  const result = await guard.query({ ...asked, source: sourceOf(request, searchParams), signal: leaving.signal });
+  const told = asked.isHandshake ? handshakeResult(result) : result;
+  const isInBlocks = isOn(searchParams, 'compress');
+  await send(deps, request, response, isInBlocks ? { ...told, bytes: await inBlocks(told.bytes) } : told, searchParams.get('query_id'));
 }
 
 function askedFor(request: IncomingMessage, search: URLSearchParams, body: string): EndpointQuery {
-  if (search.get('compress') === '1') throw refusal('NOT_IMPLEMENTED', 48, 'compress=1 is not offered; ask for gzip by Accept-Encoding');
   const database = search.get('database') ?? headerOf(request, 'x-clickhouse-database') ?? '';
   if (!['', 'default', 'muster'].includes(database)) throw refusal('UNKNOWN_DATABASE', 81, 'there is one database, muster');
   const asked = `${search.get('query') ?? ''}${body}`;
   const isHandshake = search.has('client_protocol_version') && HANDSHAKE.test(asked);
   // The name of this machine is nobody's to know.
   const sql = isHandshake ? asked.replace(/displayName\(\)/i, "'muster'") : asked;
+  const filters = search.get('additional_table_filters');
   const parameters = [...search].flatMap(([name, value]) => {
     const parameter = /^param_(\w{1,64})$/.exec(name)?.[1];
     return parameter === undefined ? [] : [[parameter, value] as const];
@@ -91,9 +98,21 @@ function askedFor(request: IncomingMessage, search: URLSearchParams, body: strin
     // The handshake is written out by hand: see handshake.ts.
     format: isHandshake ? 'TSVRaw' : (headerOf(request, 'x-clickhouse-format') ?? search.get('default_format') ?? DEFAULT_FORMAT),
     parameters: Object.fromEntries(parameters),
+    ...(filters !== null && { filters }),
     isHandshake,
   };
 }
+
+/** Who asks, as far as one tells them apart that have the same key: the name they give, their program, where they are. */
+function sourceOf(request: IncomingMessage, search: URLSearchParams): string {
+  const basic = /^Basic (.+)$/i.exec(request.headers.authorization ?? '')?.[1];
+  const user = basic === undefined ? undefined : Buffer.from(basic, 'base64').toString().split(':')[0];
+  const name = user ?? headerOf(request, 'x-clickhouse-user') ?? search.get('user') ?? '';
+  return [name, headerOf(request, 'user-agent') ?? '', request.socket.remoteAddress ?? ''].join('\n');
+}
+
+/** Whether a flag of the address is set, as ClickHouse reads one. */
+const isOn = (search: URLSearchParams, name: string): boolean => ['1', 'true'].includes(search.get(name) ?? '');
 
 function handshakeResult(result: GuardedResult): GuardedResult {
   const [name = '', version = '', , zone = 'UTC'] = result.bytes.toString().trimEnd().split('\t');
@@ -121,7 +140,7 @@ async function send(
   result: GuardedResult,
   queryId: string | null,
 ): Promise<void> {
-  const { bytes, format, rowsRead, bytesRead, elapsedSeconds } = result;
+  const { bytes, format, rows, bytesRead, elapsedSeconds } = result;
   const isCompressed = bytes.length >= MIN_COMPRESSED_BYTES && /\bgzip\b/.test(headerOf(request, 'accept-encoding') ?? '');
   const head = {
     'content-type': contentType(format),
@@ -129,8 +148,10 @@ async function send(
     'x-clickhouse-timezone': 'UTC',
     'x-clickhouse-query-id': queryId !== null && /^[\w-]{1,64}$/.test(queryId) ? queryId : randomUUID(),
     'x-clickhouse-summary': JSON.stringify({
-      read_rows: String(rowsRead),
+      read_rows: String(rows),
       read_bytes: String(bytesRead),
+      result_rows: String(rows),
+      result_bytes: String(bytes.length),
       written_rows: '0',
       written_bytes: '0',
       elapsed_ns: String(Math.round(elapsedSeconds * 1e9)),
@@ -140,6 +161,9 @@ async function send(
 }
 
 const refusal = (name: string, code: number, message: string) => new QueryError('MUSTER_QUERY_REFUSED', message, { code, name });
+
+/** A store that opens, and a queue that is full, are over after some seconds. */
+const RETRY_AFTER_SECONDS = 5;
 
 /** Statuses as ClickHouse gives them, by its own codes. */
 const STATUSES: Readonly<Record<number, number>> = {
@@ -163,9 +187,11 @@ function fail(deps: ClickHouseDeps, request: IncomingMessage, response: ServerRe
   if (response.headersSent || response.destroyed) return;
   const { clickhouse, message } = clickhouseError(deps, error);
   const text = `Code: ${clickhouse.code}. DB::Exception: ${message}. (${clickhouse.name})\n`;
-  response.writeHead(STATUSES[clickhouse.code] ?? 500, {
+  const status = STATUSES[clickhouse.code] ?? 500;
+  response.writeHead(status, {
     'content-type': 'text/plain; charset=UTF-8',
     'x-clickhouse-exception-code': String(clickhouse.code),
+    ...(status === 503 && { 'retry-after': String(RETRY_AFTER_SECONDS) }),
   });
   response.end(text);
 }

@@ -49,7 +49,7 @@ export const figureRoutes = [
     async work({ deps, ready, body, response }) {
       const leaving = new AbortController();
       response.once('close', () => leaving.abort());
-      const { bytes, format } = await ready().store.guard.query({ ...body, signal: leaving.signal });
+      const { bytes, format } = await ready().store.guard.query({ ...body, source: 'api', signal: leaving.signal });
       await deps.answers.send(response, { 'content-type': contentType(format) }, bytes);
     },
   }),

@@ -167,7 +167,7 @@ function rawSession(path: string): RawSession {
       return {
         // The same memory: another copy of so much would hold everything else up.
         bytes: Buffer.from(answer.buffer, answer.byteOffset, answer.byteLength),
-        rowsRead: result.rowsRead,
+        rows: result.rowsRead,
         bytesRead: result.bytesRead,
         elapsedSeconds: result.elapsed,
       };

@@ -25,7 +25,8 @@ export interface BulkRows {
 
 export interface RawResult {
   bytes: Buffer;
-  rowsRead: number;
+  /** Of the answer. */
+  rows: number;
   bytesRead: number;
   elapsedSeconds: number;
 }

@@ -240,7 +240,7 @@ function rawSession(address: Address, timeoutMs: number, settings: Readonly<Reco
       if (status >= 400) throw saysWhy(address, bytes.toString());
       return {
         bytes,
-        rowsRead: Number(summary.read_rows ?? 0),
+        rows: Number(summary.result_rows ?? 0),
         bytesRead: Number(summary.read_bytes ?? 0),
         elapsedSeconds: Number(summary.elapsed_ns ?? 0) / 1e9,
       };

@@ -19,6 +19,8 @@ const SHOWN = {
     'primary_key',
     'sorting_key',
     'partition_key',
+    // Where they lie is nobody's to know.
+    "CAST([], 'Array(String)') AS data_paths",
   ],
   // Clients look up which they may set: none.
   settings: ['name', 'value', 'changed', 'description', 'readonly', 'type', 'default'],

@@ -1,14 +1,15 @@
 /** Holds a statement against the lists, and remembers what passed: a dashboard asks the same every minute, of another range. */
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import { TABLES } from '../../names.ts';
 import type { Engine, RawSession } from '../engine/engine.ts';
 import { withCatalogueViews } from './catalogue.ts';
+import { catalogueSelect } from './catalogue-statements.ts';
 import { createJudge, type Judge } from './judge.ts';
+import { type Options, settingsOfConnection, type TableFilter, withoutOptions } from './options.ts';
 import { QueryError, refused, unknownTable } from './query-error.ts';
 import { quotedAt, replaceParts } from './quotes.ts';
 import type { Names } from './rules.ts';
-import { assertPlainNames, hasLineFeeds } from './statement.ts';
+import { assertBoundedText, assertPlainNames, hasLineFeeds } from './statement.ts';
 import { type AllowsZone, createZones, ZONES_TAKEN } from './time-zones.ts';
 import { isPlainType } from './type-text.ts';
 
@@ -17,12 +18,16 @@ interface Statement {
   sql: string;
   format: string;
   parameters?: Readonly<Record<string, string>>;
+  /** Filters of tables beside those in the statement, as ClickHouse writes a map: `{'attempts':'region = \'eu\''}`. */
+  filters?: string;
 }
 
 export interface Checked {
   /** As the engine's parser writes it. */
   sql: string;
   format: string;
+  /** Of the connection that it runs on, beside the usual ones. */
+  settings: Record<string, string | number>;
 }
 
 export interface Checker {
@@ -51,24 +56,36 @@ export function createChecker(engine: Engine): Checker {
     }));
   return {
     close: () => void known?.then(({ judge }) => judge.close()),
-    async check(session, { sql, format, parameters }) {
+    async check(session, { sql, format, parameters, filters }) {
       const names = await toldNames();
+      const { database } = names;
       names.judge.prepare();
       // One statement comes out, without comments, each of its clauses on a line, line breaks in literals escaped; two are a syntax error.
       // A parameter would stay on the connection, for whoever has it next.
       const canonical = await formattedBy(session, sql);
-      const found = catalogueQuery(canonical, names.database);
-      if (found !== undefined) return { sql: found, format: knownFormat(format) };
-      assertOneStatement(canonical);
-      assertPlainNames(canonical);
-      const { select, own } = withoutOptions(withCatalogueViews(canonical, names.database));
-      assertPlainParameters(select, parameters, createZones(names.zones));
-      const key = sameFor(select, parameters);
-      if (!passed.has(key)) {
-        await assertHarmless(session, select, parameters, names);
-        passed.set(key, true);
-      }
-      return { sql: select, format: knownFormat(own ?? format) };
+      const options = withoutOptions(canonical, database);
+      const own = knownFormat(options.format ?? format);
+      const found = catalogueSelect(options.statement, database);
+      if (found !== undefined) return { sql: found, format: own, settings: {} };
+      const { before, select, after } = withoutExplain(options.statement);
+      const pass = async (text: string) => {
+        assertOneStatement(text);
+        assertPlainNames(text);
+        const plain = withCatalogueViews(text, database);
+        assertPlainParameters(plain, parameters, createZones(names.zones));
+        const key = sameFor(plain, parameters);
+        if (!passed.has(key)) {
+          await assertHarmless(session, plain, parameters, names);
+          passed.set(key, true);
+        }
+        return plain;
+      };
+      const harmless = await pass(select);
+      // What stands in a statement goes before what comes beside it, as on a server.
+      const asked = options.filters.length > 0 || filters === undefined ? options : await filtersBeside(session, filters, database);
+      for (const filter of asked.filters) await pass(await selectOf(session, filter));
+      const settings = settingsOfConnection({ filters: asked.filters, seconds: options.seconds }, database);
+      return { sql: `${before}${harmless}${after}`, format: own, settings };
     },
   };
 }
@@ -82,6 +99,34 @@ async function formattedBy(session: RawSession, sql: string): Promise<string> {
     if (error instanceof Error) error.message = error.message.replace(/:? In scope SELECT formatQuery\(base64Decode\('[^']*'\)\)/, '');
     throw error;
   }
+}
+
+/** Filters that came beside a statement. @throws QueryError when the text is something else */
+async function filtersBeside(session: RawSession, filters: string, database: string): Promise<Pick<Options, 'filters'>> {
+  assertBoundedText(filters);
+  const canonical = await formattedBy(session, `SELECT 1 SETTINGS additional_table_filters = ${filters}`);
+  const options = withoutOptions(canonical, database);
+  if (options.statement !== 'SELECT 1' || options.format !== undefined || options.seconds > 0)
+    throw refused("additional_table_filters: expected {'table':'condition'}");
+  return options;
+}
+
+/** A condition as a statement that reads what it reads, and nothing else: whatever stands in it goes through the lists. */
+async function selectOf(session: RawSession, { table, quoted }: TableFilter): Promise<string> {
+  const { bytes } = await session.run(`SELECT formatQuery(concat('SELECT 1 FROM ${table} WHERE ', ${quoted}))`, 'TSVRaw');
+  return bytes.toString().trim();
+}
+
+/** Ways to be told of a statement that say no more of it than it does itself. */
+const EXPLAINED = /^EXPLAIN(?: (?:AST|SYNTAX|PLAN|PIPELINE|QUERY TREE))?\n/;
+
+/** What is asked about a SELECT, and the SELECT: EXPLAIN, or the columns that it has. */
+function withoutExplain(statement: string): { before: string; select: string; after: string } {
+  const [explain = ''] = EXPLAINED.exec(statement) ?? [];
+  if (explain !== '') return { before: explain, select: statement.slice(explain.length), after: '' };
+  const described = /^DESCRIBE TABLE\n\(\n([\s\S]*)\n\)$/.exec(statement)?.[1];
+  if (described === undefined) return { before: '', select: statement, after: '' };
+  return { before: 'DESCRIBE TABLE (', select: described.replaceAll(/^ {4}/gm, ''), after: ')' };
 }
 
 /** A moment as dashboards write it; which one it is changes nothing of what a statement reads or calls. */
@@ -155,19 +200,6 @@ function assertOneStatement(canonical: string): void {
   if (/(?<!\.)\bSETTINGS\s+[\w?]+\s*=/.test(plain)) throw refused('settings cannot be changed here: leave SETTINGS out');
 }
 
-/** A statement without the FORMAT behind it, which is the only thing that may stand there. */
-function withoutOptions(canonical: string): { select: string; own: string | undefined } {
-  const lines = canonical.split('\n');
-  const tail = lines.findIndex((line) => /^(INTO |FORMAT |SETTINGS )/.test(line));
-  const options = tail < 0 ? [] : lines.slice(tail);
-  const own = /^FORMAT [`"]?(\w+)[`"]?$/.exec(options[0] ?? '')?.[1];
-  if (options.length > 1 || (options.length === 1 && own === undefined)) {
-    const other = options.find((line) => !line.startsWith('FORMAT '))?.split(/[ =]/, 1)[0] ?? 'two';
-    throw refused(`only one FORMAT and its name may follow a SELECT here, not ${other}`);
-  }
-  return { select: (tail < 0 ? lines : lines.slice(0, tail)).join('\n'), own };
-}
-
 /** A place for a value: its name, quoted or not, and its type, which may hold texts with brackets. */
 interface Place {
   name: string;
@@ -233,18 +265,4 @@ function knownFormat(format: string): string {
     code: 73,
     name: 'UNKNOWN_FORMAT',
   });
-}
-
-/** What people and clients ask to find their way, beside SELECT. */
-function catalogueQuery(canonical: string, database: string): string | undefined {
-  const names = TABLES.map((name) => `'${name}'`).join(', ');
-  const shown = /^SHOW TABLES(?: (?:FROM|IN) [`"]?(\w+)[`"]?)?$/.exec(canonical);
-  if (shown && (shown[1] ?? database) === database)
-    return `SELECT name FROM system.tables WHERE database = '${database}' AND name IN (${names}) ORDER BY name`;
-  if (canonical === 'SHOW DATABASES') return `SELECT name FROM system.databases WHERE name = '${database}'`;
-  const described = /^DESCRIBE TABLE (?:[`"]?(\w+)[`"]?\.)?[`"]?(\w+)[`"]?$/.exec(canonical);
-  if (!described) return undefined;
-  const [, from = database, table = ''] = described;
-  return `SELECT name, type, '' AS default_type, '' AS default_expression, comment FROM system.columns
-    WHERE database = '${from}' AND database = '${database}' AND table = '${table}' AND table IN (${names}) ORDER BY position`;
 }

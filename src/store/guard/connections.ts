@@ -17,14 +17,16 @@ export function connectionPool(engine: Engine, { idle, settings }: { idle: numbe
   const free: Connection[] = [];
   let isClosed = false;
   return {
-    async take(): Promise<Connection> {
-      const found = free.pop();
+    /** @param own settings beside the usual ones, of one that is used once */
+    async take(own: Record<string, string | number> = {}): Promise<Connection> {
+      const isOwn = Object.keys(own).length > 0;
+      const found = isOwn ? undefined : free.pop();
       if (found) return found;
       const name = `muster-guarded-${randomUUID()}`;
-      const session = await engine.untrusted({ ...settings, log_comment: name });
+      const session = await engine.untrusted({ ...settings, ...own, log_comment: name });
       const connection: Connection = {
         name,
-        isSpent: false,
+        isSpent: isOwn,
         run(sql, format, values = {}) {
           // The engine keeps values of parameters until their connection is closed.
           connection.isSpent ||= Object.keys(values).length > 0;

@@ -3,6 +3,7 @@
  * of its own with bounded time, memory and result. Whoever runs SQL that Muster did not write goes through here.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { TABLES } from '../../names.ts';
 import type { Engine } from '../engine/engine.ts';
 import { createChecker } from './check.ts';
 import { type Connection, connectionPool } from './connections.ts';
@@ -14,7 +15,7 @@ import { turnstile } from './turns.ts';
 /** What one statement may take. */
 export const QUERY_LIMITS = { seconds: 30, memoryBytes: 512 * 1024 * 1024, rows: 1_000_000, resultBytes: 64 * 1024 * 1024 } as const;
 /** Statements that run at a time; each holds a thread of the pool that `fsync` needs too. */
-const TURNS = { running: 3, waiting: 100 };
+const TURNS = { running: 4, waiting: 100, urgent: 1, perSource: 2 };
 const MAX_PARAMETERS = 100;
 const MAX_PARAMETER_BYTES = 512 * 1024;
 /** After its limit a statement is ended from outside; what does not heed that either is stuck. */
@@ -59,6 +60,10 @@ export interface GuardedQuery {
   format: string;
   /** Values of `{name:Type}`, escaped as in a tab-separated file: the form of ClickHouse's HTTP interface. */
   parameters?: Readonly<Record<string, string>>;
+  /** Filters of tables, as ClickHouse writes a map: `{'attempts':'region = \'eu\''}`. */
+  filters?: string;
+  /** Who asks: one source leaves room for others. */
+  source?: string;
   /** Ends the query when nobody waits for it any more. */
   signal?: AbortSignal;
 }
@@ -66,7 +71,8 @@ export interface GuardedQuery {
 export interface GuardedResult {
   bytes: Buffer;
   format: string;
-  rowsRead: number;
+  /** Of the answer. */
+  rows: number;
   bytesRead: number;
   elapsedSeconds: number;
 }
@@ -119,10 +125,20 @@ export function createGuard(engine: Engine, { seconds = QUERY_LIMITS.seconds, on
       void ended.then(() => clearInterval(again));
     };
     const answer = async () => {
-      const taken = await connections.take();
-      connection = taken;
-      running.set(taken, { shape, sinceMs: performance.now(), ended });
+      const use = (taken: Connection) => {
+        connection = taken;
+        running.set(taken, { shape, sinceMs: performance.now(), ended });
+        return taken;
+      };
+      let taken = use(await connections.take());
       const statement = await checker.check(taken, query);
+      const settings = withinLimit(statement.settings, seconds);
+      if (Object.keys(settings).length > 0) {
+        const own = await connections.take(settings);
+        running.delete(taken);
+        connections.give(taken);
+        taken = use(own);
+      }
       if (query.signal?.aborted)
         throw new QueryError('MUSTER_BAD_QUERY', 'Query was cancelled', { code: 394, name: 'QUERY_WAS_CANCELLED' });
       const result = await taken.run(statement.sql, statement.format, query.parameters);
@@ -162,7 +178,7 @@ export function createGuard(engine: Engine, { seconds = QUERY_LIMITS.seconds, on
     }
   };
   return {
-    query: (query) => turns(() => run(query)),
+    query: (query) => turns(() => run(query), { source: query.source ?? '', isUrgent: isOfAlerts(query.sql) }),
     async end() {
       checker.close();
       connections.close();
@@ -178,6 +194,19 @@ export function createGuard(engine: Engine, { seconds = QUERY_LIMITS.seconds, on
     },
   };
 }
+
+/** A limit of time may be shorter than the usual one, and not longer. */
+function withinLimit({ max_execution_time: asked, ...others }: Record<string, string | number>, seconds: number) {
+  return typeof asked === 'number' && asked < seconds ? { ...others, max_execution_time: asked } : others;
+}
+
+/** What alert rules read, and hardly anybody else. */
+const ALERT_TABLES = ['alert_inputs', 'alert_states', 'findings'];
+const OTHER_TABLES = new RegExp(`\\b(?:${TABLES.filter((name) => !ALERT_TABLES.includes(name)).join('|')})\\b`);
+const OF_ALERTS = new RegExp(`\\b(?:${ALERT_TABLES.join('|')})\\b`);
+
+/** Whether a statement asks what fires: a rule of Grafana's must not wait behind panels. */
+const isOfAlerts = (sql: string): boolean => OF_ALERTS.test(sql) && !OTHER_TABLES.test(sql);
 
 const tooMuchMemory = () =>
   new QueryError(

@@ -1,4 +1,5 @@
 /** Brings attempts and minutes of an older store up to what this version knows: new rules count for the past too. */
+import { z } from 'zod';
 import { removeLater } from '../engine/ddl.ts';
 import { LAYOUT } from '../rows/attempt-row.ts';
 import { EVENT_COLUMN_NAMES, type EventRow } from '../rows/event-row.ts';
@@ -77,13 +78,20 @@ function windowsOf({ windows }: RollerDeps): string {
 const definitionsOf = ({ slis }: RollerDeps): string => `[${slis.map(definitionOf).join(',')}]`;
 const definitionOf = ({ id, counters, slices }: StoredSli): string => JSON.stringify([id, counters, slices]);
 
+const definitionsSchema = z.array(z.tuple([z.string().regex(/^[\w@]{1,64}$/)]).rest(z.unknown()));
+
+/** What was written down; nothing where it says nothing that can be read. */
+function storedDefinitions({ definitions }: LoaderState): z.infer<typeof definitionsSchema> {
+  try {
+    return definitionsSchema.parse(JSON.parse(definitions));
+  } catch {
+    return [];
+  }
+}
+
 /** SLIs that are not counted as they were, and the ids of those that nobody counts any more. */
 function redefined({ slis }: RollerDeps, state: LoaderState): { changed: StoredSli[]; gone: string[] } {
-  const known = new Map(
-    state.definitions === ''
-      ? []
-      : (JSON.parse(state.definitions) as [string, ...unknown[]][]).map((each) => [each[0], JSON.stringify(each)]),
-  );
+  const known = new Map(storedDefinitions(state).map((each) => [each[0], JSON.stringify(each)]));
   return {
     changed: slis.filter((sli) => known.get(sli.id) !== definitionOf(sli)),
     gone: [...known.keys()].filter((id) => !slis.some((sli) => sli.id === id)),

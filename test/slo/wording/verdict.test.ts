@@ -60,7 +60,7 @@ test('a page says when it fired, what leads, and what it waits for once it no lo
     'It burns since 23:40 UTC on 2026-03-01, fired at 23:57. Leading: provider sms-aurora accounts for 90 % of the excess failures (50 of 60 failed).',
   );
   expect(said({ ...fired, ends })).toContain(
-    'It burned since 23:40 UTC on 2026-03-01, fired at 23:57; stopped at 00:30 UTC on 2026-03-02 and waits for 20 attempts to show it (7 so far): it ends by 12:30 UTC on 2026-03-02 at the latest if nothing fails any more.',
+    'It burned since 23:40 UTC on 2026-03-01, fired at 23:57; stopped at 00:30 UTC on 2026-03-02, and waits for 20 attempts to show it (7 so far); ends by 12:30 UTC on 2026-03-02 at the latest if nothing fails any more.',
   );
   expect(said({ ...fired, ends: { ...ends, needed: null, seen: null } })).toContain('nothing is seen since 00:30');
 });

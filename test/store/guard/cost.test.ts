@@ -133,7 +133,7 @@ describe('functions that go back', () => {
 it.each([
   'SELECT 1 SETTINGS max_threads = 2',
   'SELECT * FROM (SELECT 1 SETTINGS max_threads = DEFAULT)',
-  'SELECT 1 settings additional_table_filters={}',
+  'SELECT 1 settings additional_table_filters={}, max_threads = 4',
 ])('settings are refused wherever they stand: %s', async (sql) => {
   await expect(ask(sql)).rejects.toMatchObject({ code: 'MUSTER_QUERY_REFUSED', message: expect.stringContaining('settings') });
 });

@@ -140,7 +140,7 @@ const attacks = (): [string, string][] => {
     ['what made a table', 'SHOW CREATE TABLE attempts'],
     ['what runs', 'SHOW PROCESSLIST'],
     ['a table checked', 'CHECK TABLE events'],
-    ['an inner table described', 'EXISTS TABLE events'],
+    ['an inner table explained', 'EXPLAIN SELECT * FROM events'],
     ['an identifier from a parameter', 'SELECT count() FROM {t:Identifier}'],
     [
       'a file among the parameters of a function named by a text',
