@@ -67,7 +67,7 @@ const LANGUAGES = {
     build: async (folder) => {
       await run('mvn', ['-q', '-B', 'dependency:copy-dependencies', '-DoutputDirectory=jars'], { cwd: folder, timeout: BUILD_MS });
     },
-    peer: (folder) => ['java', '-cp', join(folder, 'jars/*'), join(folder, 'Peer.java')],
+    peer: (folder, name) => ['java', '-cp', join(folder, 'jars/*'), join(folder, `${name[0]?.toUpperCase()}${name.slice(1)}.java`)],
     program: async (folder, text) => ['java', '-cp', join(folder, 'jars/*'), await written(join(folder, 'program'), 'Program.java', text)],
   },
   collector: {

@@ -14,21 +14,32 @@ const HEAD_BYTES = 9;
 /** Of a block that is sent: its checksum is computed in some milliseconds. */
 const BLOCK_BYTES = 64 * 1024;
 
-/** Bytes as blocks that are not compressed: who asks for compression gets what its reader needs, and gzip does the rest. */
+/**
+ * Bytes as blocks of LZ4, which every reader knows (the one for Java knows no other), of literals alone: who asks for compression gets what its
+ * reader needs, on the way within this machine.
+ */
 export async function inBlocks(bytes: Buffer): Promise<Buffer> {
   const pause = breather();
   const blocks: Buffer[] = [];
   for (let at = 0; at < bytes.length || at === 0; at += BLOCK_BYTES) {
     if (pause.isDue()) await pause.rest();
     const data = bytes.subarray(at, at + BLOCK_BYTES);
+    const lead = literalsLead(data.length);
     const head = Buffer.alloc(HEAD_BYTES);
-    head.writeUInt8(METHODS.none, 0);
-    head.writeUInt32LE(data.length + HEAD_BYTES, 1);
+    head.writeUInt8(METHODS.lz4, 0);
+    head.writeUInt32LE(HEAD_BYTES + lead.length + data.length, 1);
     head.writeUInt32LE(data.length, 5);
-    const block = Buffer.concat([head, data]);
+    const block = Buffer.concat([head, lead, data]);
     blocks.push(cityHash128(block), block);
   }
   return Buffer.concat(blocks);
+}
+
+/** What stands before so many literals of a sequence without a match. */
+function literalsLead(length: number): Buffer {
+  if (length < 15) return Buffer.from([length << 4]);
+  const rest = length - 15;
+  return Buffer.concat([Buffer.from([0xf0]), Buffer.alloc(Math.floor(rest / 255), 255), Buffer.from([rest % 255])]);
 }
 
 const bad = (problem: string) => new MusterError('MUSTER_BAD_ARGUMENT', `the body is not in ClickHouse's compressed blocks: ${problem}`);

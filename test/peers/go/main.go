@@ -66,6 +66,7 @@ func sendSpans(ctx context.Context, args []string) error {
 
 func askTables(ctx context.Context, args []string) error {
 	address, key, source := args[0], args[1], args[2]
+	method := map[string]clickhouse.CompressionMethod{"gzip": clickhouse.CompressionGZIP, "lz4": clickhouse.CompressionLZ4, "zstd": clickhouse.CompressionZSTD, "none": clickhouse.CompressionNone}[args[3]]
 	at, err := url.Parse(address)
 	if err != nil {
 		return err
@@ -74,7 +75,7 @@ func askTables(ctx context.Context, args []string) error {
 		Addr:     []string{at.Host},
 		Protocol: clickhouse.HTTP,
 		Auth:     clickhouse.Auth{Database: "muster", Username: "muster", Password: key},
-		Compression: &clickhouse.Compression{Method: clickhouse.CompressionGZIP},
+		Compression: &clickhouse.Compression{Method: method},
 	})
 	if err != nil {
 		return err

@@ -9,7 +9,7 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 
 /** Sends spans that are events, and one that is none, by the OpenTelemetry SDK for Java: OTLP over HTTP, protobuf, gzip. */
-public final class Peer {
+public final class Otlp {
   public static void main(String[] arguments) throws InterruptedException {
     var source = arguments[1];
     var exporter = OtlpHttpSpanExporter.builder().setEndpoint(arguments[0] + "/v1/traces").setCompression("gzip").build();
