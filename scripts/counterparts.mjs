@@ -14,10 +14,13 @@ const PROGRAMS = {
   strace: 'strace',
   faketime: 'faketime',
   postgres: 'postgresql',
+  pgbouncer: 'pgbouncer',
 };
 
 /** Debian keeps the server of PostgreSQL beside the path. */
-const isMissing = (program) => spawnSync('sh', ['-c', `command -v ${program} || ls /usr/lib/postgresql/*/bin/${program}`]).status !== 0;
+const isMissing = (program) =>
+  spawnSync('sh', ['-c', `command -v ${program} || ls /usr/sbin/${program} /usr/lib/postgresql/*/bin/${program} 2>/dev/null | grep -q .`])
+    .status !== 0;
 const missing = Object.keys(PROGRAMS).filter(isMissing);
 
 if (missing.length > 0) {

@@ -10,6 +10,7 @@ import { type Config, parseConfig } from '../config.ts';
 import { ERRORS, type ErrorCode, MusterError, systemCode } from '../errors.ts';
 import { parseTime } from '../events/time.ts';
 import { FILES, INSTANCE_HEADER } from '../names.ts';
+import { LockedError } from '../system/lock.ts';
 import { openServices, type Services } from './services.ts';
 
 export interface Context {
@@ -198,15 +199,35 @@ export async function throughEither<T>(
       `${config.dataDir} holds no data of Muster; name its directory with --data, or start with muster up`,
     );
   }
-  const services = await openServices({
-    config,
-    now: context.now,
-    onProblem: (message) => context.stderr.write(`muster: ${shown(message)}\n`),
-    onStuck: context.onStuck,
-  });
+  const opened = await openedOrRunning(context, config);
+  if (typeof opened === 'string') return remote(opened);
   try {
-    return await local(services);
+    return await local(opened);
   } finally {
-    await services.close();
+    await opened.close();
+  }
+}
+
+const LOOK_AGAIN_MS = 500;
+
+/** The services of a directory; while another process holds it, the address at which that one answers once it has started. */
+async function openedOrRunning(context: Context, config: Config): Promise<Services | string> {
+  let isSaid = false;
+  for (const startMs = performance.now(); ; ) {
+    try {
+      return await openServices({
+        config,
+        now: context.now,
+        onProblem: (message) => context.stderr.write(`muster: ${shown(message)}\n`),
+        onStuck: context.onStuck,
+      });
+    } catch (error) {
+      if (!(error instanceof LockedError) || performance.now() - startMs > RETRY_FOR_MS) throw error;
+      const url = await runningAt(config.dataDir);
+      if (url !== undefined) return url;
+      if (!isSaid) context.stderr.write('muster: another Muster process is at work in this data directory; waiting for it\n');
+      isSaid = true;
+      await sleep(LOOK_AGAIN_MS);
+    }
   }
 }

@@ -6,6 +6,19 @@ import { MusterError } from '../errors.ts';
 /** The file that is locked. */
 export const LOCK = 'lock';
 
+/** Another process holds a directory: it may be about to end, or to answer. */
+export class LockedError extends MusterError {
+  constructor(directory: string, cause: unknown) {
+    super(
+      'MUSTER_DATA_IN_USE',
+      `the data in ${directory} is used by another process; stop that one, or name another directory with --data`,
+      {
+        cause,
+      },
+    );
+  }
+}
+
 /**
  * Takes the lock of a directory; call the result to give it back.
  * @throws MUSTER_DATA_IN_USE
@@ -16,11 +29,7 @@ export function lockDirectory(directory: string): () => void {
     database.exec('PRAGMA busy_timeout = 0; PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
   } catch (error) {
     database.close();
-    throw new MusterError(
-      'MUSTER_DATA_IN_USE',
-      `the data in ${directory} is used by another process; stop that one, or name another directory with --data`,
-      { cause: error },
-    );
+    throw new LockedError(directory, error);
   }
   return () => {
     if (database.isOpen) database.close();

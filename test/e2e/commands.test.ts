@@ -34,6 +34,19 @@ afterAll(async () => {
 const OUTAGE = ['--from', iso(END - 14 * 3_600_000), '--to', iso(END - 11 * 3_600_000)];
 const range = ['--from', iso(END - 86_400_000), '--to', iso(END)];
 
+test('a command that is run while up starts waits for it, and is answered by it', async () => {
+  const starting = startMuster(data);
+  // The one that comes first opens the store, and the other waits.
+  const answers = await Promise.all(Array.from({ length: 3 }, () => runMuster(['slo', 'status', '--json', '--data', data])));
+  const running = await starting;
+  try {
+    expect(answers.map(({ status, stdout }) => [status, JSON.parse(stdout).length])).toEqual(answers.map(() => [0, SLIS.length]));
+    for (const { stderr } of answers) expect(stderr).toMatch(/^(muster: another Muster process is at work.*waiting for it\n)?$/);
+  } finally {
+    await running.stop();
+  }
+});
+
 describe.each(['without a running process', 'through a running process'])('%s', (how) => {
   beforeAll(async () => {
     if (how.startsWith('through')) muster = await startMuster(data);

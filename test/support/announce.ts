@@ -12,6 +12,7 @@ const GROUPS = {
   strace: 'disks that are full or broken',
   faketime: 'clocks that jump',
   postgres: 'the core on a real PostgreSQL',
+  pgbouncer: 'the core behind PgBouncer',
   shared: 'real payloads of identity providers, and the second generator',
 } as const;
 

@@ -30,6 +30,7 @@ const FOUND = {
   strace: onPath('strace'),
   faketime: onPath('faketime'),
   postgres: postgresBin(),
+  pgbouncer: onPath('pgbouncer') ?? ['/usr/sbin/pgbouncer'].find((path) => existsSync(path)),
   /** Real payloads and other people's test data, beside the repository; none of it is committed. */
   shared: existsSync(join(shared, 'samples')) ? shared : undefined,
 };

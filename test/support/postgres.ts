@@ -1,8 +1,8 @@
 /** A PostgreSQL of its own: in a temporary directory, as its own user, on a free port of the loopback address. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { globSync } from 'node:fs';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -29,6 +29,46 @@ async function freePort(): Promise<number> {
   await new Promise((resolve) => server.close(resolve));
   return typeof address === 'object' && address ? address.port : 0;
 }
+
+/** A PgBouncer before a PostgreSQL, which gives each transaction another connection. */
+export async function startPgBouncer(path: string, { url }: Postgres): Promise<{ url: string; stop(): Promise<void> }> {
+  const home = await mkdtemp(join(tmpdir(), 'muster-pgbouncer-'));
+  const port = await freePort();
+  const behind = new URL(url);
+  const configuration = [
+    '[databases]',
+    `* = host=127.0.0.1 port=${behind.port} user=postgres`,
+    '[pgbouncer]',
+    'listen_addr = 127.0.0.1',
+    `listen_port = ${port}`,
+    `unix_socket_dir =`,
+    'auth_type = any',
+    'pool_mode = transaction',
+    'default_pool_size = 4',
+  ];
+  await writeFile(join(home, 'pgbouncer.ini'), configuration.join('\n'));
+  execFileSync('chown', ['-R', 'postgres', home]);
+  const pooler = spawn('runuser', ['-u', 'postgres', '--', path, join(home, 'pgbouncer.ini')], { stdio: 'ignore', cwd: '/' });
+  for (let i = 0; i < 200 && !(await answers(port)); i++) await sleep(50);
+  return {
+    url: `postgres://postgres@127.0.0.1:${port}/postgres`,
+    async stop() {
+      const ended = new Promise((resolve) => pooler.once('exit', resolve));
+      execFileSync('pkill', ['-P', String(pooler.pid)]);
+      await ended;
+      await rm(home, { recursive: true, force: true });
+    },
+  };
+}
+
+const answers = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
 
 /** @param settings such as `shared_buffers=2GB` */
 export async function startPostgres(settings: readonly string[] = []): Promise<Postgres> {

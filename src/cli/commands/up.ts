@@ -28,6 +28,7 @@ import { countOpen } from '../../store/records/findings.ts';
 import { diskUse, tableUse } from '../../store/upkeep/disk.ts';
 import { ownDirectory } from '../../system/data-directory.ts';
 import { writeDurably } from '../../system/durable-files.ts';
+import { LockedError } from '../../system/lock.ts';
 import { type ConfigOptions, type Context, coloured, configOf, print, runningAt, shown } from '../context.ts';
 import { DEMO_CORE, openDemo, runDemo } from '../demo.ts';
 import { leave, startAgain } from '../leave.ts';
@@ -39,6 +40,7 @@ const TOKEN_BYTES = 32;
 /** A notification waits so long for what leads the failures. */
 const CAUSE_MS = 3_000;
 const RETRY_MS = 2_000;
+const LOOK_AGAIN_MS = 500;
 const ABANDON_MS = 5_000;
 const STOP_MS = 25_000;
 const ANSWER_MS = 500;
@@ -127,7 +129,7 @@ async function up(context: Context, config: Config, isDemo: boolean): Promise<vo
         throw error;
       }
     };
-    await untilReachable(start, { stopped: stop.requested, onProblem });
+    await untilReachable(dataDir, start, { stopped: stop.requested, onProblem });
     const { services, evaluator } = parts;
     if (!services || !evaluator) return;
     await writeDurably(
@@ -242,8 +244,12 @@ async function close(parts: Parts): Promise<void> {
   }
 }
 
+/** A command that holds the data directory ends, or what it does takes long enough to be named. */
+const HELD_MS = 60_000;
+
 /** Tries again for as long as a ClickHouse server does not answer; what is sent meanwhile is refused for a moment. */
 async function untilReachable(
+  dataDir: string,
   start: () => Promise<void>,
   { stopped, onProblem }: { stopped: Promise<void>; onProblem: (message: string) => void },
 ): Promise<void> {
@@ -251,18 +257,20 @@ async function untilReachable(
   void stopped.then(() => {
     isStopped = true;
   });
+  const startMs = performance.now();
   for (let said = ''; !isStopped; ) {
     try {
       await start();
       return;
     } catch (error) {
-      // Between two tries a command may look at the data directory, and hold it for a moment.
-      const isPassing =
-        error instanceof MusterError && (error.code === 'MUSTER_STORE_UNREACHABLE' || (said !== '' && error.code === 'MUSTER_DATA_IN_USE'));
-      if (!isPassing) throw error;
+      const isAway = error instanceof MusterError && error.code === 'MUSTER_STORE_UNREACHABLE';
+      // A command may look at the data directory, and hold it for a moment; a process that answers keeps it.
+      const isHeld = error instanceof LockedError && (said !== '' || performance.now() - startMs < HELD_MS);
+      if (!isAway && !isHeld) throw error;
+      if (isHeld) await assertUnused(dataDir);
       if (error.message !== said) onProblem(`${error.message}; trying again`);
       said = error.message;
-      await Promise.race([sleep(RETRY_MS, undefined, { ref: false }), stopped]);
+      await Promise.race([sleep(isHeld ? LOOK_AGAIN_MS : RETRY_MS, undefined, { ref: false }), stopped]);
     }
   }
 }

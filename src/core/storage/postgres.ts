@@ -55,7 +55,8 @@ export async function openPostgres(url: string): Promise<CoreStorage> {
     connectionString: url,
     max: MAX_CONNECTIONS,
     connectionTimeoutMillis: CONNECT_MS,
-    statement_timeout: STATEMENT_MS,
+    // Not `statement_timeout`, which goes with the start of a connection: poolers such as PgBouncer refuse what they do not know there.
+    query_timeout: STATEMENT_MS,
     types: parsers as typeof types,
     application_name: 'muster-core',
   });
@@ -97,7 +98,7 @@ async function once<T>(pool: Pool, work: (statements: Statements) => Promise<T>)
   });
   let broken: Error | undefined;
   try {
-    await client.query('BEGIN');
+    await client.query(`BEGIN; SET LOCAL statement_timeout = ${STATEMENT_MS}`);
     const result = await work(of(client));
     await client.query('COMMIT');
     return result;

@@ -9,28 +9,36 @@ import { eraseFromCore } from '../../../src/cli/core-storage.ts';
 import { flushOutbox } from '../../../src/core/ledger/outbox.ts';
 import type { StorageOptions } from '../../../src/core/storage/open.ts';
 import { beginTotp, type TestCore, testCore } from '../../support/core.ts';
-import { have } from '../../support/counterparts.ts';
-import { type Postgres, startPostgres } from '../../support/postgres.ts';
+import { have, pathOf } from '../../support/counterparts.ts';
+import { type Postgres, startPgBouncer, startPostgres } from '../../support/postgres.ts';
 
 const CHILD = fileURLToPath(new URL('../../support/enrolling-process.ts', import.meta.url));
 
 let postgres: Postgres | undefined;
+let pooler: Awaited<ReturnType<typeof startPgBouncer>> | undefined;
 beforeAll(async () => {
   if (have('postgres')) postgres = await startPostgres();
+  if (postgres && have('pgbouncer')) pooler = await startPgBouncer(pathOf('pgbouncer'), postgres);
 });
-afterAll(() => postgres?.stop());
+afterAll(async () => {
+  await pooler?.stop();
+  await postgres?.stop();
+});
+
+const KINDS = ['sqlite', 'postgres', 'postgres behind PgBouncer'] as const;
 
 let databases = 0;
-async function storageOf(kind: 'sqlite' | 'postgres', directory: string): Promise<StorageOptions> {
+async function storageOf(kind: (typeof KINDS)[number], directory: string): Promise<StorageOptions> {
   if (kind === 'sqlite') return { kind, path: join(directory, 'core.sqlite') };
-  if (!postgres) throw new Error('PostgreSQL is not here');
+  const server = kind === 'postgres' ? postgres : pooler;
+  if (!postgres || !server) throw new Error(`${kind} is not here`);
   const name = `core_${++databases}`;
   postgres.psql(`CREATE DATABASE ${name}`);
-  return { kind, url: postgres.url.replace(/postgres$/, name) };
+  return { kind: 'postgres', url: server.url.replace(/postgres$/, name) };
 }
 
-describe.each(['sqlite', 'postgres'] as const)('%s', (kind) => {
-  const runs = kind === 'sqlite' || have('postgres');
+describe.each(KINDS)('%s', (kind) => {
+  const runs = kind === 'sqlite' || (have('postgres') && (kind === 'postgres' || have('pgbouncer')));
   let made: TestCore;
   let directory: string;
   let storage: StorageOptions;
@@ -176,7 +184,7 @@ describe.each(['sqlite', 'postgres'] as const)('%s', (kind) => {
     const where = storage.kind === 'sqlite' ? storage.path : storage.url;
     const acknowledged: string[] = [];
     for (const round of ['first', 'second']) {
-      const child = spawn(process.execPath, [CHILD, kind, where, directory, round], { stdio: ['ignore', 'pipe', 'inherit'] });
+      const child = spawn(process.execPath, [CHILD, storage.kind, where, directory, round], { stdio: ['ignore', 'pipe', 'inherit'] });
       let rest = '';
       await new Promise<void>((resolve) => {
         child.stdout.on('data', (chunk: Buffer) => {
