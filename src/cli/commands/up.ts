@@ -29,6 +29,7 @@ import { diskUse, tableUse } from '../../store/upkeep/disk.ts';
 import { ownDirectory } from '../../system/data-directory.ts';
 import { writeDurably } from '../../system/durable-files.ts';
 import { LockedError } from '../../system/lock.ts';
+import { quieted } from '../../system/quieted.ts';
 import { type ConfigOptions, type Context, coloured, configOf, print, runningAt, shown } from '../context.ts';
 import { DEMO_CORE, openDemo, runDemo } from '../demo.ts';
 import { leave, startAgain } from '../leave.ts';
@@ -82,7 +83,8 @@ async function up(context: Context, config: Config, isDemo: boolean): Promise<vo
   await ownDirectory(dataDir);
   const demo = isDemo ? await openDemo(dataDir, context.now()) : undefined;
 
-  const onProblem = (message: string) => context.stderr.write(`muster: ${shown(message)}\n`);
+  const problems = quieted((message) => context.stderr.write(`muster: ${shown(message)}\n`));
+  const onProblem = problems.say;
   const instance = randomUUID();
   const token = randomBytes(TOKEN_BYTES).toString('base64url');
   const keys = keysOf(config, context.now, onProblem);
@@ -177,6 +179,7 @@ async function up(context: Context, config: Config, isDemo: boolean): Promise<vo
       each?.close();
       each?.closeAllConnections();
     }
+    problems.end();
     if (wasOpen) await rm(join(dataDir, FILES.address), { force: true });
     clearTimeout(deadline);
     end();

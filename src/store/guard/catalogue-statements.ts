@@ -23,7 +23,8 @@ export function catalogueSelect(canonical: string, database: string): string | u
   const isOurs = (named: string | undefined) => named === undefined || named === database;
   const shown = SHOW_TABLES.exec(canonical);
   if (shown && isOurs(shown[1]))
-    return `SELECT name FROM system.tables WHERE database = '${database}' AND name IN (${NAMES})${filtered('name', shown.slice(2), 'name')}`;
+    return `SELECT name FROM system.tables
+      WHERE database = '${database}' AND name IN (${NAMES})${filtered('name', shown.slice(2), 'name')}`;
   const databases = SHOW_DATABASES.exec(canonical);
   if (databases) return `SELECT name FROM system.databases WHERE name = '${database}'${filtered('name', databases.slice(1), 'name')}`;
   const columns = SHOW_COLUMNS.exec(canonical);

@@ -1,4 +1,5 @@
 /** Segments of the log into `events`, a block at a time; what is damaged or unreadable is set aside, and its neighbours are loaded. */
+import { hash } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { Engine } from '../engine/engine.ts';
@@ -51,9 +52,10 @@ export function createSegmentLoader(deps: SegmentLoaderDeps, queue: RollQueue) {
     const bytes = await readFile(path);
     const { records, damages } = scanRecords(bytes);
     if (damages.length > 0 && !damaged.has(path)) {
-      damaged.add(path);
       for (const { from, to } of damages)
         await keepAside(`${basename(path)}-${from}`, bytes.subarray(from, to), 'damaged bytes of the log');
+      // Only now: while the engine is away there is no finding, and the segment is read again.
+      damaged.add(path);
     }
     return records;
   };
@@ -79,7 +81,8 @@ export function createSegmentLoader(deps: SegmentLoaderDeps, queue: RollQueue) {
       saveReferences: (rows) => deps.references.save(rows),
       setAside: async (line) => {
         unreadableRows += 1;
-        await keepAside(`row-${block.lastSequence}-${unreadableRows}`, line, 'a row that the engine cannot read');
+        // The same row again, when the block is tried again, is the same file.
+        await keepAside(`row-${block.lastSequence}-${hash('sha256', line).slice(0, 12)}`, line, 'a row that the engine cannot read');
       },
     });
     queue.pending().lastSequence = block.lastSequence;

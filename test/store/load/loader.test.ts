@@ -1,5 +1,5 @@
 /** The loader when things go wrong: nothing acknowledged is lost, and nothing keeps its neighbours out. */
-import { readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { LineBuffer } from '../../../src/collect/intake/line-buffer.ts';
@@ -70,7 +70,6 @@ test('a damaged record is set aside; the records around it are loaded', async ()
   await accept(3);
   const [segment] = await services.log.seal();
   const bytes = await readFile(String(segment));
-  const { writeFile } = await import('node:fs/promises');
   bytes.writeUInt8(bytes.readUInt8(Math.floor(bytes.length / 2)) ^ 1, Math.floor(bytes.length / 2));
   await writeFile(String(segment), bytes);
   await services.drain();
@@ -83,6 +82,29 @@ test('a damaged record is set aside; the records around it are loaded', async ()
   await rm(join(services.dataDir, 'quarantine'), { recursive: true });
   await closeSeen(services.store.engine, TIME);
   expect(await states()).toEqual([{ status: 'resolved' }]);
+});
+
+test('damage that is found while the engine takes nothing is not forgotten with its segment', async () => {
+  await accept(1);
+  await accept(2);
+  const [segment] = await services.log.seal();
+  const bytes = await readFile(String(segment));
+  bytes.writeUInt8(bytes.readUInt8(bytes.length - 5) ^ 1, bytes.length - 5);
+  await writeFile(String(segment), bytes);
+  const { engine } = services.store;
+  const { insert } = engine;
+  let failures = 2;
+  engine.insert = (role, rows, statement) =>
+    statement('rows').includes('findings_log') && failures-- > 0
+      ? Promise.reject(new Error('the server does not answer'))
+      : insert.call(engine, role, rows, statement);
+  await expect(services.drain()).rejects.toThrow('the server does not answer');
+  await expect(services.drain()).rejects.toThrow('the server does not answer');
+  await services.drain();
+  expect(await ids()).toEqual(['e1']);
+  expect(await services.store.read.rows("SELECT status FROM findings WHERE detector = 'log_damage'")).toEqual([{ status: 'open' }]);
+  expect(await readdir(join(services.dataDir, 'quarantine'))).toHaveLength(1);
+  expect(services.problems).toEqual([expect.stringMatching(/damaged bytes of the log/)]);
 });
 
 test('a large request becomes several records of the log, and every row of it arrives', async () => {
