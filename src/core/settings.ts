@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { MusterError } from '../errors.ts';
 import { yamlDocuments } from '../system/yaml-file.ts';
 import { FACTOR_TYPES } from './factors/index.ts';
+import { DEFAULT_ISSUER } from './factors/otp.ts';
 import { DEFAULT_RULES, ruleSchema } from './policy/policy.ts';
 import { sendLimitsSchema } from './policy/send-limits.ts';
 import { providerSchema } from './providers/index.ts';
@@ -17,6 +18,13 @@ const schema = z.strictObject({
   policy: z.array(ruleSchema).default([...DEFAULT_RULES]),
   /** Share of people, in percent, to whom a factor is offered. @default 100 */
   rollout: z.partialRecord(z.enum(FACTOR_TYPES), z.number().min(0).max(100)).default({}),
+  /** Who the account is with, as authenticator apps name it. */
+  issuer: z
+    .string()
+    .min(1)
+    .max(48)
+    .regex(/^[^:\p{Cc}\p{Cf}]+$/u, 'expected a name without colons')
+    .default(DEFAULT_ISSUER),
   /** In the order in which they are asked. @default none; the console in the demo */
   providers: z.array(providerSchema).default([]),
   /** Channels that stand in for one whose providers all fail, where policy and assurance allow: to the same number. */

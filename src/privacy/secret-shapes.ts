@@ -55,8 +55,8 @@ export function isRecoveryCode(text: string): boolean {
   // Of one length, or the last one longer, as those of the reference core are.
   const areAlike = groups.slice(0, -1).every(({ length }) => length === first.length);
   const last = groups.at(-1)?.length ?? 0;
-  const isOwn = groups.length >= 4 && areAlike && last === first.length + 1 && groups.every((group) => /^[A-Z2-7]+$/.test(group));
-  return isOwn ? groups.some((group) => /\d/.test(group)) : areAlike && last === first.length && groups.filter(isInterleaved).length >= 2;
+  const isOwn = groups.length >= 4 && areAlike && last === first.length + 1 && groups.every((group) => /^[0-9A-Z]+$/.test(group));
+  return isOwn ? /\d/.test(text) && /[A-Z]/.test(text) : areAlike && last === first.length && groups.filter(isInterleaved).length >= 2;
 }
 
 /** Three digits, or letters of both cases with one, as in no words joined by dashes. */

@@ -180,8 +180,13 @@ test('23 · cas PR 4945: no secret travels in an address: what is asked for by G
 });
 
 test('25 · keycloak#52296, otp#8, pyotp#47: spaces in names are spaces, not plus signs', () => {
-  const uri = otpauthUri('totp', { secret: 'AAAA', algorithm: 'SHA1', digits: 6 }, 'Ada Lovelace', { period: 30 });
-  expect(uri).toContain('Ada%20Lovelace');
+  const uri = otpauthUri(
+    'totp',
+    { secret: 'AAAA', algorithm: 'SHA1', digits: 6 },
+    { user: 'Ada Lovelace', issuer: 'Muster Inc', device: 'work phone' },
+    { period: 30 },
+  );
+  expect(uri).toContain('Muster%20Inc:Ada%20Lovelace%20(work%20phone)');
   expect(uri).not.toContain('+');
 });
 

@@ -46,7 +46,9 @@ export function createEnrollmentStart(deps: EnrollmentStartDeps) {
       const id = deps.newId();
       const factor = FACTORS[request.factor_type];
       const reserved = await factor.reserve?.(request, storage, vault);
-      const begun = factor.begin(request, { id, user, nowMs: now(), random: deps.random, vault }, reserved);
+      const setUps = await ledger.setUpsOf(storage, user, request.factor_type);
+      const surroundings = { id, user, nowMs: now(), issuer: settings.issuer, setUps, random: deps.random, vault };
+      const begun = factor.begin(request, surroundings, reserved);
       const identity = vault.mark(request.factor_type, factor.identity(begun.kept));
       const row = newRow({ id, request, user, begun, token });
       const started: Started = { enrollment: enrollmentView(row), challenge: await withQrCode(begun.shown, deps.qrSvg) };

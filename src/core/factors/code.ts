@@ -5,8 +5,19 @@ import { z } from 'zod';
 /** Body of a proof that is one code. */
 export const codeProof = z.strictObject({ code: z.string().max(64) });
 
-/** As it was meant: full-width digits are digits, and spaces and dashes between groups are nothing. */
-export const typed = (code: string): string => code.normalize('NFKC').replace(/[\s\-‐-―]/g, '');
+/** As it was meant: digits of any script are digits; spaces, dots, dashes and what cannot be seen are nothing. */
+export const typed = (code: string): string =>
+  code
+    .normalize('NFKC')
+    .replace(/[^\p{L}\p{Nd}]/gu, '')
+    .replace(/\p{Nd}/gu, (digit) => String(digitOf(digit.codePointAt(0) ?? 0)));
+
+/** Digits of a script stand together, from nought to nine (Unicode Standard, section 4.6, "Decimal digits"). */
+function digitOf(codePoint: number): number {
+  let zero = codePoint;
+  while (/\p{Nd}/u.test(String.fromCodePoint(zero - 1))) zero -= 1;
+  return (codePoint - zero) % 10;
+}
 
 /** Of fixed length, so that the comparison tells nothing about either. */
 const digest = (text: string) => createHash('sha256').update(text).digest();

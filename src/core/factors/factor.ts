@@ -17,6 +17,14 @@ export interface Surroundings {
   vault: Pick<Vault, 'pepper'>;
 }
 
+/** What an enrollment begins with. */
+export interface Beginning extends Surroundings {
+  /** Who the account is with, in an authenticator app. */
+  issuer: string;
+  /** How often the person has begun to set up a factor of the type before. */
+  setUps: number;
+}
+
 /** A code on its way to a person. */
 export interface Message {
   channel: Channel;
@@ -88,7 +96,7 @@ export interface Factor<Options = Record<string, unknown>, Proof = Record<string
   /** What must be there before an enrollment may begin, and comes to `begin`. */
   reserve?(options: Options, statements: Statements, vault: Pick<Vault, 'open'>): Promise<Kept | undefined>;
   /** The first challenge of an enrollment. */
-  begin(options: Options, surroundings: Surroundings, reserved?: Kept): Challenge;
+  begin(options: Options, beginning: Beginning, reserved?: Kept): Challenge;
   /** Another challenge: a code sent again, or one to log in with. Absent where the device makes codes by itself. */
   again?(kept: Kept, surroundings: Surroundings): Renewal;
   /**

@@ -1,5 +1,4 @@
-/** Recovery codes: ten secrets of 128 bits, shown once, each good once. */
-import { Secret } from 'otpauth';
+/** Recovery codes: ten secrets of 128 bits, shown once, each good once, in letters and digits that cannot be taken for one another. */
 import { z } from 'zod';
 import { codeProof, isSame, typed } from './code.ts';
 import type { Factor, Kept } from './factor.ts';
@@ -9,6 +8,31 @@ const CODES = 10;
 const CODE_BYTES = 16;
 /** The last group takes what would be left over. */
 const GROUP = /.{5}(?=.{5})/g;
+
+/** Without B, I, L and O, which look like 8, 1 and 0: whoever writes them down or reads them out means the digit. */
+const ALPHABET = '0123456789ACDEFGHJKMNPQRSTUVWXYZ';
+const SYMBOL_BITS = 5n;
+const SYMBOLS = Math.ceil((CODE_BYTES * 8) / Number(SYMBOL_BITS));
+
+/** A code of some random bytes, five bits a symbol. */
+function codeOf(bytes: Buffer): string {
+  let rest = BigInt(`0x${bytes.toString('hex')}`);
+  let code = '';
+  for (let i = 0; i < SYMBOLS; i++) {
+    code = `${ALPHABET[Number(rest & 31n)]}${code}`;
+    rest >>= SYMBOL_BITS;
+  }
+  return code;
+}
+
+/** A code as it was made: whatever look-alike was typed, it means the one that codes have. */
+const meant = (code: string): string => typed(code).toUpperCase().replaceAll('O', '0').replaceAll(/[IL]/g, '1').replaceAll('B', '8');
+
+/** What a code of an older version may have been, which were of base32: no 0, 1 and 8, but O, I, L and B. */
+function meantBefore(code: string): string[] {
+  const old = typed(code).toUpperCase().replaceAll('0', 'O').replaceAll('8', 'B');
+  return [...new Set([old, old.replaceAll('1', 'I'), old.replaceAll('1', 'L')])];
+}
 
 export interface RecoveryKept extends Kept {
   pepper: number;
@@ -21,15 +45,15 @@ export const recoveryCode: Factor<Record<string, never>, z.infer<typeof codeProo
   options: z.object({}),
   proof: codeProof,
   begin(_, { random, vault }) {
-    const codes = Array.from({ length: CODES }, () => new Secret({ buffer: Uint8Array.from(random(CODE_BYTES)).buffer }).base32);
+    const codes = Array.from({ length: CODES }, () => codeOf(random(CODE_BYTES)));
     const made = codes.map((code) => vault.pepper(code));
     const kept: RecoveryKept = { pepper: made[0]?.version ?? 0, digests: made.map(({ digest }) => digest) };
     return { kept, shown: { codes: codes.map((code) => code.replace(GROUP, '$&-')) } };
   },
   verify(kept, { code }, { vault }) {
     const { pepper, digests } = kept as RecoveryKept;
-    const { digest } = vault.pepper(typed(code).toUpperCase(), pepper);
-    const left = digests.filter((each) => !isSame(each, digest));
+    const given = [meant(code), ...meantBefore(code)].map((each) => vault.pepper(each, pepper).digest);
+    const left = digests.filter((each) => !given.some((digest) => isSame(each, digest)));
     if (left.length === digests.length) return { isRight: false, code: 'wrong_code' };
     return { isRight: true, kept: { ...kept, digests: left } };
   },

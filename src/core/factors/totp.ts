@@ -3,7 +3,7 @@ import { Secret, TOTP } from 'otpauth';
 import type { z } from 'zod';
 import { codeProof, isSame, typed } from './code.ts';
 import type { Factor, Kept, ProofResult } from './factor.ts';
-import { codeAt, looksLikeCode, otpauthUri, otpOptions, SEED_BYTES, type Seed, seedOf } from './otp.ts';
+import { accountFor, accountOf, codeAt, looksLikeCode, otpauthUri, otpOptions, SEED_BYTES, type Seed, seedOf } from './otp.ts';
 
 const PERIOD_SECONDS = 30;
 /** RFC 6238 section 5.2: at most one time step for the network; here on either side, since clocks are off either way. */
@@ -22,14 +22,23 @@ export interface TotpKept extends Kept, Seed {
   period?: number;
 }
 
-const uri = (kept: Kept, user: string) => otpauthUri('totp', kept as TotpKept, user, { period: PERIOD_SECONDS });
+const uri = (kept: Kept, user: string) =>
+  otpauthUri('totp', kept as TotpKept, accountOf(kept as TotpKept, user), { period: PERIOD_SECONDS });
 
 export const totp: Factor<z.infer<typeof otpOptions>, z.infer<typeof codeProof>> = {
   traits: { assurance: 2 },
   options: otpOptions,
   proof: codeProof,
-  begin({ algorithm = 'SHA1', digits = 6 }, { random, user }) {
-    const kept: TotpKept = { secret: random(SEED_BYTES[algorithm]).toString('base64'), algorithm, digits, lastStep: 0, drift: 0 };
+  begin({ algorithm = 'SHA1', digits = 6, device_name: device }, { random, user, issuer, setUps }) {
+    const account = accountFor({ device, issuer, setUps });
+    const kept: TotpKept = {
+      secret: random(SEED_BYTES[algorithm]).toString('base64'),
+      algorithm,
+      digits,
+      ...account,
+      lastStep: 0,
+      drift: 0,
+    };
     return { kept, shown: { secret: seedOf(kept).base32, otpauth_uri: uri(kept, user) } };
   },
   verify: (kept, { code }, { nowMs }, use) =>

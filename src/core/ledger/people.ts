@@ -72,6 +72,11 @@ export const PEOPLE = {
     const sql = `SELECT 1 AS found FROM factors WHERE user_id = ? AND (state IN ('active', 'suspended') OR failures >= ?) LIMIT 1`;
     return (await statements.one(sql, user, MAX_FAILURES)) !== undefined;
   },
+  /** How often somebody has begun to set up a factor of a type. */
+  async setUpsOf(statements: Statements, user: string, factorType: string): Promise<number> {
+    const sql = 'SELECT COUNT(*) AS n FROM enrollments WHERE user_id = ? AND factor_type = ?';
+    return Number((await statements.one<{ n: number }>(sql, user, factorType))?.n ?? 0);
+  },
   liveFactorsOf: (statements: Statements, user: string) =>
     statements.all<FactorRow>(`SELECT * FROM factors WHERE user_id = ? AND state IN ('active', 'suspended') ORDER BY created_at, id`, user),
 };

@@ -1,5 +1,5 @@
 /** Every factor from start to proof, and each accepted case with its refused twin. One contract for all of the registry. */
-import { createPrivateKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
+import { createPrivateKey, generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HOTP, Secret, TOTP } from 'otpauth';
@@ -11,6 +11,7 @@ import { verifyHotp } from '../../../src/core/factors/hotp.ts';
 import { FACTOR_TYPES, FACTORS, type FactorType } from '../../../src/core/factors/index.ts';
 import { codeAt } from '../../../src/core/factors/otp.ts';
 import { signedText } from '../../../src/core/factors/push.ts';
+import { recoveryCode } from '../../../src/core/factors/recovery-code.ts';
 import { eraseUser } from '../../../src/core/ledger/erase.ts';
 import { sentCode, type TestCore, testCore } from '../../support/core.ts';
 import { have, pathOf } from '../../support/counterparts.ts';
@@ -396,12 +397,49 @@ describe('push', () => {
   });
 });
 
+describe('codes as people type them', () => {
+  test.each([
+    ['٤٥٦', '456'],
+    ['۱۲۳ ۴۵۶', '123456'],
+    ['１２３４５６', '123456'],
+    ['१२३-४५६', '123456'],
+    ['𝟙𝟚𝟛𝟜𝟝𝟞', '123456'],
+    ['12\u200b3\u00a0456\ufeff', '123456'],
+    ['123.456', '123456'],
+    ['123\u00b7456', '123456'],
+    ['\u202e123456\u202c', '123456'],
+    ['123−456', '123456'],
+    ['12 34 56\n', '123456'],
+    ['#123,456;', '123456'],
+    ['abc-DEF', 'abcDEF'],
+  ])('%j means %s', (text, meant) => {
+    expect(typed(text)).toBe(meant);
+  });
+
+  test('of an authenticator app are right in other digits, and cost no try', async () => {
+    const { id, challenge } = await begin('totp');
+    const { code } = DEVICES.totp.prove(challenge, id) as { code: string };
+    const persian = [...code].map((digit) => String.fromCodePoint(0x6f0 + Number(digit))).join('\u200c');
+    expect(await made.core.verify(id, undefined, { code: persian })).toMatchObject({ isRight: true });
+  });
+});
+
+test('two accounts of one person have different names in an authenticator app', async () => {
+  const labelOf = (challenge: Record<string, unknown>) =>
+    decodeURIComponent(new URL(String(challenge.otpauth_uri)).pathname.split(':').at(-1) ?? '');
+  const first = await begin('totp');
+  const second = await begin('totp');
+  const named = await begin('totp', USER, { device_name: 'work: phone' });
+  expect([first, second, named].map(({ challenge }) => labelOf(challenge))).toEqual([USER, `${USER} (2)`, `${USER} (work  phone)`]);
+  expect(labelOf((await begin('hotp')).challenge)).toBe(USER);
+});
+
 describe('recovery codes', () => {
   test('are ten of 128 bits, shown once, each good once', async () => {
     const { challenge, factor, fields } = await enroll('recovery_code');
     const codes = challenge.codes as string[];
     expect(new Set(codes).size).toBe(10);
-    for (const code of codes) expect(code.replaceAll('-', '')).toMatch(/^[A-Z2-7]{26}$/);
+    for (const code of codes) expect(code.replaceAll('-', '')).toMatch(/^[0-9AC-HJKMNP-Z]{26}$/);
     expect(fields).toEqual({ codes_left: 9 });
     // The one that proved the set-up is used up.
     expect(await made.core.use(factor, { code: codes[3] })).toMatchObject({ isRight: false });
@@ -410,6 +448,30 @@ describe('recovery codes', () => {
       expect(await made.core.use(factor, { code })).toMatchObject({ isRight: false });
     }
     expect(await made.eventsOf('recovery.codes_issued')).toHaveLength(1);
+  });
+
+  test('mean the digit where somebody reads or writes a letter that looks like it, whichever way', async () => {
+    const { challenge, factor } = await enroll('recovery_code');
+    const alike = { '0': 'Oo0', '1': 'IilL1', '8': 'Bb8' } as Record<string, string>;
+    const [first, second, , , ...others] = challenge.codes as string[];
+    // Among ten codes of 26 each of them stands a dozen times.
+    expect([first, second, ...others].join('')).toMatch(/0.*1|1.*0/);
+    for (const [at, code] of [first, second, ...others].entries()) {
+      const written = [...String(code)].map((symbol, i) => alike[symbol]?.[(i + at) % (alike[symbol]?.length ?? 1)] ?? symbol).join('');
+      const spoken = ` ${written.replaceAll('-', ['\u2011', ' . ', '\u00b7', '\u200b-\u200b'][at % 4] as string)}\u2060 `;
+      expect([spoken, (await made.core.use(factor, { code: spoken })).isRight]).toEqual([spoken, true]);
+    }
+  });
+
+  test('of before, in base32, are taken as they were written down, or as they were read', async () => {
+    const { vault } = made;
+    const old = 'OIL2B-QUUBI-LOB77-AAAAA-AAAAAA';
+    const { digest, version } = vault.pepper(old.replaceAll('-', ''));
+    const kept = { pepper: version, digests: [digest] };
+    const around = { id: 'x', user: USER, nowMs: 0, random: randomBytes, vault };
+    for (const code of [old, old.toLowerCase(), '01L2B-QUUBI-L0B77-AAAAA-AAAAAA'.replace('1L', 'IL'), 'OIL28-QUUBI-LO877-AAAAA-AAAAAA'])
+      expect([code, recoveryCode.verify(kept, { code }, around, 'log in').isRight]).toEqual([code, true]);
+    expect(recoveryCode.verify(kept, { code: 'OIL2B-QUUBI-LOB77-AAAAA-AAAAAC' }, around, 'log in').isRight).toBe(false);
   });
 
   test('used twice at the same moment are used once', async () => {
