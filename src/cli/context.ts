@@ -70,6 +70,22 @@ export function progress(context: Context, label: string, total: number): Progre
   return { update: (done) => bar.update(done), stop: () => bar.stop() };
 }
 
+const STILL_MS = 5_000;
+
+/** Says on a terminal that something that takes minutes is at work, and for how long. */
+export function atWork(context: Context, label: string): { stop: () => void } {
+  const startMs = performance.now();
+  const say = (text: string) => context.stderr.isTTY && context.stderr.write(`\r\x1b[K${text}`);
+  const timer = setInterval(() => say(`${label}: ${Math.round((performance.now() - startMs) / 1_000)} s`), STILL_MS);
+  say(label);
+  return {
+    stop() {
+      clearInterval(timer);
+      say('');
+    },
+  };
+}
+
 /** Options of commands that are settings too, as the command line gives them. */
 export interface ConfigOptions {
   data?: string | undefined;

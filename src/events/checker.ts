@@ -1,5 +1,6 @@
 /** Checks events fast: a compiled checker made from the schemas, and the schemas themselves for the words of an error. */
 import { validator } from '@exodus/schemasafe';
+import { closest, distance } from 'fastest-levenshtein';
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import { kindsInId } from '../privacy/ids.ts';
@@ -123,11 +124,19 @@ function explain(value: unknown): { ok: false; message: string } {
   return { ok: false, message: result.error.issues.slice(0, 3).map(describe).join('; ') };
 }
 
+/** Letters by which a field that was meant may differ. */
+const MAX_MISSPELT = 2;
+
 function describe(issue: z.core.$ZodIssue): string {
   const field = issue.path.map((part) => fieldName(String(part))).join('.');
   if (issue.code === 'unrecognized_keys') {
     const names = issue.keys.slice(0, 5).map(fieldName).join(', ');
-    return `unknown field ${names}${issue.keys.length > 5 ? ' and others' : ''}${field ? ` in ${field}` : ''}`;
+    const [first = ''] = issue.keys;
+    const near = issue.keys.length === 1 ? closest(first, Object.keys(eventSchema.shape)) : '';
+    const meant = near !== '' && distance(first, near) <= MAX_MISSPELT ? `; did you mean ${near}?` : '';
+    // What has no field of its own has a place.
+    const place = field === '' && meant === '' ? '; what has no field goes into attributes, text to text' : '';
+    return `unknown field ${names}${issue.keys.length > 5 ? ' and others' : ''}${field ? ` in ${field}` : ''}${meant}${place}`;
   }
   if (issue.code === 'invalid_type' && issue.message.endsWith('received undefined')) return `${field}: is missing`;
   if (issue.code === 'too_big') return `${field}: expected at most ${issue.maximum}${issue.origin === 'string' ? ' characters' : ''}`;

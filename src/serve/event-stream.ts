@@ -31,6 +31,7 @@ const SHOWN = [
   'deployment',
   'attempt_id',
   'action',
+  'traffic',
 ] as const satisfies readonly EventColumn[];
 
 export type ShownEvent = Partial<Record<(typeof SHOWN)[number], string | number>>;

@@ -2,6 +2,7 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import { fromBinary, fromStructured, isBinaryMode } from '../collect/cloudevents.ts';
 import type { Candidate } from '../collect/intake/batch.ts';
+import { dryRun } from '../collect/intake/dry-run.ts';
 import { bounded, jsonCandidates, ndjsonCandidates } from '../collect/intake/parse.ts';
 import { MusterError } from '../errors.ts';
 import type { Admit } from './admission.ts';
@@ -10,6 +11,7 @@ import { problemOf, sendJson, sendProblem } from './problem.ts';
 
 export interface IngestDeps {
   admit: Admit;
+  now: () => number;
   observe: (seconds: number) => void;
   onDefect: (message: string) => void;
 }
@@ -24,10 +26,23 @@ export function createIngest(deps: IngestDeps): IngestHandler {
       () => formOf(request.headers),
       (intake, body, { parse }, { binding }) => intake.accept(bounded(parse(body)), 'live', binding),
     );
+  /** Says what is wrong with events, and keeps nothing of them. */
+  const tryOut = (request: IncomingMessage) =>
+    deps.admit(
+      request,
+      () => formOf(request.headers),
+      async (_intake, body, { parse }, { binding }) => dryRun(bounded(parse(body)), deps.now(), binding),
+    );
 
   return async (request, response) => {
     const startMs = performance.now();
     try {
+      if (isDryRun(request)) {
+        const { valid, rejected, rejectedCount } = await tryOut(request);
+        const total = { ...(rejectedCount > rejected.length && { rejected_total: rejectedCount }) };
+        sendJson(response, 200, { dry_run: true, valid, rejected, ...total });
+        return;
+      }
       const { accepted, duplicates, rejected, rejectedCount } = await take(request);
       // The first are named; a number stands for all when there are more.
       const counts = { accepted, duplicates, rejected, ...(rejectedCount > rejected.length && { rejected_total: rejectedCount }) };
@@ -49,6 +64,14 @@ export function createIngest(deps: IngestDeps): IngestHandler {
       deps.observe((performance.now() - startMs) / 1_000);
     }
   };
+}
+
+/** Whether a sender only asks what would become of its events. @throws MUSTER_BAD_ARGUMENT */
+function isDryRun({ url = '' }: IncomingMessage): boolean {
+  const given = new URL(url, 'http://localhost').searchParams.get('dry_run');
+  if (given === null || given === '0' || given === 'false') return false;
+  if (given === '1' || given === 'true') return true;
+  throw new MusterError('MUSTER_BAD_ARGUMENT', 'dry_run: expected 1 or 0');
 }
 
 interface Form {

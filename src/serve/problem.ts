@@ -59,9 +59,10 @@ function fromExpress(error: unknown): MusterError | undefined {
   // As Node says it of a request whose sender has gone.
   if (error instanceof Error && error.message === 'aborted' && 'code' in error && error.code === 'ECONNRESET')
     return new MusterError('MUSTER_BAD_ARGUMENT', 'the request broke off');
+  // Of the router, which decodes parameters.
+  if (error instanceof URIError) return new MusterError('MUSTER_BAD_ARGUMENT', 'the path holds a % that begins no character of UTF-8');
   const status = typeof error === 'object' && error !== null && 'status' in error ? Number(error.status) : 0;
   if (status >= 400 && status < 500) return new MusterError('MUSTER_BAD_ARGUMENT', 'the body cannot be read');
-  if (error instanceof URIError) return new MusterError('MUSTER_BAD_ARGUMENT', 'the path is not valid');
   return undefined;
 }
 

@@ -15,13 +15,14 @@ import { type CoreRoutesDeps, coreRoutes } from './core/routes.ts';
 import { inTurn } from './in-turn.ts';
 import { createIngest } from './ingest.ts';
 import { LOOPBACK, listenOn, listenOnLoopback } from './listen.ts';
+import { notTaken } from './methods.ts';
 import type { Metrics } from './metrics/metrics.ts';
 import { OPENMETRICS_CONTENT_TYPE, openMetricsOf, wantsOpenMetrics } from './metrics/openmetrics.ts';
 import { type OpenRequests, stopping } from './open-requests.ts';
 import { createOtlp, type OtlpDeps, refuseMetrics } from './otlp.ts';
 import { problemOf, sendProblem } from './problem.ts';
 import { signInRoutes } from './routes/access.ts';
-import { apiRoutes } from './routes/api.ts';
+import { API_ROUTES, apiRoutes } from './routes/api.ts';
 import type { ApiDeps } from './routes/route.ts';
 import { runbookText } from './runbooks.ts';
 import { type HostCheck, hostCheck } from './same-host.ts';
@@ -74,11 +75,7 @@ export function createApp(deps: ServerDeps, assertHost: HostCheck, bodies: Bodie
   const app = express();
   app.disable('x-powered-by');
   const isAnyHost = (request: Request) => PROBES.has(request.path) || deps.gate.hasKey(request);
-  app.use((request, response, next) => {
-    assertHost(request, isAnyHost(request));
-    response.locals.caller = deps.gate.enter(request, request.path);
-    next();
-  });
+  // Before anything is refused: errors carry the same headers.
   app.use(
     helmet({
       contentSecurityPolicy: {
@@ -87,6 +84,11 @@ export function createApp(deps: ServerDeps, assertHost: HostCheck, bodies: Bodie
       strictTransportSecurity: false,
     }),
   );
+  app.use((request, response, next) => {
+    assertHost(request, isAnyHost(request));
+    response.locals.caller = deps.gate.enter(request, request.path);
+    next();
+  });
   app.get('/healthz', (_request, response) => {
     response.set(INSTANCE_HEADER, deps.instance).type('text/plain').send('ok\n');
   });
@@ -130,8 +132,13 @@ export function createApp(deps: ServerDeps, assertHost: HostCheck, bodies: Bodie
       if (error) next(new MusterError('MUSTER_NOT_FOUND', 'the web UI is not built; run npm run prepare in the folder of Muster'));
     });
   });
-  app.use(() => {
-    throw new MusterError('MUSTER_NOT_FOUND', 'no such page or route');
+  app.use((request, response) => {
+    const { error, allow } = notTaken(request.method, request.path, API_ROUTES);
+    // Somebody who looks for a page gets one.
+    if (allow === undefined && request.method === 'GET' && request.accepts(['json', 'html']) === 'html')
+      return response.status(404).sendFile('index.html', { root: WEB });
+    if (allow !== undefined) response.set('allow', allow);
+    throw error;
   });
   app.use((error: unknown, request: Request, response: Response, _next: NextFunction) => {
     // Who broke off hears nothing, and it is no defect of ours.

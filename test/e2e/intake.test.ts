@@ -33,6 +33,34 @@ async function post(body: string | Buffer, headers: Record<string, string> = { '
   return { status: response.status, headers: response.headers, body: (await response.json()) as Record<string, unknown> };
 }
 
+describe('a dry run', () => {
+  const dry = async (events: unknown, search = '?dry_run=1') => {
+    const headers = { 'content-type': 'application/json' };
+    const response = await fetch(`${muster.url}/v1/events${search}`, { method: 'POST', body: JSON.stringify(events), headers });
+    return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+  };
+  test('says what is wrong, what was meant, and keeps nothing', async () => {
+    const good = event();
+    const answer = await dry([good, event({ regoin: 'eu' }), event({ shoe_size: 43 }), event({ time: '2026-03-01 09:30' }), 7]);
+    expect(answer).toEqual({
+      status: 200,
+      body: {
+        dry_run: true,
+        valid: 1,
+        rejected: [
+          { index: 1, id: expect.any(String), message: 'unknown field regoin; did you mean region?' },
+          { index: 2, id: expect.any(String), message: 'unknown field shoe_size; what has no field goes into attributes, text to text' },
+          { index: 3, id: expect.any(String), message: 'time: expected an RFC 3339 date-time with offset, such as 2026-03-01T09:30:00Z' },
+          { index: 4, id: null, message: 'expected an event: a JSON object' },
+        ],
+      },
+    });
+    // Sent in earnest it is new.
+    expect(await post(JSON.stringify(good))).toMatchObject({ status: 200, body: { accepted: 1, duplicates: 0 } });
+    expect(await dry([], '?dry_run=yes')).toMatchObject({ status: 400, body: { detail: 'dry_run: expected 1 or 0' } });
+  });
+});
+
 describe('accepts', () => {
   test('one event, an array, NDJSON, and each of them as gzip', async () => {
     const json = { 'content-type': 'application/json; charset=utf-8' };

@@ -18,6 +18,8 @@ import { COLLECTOR_METRICS } from '../../src/publish/panels/collector-metrics.ts
 import { DASHBOARDS, PANELS } from '../../src/publish/panels/index.ts';
 import { loadSlos } from '../../src/slo/definition/openslo.ts';
 import { addMaintenance } from '../../src/slo/evaluate/maintenance.ts';
+import { opened } from '../../src/store/records/finding-life.ts';
+import { writeFindings } from '../../src/store/records/findings.ts';
 import { have, pathOf } from '../support/counterparts.ts';
 import { scaled } from '../support/scale.ts';
 import { type TestServices, testServices } from '../support/store.ts';
@@ -215,6 +217,18 @@ describe('SQL on a store of the demo', () => {
   const range = { fromMs: endMs - 2 * 86_400_000, toMs: endMs, intervalMs: 900_000 };
   beforeAll(async () => {
     services = await testServices();
+    const finding = opened(
+      {
+        kind: 'security',
+        detector: 'secret_exposure',
+        severity: 'ticket',
+        dimensions: { source: 'idp' },
+        evidence: { summary: 'a secret' },
+        place: ['idp'],
+      },
+      endMs - 3_600_000,
+    );
+    await writeFindings(services.store.engine, [finding], endMs);
     const { days } = simulate({
       seed: 9,
       days: 8,

@@ -34,7 +34,7 @@ function addressed(): { page: string; name: string | undefined; title: string } 
   const [, page = 'overview', second] = location.pathname.split('/');
   const name = second ? decodeURIComponent(second) : undefined;
   const title = PAGES.find(({ path }) => path === location.pathname)?.title ?? PAGES.find(({ path }) => path === `/${page}`)?.title;
-  return { page: page || 'overview', name, title: title ?? (page === 'attempts' ? 'Attempts' : 'Overview') };
+  return { page: page || 'overview', name, title: title ?? (page === 'attempts' ? 'Attempts' : page === '' ? 'Overview' : 'No such page') };
 }
 
 export function App() {
@@ -94,10 +94,25 @@ export function App() {
 /** The page that the address names, but for the overview. */
 function Page({ page, name, live, now, theme }: { page: string; name: string | undefined; live: Live; now: number; theme: string }) {
   if (page === 'runbooks') return name === undefined ? <RunbookList /> : <RunbookPage name={name} />;
-  if (name === undefined) return <SloList live={live} now={now} />;
+  if (page === 'slos' && name === undefined) return <SloList live={live} now={now} />;
+  if (name === undefined || !['slos', 'attempts', 'dashboards'].includes(page)) return <NoSuchPage />;
   if (page === 'attempts') return <AttemptPage id={name} live={live} now={now} />;
   if (page === 'dashboards') return <DashboardPage name={name} live={live} now={now} theme={theme} />;
   return <SloPage name={name} live={live} now={now} theme={theme} />;
+}
+
+function NoSuchPage() {
+  return (
+    <div className="verdict">
+      <div>
+        <h1>There is no such page.</h1>
+        <p>
+          Nothing is at <code>{location.pathname}</code>. The pages stand on the left; <a href="/overview">the Overview</a> is a good
+          beginning.
+        </p>
+      </div>
+    </div>
+  );
 }
 
 function Rail({ overview, now }: { overview: Overview | undefined; now: number }) {

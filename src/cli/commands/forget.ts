@@ -2,11 +2,12 @@
 import { userInfo } from 'node:os';
 import type { Command } from 'commander';
 import type { Forgotten } from '../../collect/people/forget.ts';
-import { type Context, coloured, configOf, post, print, printJson, throughEither } from '../context.ts';
+import { atWork, type Context, coloured, configOf, post, print, printJson, throughEither } from '../context.ts';
 
 interface Options {
   user: string;
   actor?: string;
+  reason?: string;
   data?: string;
   json?: boolean;
 }
@@ -16,19 +17,21 @@ export function forgetCommand(program: Command, context: Context): void {
     .command('forget')
     .description('Takes a person out of everything that is kept, and searches for what is left. Figures stay as they are.')
     .requiredOption('--user <id>', 'the identifier that the events carried')
+    .option('--reason <text>', 'why, for the audit log, such as the request of the person')
     .option('--actor <name>', 'who asks (default: the user of the system)')
     .option('--data <dir>', 'data directory (default .muster, or MUSTER_DATA)')
     .option('--json', 'print as JSON')
-    .addHelpText('after', '\nExample:\n  $ muster forget --user ada@example.org')
+    .addHelpText('after', '\nExample:\n  $ muster forget --user ada@example.org --reason "DSR-2026-14, asked for on 1 March"')
     .action(async (options: Options) => {
-      const by = { actor: options.actor ?? userInfo().username };
+      const by = { actor: options.actor ?? userInfo().username, reason: options.reason ?? '' };
+      const waiting = atWork(context, 'Taking the person out, then searching all that is kept');
       const forgotten = await throughEither(
         context,
         configOf(context, { data: options.data }),
         (url) => post<Forgotten>(`${url}/api/forget`, { user: options.user, ...by }),
         ({ people }) => people.forget(options.user, by),
         { mayCreate: false },
-      );
+      ).finally(() => waiting.stop());
       if (options.json) printJson(context, forgotten);
       else print(context, forgottenText(context, forgotten));
       if (isNobody(forgotten) || Object.keys(forgotten.left).length > 0) process.exitCode = 1;

@@ -211,7 +211,7 @@ function sourceIn(value: unknown): string | undefined {
 }
 
 /** The id to name in a rejection, if it has one that is safe to repeat. */
-function idOf(value: unknown): string | null {
+export function idOf(value: unknown): string | null {
   const id = typeof value === 'object' && value !== null ? (value as { id?: unknown }).id : undefined;
   return typeof id === 'string' && /^[A-Za-z0-9._:/+=-]{1,128}$/.test(id) && kindsInId(id).length === 0 ? id : null;
 }

@@ -42,7 +42,7 @@ export interface ForgettingDeps {
   audit: Pick<Audit, 'redact'>;
   now: () => number;
   /** Writes down that somebody is forgotten, before anything is done. */
-  record: (actor: string, action: string, target: string) => Promise<void>;
+  record: (actor: string, action: string, target: string, reason?: string) => Promise<void>;
   /** Takes a user out of the reference core and says how many rows went. */
   eraseFromCore: (user: string) => Promise<{ rows: number; spellings: string[]; left: number }>;
 }
@@ -92,10 +92,11 @@ export function createForgetting(deps: ForgettingDeps) {
   };
 
   return {
-    async forget(user: string, { actor }: { actor: string }): Promise<Forgotten> {
+    async forget(user: string, { actor, reason = '' }: { actor: string; reason?: string }): Promise<Forgotten> {
       if (user.trim() === '') throw new MusterError('MUSTER_BAD_ARGUMENT', 'user: expected the identifier that the events carried');
       const anonymous = randomBytes(REFERENCE_BYTES).toString('base64url');
-      await deps.record(actor, 'forget', anonymous);
+      // Whom it was about is not written down again.
+      await deps.record(actor, 'forget', anonymous, reason.replaceAll(user, 'the person'));
       const core = await deps.eraseFromCore(user);
       const found = pseudonyms.departure(user, now());
       const wanted = personOf(user);

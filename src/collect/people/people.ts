@@ -19,7 +19,8 @@ export interface PseudonymStatus {
 export interface People {
   /** @throws MUSTER_NOT_FOUND when nobody is known by this reference */
   reveal(ref: string, by: { actor: string; reason: string }): Promise<{ ref: string; identifier: string }>;
-  forget(user: string, by: { actor: string }): Promise<Forgotten>;
+  /** @param by who asked for it, and why */
+  forget(user: string, by: { actor: string; reason?: string }): Promise<Forgotten>;
   status(): PseudonymStatus;
   rotate(by: { actor: string }): Promise<PseudonymStatus>;
   /** @throws MUSTER_NOT_FOUND, MUSTER_CONFLICT for the key in use, and without `force` for one that still leads to somebody */

@@ -12,6 +12,7 @@ export const auditStream: PanelFile = () => ({
   span: 24,
   height: 8,
   sql: `SELECT time, type, action, actor_ref, user_ref, reason, outcome, region, source FROM events_v
-WHERE type IN ('admin.action', 'policy.changed', 'config.snapshot', 'factor.reset', 'runbook.run') AND $__timeFilter(time) AND ${FILTERS}
+WHERE type IN ('admin.action', 'policy.changed', 'config.snapshot', 'factor.reset', 'runbook.run')
+  AND traffic = 'user' AND $__timeFilter(time) AND ${FILTERS}
 ORDER BY time DESC, id LIMIT 100`,
 });

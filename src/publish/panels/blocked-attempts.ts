@@ -14,6 +14,6 @@ export const blockedAttempts: PanelFile = () => ({
   height: 8,
   sql: `SELECT bucket AS time, region, blocked FROM (
   SELECT $__timeInterval(time) AS bucket, region, count() AS blocked FROM events_v
-  WHERE type = 'access.blocked' AND $__timeFilter(time) AND ${FILTERS} GROUP BY bucket, region)
+  WHERE type = 'access.blocked' AND traffic = 'user' AND $__timeFilter(time) AND ${FILTERS} GROUP BY bucket, region)
 ORDER BY time, region`,
 });

@@ -15,7 +15,8 @@ export const duplicates: PanelFile = () => ({
   SELECT user_ref, factor_id, factor_type AS factor, minIf(time, type = 'factor.duplicate_detected') AS found_at,
     if(argMax(type, time) = 'factor.duplicate_resolved', 'resolved', 'open') AS state, any(region) AS region_name,
     anyIf(reason, type = 'factor.duplicate_detected') AS why
-  FROM events_v WHERE type IN ('factor.duplicate_detected', 'factor.duplicate_resolved') AND $__timeFilter(time) AND ${FILTERS}
+  FROM events_v WHERE type IN ('factor.duplicate_detected', 'factor.duplicate_resolved')
+  AND traffic = 'user' AND $__timeFilter(time) AND ${FILTERS}
   GROUP BY user_ref, factor_id, factor_type HAVING countIf(type = 'factor.duplicate_detected') > 0)
 ORDER BY found_at DESC, factor_id LIMIT 50`,
 });

@@ -12,6 +12,7 @@ export const factorChanges: PanelFile = () => ({
   span: 24,
   height: 8,
   sql: `SELECT time, type, source, factor_type, user_ref, if(actor_ref = user_ref, '', actor_ref) AS by, reason, region, ip FROM events_v
-WHERE type IN ('factor.revoked', 'factor.reset', 'factor.suspended', 'factor.deprovisioned') AND $__timeFilter(time) AND ${FILTERS}
+WHERE type IN ('factor.revoked', 'factor.reset', 'factor.suspended', 'factor.deprovisioned')
+  AND traffic = 'user' AND $__timeFilter(time) AND ${FILTERS}
 ORDER BY time DESC, user_ref LIMIT 50`,
 });

@@ -22,6 +22,7 @@ import { peopleBySegment } from './people-by-segment.ts';
 import { privilegedEnrollments } from './privileged-enrollments.ts';
 import { providerHealth } from './provider-health.ts';
 import { providerLatency } from './provider-latency.ts';
+import { securityFindings } from './security-findings.ts';
 import { successByDay } from './success-by-day.ts';
 import { successByProviderRegion } from './success-by-provider-region.ts';
 import { successRate } from './success-rate.ts';
@@ -98,7 +99,7 @@ export const DASHBOARDS: readonly DashboardSpec[] = [
     from: 'now-7d',
     refresh: '5m',
     timezone: 'utc',
-    panels: [telemetryFreshness, blockedAttempts, factorChanges, privilegedEnrollments, attestation, incidents],
+    panels: [telemetryFreshness, securityFindings, blockedAttempts, factorChanges, privilegedEnrollments, attestation, incidents],
   },
   {
     uid: 'muster-provider-and-cost',

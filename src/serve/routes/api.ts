@@ -1,6 +1,5 @@
 /** `/api`: what the web UI and the commands use. Every route stands in one table, from which it is served, guarded, described and tried. */
 import { Router } from 'express';
-import { MusterError } from '../../errors.ts';
 import type { Guarded } from '../access/routes.ts';
 import { openApiDocument } from '../openapi/document.ts';
 import { keyRoutes } from './access.ts';
@@ -34,9 +33,6 @@ export const API_ROUTES: readonly ApiRoute[] = [
 export function apiRoutes(deps: ApiDeps): Router {
   const router = Router();
   for (const route of API_ROUTES) router[route.method](route.path, ...served(route, deps));
-  router.use(() => {
-    throw new MusterError('MUSTER_NOT_FOUND', 'no such route');
-  });
   return router;
 }
 

@@ -25,9 +25,9 @@ export const peopleRoutes = [
     path: '/forget',
     access: 'admin',
     summary: 'Takes a person out of everything',
-    body: z.strictObject({ user: z.string().max(512), actor }),
-    example: { user: 'ada@example.org', ...ACTOR },
-    work: ({ ready, actor, body }) => ready().people.forget(body.user, { actor: actor(body.actor) }),
+    body: z.strictObject({ user: z.string().max(512), reason: z.string().max(500).default('').describe('why, for the audit log'), actor }),
+    example: { user: 'ada@example.org', reason: 'asked for it on 1 March', ...ACTOR },
+    work: ({ ready, actor, body }) => ready().people.forget(body.user, { actor: actor(body.actor), reason: body.reason }),
   }),
   apiRoute({
     method: 'get',

@@ -11,6 +11,17 @@ import { knownId } from '../slis/sli.ts';
 
 /** Events of an attempt are looked for from so long before its first minute to so long after it settled and ended. */
 const AROUND_MS = HOUR_MS;
+/** Events of one millisecond, in the order in which one brings about the other: what begins, what happens, what ends. */
+const TURNS = [
+  ['enrollment.started', 'recovery.started'],
+  ['api.request'],
+  ['enrollment.challenge_issued'],
+  ['provider.request'],
+  ['provider.fallback', 'challenge.sent'],
+  ['enrollment.completed', 'enrollment.failed', 'enrollment.expired', 'enrollment.cancelled', 'recovery.completed', 'recovery.failed'],
+] as const;
+const NAMED = TURNS.flatMap((types, turn) => types.map((type) => ({ type, turn: turn === TURNS.length - 1 ? TURNS.length : turn })));
+const IN_TURN = `transform(type, [${NAMED.map(({ type }) => `'${type}'`).join(', ')}], [${NAMED.map(({ turn }) => turn).join(', ')}], ${TURNS.length - 1})`;
 const MAX_EVENTS = 1_000;
 const MAX_SPANS = 1_000;
 const MAX_SECONDS = 10;
@@ -209,7 +220,7 @@ function eventsWhere(id: string, source: string, fromMs: number, toMs: number): 
 async function eventsOf(session: Session, { table, where, parameters }: Source): Promise<AttemptEvent[]> {
   const rows = await session.rows<Record<string, unknown> & { at: string }>(
     `SELECT toString(toUnixTimestamp64Milli(time)) AS at, * EXCEPT (content_hash) FROM ${table} WHERE ${where}
-     ORDER BY time, id LIMIT ${MAX_EVENTS} SETTINGS max_execution_time = ${MAX_SECONDS}`,
+     ORDER BY time, ${IN_TURN}, id LIMIT ${MAX_EVENTS} SETTINGS max_execution_time = ${MAX_SECONDS}`,
     parameters,
   );
   return rows.map(({ at, ...row }) => {

@@ -32,7 +32,16 @@ export interface SloDetail {
   burnDown: { at: string; left: number }[];
   burn: { pair: string; points: { at: string; long: number | null; short: number | null }[] }[];
   /** When alerts fired, by what is known now, and by what the evaluator knew then; `since` is when it began to burn. */
-  history: { pair: string; severity: string; since: string; start: string; end: string; by: 'settled' | 'alerted' }[];
+  history: {
+    pair: string;
+    severity: string;
+    since: string;
+    start: string;
+    end: string;
+    by: 'settled' | 'alerted';
+    /** Share of the error budget of the period that was lost from its beginning to its end; null without an objective. */
+    cost: number | null;
+  }[];
   /** By what is known now and by what was used then: counts of the longest window of a pair at each alert. */
   restated: { at: string; pair: string; window: string; alerted: Counts; settled: Counts }[];
   deploys: { at: string; deployment: string; type: string }[];
@@ -51,6 +60,7 @@ export async function sloDetail(engine: Engine, slo: Slo, atMs: number): Promise
   const { objective } = judgedOf(slo);
   const maintenance = past.circumstances.maintenance.filter((window) => window.slo === '*' || window.slo === slo.name);
   const alerted = await alertedRuns(engine, slo, fromMs, at);
+  const costOf = costIn(past, slo);
   const settled: PastAlert[] = [];
   for (const [severity, pairs] of bySeverity(slo))
     for (const { pair, ...run } of await runs(pairs, slo, judgedOf(slo), past))
@@ -69,7 +79,7 @@ export async function sloDetail(engine: Engine, slo: Slo, atMs: number): Promise
       .sort((a, b) => b.startMs - a.startMs)
       .map(({ pair, severity, by, onsetMs, startMs, endMs }) => ({
         ...{ pair, severity, by },
-        ...{ since: iso(onsetMs), start: iso(startMs), end: iso(endMs) },
+        ...{ since: iso(onsetMs), start: iso(startMs), end: iso(endMs), cost: costOf(onsetMs, endMs) },
       })),
     restated: await restatements(engine, slo, past, alerted),
     deploys: await deploysIn(engine, fromMs, at),
@@ -94,6 +104,17 @@ export const shownMaintenance = ({ id, startMs, endMs, reason, actorRef }: Maint
 function sumsOf({ good, total }: Past['history']) {
   const [goods, totals] = [new Sums(good), new Sums(total)];
   return (from: number, end: number): Counts => ({ good: goods.over(from, end), total: totals.over(from, end) });
+}
+
+/** What a time of the period cost. */
+function costIn({ fromMs, toMs, history }: Past, slo: Slo) {
+  const sums = sumsOf(history);
+  const at = (ms: number) => Math.round((Math.min(Math.max(ms, fromMs), toMs) - history.fromMs) / MINUTE_MS);
+  const allowed = sums(at(fromMs), at(toMs)).total * (1 - judgedOf(slo).objective);
+  return (startMs: number, endMs: number): number | null => {
+    const { good, total } = sums(at(startMs), at(endMs));
+    return slo.objective === null || allowed === 0 ? null : (total - good) / allowed;
+  };
 }
 
 /** What the period spent, from 1 down; never up, since nothing that failed comes back within it. */

@@ -188,6 +188,9 @@ function History({ detail, now }: { detail: SloDetail; now: number }) {
                 <th scope="col">Burned since</th>
                 <th scope="col">Fired</th>
                 <th scope="col">Lasted</th>
+                <th scope="col" className="right">
+                  Cost
+                </th>
                 <th scope="col">Pair</th>
                 <th scope="col">As</th>
               </tr>
@@ -199,6 +202,7 @@ function History({ detail, now }: { detail: SloDetail; now: number }) {
                   <td>{moment(row.since, now)}</td>
                   <td>{moment(row.start, now)}</td>
                   <td>{duration((Date.parse(row.end) - Date.parse(row.start)) / 1_000)}</td>
+                  <td className="right">{row.cost === null ? '–' : `${budget(row.cost)} of the budget`}</td>
                   <td>{row.pair}</td>
                   <td>{row.by}</td>
                 </tr>
