@@ -41,5 +41,6 @@ export default defineConfig(({ mode }) => ({
     testTimeout: 300_000,
     hookTimeout: 300_000,
     globalSetup: ['test/support/announce.ts'],
+    setupFiles: ['test/support/answers-checked.ts'],
   },
 }));

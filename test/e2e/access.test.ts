@@ -92,7 +92,7 @@ describe('with keys', () => {
       for (const who of ['nobody', 'made-up', ...SCOPES]) {
         const key = who === 'nobody' ? undefined : (keys[who] ?? `muster_00000000_${'A'.repeat(43)}`);
         const isKnown = who in keys;
-        const may = access === 'open' || who === access || (who === 'admin' && !access.includes('reveal'));
+        const may = access === 'open' || (access === 'any' && isKnown) || who === access || (who === 'admin' && !access.includes('reveal'));
         // A slash at the end is no way round.
         const status = await statusOf(method, who === 'made-up' || path === '/' ? path : `${path}/`, key);
         const plain = await statusOf(method, path, key);

@@ -44,7 +44,7 @@ GET /api/events/recent read
 GET /api/events/stream read
 GET /api/pseudonyms read
 GET /api/audit/verify read
-GET /api/openapi.json read
+GET /api/openapi.json any
 GET /api/vault read
 POST /api/vault/rotate admin
 GET /api/doctor read

@@ -53,8 +53,10 @@ const TOKEN = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 const TOKEN_PATHS = /^\/core\/v1\/enrollments(?:\/|$)/i;
 /** `admin` may do what others may, but not see who somebody is. */
 const mayDo = (scopes: readonly Scope[], scope: Scope) => scopes.includes(scope) || (scope !== 'reveal' && scopes.includes('admin'));
-const mayAsk = (scopes: readonly Scope[], asked: Asked) =>
-  asked === 'admin+reveal' ? scopes.includes('admin') && scopes.includes('reveal') : mayDo(scopes, asked);
+const mayAsk = (scopes: readonly Scope[], asked: Asked) => {
+  if (asked === 'any') return true;
+  return asked === 'admin+reveal' ? scopes.includes('admin') && scopes.includes('reveal') : mayDo(scopes, asked);
+};
 const nameOf = ({ id }: ApiKey) => `key:${id}`;
 const digest = (text: string) => createHash('sha256').update(text).digest();
 

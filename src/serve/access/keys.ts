@@ -4,6 +4,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { z } from 'zod';
 import { bindingSchema } from '../../collect/intake/key-binding.ts';
 import { MusterError, systemCode } from '../../errors.ts';
+import type { EventType } from '../../events/catalogue.ts';
 import { writeDurably } from '../../system/durable-files.ts';
 import { oneAtATime } from '../../system/one-at-a-time.ts';
 
@@ -36,7 +37,21 @@ const fileSchema = z.strictObject({ keys: z.array(keySchema) });
 
 export type ApiKey = z.infer<typeof keySchema>;
 /** A key as it is shown: never its digest. */
-export type ShownKey = Omit<ApiKey, 'sha256'>;
+export interface ShownKey {
+  id: string;
+  name: string;
+  scopes: Scope[];
+  /** Only events of these sources and types; empty for any. */
+  sources: string[];
+  types: EventType[];
+  anyTraffic: boolean;
+  validFrom: string | null;
+  validUntil: string | null;
+  /** Requests per second, twice as many at once; null for no limit of its own. */
+  ratePerSecond: number | null;
+  createdAt: string;
+  revokedAt: string | null;
+}
 export type KeyRequest = Pick<
   ApiKey,
   'name' | 'scopes' | 'sources' | 'types' | 'anyTraffic' | 'validFrom' | 'validUntil' | 'ratePerSecond'

@@ -1,8 +1,8 @@
 /** Which scope a route asks for. What is named neither here nor in a table asks for `admin`: nothing is open by oversight. */
 import type { Scope } from './keys.ts';
 
-/** Scopes that one request asks for; of some, both. */
-export type Asked = Scope | 'admin+reveal';
+/** Scopes that one request asks for; of some, both; `any` for a key, whatever it may do. */
+export type Asked = Scope | 'admin+reveal' | 'any';
 export type Access = Asked | 'open';
 
 /** A route of a table that says for itself which scope it asks for. */

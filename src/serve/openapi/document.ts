@@ -1,6 +1,8 @@
 /** The OpenAPI document (3.1) of all that is served: the core and `/api` from their own tables, the rest from the list beside this file. */
 import { z } from 'zod';
+import answers from '../../../schemas/api/answers.json' with { type: 'json' };
 import { ERRORS } from '../../errors.ts';
+import { eventSchema } from '../../events/catalogue.ts';
 import { type Access, accessOf } from '../access/routes.ts';
 import type { CoreRoute } from '../core/route.ts';
 import { CORE_ROUTES } from '../core/routes.ts';
@@ -11,9 +13,21 @@ import { PROCESS_ROUTES, type ProcessRoute } from './process-routes.ts';
 type Json = Record<string, unknown>;
 
 const schemaOf = (schema: z.ZodType, io: 'input' | 'output'): Json => {
-  const { $schema: _, ...rest } = z.toJSONSchema(schema, { target: 'draft-2020-12', io, unrepresentable: 'any' });
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, {
+    target: 'draft-2020-12',
+    io,
+    unrepresentable: 'any',
+    override: ({ jsonSchema }) => void dropUnicodePatterns(jsonSchema),
+  });
   return rest;
 };
+/** Generators of clients and of test data know no classes of Unicode: the server alone holds to such a pattern. */
+function dropUnicodePatterns(schema: { pattern?: string; allOf?: { pattern?: string }[] }): void {
+  const isUnicode = (pattern = '') => pattern.includes('\\p{');
+  if (isUnicode(schema.pattern)) delete schema.pattern;
+  if (schema.allOf) schema.allOf = schema.allOf.filter(({ pattern }) => !isUnicode(pattern));
+  if (schema.allOf?.length === 0) delete schema.allOf;
+}
 const inBraces = (path: string) => path.replace(/:(\w+)/g, '{$1}');
 const parametersOf = (path: string, examples: Readonly<Record<string, string>> = {}): Json[] =>
   [...path.matchAll(/:(\w+)/g)].map(([, name = '']) => {
@@ -38,8 +52,40 @@ const IDEMPOTENCY = {
   schema: { type: 'string', maxLength: 255 },
 };
 
-/** The document. @param version of Muster @param url under which it is reached @param api every route under /api */
-export function openApiDocument(version: string, url: string, api: readonly ApiRoute[]): Json {
+/** What OTLP/HTTP has in the place of a problem (opentelemetry.io/docs/specs/otlp, Failures). */
+const STATUS = {
+  description: 'a Status of google.rpc, in the encoding of the request',
+  content: {
+    'application/json': { schema: { type: 'object', properties: { code: { type: 'integer' }, message: { type: 'string' } } } },
+    'application/x-protobuf': { schema: { type: 'string', contentMediaType: 'application/x-protobuf' } },
+  },
+};
+/** What every guarded operation may answer beside its own. */
+const refusals = (access: Access): Json => ({
+  ...(access !== 'open' && { 401: { $ref: '#/components/responses/NoKey' }, 403: { $ref: '#/components/responses/LacksScope' } }),
+  429: { $ref: '#/components/responses/TooMany' },
+  503: { $ref: '#/components/responses/NotReady' },
+});
+const RETRY_AFTER = { 'Retry-After': { description: 'seconds', schema: { type: 'integer' } } };
+const refused = (description: string, headers: Json = {}) => ({ ...PROBLEM, description, headers });
+const RESPONSES = {
+  NoKey: refused('a key is needed, and none or an unknown one was sent'),
+  LacksScope: refused('the key may not do this'),
+  TooMany: refused('more than the key, the address or the process may ask for just now', RETRY_AFTER),
+  NotReady: refused('Muster starts, stops or is behind: send it again', RETRY_AFTER),
+};
+
+/** Schemas of answers, by `operationId` and by name; what is added to an answer later breaks no client. */
+const ANSWERS = (() => {
+  const text = JSON.stringify(answers)
+    .replaceAll('#/definitions/', '#/components/schemas/')
+    .replaceAll('"additionalProperties":false,', '');
+  const { properties, definitions } = JSON.parse(text) as { properties: Record<string, Json>; definitions: Record<string, Json> };
+  return { of: properties, named: definitions };
+})();
+
+/** The document. @param version of Muster @param api every route under /api */
+export function openApiDocument(version: string, api: readonly ApiRoute[]): Json {
   const paths: Record<string, Json> = {};
   const add = (method: string, path: string, operation: Json) => {
     paths[inBraces(path)] = { ...paths[inBraces(path)], [method]: operation };
@@ -54,10 +100,15 @@ export function openApiDocument(version: string, url: string, api: readonly ApiR
       version,
       description: 'Observability and SLO analytics for MFA enrollment, with a reference enrollment core.',
     },
-    servers: [{ url }],
+    servers: [{ url: '/' }],
     paths,
     components: {
-      schemas: { Problem: { ...schemaOf(problemBody, 'output'), description: `Codes: ${Object.keys(ERRORS).join(', ')}` } },
+      schemas: {
+        ...ANSWERS.named,
+        Event: schemaOf(eventSchema, 'input'),
+        Problem: { ...schemaOf(problemBody, 'output'), description: `Codes: ${Object.keys(ERRORS).join(', ')}` },
+      },
+      responses: RESPONSES,
       securitySchemes: {
         key: { type: 'http', scheme: 'bearer', description: 'API key; asked for once keys are configured' },
         enrollmentToken: {
@@ -73,32 +124,40 @@ export function openApiDocument(version: string, url: string, api: readonly ApiR
 
 function security(access: Access, takesToken = false): Json {
   if (access === 'open') return { security: [] };
-  return { security: [{ key: access.split('+') }, ...(takesToken ? [{ enrollmentToken: [] }] : [])] };
+  return { security: [{ key: access === 'any' ? [] : access.split('+') }, ...(takesToken ? [{ enrollmentToken: [] }] : [])] };
 }
 
-const answered = (status: number, type: string): Json => ({
-  [status]: { description: 'done', ...(status !== 204 && { content: { [type]: {} } }) },
-  default: PROBLEM,
-});
+const answered = (id: string, status: number, type: string): Json => {
+  const schema = ANSWERS.of[id] ?? (type === 'application/json' ? { type: 'object' } : { type: 'string' });
+  return { [status]: { description: 'done', ...(status !== 204 && { content: { [type]: { schema } } }) }, default: PROBLEM };
+};
 
-function ofProcess({ method, path, summary, body, answer = 'application/json', status = 200 }: ProcessRoute): Json {
+function ofProcess(route: ProcessRoute): Json {
+  const { id, method, path, summary, query, bodies, isOtlp, answer = 'application/json', status = 200 } = route;
+  const access = accessOf(method.toUpperCase(), path);
+  const refusal = isOtlp ? { default: STATUS } : refusals(access);
   return {
+    operationId: id,
     summary,
     tags: [path.startsWith('/v1') ? 'intake' : 'process'],
-    ...security(accessOf(method.toUpperCase(), path)),
-    ...(body && { requestBody: { content: { [body[0]]: { schema: {}, example: body[1] } } } }),
-    responses: answered(status, answer),
+    ...security(access),
+    parameters: queryOf(query),
+    ...(bodies && {
+      requestBody: { required: true, content: Object.fromEntries(bodies.map(({ type, ...content }) => [type, content])) },
+    }),
+    responses: { ...answered(id, status, answer), ...refusal },
   };
 }
 
-function ofApi({ path, access, summary, params, query, body, example, status = 200, sends = 'application/json' }: ApiRoute): Json {
+function ofApi({ id, path, access, summary, params, query, body, example, status = 200, sends = 'application/json' }: ApiRoute): Json {
   return {
+    operationId: id,
     summary,
     tags: ['api'],
     ...security(access),
     parameters: [...parametersOf(path, params), ...queryOf(query)],
     ...(body && { requestBody: { content: { 'application/json': { schema: schemaOf(body, 'input'), example } } } }),
-    responses: answered(status, sends),
+    responses: { ...answered(id, status, sends), ...refusals(access) },
   };
 }
 
@@ -115,6 +174,6 @@ function ofCore({ method, path, id, summary, body, query, answers, takesToken }:
     ...security('core', takesToken),
     parameters: [...parametersOf(path), ...queryOf(query), ...(method === 'post' ? [IDEMPOTENCY] : [])],
     ...(body && { requestBody: { content: { 'application/json': { schema: schemaOf(body, 'input') } } } }),
-    responses: { ...Object.fromEntries(responses), default: PROBLEM },
+    responses: { ...refusals('core'), ...Object.fromEntries(responses), default: PROBLEM },
   };
 }

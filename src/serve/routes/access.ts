@@ -56,14 +56,23 @@ export function signInRoutes(gate: Gate, ready: () => Ready | undefined): Router
 /** Keys: made, shown without what they are, ended, renewed. */
 export const keyRoutes = [
   apiRoute({
+    id: 'getSession',
     method: 'get',
     path: '/session',
     access: 'read',
     summary: 'Who is signed in',
     work: ({ caller }) => ({ name: caller.name ?? null }),
   }),
-  apiRoute({ method: 'get', path: '/keys', access: 'admin', summary: 'API keys', work: ({ ready }) => ready().keys.list() }),
   apiRoute({
+    id: 'listKeys',
+    method: 'get',
+    path: '/keys',
+    access: 'admin',
+    summary: 'API keys',
+    work: ({ ready }) => ready().keys.list(),
+  }),
+  apiRoute({
+    id: 'createKey',
     method: 'post',
     path: '/keys',
     access: 'admin',
@@ -79,6 +88,7 @@ export const keyRoutes = [
     },
   }),
   apiRoute({
+    id: 'rotateKey',
     method: 'post',
     path: '/keys/:id/rotate',
     access: 'admin',
@@ -97,6 +107,7 @@ export const keyRoutes = [
     },
   }),
   apiRoute({
+    id: 'revokeKey',
     method: 'delete',
     path: '/keys/:id',
     access: 'admin',

@@ -11,11 +11,13 @@ import { sloRoutes } from './slo.ts';
 import { vaultRoutes } from './vault.ts';
 
 const documentRoute = apiRoute({
+  id: 'getDocument',
   method: 'get',
   path: '/openapi.json',
-  access: 'read',
+  // Whoever has a key may read how it is used.
+  access: 'any',
   summary: 'This document',
-  work: ({ deps }) => openApiDocument(deps.version, deps.config.baseUrl, API_ROUTES),
+  work: ({ deps }) => openApiDocument(deps.version, API_ROUTES),
 });
 
 /** Every route under `/api`. */

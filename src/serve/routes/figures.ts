@@ -21,6 +21,7 @@ const MAX_QUERY_BODY = 1024 * 1024;
 /** What was measured, as pages and commands show it. */
 export const figureRoutes = [
   apiRoute({
+    id: 'getOverview',
     method: 'get',
     path: '/overview',
     access: 'read',
@@ -38,6 +39,7 @@ export const figureRoutes = [
     },
   }),
   apiRoute({
+    id: 'runQuery',
     method: 'post',
     path: '/query',
     access: 'read',
@@ -54,6 +56,7 @@ export const figureRoutes = [
     },
   }),
   apiRoute({
+    id: 'getAttempt',
     method: 'get',
     path: '/attempts/:id',
     access: 'read',
@@ -67,6 +70,7 @@ export const figureRoutes = [
     },
   }),
   apiRoute({
+    id: 'getLoader',
     method: 'get',
     path: '/loader',
     access: 'read',
@@ -77,6 +81,7 @@ export const figureRoutes = [
     },
   }),
   apiRoute({
+    id: 'listPanels',
     method: 'get',
     path: '/panels',
     access: 'read',
@@ -87,6 +92,7 @@ export const figureRoutes = [
     },
   }),
   apiRoute({
+    id: 'getPanel',
     method: 'get',
     path: '/panels/:name',
     access: 'read',
@@ -105,13 +111,16 @@ export const figureRoutes = [
       const fromMs = momentOf(call.query.from, toMs - DAY_MS);
       if (fromMs >= toMs) throw new MusterError('MUSTER_BAD_ARGUMENT', 'from: expected a time before to');
       const sql = expandMacros(panel.sql, { fromMs, toMs, intervalMs: (toMs - fromMs) / PANEL_BUCKETS });
-      const rows = await store.panels.rows(`${sql}\nSETTINGS max_execution_time = ${PANEL_SECONDS}, max_threads = 1`);
+      const rows = await store.panels.rows<Record<string, unknown>>(
+        `${sql}\nSETTINGS max_execution_time = ${PANEL_SECONDS}, max_threads = 1`,
+      );
       const { title, description, matrix, thresholds } = panel;
       const [from, to] = [new Date(fromMs).toISOString(), new Date(toMs).toISOString()];
-      return { name, title, description, matrix, thresholds, from, to, sql, rows };
+      return { name, title, description, ...(matrix && { matrix }), ...(thresholds && { thresholds }), from, to, sql, rows };
     },
   }),
   apiRoute({
+    id: 'listDashboards',
     method: 'get',
     path: '/dashboards',
     access: 'read',
@@ -121,8 +130,9 @@ export const figureRoutes = [
       return DASHBOARDS.map((spec) => shownDashboard(spec, slos));
     },
   }),
-  apiRoute({ method: 'get', path: '/runbooks', access: 'read', summary: 'Runbooks', work: () => listRunbooks() }),
+  apiRoute({ id: 'listRunbooks', method: 'get', path: '/runbooks', access: 'read', summary: 'Runbooks', work: () => listRunbooks() }),
   apiRoute({
+    id: 'getRunbook',
     method: 'get',
     path: '/runbooks/:name',
     access: 'read',
@@ -131,6 +141,7 @@ export const figureRoutes = [
     work: (call) => readRunbook(param(call, 'name')),
   }),
   apiRoute({
+    id: 'listRecentEvents',
     method: 'get',
     path: '/events/recent',
     access: 'read',
@@ -138,6 +149,7 @@ export const figureRoutes = [
     work: ({ deps }) => deps.stream.recent(),
   }),
   apiRoute({
+    id: 'streamEvents',
     method: 'get',
     path: '/events/stream',
     access: 'read',

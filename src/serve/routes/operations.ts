@@ -28,6 +28,7 @@ const EVENT = { id: '1', type: 'enrollment.started', time: '2026-03-01T09:30:00Z
 /** What operators do. */
 export const operationRoutes = [
   apiRoute({
+    id: 'importRecords',
     method: 'post',
     path: '/import/:source',
     access: 'ingest',
@@ -56,6 +57,7 @@ export const operationRoutes = [
     },
   }),
   apiRoute({
+    id: 'retryRejected',
     method: 'post',
     path: '/rejected/retry',
     access: 'admin',
@@ -69,6 +71,7 @@ export const operationRoutes = [
     },
   }),
   apiRoute({
+    id: 'testAlerts',
     method: 'post',
     path: '/alerts/test',
     access: 'admin',
@@ -79,6 +82,7 @@ export const operationRoutes = [
     },
   }),
   apiRoute({
+    id: 'examine',
     method: 'get',
     path: '/doctor',
     access: 'read',
@@ -90,6 +94,7 @@ export const operationRoutes = [
     },
   }),
   apiRoute({
+    id: 'takeBackup',
     method: 'post',
     path: '/backup',
     // The keys and references in it name everybody.

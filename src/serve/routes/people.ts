@@ -11,6 +11,7 @@ const ENTRY = z
 /** Reveal, forget, pseudonyms, and the audit log. */
 export const peopleRoutes = [
   apiRoute({
+    id: 'revealPerson',
     method: 'post',
     path: '/reveal',
     access: 'reveal',
@@ -21,6 +22,7 @@ export const peopleRoutes = [
     work: ({ ready, actor, body: { ref, ...by } }) => ready().people.reveal(ref, { ...by, actor: actor(by.actor) }),
   }),
   apiRoute({
+    id: 'forgetPerson',
     method: 'post',
     path: '/forget',
     access: 'admin',
@@ -30,6 +32,7 @@ export const peopleRoutes = [
     work: ({ ready, actor, body }) => ready().people.forget(body.user, { actor: actor(body.actor), reason: body.reason }),
   }),
   apiRoute({
+    id: 'listPseudonyms',
     method: 'get',
     path: '/pseudonyms',
     access: 'read',
@@ -37,6 +40,7 @@ export const peopleRoutes = [
     work: ({ ready }) => ready().people.status(),
   }),
   apiRoute({
+    id: 'rotatePseudonyms',
     method: 'post',
     path: '/pseudonyms/rotate',
     access: 'admin',
@@ -46,6 +50,7 @@ export const peopleRoutes = [
     work: ({ ready, actor, body }) => ready().people.rotate({ actor: actor(body.actor) }),
   }),
   apiRoute({
+    id: 'retirePseudonyms',
     method: 'post',
     path: '/pseudonyms/retire',
     access: 'admin',
@@ -55,6 +60,7 @@ export const peopleRoutes = [
     work: ({ ready, actor, body: { key, ...by } }) => ready().people.retire(key, { ...by, actor: actor(by.actor) }),
   }),
   apiRoute({
+    id: 'verifyAudit',
     method: 'get',
     path: '/audit/verify',
     access: 'read',

@@ -14,6 +14,7 @@ import { jsonBody } from '../json-body.ts';
 import type { Fill } from '../overview.ts';
 import type { Ready } from '../ready.ts';
 import type { WholeAnswers } from '../whole-answers.ts';
+import type { Answers } from './answers.ts';
 import type { VaultControl } from './vault-control.ts';
 
 /** What routes work with. */
@@ -52,7 +53,13 @@ export interface ApiCall<Query = unknown, Body = unknown> {
   response: Response;
 }
 
-interface Definition<Query, Body> {
+/** Operations whose answer has no body, or is no JSON; or is the document itself. */
+type Unanswered = 'runQuery' | 'streamEvents' | 'takeBackup' | 'removeMaintenance' | 'getDocument';
+export type OperationId = keyof Answers | Unanswered;
+
+interface Definition<Id, Query, Body> {
+  /** `operationId` of the OpenAPI document; its answer is in answers.ts. */
+  id: Id;
   method: 'get' | 'post' | 'delete';
   /** As Express writes it, below /api. */
   path: string;
@@ -76,16 +83,18 @@ interface Definition<Query, Body> {
   isSecret?: true;
 }
 
-export interface ApiRoute extends Definition<z.ZodObject, z.ZodType> {
+export interface ApiRoute extends Definition<OperationId, z.ZodObject, z.ZodType> {
   work: (call: ApiCall) => unknown;
 }
 
 const NO_QUERY = z.object({});
 const MAX_BODY = 16 * 1024;
 
-/** A route whose work knows what its query and its body are. */
-export function apiRoute<Query extends z.ZodObject = typeof NO_QUERY, Body extends z.ZodType = z.ZodUndefined>(
-  route: Definition<Query, Body> & { work: (call: ApiCall<z.infer<Query>, z.infer<Body>>) => unknown },
+type AnswerOf<Id> = Id extends keyof Answers ? Answers[Id] | Promise<Answers[Id]> : unknown;
+
+/** A route whose work knows what its query and its body are, and answers what is told of it. */
+export function apiRoute<Id extends OperationId, Query extends z.ZodObject = typeof NO_QUERY, Body extends z.ZodType = z.ZodUndefined>(
+  route: Definition<Id, Query, Body> & { work: (call: ApiCall<z.infer<Query>, z.infer<Body>>) => AnswerOf<Id> },
 ): ApiRoute {
   return route as unknown as ApiRoute;
 }

@@ -12,10 +12,11 @@ import { oneAsked, sloAsked, trialPast, trialStatus } from '../../slo/inquiry/tr
 import { toMinute } from '../../slo/measure/figures.ts';
 import { sloReport } from '../../slo/measure/report.ts';
 import { turnstile } from '../../store/guard/turns.ts';
-import { dismissFinding, findingsSince, mergeFinding, VERDICTS } from '../../store/records/findings.ts';
+import { dismissFinding, type Finding, findingsSince, mergeFinding, VERDICTS } from '../../store/records/findings.ts';
 import { maintenanceIn } from '../../store/records/maintenance.ts';
 import { DAY_MS } from '../../system/time.ts';
 import { momentOf } from '../moments.ts';
+import type { ShownFinding } from './answers.ts';
 import { ACTOR, type ApiCall, actor, apiRoute, param, text } from './route.ts';
 
 const YEAR_MS = 366 * DAY_MS;
@@ -73,6 +74,7 @@ const reason = z.string().min(1, 'expected a reason').max(500);
 /** SLOs in depth, maintenance, findings, and the gate of deploys. */
 export const sloRoutes = [
   apiRoute({
+    id: 'listSlos',
     method: 'get',
     path: '/slos',
     access: 'read',
@@ -86,6 +88,7 @@ export const sloRoutes = [
     },
   }),
   apiRoute({
+    id: 'getSloDetail',
     method: 'get',
     path: '/slos/:name/detail',
     access: 'read',
@@ -95,6 +98,7 @@ export const sloRoutes = [
     work: (call) => sloDetail(call.ready().store.engine, sloOf(call), momentOf(call.query.at, call.deps.now())),
   }),
   apiRoute({
+    id: 'backtestSlo',
     method: 'get',
     path: '/slos/:name/backtest',
     access: 'read',
@@ -110,6 +114,7 @@ export const sloRoutes = [
     },
   }),
   apiRoute({
+    id: 'suggestObjective',
     method: 'get',
     path: '/slos/:name/suggest',
     access: 'read',
@@ -123,6 +128,7 @@ export const sloRoutes = [
     },
   }),
   apiRoute({
+    id: 'explainSlo',
     method: 'get',
     path: '/slos/:name/explain',
     access: 'read',
@@ -139,6 +145,7 @@ export const sloRoutes = [
     },
   }),
   apiRoute({
+    id: 'judgeGate',
     method: 'get',
     path: '/gate',
     access: 'read',
@@ -160,6 +167,7 @@ export const sloRoutes = [
     },
   }),
   apiRoute({
+    id: 'backtestSloFile',
     method: 'post',
     path: '/slo-files/backtest',
     access: 'read',
@@ -174,6 +182,7 @@ export const sloRoutes = [
     },
   }),
   apiRoute({
+    id: 'suggestForSloFile',
     method: 'post',
     path: '/slo-files/suggest',
     access: 'read',
@@ -190,6 +199,7 @@ export const sloRoutes = [
     },
   }),
   apiRoute({
+    id: 'judgeSloFile',
     method: 'post',
     path: '/slo-files/gate',
     access: 'read',
@@ -205,6 +215,7 @@ export const sloRoutes = [
     },
   }),
   apiRoute({
+    id: 'listMaintenance',
     method: 'get',
     path: '/maintenance',
     access: 'read',
@@ -215,6 +226,7 @@ export const sloRoutes = [
     },
   }),
   apiRoute({
+    id: 'addMaintenance',
     method: 'post',
     path: '/maintenance',
     access: 'admin',
@@ -236,6 +248,7 @@ export const sloRoutes = [
     },
   }),
   apiRoute({
+    id: 'removeMaintenance',
     method: 'delete',
     path: '/maintenance/:id',
     access: 'admin',
@@ -250,6 +263,7 @@ export const sloRoutes = [
     },
   }),
   apiRoute({
+    id: 'listFindings',
     method: 'get',
     path: '/findings',
     access: 'read',
@@ -260,6 +274,7 @@ export const sloRoutes = [
     },
   }),
   apiRoute({
+    id: 'dismissFinding',
     method: 'post',
     path: '/findings/:id/dismissal',
     access: 'admin',
@@ -276,6 +291,7 @@ export const sloRoutes = [
     },
   }),
   apiRoute({
+    id: 'mergeFinding',
     method: 'post',
     path: '/findings/:id/merge',
     access: 'admin',
@@ -291,13 +307,18 @@ export const sloRoutes = [
       return shownFinding(finding);
     },
   }),
-  apiRoute({ method: 'get', path: '/alerts', access: 'read', summary: 'Alerts that fire', work: ({ ready }) => ready().watch.active() }),
+  apiRoute({
+    id: 'listAlerts',
+    method: 'get',
+    path: '/alerts',
+    access: 'read',
+    summary: 'Alerts that fire',
+    work: ({ ready }) => ready().watch.active(),
+  }),
 ];
 
-type Shown = Awaited<ReturnType<typeof findingsSince>>[number];
-
 /** A finding as commands and API show it. */
-export const shownFinding = ({ startMs, endMs, decidedMs, ...finding }: Shown) => ({
+export const shownFinding = ({ startMs, endMs, decidedMs, ...finding }: Finding): ShownFinding => ({
   ...finding,
   decidedAt: decidedMs === null ? null : new Date(decidedMs).toISOString(),
   start: new Date(startMs).toISOString(),

@@ -12,6 +12,7 @@ function opened({ vault }: ApiDeps): VaultControl {
 /** State and rotation of the core's keys. */
 export const vaultRoutes = [
   apiRoute({
+    id: 'getVault',
     method: 'get',
     path: '/vault',
     access: 'read',
@@ -19,6 +20,7 @@ export const vaultRoutes = [
     work: ({ deps }) => opened(deps).status(),
   }),
   apiRoute({
+    id: 'rotateVault',
     method: 'post',
     path: '/vault/rotate',
     access: 'admin',

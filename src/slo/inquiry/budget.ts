@@ -20,6 +20,15 @@ const BURN_MS = DAY_MS;
 const BURN_STEP_MINUTES = 5;
 const MAX_POINTS = 200;
 
+export interface ShownMaintenance {
+  id: string;
+  start: string;
+  end: string;
+  reason: string;
+  /** Reference of whoever announced it. */
+  actor: string;
+}
+
 export interface SloDetail {
   slo: string;
   title: string;
@@ -45,7 +54,7 @@ export interface SloDetail {
   /** By what is known now and by what was used then: counts of the longest window of a pair at each alert. */
   restated: { at: string; pair: string; window: string; alerted: Counts; settled: Counts }[];
   deploys: { at: string; deployment: string; type: string }[];
-  maintenance: { id: string; start: string; end: string; reason: string; actor: string }[];
+  maintenance: ShownMaintenance[];
   explanation: Explanation[];
   /** Milliseconds of the last day below which half, 95 % and 99 % lie, of an SLI of durations. */
   durations: { p50: number; p95: number; p99: number } | null;
@@ -92,7 +101,7 @@ export async function sloDetail(engine: Engine, slo: Slo, atMs: number): Promise
 const iso = (ms: number) => new Date(ms).toISOString();
 
 /** A maintenance window as the API shows it. */
-export const shownMaintenance = ({ id, startMs, endMs, reason, actorRef }: MaintenanceWindow) => ({
+export const shownMaintenance = ({ id, startMs, endMs, reason, actorRef }: MaintenanceWindow): ShownMaintenance => ({
   id,
   start: iso(startMs),
   end: iso(endMs),

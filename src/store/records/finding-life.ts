@@ -5,7 +5,7 @@
 
 /** What somebody decided: that there is nothing, that it may be so, or that another finding says the same. */
 export const VERDICTS = ['false', 'benign', 'duplicate'] as const;
-export type Verdict = (typeof VERDICTS)[number];
+export type FindingVerdict = (typeof VERDICTS)[number];
 
 export interface Finding {
   id: string;
@@ -21,7 +21,7 @@ export interface Finding {
   attack: readonly string[];
   status: 'open' | 'resolved' | 'dismissed';
   /** Empty while nobody has decided. */
-  verdict: Verdict | '';
+  verdict: FindingVerdict | '';
   decidedMs: number | null;
 }
 
@@ -56,7 +56,7 @@ export const kept = (finding: Finding, now: Pick<Finding, 'severity' | 'evidence
 export const closed = (finding: Finding, endMs: number): Finding => ({ ...finding, endMs, status: 'resolved' });
 
 /** Somebody has looked and says that it is none: it stays so, whatever its detector still sees. @param atMs when that was said */
-export const dismissed = (finding: Finding, verdict: Verdict, atMs: number): Finding => ({
+export const dismissed = (finding: Finding, verdict: FindingVerdict, atMs: number): Finding => ({
   ...finding,
   endMs: finding.endMs ?? atMs,
   status: 'dismissed',

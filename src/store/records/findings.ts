@@ -7,9 +7,9 @@ import { oneAtATime } from '../../system/one-at-a-time.ts';
 import { mergeRows } from '../engine/ddl.ts';
 import type { Engine, Parameters } from '../engine/engine.ts';
 import { nextVersion } from '../engine/versions.ts';
-import { dismissed, type Finding, merged, type Verdict } from './finding-life.ts';
+import { dismissed, type Finding, type FindingVerdict, merged } from './finding-life.ts';
 
-export { type Finding, VERDICTS, type Verdict } from './finding-life.ts';
+export { type Finding, type FindingVerdict, VERDICTS } from './finding-life.ts';
 
 const STRUCTURE =
   'id String, kind String, detector String, severity String, start Int64, end Nullable(Int64), dimensions Map(String, String), evidence String, attack Array(String), status String, verdict String, decided Nullable(Int64), version UInt64';
@@ -39,7 +39,12 @@ export async function writeFindings(engine: Engine, findings: readonly Finding[]
  * Takes a finding that nobody has decided of for none.
  * @throws MUSTER_NOT_FOUND, MUSTER_CONFLICT when somebody has
  */
-export const dismissFinding = (engine: Engine, id: string, verdict: Exclude<Verdict, 'duplicate'>, nowMs: number): Promise<Finding> =>
+export const dismissFinding = (
+  engine: Engine,
+  id: string,
+  verdict: Exclude<FindingVerdict, 'duplicate'>,
+  nowMs: number,
+): Promise<Finding> =>
   deciding(async () => {
     const none = dismissed(await undecided(engine, id), verdict, nowMs);
     await writeFindings(engine, [none], nowMs);
