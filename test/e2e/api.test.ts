@@ -103,3 +103,32 @@ test('each refuses a query and a body that it does not take, by the name of what
   }
   expect(wrong).toEqual([]);
 });
+
+test('a wrong method, path, type or shape is said as such, with the headers of every answer', async () => {
+  const send = async (method: string, path: string, headers: Record<string, string> = {}, body?: string) => {
+    const response = await fetch(`${muster.url}${path}`, {
+      method,
+      headers: { authorization: `Bearer ${key}`, ...headers },
+      ...(body !== undefined && { body }),
+    });
+    expect(response.headers.get('x-content-type-options'), `${method} ${path}`).toBe('nosniff');
+    const text = await response.text();
+    return { status: response.status, allow: response.headers.get('allow'), type: response.headers.get('content-type') ?? '', text };
+  };
+  expect(await send('PUT', '/api/keys')).toMatchObject({ status: 405, allow: 'GET, HEAD, POST' });
+  expect(await send('GET', '/core/v1/enrollments')).toMatchObject({ status: 405, allow: 'POST' });
+  expect(await send('GET', '/api/attempts/%ff')).toMatchObject({ status: 400 });
+  const unknown = await send('GET', '/nothing', { accept: 'text/html' });
+  expect(unknown).toMatchObject({ status: 404, type: expect.stringContaining('text/html') });
+  expect(await send('GET', '/nothing', { accept: 'application/json' })).toMatchObject({ status: 404, type: 'application/problem+json' });
+  const form = { 'content-type': 'application/x-www-form-urlencoded' };
+  expect(await send('POST', '/core/v1/enrollments', form, '{"factor_type":"totp"}')).toMatchObject({
+    status: 415,
+    text: expect.stringContaining('application/json'),
+  });
+  for (const body of ['0', 'null', '"x"', '[]'])
+    expect(await send('POST', '/core/v1/enrollments', { 'content-type': 'application/json' }, body), body).toMatchObject({
+      status: 400,
+      text: expect.stringContaining('expected a JSON object'),
+    });
+});

@@ -31,6 +31,17 @@ async function readRoutes(): Promise<Known[]> {
 
 const fits = (pattern: string, path: string) => new RegExp(`^${pattern.replaceAll('.', '\\.').replace(/:\w+/g, '[^/]+')}$`).test(path);
 
+/** Of the core: its answers by status, as zod checks them. */
+async function assertAsCoreTold(method: string, path: string, response: Response): Promise<void> {
+  const { CORE_ROUTES } = await import('../../src/serve/core/routes.ts');
+  const route = CORE_ROUTES.find((each) => each.method === method && fits(`/core/v1${each.path}`, path));
+  const told = route?.answers[response.status];
+  if (!route || told?.[1] === 'image/png') return;
+  if (!told) throw new Error(`${route.id} answered ${response.status}, of which its document does not tell`);
+  const { error } = told[1].safeParse(await response.clone().json());
+  if (error) throw new Error(`${route.id} answered what its schema does not say: ${error.message}`);
+}
+
 async function assertAsTold(method: string, path: string, response: Response): Promise<void> {
   routes ??= readRoutes();
   const route = (await routes).find((each) => each.method === method && fits(each.path, path));
@@ -46,8 +57,9 @@ const original = globalThis.fetch;
 globalThis.fetch = async (input, init) => {
   const response = await original(input, init);
   const url = new URL(input instanceof Request ? input.url : input);
-  const isOurs = /^\/(?:api|v1)\//.test(url.pathname);
-  const method = init?.method ?? (input instanceof Request ? input.method : 'GET');
-  if (isOurs && response.ok) await assertAsTold(method.toLowerCase(), url.pathname, response);
+  const method = (init?.method ?? (input instanceof Request ? input.method : 'GET')).toLowerCase();
+  if (!response.ok) return response;
+  if (/^\/(?:api|v1)\//.test(url.pathname)) await assertAsTold(method, url.pathname, response);
+  if (url.pathname.startsWith('/core/v1/')) await assertAsCoreTold(method, url.pathname, response);
   return response;
 };

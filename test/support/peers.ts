@@ -30,6 +30,11 @@ async function written(folder: string, name: string, text: string): Promise<stri
   await writeFile(join(folder, name), text);
   return join(folder, name);
 }
+async function inVirtualEnvironment(folder: string): Promise<void> {
+  await run('python3', ['-m', 'venv', join(folder, 'venv')], { timeout: BUILD_MS });
+  const pip = join(folder, 'venv/bin/pip');
+  await run(pip, ['install', '--quiet', '--disable-pip-version-check', '-r', join(folder, 'requirements.txt')], { timeout: BUILD_MS });
+}
 /** From here packages are found as from the repository. */
 const BESIDE_PACKAGES = fileURLToPath(new URL('../../node_modules/.cache/muster-peers', import.meta.url));
 
@@ -42,11 +47,7 @@ const LANGUAGES = {
   },
   python: {
     needs: 'python3',
-    async build(folder) {
-      await run('python3', ['-m', 'venv', join(folder, 'venv')], { timeout: BUILD_MS });
-      const pip = join(folder, 'venv/bin/pip');
-      await run(pip, ['install', '--quiet', '--disable-pip-version-check', '-r', join(folder, 'requirements.txt')], { timeout: BUILD_MS });
-    },
+    build: inVirtualEnvironment,
     peer: (folder, name) => [join(folder, 'venv/bin/python'), join(folder, `${name}.py`)],
     program: async (folder, text) => [join(folder, 'venv/bin/python'), await written(folder, 'program.py', text)],
   },
@@ -69,6 +70,20 @@ const LANGUAGES = {
     },
     peer: (folder, name) => ['java', '-cp', join(folder, 'jars/*'), join(folder, `${name[0]?.toUpperCase()}${name.slice(1)}.java`)],
     program: async (folder, text) => ['java', '-cp', join(folder, 'jars/*'), await written(join(folder, 'program'), 'Program.java', text)],
+  },
+  /** A generator of types, with a client that is compiled by them. */
+  'openapi-typescript': {
+    needs: 'npm',
+    build: async (folder) => {
+      await run('npm', ['install', '--no-audit', '--no-fund', '--no-package-lock'], { cwd: folder, timeout: BUILD_MS });
+    },
+    peer: (folder, name) => [process.execPath, join(folder, name)],
+  },
+  /** A generator of clients in Python, and schemathesis. */
+  'openapi-python': {
+    needs: 'python3',
+    build: inVirtualEnvironment,
+    peer: (folder, name) => [join(folder, 'venv/bin', name)],
   },
   collector: {
     needs: 'go',
@@ -98,7 +113,7 @@ export async function whyNot(language: LanguageName): Promise<string | undefined
     await build(making);
     await rename(making, folder);
     // A virtual environment knows its place.
-    if (language === 'python') {
+    if (build === inVirtualEnvironment) {
       await rm(join(folder, 'venv'), { recursive: true });
       await build(folder);
     }
@@ -116,8 +131,11 @@ export async function peerOf(language: LanguageName, name: string): Promise<Peer
   return LANGUAGES[language].peer(await folderOf(language), name);
 }
 
+/** Where the peers of a language stand, for what is generated beside them. */
+export const peersIn = (language: LanguageName): Promise<string> => folderOf(language);
+
 /** A program of a language whose text somebody else wrote. */
-export async function programOf(language: Exclude<LanguageName, 'collector'>, text: string): Promise<Peer> {
+export async function programOf(language: 'javascript' | 'python' | 'go' | 'java', text: string): Promise<Peer> {
   return LANGUAGES[language].program(await folderOf(language), text);
 }
 

@@ -35,6 +35,11 @@ const proofs = [...Map.groupBy(FACTOR_TYPES, (type) => FACTORS[type].proof)].map
 );
 export const proofSchema = z.union(proofs);
 
+/** Challenges of all factors: what is shown once, each by what its factor shows. */
+export const challengeSchema = z
+  .object(Object.assign({}, ...FACTOR_TYPES.map((type) => FACTORS[type].shown.partial().shape)) as z.ZodRawShape)
+  .describe(FACTOR_TYPES.map((type) => `${type}: ${Object.keys(FACTORS[type].shown.shape).join(', ')}`).join('; '));
+
 const common = {
   user: userSchema,
   ...labels,

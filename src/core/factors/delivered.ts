@@ -49,6 +49,7 @@ export function delivered({
     traits: { ...traits, channel },
     options: z.object({ [field]: destination }),
     proof: codeProof,
+    shown: z.object({ channel: z.string(), sent_to: z.string().describe('with most of it hidden'), code_number: z.int() }),
     begin(options, surroundings) {
       const to = options[field] ?? '';
       const { sent, ...first } = made(to, 1, surroundings);

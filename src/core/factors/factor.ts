@@ -93,6 +93,8 @@ export interface Factor<Options = Record<string, unknown>, Proof = Record<string
   /** Fields of the start of an enrollment, beside those that every factor has. */
   options: z.ZodObject;
   proof: z.ZodType<Proof>;
+  /** What its challenges show, as the answer has it; not every one shows all of it. */
+  shown: z.ZodObject;
   /** What must be there before an enrollment may begin, and comes to `begin`. */
   reserve?(options: Options, statements: Statements, vault: Pick<Vault, 'open'>): Promise<Kept | undefined>;
   /** The first challenge of an enrollment. */

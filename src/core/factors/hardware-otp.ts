@@ -27,6 +27,7 @@ export const hardwareOtp: Factor<z.infer<typeof options>, z.infer<typeof hotpPro
   traits: { assurance: 2 },
   options,
   proof: hotpProof,
+  shown: z.object({ serial: z.string() }),
   reserve: ({ serial: number }, statements, vault) => freeToken(number, statements, vault),
   begin({ serial: number }, _surroundings, token) {
     // Whether it is unknown or somebody else's is nobody's business.

@@ -3,7 +3,7 @@ import { HOTP, Secret } from 'otpauth';
 import { z } from 'zod';
 import { isSame, typed } from './code.ts';
 import type { Factor, Kept, ProofResult } from './factor.ts';
-import { accountFor, accountOf, codeAt, looksLikeCode, otpauthUri, otpOptions, SEED_BYTES, type Seed, seedOf } from './otp.ts';
+import { accountFor, accountOf, codeAt, looksLikeCode, otpauthUri, otpOptions, otpShown, SEED_BYTES, type Seed, seedOf } from './otp.ts';
 
 /** RFC 4226 section 7.4, the parameter s: presses that may have been lost. */
 const LOOK_AHEAD = 10;
@@ -24,6 +24,7 @@ export const hotp: Factor<z.infer<typeof otpOptions>, z.infer<typeof hotpProof>>
   traits: { assurance: 2 },
   options: otpOptions,
   proof: hotpProof,
+  shown: otpShown,
   begin({ algorithm = 'SHA1', digits = 6, device_name: device }, { random, user, issuer, setUps }) {
     const account = accountFor({ device, issuer, setUps });
     const kept: HotpKept = { secret: random(SEED_BYTES[algorithm]).toString('base64'), algorithm, digits, ...account, counter: 0 };

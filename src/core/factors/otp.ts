@@ -11,6 +11,7 @@ export const SEED_BYTES: Record<Algorithm, number> = { SHA1: 20, SHA256: 32, SHA
 export const MIN_SEED_BYTES = 14;
 
 /** Options of HOTP and TOTP. SHA-1 and six digits are what every authenticator app reads; some pass over anything else. */
+export const otpShown = z.object({ secret: z.string().describe('base32'), otpauth_uri: z.string(), qr_svg: z.string() });
 export const otpOptions = z.object({
   algorithm: z.enum(ALGORITHMS).optional(),
   digits: z.union([z.literal(6), z.literal(8)], { error: 'expected 6 or 8' }).optional(),

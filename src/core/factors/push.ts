@@ -31,6 +31,7 @@ export const push: Factor<z.infer<typeof options>, z.infer<typeof proof>> = {
   traits: { assurance: 2 },
   options,
   proof,
+  shown: z.object({ number: z.string(), nonce: z.string(), about: z.string().describe('what the device signs beside them') }),
   begin({ public_key: publicKey }, surroundings) {
     const { apply, ...first } = challenge(surroundings);
     return { kept: apply({ publicKey: canonicalPushKey(publicKey) }), ...first };

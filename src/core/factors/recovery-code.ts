@@ -44,6 +44,7 @@ export const recoveryCode: Factor<Record<string, never>, z.infer<typeof codeProo
   traits: { assurance: 2 },
   options: z.object({}),
   proof: codeProof,
+  shown: z.object({ codes: z.array(z.string()) }),
   begin(_, { random, vault }) {
     const codes = Array.from({ length: CODES }, () => codeOf(random(CODE_BYTES)));
     const made = codes.map((code) => vault.pepper(code));

@@ -3,7 +3,7 @@ import { Secret, TOTP } from 'otpauth';
 import type { z } from 'zod';
 import { codeProof, isSame, typed } from './code.ts';
 import type { Factor, Kept, ProofResult } from './factor.ts';
-import { accountFor, accountOf, codeAt, looksLikeCode, otpauthUri, otpOptions, SEED_BYTES, type Seed, seedOf } from './otp.ts';
+import { accountFor, accountOf, codeAt, looksLikeCode, otpauthUri, otpOptions, otpShown, SEED_BYTES, type Seed, seedOf } from './otp.ts';
 
 const PERIOD_SECONDS = 30;
 /** RFC 6238 section 5.2: at most one time step for the network; here on either side, since clocks are off either way. */
@@ -29,6 +29,7 @@ export const totp: Factor<z.infer<typeof otpOptions>, z.infer<typeof codeProof>>
   traits: { assurance: 2 },
   options: otpOptions,
   proof: codeProof,
+  shown: otpShown,
   begin({ algorithm = 'SHA1', digits = 6, device_name: device }, { random, user, issuer, setUps }) {
     const account = accountFor({ device, issuer, setUps });
     const kept: TotpKept = {

@@ -1,7 +1,7 @@
 /** Routes of enrollments. */
 import { z } from 'zod';
 import type { Started } from '../../core/enrollment/first-delivery.ts';
-import { proofSchema, startSchema, userSchema } from '../../core/enrollment/requests.ts';
+import { challengeSchema, proofSchema, startSchema, userSchema } from '../../core/enrollment/requests.ts';
 import type { VerifyResult } from '../../core/enrollment/verify-enrollment.ts';
 import { FACTOR_TYPES } from '../../core/factors/index.ts';
 import type { Answer } from '../../core/ledger/kept-answers.ts';
@@ -20,7 +20,7 @@ const enrollment = z.object({
   factor_id: z.string().optional(),
 });
 const started = enrollment.extend({
-  challenge: z.looseObject({}).describe('what is shown once: for totp secret, otpauth_uri and qr_svg; for push number, nonce and about'),
+  challenge: challengeSchema,
 });
 const optionsQuery = z.object({
   user: userSchema.optional(),

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { Ended } from '../../core/active/factor-changes.ts';
 import type { UseResult } from '../../core/active/log-in-outcome.ts';
-import { actSchema, proofSchema, tokensSchema } from '../../core/enrollment/requests.ts';
+import { actSchema, challengeSchema, proofSchema, tokensSchema } from '../../core/enrollment/requests.ts';
 import { FACTOR_TYPES } from '../../core/factors/index.ts';
 import type { Answer } from '../../core/ledger/kept-answers.ts';
 import { parsed } from '../../system/parsed-body.ts';
@@ -104,7 +104,7 @@ export const factorRoutes: readonly CoreRoute[] = [
     operation: 'other',
     id: 'challengeFactor',
     summary: 'Sends a code, or makes a number, to log in with',
-    answers: { 200: ['what is shown', z.looseObject({})] },
+    answers: { 200: ['what is shown', z.object({ id: z.string(), challenge: challengeSchema })] },
     async work(asked) {
       const id = param(asked, 'factor');
       const answer = (shown: Record<string, unknown>) => ok({ id, challenge: shown });

@@ -52,12 +52,13 @@ const IDEMPOTENCY = {
   schema: { type: 'string', maxLength: 255 },
 };
 
+const PROTOBUF = { 'application/x-protobuf': { schema: { type: 'string', contentMediaType: 'application/x-protobuf' } } };
 /** What OTLP/HTTP has in the place of a problem (opentelemetry.io/docs/specs/otlp, Failures). */
 const STATUS = {
   description: 'a Status of google.rpc, in the encoding of the request',
   content: {
     'application/json': { schema: { type: 'object', properties: { code: { type: 'integer' }, message: { type: 'string' } } } },
-    'application/x-protobuf': { schema: { type: 'string', contentMediaType: 'application/x-protobuf' } },
+    ...PROTOBUF,
   },
 };
 /** What every guarded operation may answer beside its own. */
@@ -127,9 +128,11 @@ function security(access: Access, takesToken = false): Json {
   return { security: [{ key: access === 'any' ? [] : access.split('+') }, ...(takesToken ? [{ enrollmentToken: [] }] : [])] };
 }
 
-const answered = (id: string, status: number, type: string): Json => {
+/** @param others kinds of answers beside the one */
+const answered = (id: string, status: number, type: string, others: Json = {}): Json => {
   const schema = ANSWERS.of[id] ?? (type === 'application/json' ? { type: 'object' } : { type: 'string' });
-  return { [status]: { description: 'done', ...(status !== 204 && { content: { [type]: { schema } } }) }, default: PROBLEM };
+  const content = { [type]: { schema }, ...others };
+  return { [status]: { description: 'done', ...(status !== 204 && { content }) }, default: PROBLEM };
 };
 
 function ofProcess(route: ProcessRoute): Json {
@@ -145,7 +148,7 @@ function ofProcess(route: ProcessRoute): Json {
     ...(bodies && {
       requestBody: { required: true, content: Object.fromEntries(bodies.map(({ type, ...content }) => [type, content])) },
     }),
-    responses: { ...answered(id, status, answer), ...refusal },
+    responses: { ...answered(id, status, answer, isOtlp && PROTOBUF), ...refusal },
   };
 }
 

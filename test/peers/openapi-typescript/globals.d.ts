@@ -1,0 +1,2 @@
+/** Of Node, as far as the client needs it. */
+declare const process: { argv: string[] };
