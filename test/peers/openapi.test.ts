@@ -84,7 +84,7 @@ describe('schemathesis', () => {
   test.runIf(hasPython).each(['read', 'admin'])('with a key for %s: no answer that the document does not tell of', async (scope) => {
     const cwd = await peersIn('openapi-python');
     const [schemathesis] = await peerOf('openapi-python', 'schemathesis');
-    const parameters = ['--checks', CHECKS, ...NOT_TRIED, '--phases', 'examples,fuzzing', '--max-examples', '20', '--workers', '2'];
+    const parameters = ['--checks', CHECKS, ...NOT_TRIED, '--phases', 'examples,fuzzing', '--max-examples', '12', '--workers', '2'];
     const env = { ...process.env, SCHEMATHESIS_HOOKS: 'hooks', PYTHONPATH: cwd };
     const { stdout } = await run(
       schemathesis,
