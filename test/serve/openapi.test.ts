@@ -80,3 +80,11 @@ test('schemas of answers are those of the types that routes are held to', () => 
   }).createSchema('Answers');
   expect(answers, 'run npm run answers').toEqual(made);
 });
+
+test('examples name an SLO that there is', () => {
+  const of = (slo?: string) => JSON.stringify(openApiDocument('0.1.0', API_ROUTES, slo));
+  expect(of()).toContain('"example":"enrollment-success"');
+  expect(of('eu-sign-up')).toContain('"example":"eu-sign-up"');
+  expect(of('eu-sign-up')).toContain('"slo":"eu-sign-up"');
+  expect(of('eu-sign-up')).not.toContain('"enrollment-success"');
+});

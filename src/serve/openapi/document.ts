@@ -7,7 +7,7 @@ import { type Access, accessOf } from '../access/routes.ts';
 import type { CoreRoute } from '../core/route.ts';
 import { CORE_ROUTES } from '../core/routes.ts';
 import { problemBody } from '../problem.ts';
-import type { ApiRoute } from '../routes/route.ts';
+import { type ApiRoute, EXAMPLE_SLO } from '../routes/route.ts';
 import { PROCESS_ROUTES, type ProcessRoute } from './process-routes.ts';
 
 type Json = Record<string, unknown>;
@@ -85,14 +85,17 @@ const ANSWERS = (() => {
   return { of: properties, named: definitions };
 })();
 
-/** The document. @param version of Muster @param api every route under /api */
-export function openApiDocument(version: string, api: readonly ApiRoute[]): Json {
+/** The document. @param version of Muster @param api every route under /api @param slo one that there is, for examples */
+export function openApiDocument(version: string, api: readonly ApiRoute[], slo: string = EXAMPLE_SLO): Json {
+  const named = <T>(example: T): T =>
+    example && JSON.parse(JSON.stringify(example), (_, value: unknown) => (value === EXAMPLE_SLO ? slo : value));
   const paths: Record<string, Json> = {};
   const add = (method: string, path: string, operation: Json) => {
     paths[inBraces(path)] = { ...paths[inBraces(path)], [method]: operation };
   };
   for (const each of PROCESS_ROUTES) add(each.method, each.path, ofProcess(each));
-  for (const each of api) add(each.method, `/api${each.path}`, ofApi(each));
+  for (const each of api)
+    add(each.method, `/api${each.path}`, ofApi({ ...each, params: named(each.params ?? {}), example: named(each.example) }));
   for (const each of CORE_ROUTES) add(each.method, `/core/v1${each.path}`, ofCore(each));
   return {
     openapi: '3.1.0',

@@ -17,7 +17,7 @@ const documentRoute = apiRoute({
   // Whoever has a key may read how it is used.
   access: 'any',
   summary: 'This document',
-  work: ({ deps }) => openApiDocument(deps.version, API_ROUTES),
+  work: ({ deps }) => openApiDocument(deps.version, API_ROUTES, deps.ready()?.slos[0]?.name),
 });
 
 /** Every route under `/api`. */

@@ -105,6 +105,8 @@ export const text = (description: string) => z.string().optional().describe(desc
 export const actor = z.string().max(200).default('').describe('who did it, where no key says so');
 /** Bodies that name nothing else. */
 export const byActor = z.strictObject({ actor });
+/** The SLO of examples; the document names one that there is. */
+export const EXAMPLE_SLO = 'enrollment-success';
 export const ACTOR = { actor: 'ops@example.org' };
 
 /** A parameter of the path. */

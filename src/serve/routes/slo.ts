@@ -17,7 +17,7 @@ import { maintenanceIn } from '../../store/records/maintenance.ts';
 import { DAY_MS } from '../../system/time.ts';
 import { momentOf } from '../moments.ts';
 import type { ShownFinding } from './answers.ts';
-import { ACTOR, type ApiCall, actor, apiRoute, param, text } from './route.ts';
+import { ACTOR, type ApiCall, actor, apiRoute, EXAMPLE_SLO, param, text } from './route.ts';
 
 const YEAR_MS = 366 * DAY_MS;
 /** An evaluation ends at a full minute and is renewed every 15 s: an older one means that evaluating fails. */
@@ -59,7 +59,7 @@ spec:
 `,
 };
 
-const NAME = { name: 'enrollment-success' };
+const NAME = { name: EXAMPLE_SLO };
 const at = z.object({ at: text('moment, RFC 3339; now unless given') });
 const range = z.object({ from: text('start of the range, RFC 3339'), to: text('its end; now unless given') });
 
@@ -232,7 +232,7 @@ export const sloRoutes = [
     access: 'admin',
     summary: 'Announces maintenance',
     body: maintenanceBody,
-    example: { slo: 'enrollment-success', start: '2026-03-01T09:00:00Z', end: '2026-03-01T10:00:00Z', reason: 'upgrade', ...ACTOR },
+    example: { slo: EXAMPLE_SLO, start: '2026-03-01T09:00:00Z', end: '2026-03-01T10:00:00Z', reason: 'upgrade', ...ACTOR },
     status: 201,
     async work({ ready, deps, actor, body: { slo, start, end, reason, ...by } }) {
       const { store, slos, intake, people } = ready();
