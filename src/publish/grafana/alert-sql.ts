@@ -1,6 +1,6 @@
 /** Grafana's expression of a burn-rate alert: SQL over the counts that the evaluator used, deciding for itself. */
 
-import { MIN_BAD, MIN_SLICES, MIN_USERS, WILSON_Z } from '../../slo/arithmetic/burn.ts';
+import { MIN_BAD, MIN_SLICES, MIN_USERS, wilsonLowerExpression } from '../../slo/arithmetic/burn.ts';
 import { MIN_COVERAGE } from '../../slo/arithmetic/episode.ts';
 import type { Pair } from '../../slo/arithmetic/pairs.ts';
 import { judgedOf, type Slo } from '../../slo/definition/openslo.ts';
@@ -22,7 +22,6 @@ const lastOf = (table: string, slo: Slo) =>
 export function burnAlertSql(slo: Slo, pair: Pair): string {
   const { objective, isSliced } = judgedOf(slo);
   const allowed = `(1 - ${objective})`;
-  const z2 = WILSON_Z * WILSON_Z;
   const evidence = isSliced ? `long_total >= ${MIN_SLICES}` : `evidence_users >= ${MIN_USERS}`;
   const of = (column: string, window: string) => `sumIf(${column}, window = '${window}')`;
   return `SELECT '${slo.name}' AS slo, if(is_maintenance = 0 AND (holds OR (opens AND NOT other_fires)), coalesce(long_burn, ${pair.fittedFactor}),
@@ -31,7 +30,7 @@ export function burnAlertSql(slo: Slo, pair: Pair): string {
     if(long_total = 0, NULL, long_bad / long_total) / ${allowed} AS long_burn,
     if(short_total = 0, NULL, short_bad / short_total) / ${allowed} AS short_burn,
     if(long_total = 0, NULL, evidence_bad / long_total) AS ratio,
-    (ratio + ${z2} / (2 * long_total) - ${WILSON_Z} * sqrt((ratio * (1 - ratio) + ${z2} / (4 * long_total)) / long_total)) / (1 + ${z2} / long_total) AS lower_bound,
+    ${wilsonLowerExpression('ratio', 'long_total')} AS lower_bound,
     ifNull(ratio / ${allowed} > ${pair.fittedFactor} AND short_burn > ${pair.fittedFactor} AND evidence_bad >= ${MIN_BAD} AND ${evidence} AND lower_bound > ${allowed}, 0) AND is_covered AS opens
   FROM (
     SELECT ${of('bad', pair.long)} AS long_bad, ${of('good + bad', pair.long)} AS long_total,

@@ -34,7 +34,7 @@ export interface Panel extends PanelBase {
   kind: 'stat' | 'timeseries' | 'bars' | 'table' | 'matrix';
   /** Units of single columns of a table. */
   columnUnits?: Readonly<Record<string, Unit>>;
-  /** Of a matrix: which columns of the answer make its rows, its columns and its cells; `count` says what a cell stands on, `drawn` is the value where that is enough. */
+  /** Of a matrix: which columns of the answer make its rows, its columns and its cells; `count` says what a cell stands on, `drawn` is the value where that proves something. */
   matrix?: { row: string; column: string; value: string; count: string; drawn: string };
   /** Whether the rows are attempts, named by `source` and `attempt_id`, that can be opened. */
   opensAttempts?: true;

@@ -1,7 +1,7 @@
 /** Prometheus rules over the window gauges of `/metrics`: the evaluator's counts, decided on by expressions of Prometheus's own. */
 import { stringify } from 'yaml';
 import { ALERTS, METRICS, WINDOW_NAMES } from '../../names.ts';
-import { MIN_BAD, MIN_SLICES, MIN_USERS, WILSON_Z } from '../../slo/arithmetic/burn.ts';
+import { MIN_BAD, MIN_SLICES, MIN_USERS, wilsonLowerExpression } from '../../slo/arithmetic/burn.ts';
 import { MIN_COVERAGE } from '../../slo/arithmetic/episode.ts';
 import { burnLabels, outageMinutes, type Pair } from '../../slo/arithmetic/pairs.ts';
 import { judgedOf, type Slo } from '../../slo/definition/openslo.ts';
@@ -75,14 +75,13 @@ function windowRules(window: string): RecordingRule[] {
 }
 
 function evidenceRules(pair: Pair): RecordingRule[] {
-  const z2 = WILSON_Z * WILSON_Z;
   const ratio = recorded.evidenceRatio(pair);
   const total = recorded.total(pair.long);
   return [
     { record: ratio, expr: `${evidence(pair, 'bad')} / ${total}` },
     {
       record: recorded.evidenceLower(pair),
-      expr: `(${ratio} + ${z2} / (2 * ${total}) - ${WILSON_Z} * sqrt((${ratio} * (1 - ${ratio}) + ${z2} / (4 * ${total})) / ${total})) / (1 + ${z2} / ${total})`,
+      expr: wilsonLowerExpression(ratio, total),
     },
   ];
 }

@@ -65,6 +65,12 @@ export function wilsonInterval(bad: number, total: number, z: number): { lower: 
 /** Lower bound of the Wilson score interval; 0 without any. */
 export const wilsonLowerBound = (bad: number, total: number, z: number): number => wilsonInterval(bad, total, z).lower;
 
+/** The lower bound at {@link WILSON_Z} as an expression that SQL and PromQL read alike. @param ratio expression of bad / total */
+export function wilsonLowerExpression(ratio: string, total: string): string {
+  const z2 = WILSON_Z * WILSON_Z;
+  return `(${ratio} + ${z2} / (2 * ${total}) - ${WILSON_Z} * sqrt((${ratio} * (1 - ${ratio}) + ${z2} / (4 * ${total})) / ${total})) / (1 + ${z2} / ${total})`;
+}
+
 /** Whether the bad ones of the long window are enough to wake somebody. */
 export function hasEvidence(long: WindowCounts, objective: number, isSliced = false): boolean {
   const bad = long.total - long.good;
