@@ -195,7 +195,7 @@ describe.runIf(have('prometheus-alertmanager'))('a real Alertmanager', () => {
     folder = await mkdtemp(join(tmpdir(), 'muster-alertmanager-'));
     alertmanager = await startAlertmanager(
       folder,
-      `route:\n  receiver: hook\n  group_by: [alertname, slo, pair]\n  group_wait: 0s\n  group_interval: 1s\n  repeat_interval: 1h\nreceivers:\n  - name: hook\n    webhook_configs:\n      - url: ${hook.url}\n        send_resolved: true\n`,
+      `route:\n  receiver: hook\n  group_by: [alertname, slo, pair, severity]\n  group_wait: 0s\n  group_interval: 1s\n  repeat_interval: 1h\nreceivers:\n  - name: hook\n    webhook_configs:\n      - url: ${hook.url}\n        send_resolved: true\n`,
     );
     url = alertmanager.url;
     services = await testServices();

@@ -72,7 +72,18 @@ interface Sliced {
   range: Range;
   /** Of the sums, and `overdue`. */
   names: readonly string[];
+  /** What is summed, if not what the store keeps: then the whole alone, in no splits. */
+  countsOf?: CountsOf;
 }
+
+/** What gives `dimension`, `value`, `minute` and `total` of a counter in minutes [from, to), as a query. */
+export type CountsOf = (counter: string, from: number, to: number) => string;
+
+const namesOf = (slices: Slices) => [...Object.keys(slices.sums), 'overdue'];
+
+/** A query of slices that nobody keeps: `slice`, the minute at which it begins, and whether it is `good`, of those that count. @param range of slices */
+export const slicesOf = (slices: Slices, range: Range, countsOf: CountsOf): string =>
+  `SELECT toUInt32(slice) AS slice, toFloat64(is_good) AS good FROM (${judgedSlices({ id: '', slices, range, names: namesOf(slices), countsOf })})`;
 
 /**
  * Replaces the slices of a range. A slice's row stands at its last minute, so that a window counts it once it has ended.
@@ -80,7 +91,7 @@ interface Sliced {
  * the first slice whose end sees them. Between two changes all slices are alike.
  */
 function slicesInsert(id: string, slices: Slices, range: Range, roll: number): string {
-  const of: Sliced = { id, slices, range, names: [...Object.keys(slices.sums), 'overdue'] };
+  const of: Sliced = { id, slices, range, names: namesOf(slices) };
   return `
     INSERT INTO minutes (sli, dimension, minute, value, good, total, roll)
     SELECT '${id}', dimension, toDateTime((slice + ${slices.minutes - 1}) * 60, 'UTC') AS minute, value, max(is_good), max(is_counted),
@@ -124,7 +135,7 @@ function runningSums(of: Sliced): string {
 }
 
 /** By how much does each sum change, and at which slice? */
-function changes({ slices, names, range: [first, last] }: Sliced): string[] {
+function changes({ slices, names, range: [first, last], countsOf }: Sliced): string[] {
   const { minutes: length, sums } = slices;
   const changed = (name: string, by: string) => names.map((each) => `toInt64(${each === name ? by : '0'}) AS d_${each}`).join(', ');
   // Each row comes in at one slice and goes out at a later one.
@@ -134,10 +145,9 @@ function changes({ slices, names, range: [first, last] }: Sliced): string[] {
   const counted = Object.entries(sums).map(
     ([name, { counter, spanMinutes }]) => `
           SELECT dimension, value, ${edges(slice, `${slice} + ${spanMinutes}`)}, ${changed(name, 'edge.2 * total')}
-          FROM ${length === 60 ? 'hours' : 'minutes'} FINAL
-          WHERE sli = '${counter}' AND minute >= ${time(first - spanMinutes)} AND minute < ${time(last + length)} AND total > 0`,
+          FROM (${(countsOf ?? storedCounts(length))(counter, first - spanMinutes, last + length)})`,
   );
-  const splits = [`('', '')`, ...DIMENSIONS.map((name) => `('${name}', toString(${name}))`)].join(', ');
+  const splits = [`('', '')`, ...(countsOf ? [] : DIMENSIONS.map((name) => `('${name}', toString(${name}))`))].join(', ');
   const overdue = `
           SELECT split.1 AS dimension, split.2 AS value, ${edges('overdue_from', 'overdue_until')}, ${changed('overdue', 'edge.2')}
           FROM backlog FINAL ARRAY JOIN [${splits}] AS split
@@ -145,3 +155,9 @@ function changes({ slices, names, range: [first, last] }: Sliced): string[] {
             AND (${slices.backlogFits ?? '1'})`;
   return slices.hasBacklog ? [...counted, overdue] : counted;
 }
+
+const storedCounts =
+  (length: number): CountsOf =>
+  (counter, from, to) =>
+    `SELECT dimension, value, minute, total FROM ${length === 60 ? 'hours' : 'minutes'} FINAL
+            WHERE sli = '${counter}' AND minute >= ${time(from)} AND minute < ${time(to)} AND total > 0`;
