@@ -5,7 +5,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseFault } from '../../src/lab/faults.ts';
 import { simulate } from '../../src/lab/simulate.ts';
 import { SLIS } from '../../src/slo/slis/index.ts';
+import { opened } from '../../src/store/records/finding-life.ts';
+import { MAX_LISTED, writeFindings } from '../../src/store/records/findings.ts';
 import { type Running, removeData, runMuster, startMuster, temporaryData } from '../support/process.ts';
+import { testServices } from '../support/store.ts';
 
 const WEEK = 7 * 86_400_000;
 /** The last Wednesday at noon (UTC): traffic follows hour and weekday, and with them goes what the alerts do. */
@@ -206,4 +209,24 @@ describe.each(['without a running process', 'through a running process'])('%s', 
     expect(stderr.trim().split('\n')).toHaveLength(1);
     expect(status).toBe(2);
   });
+});
+
+test.each([MAX_LISTED - 1, MAX_LISTED + 5])('of %s findings it says whether the list has them all', async (count) => {
+  const dataDir = await temporaryData();
+  const services = await testServices({ dataDir });
+  const found = {
+    kind: 'security',
+    detector: 'secret_exposure',
+    severity: 'ticket',
+    dimensions: {},
+    evidence: { summary: 'a secret' },
+  } as const;
+  const all = Array.from({ length: count }, (_, n) => opened({ ...found, place: [`source-${n}`] }, Date.now() - n * 1_000));
+  await writeFindings(services.store.engine, all, Date.now());
+  await services.close();
+  const { stdout, stderr } = await runMuster(['findings', '--json', '--data', dataDir]);
+  expect(JSON.parse(stdout)).toHaveLength(Math.min(count, MAX_LISTED));
+  if (count > MAX_LISTED) expect(stderr).toMatch(/the newest 1000, and there may be more/);
+  else expect(stderr).toBe('');
+  await removeData(dataDir);
 });

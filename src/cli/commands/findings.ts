@@ -4,7 +4,7 @@ import { userInfo } from 'node:os';
 import { type Command, Option } from 'commander';
 import { printable } from '../../events/checker.ts';
 import { shownFinding } from '../../serve/routes/slo.ts';
-import { dismissFinding, findingsSince, mergeFinding, VERDICTS } from '../../store/records/findings.ts';
+import { dismissFinding, findingsSince, MAX_LISTED, mergeFinding, VERDICTS } from '../../store/records/findings.ts';
 import { ask, type Context, coloured, configOf, momentParameters, post, print, printJson, throughEither, timeOption } from '../context.ts';
 import { momentText } from '../figures.ts';
 
@@ -33,6 +33,10 @@ export function findingsCommand(program: Command, context: Context): void {
       if (options.json) printJson(context, findings);
       else if (findings.length === 0) print(context, 'No findings.');
       else for (const finding of findings) print(context, findingText(context, finding));
+      if (findings.length === MAX_LISTED)
+        context.stderr.write(
+          `muster: these are the newest ${MAX_LISTED}, and there may be more: muster query "SELECT detector, count() AS n FROM findings GROUP BY detector" counts all\n`,
+        );
     });
 
   findings

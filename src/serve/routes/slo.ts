@@ -267,7 +267,7 @@ export const sloRoutes = [
     method: 'get',
     path: '/findings',
     access: 'read',
-    summary: 'Findings',
+    summary: 'Findings: the newest thousand of those that are open, and of those since a moment',
     query: z.object({ since: text('moment, RFC 3339; thirty days ago unless given') }),
     async work({ ready, query, deps }) {
       return (await findingsSince(ready().store.engine, momentOf(query.since, deps.now() - 30 * DAY_MS))).map(shownFinding);

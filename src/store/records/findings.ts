@@ -73,8 +73,10 @@ async function undecided(engine: Engine, id: string): Promise<Finding> {
   return finding;
 }
 
+/** A list shows the newest; all of them are in the table. */
+export const MAX_LISTED = 1_000;
 /** Findings that began at or after `sinceMs`, or that are open, newest first, at most `limit`. */
-export const findingsSince = (engine: Engine, sinceMs: number, limit = 1_000): Promise<Finding[]> =>
+export const findingsSince = (engine: Engine, sinceMs: number, limit = MAX_LISTED): Promise<Finding[]> =>
   select(
     engine,
     `findings WHERE status = 'open' OR start >= fromUnixTimestamp64Milli(${Math.floor(sinceMs)}, 'UTC') ORDER BY start DESC, id
