@@ -83,7 +83,8 @@ const namesOf = (slices: Slices) => [...Object.keys(slices.sums), 'overdue'];
 
 /** A query of slices that nobody keeps: `slice`, the minute at which it begins, and whether it is `good`, of those that count. @param range of slices */
 export const slicesOf = (slices: Slices, range: Range, countsOf: CountsOf): string =>
-  `SELECT toUInt32(slice) AS slice, toFloat64(is_good) AS good FROM (${judgedSlices({ id: '', slices, range, names: namesOf(slices), countsOf })})`;
+  `SELECT toUInt32(slice) AS slice, toFloat64(is_good) AS good
+  FROM (${judgedSlices({ id: '', slices, range, names: namesOf(slices), countsOf })})`;
 
 /**
  * Replaces the slices of a range. A slice's row stands at its last minute, so that a window counts it once it has ended.
