@@ -10,6 +10,7 @@ import { momentText } from '../figures.ts';
 
 const EXAMPLE = 'secret_exposure:idp:reason:credential:2026-03-01T09:00:00.000Z';
 const OTHER = EXAMPLE.replace('03-01T', '03-02T');
+const COUNT = 'SELECT detector, count() AS n FROM findings GROUP BY detector';
 const DEFAULT_MS = 30 * 86_400_000;
 type Shown = ReturnType<typeof shownFinding>;
 
@@ -34,9 +35,7 @@ export function findingsCommand(program: Command, context: Context): void {
       else if (findings.length === 0) print(context, 'No findings.');
       else for (const finding of findings) print(context, findingText(context, finding));
       if (findings.length === MAX_LISTED)
-        context.stderr.write(
-          `muster: these are the newest ${MAX_LISTED}, and there may be more: muster query "SELECT detector, count() AS n FROM findings GROUP BY detector" counts all\n`,
-        );
+        context.stderr.write(`muster: these are the newest ${MAX_LISTED}, and there may be more: muster query "${COUNT}" counts all\n`);
     });
 
   findings
