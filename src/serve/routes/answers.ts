@@ -15,6 +15,7 @@ import type { ShownMaintenance, SloDetail } from '../../slo/inquiry/budget.ts';
 import type { Explanation } from '../../slo/inquiry/explain.ts';
 import type { GateVerdict } from '../../slo/inquiry/gate.ts';
 import type { SloReport } from '../../slo/measure/report.ts';
+import type { LoaderStats } from '../../store/load/loader.ts';
 import type { AuditVerdict } from '../../store/records/audit-chain.ts';
 import type { Finding } from '../../store/records/finding-life.ts';
 import type { ShownKey } from '../access/keys.ts';
@@ -62,13 +63,7 @@ export interface ToldKey extends ShownKey {
 }
 
 /** What the loader has done, and how far it is behind. */
-export interface LoaderState {
-  lateEvents: number;
-  loadedEvents: number;
-  pendingEvents: number;
-  rolls: number;
-  damagedSegments: number;
-  unreadableRows: number;
+export interface LoaderState extends LoaderStats {
   lagSeconds: number;
 }
 

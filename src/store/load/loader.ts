@@ -23,6 +23,16 @@ export interface LoaderDeps extends RollQueueDeps, SegmentLoaderDeps {
   archiveDir?: string | undefined;
 }
 
+/** What a loader has done since it began, and what waits. */
+export interface LoaderStats {
+  lateEvents: number;
+  loadedEvents: number;
+  pendingEvents: number;
+  rolls: number;
+  damagedSegments: number;
+  unreadableRows: number;
+}
+
 export interface Loader {
   readonly folding: Folding;
   /** Starts loading and rolling in the background. */
@@ -39,14 +49,7 @@ export interface Loader {
   problem(): string | undefined;
   /** Drops what is no longer kept, between two rolls. */
   retain(): Promise<void>;
-  stats(): {
-    lateEvents: number;
-    loadedEvents: number;
-    pendingEvents: number;
-    rolls: number;
-    damagedSegments: number;
-    unreadableRows: number;
-  };
+  stats(): LoaderStats;
   stop(): Promise<void>;
 }
 
