@@ -167,7 +167,9 @@ function hostsOf({ baseUrl, host, port, behindProxy }: Config): string[] {
 
 async function tlsOf({ tlsCert, tlsKey, tlsClientCa }: Config): Promise<{ tls?: NonNullable<Listening['tls']> }> {
   if (tlsCert === undefined || tlsKey === undefined) return {};
-  const [cert, key] = await Promise.all([readFile(tlsCert), readFile(tlsKey)]);
+  // One after the other, so that of two that are missing the same one is named every time.
+  const cert = await readFile(tlsCert);
+  const key = await readFile(tlsKey);
   return { tls: { cert, key, ...(tlsClientCa !== undefined && { clientCa: await readFile(tlsClientCa) }) } };
 }
 
