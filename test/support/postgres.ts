@@ -99,7 +99,8 @@ export async function startPostgres(settings: readonly string[] = []): Promise<P
         psql('SELECT 1');
         return;
       } catch (error) {
-        if (i === 200) throw error;
+        // Recovery syncs the whole data directory first: half a minute on a busy disk.
+        if (i === 2_000) throw error;
         await sleep(50);
       }
     }
