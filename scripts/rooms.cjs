@@ -28,6 +28,7 @@ const ROOMS = {
     'reports.ts',
     'core.ts',
   ],
+  detect: ['novelty/', 'series/', 'incidents/'],
   slo: ['arithmetic/', 'slis/', 'definition/', 'measure/', 'inquiry/', 'evaluate/', 'wording/'],
 };
 

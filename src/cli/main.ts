@@ -6,6 +6,7 @@ import { alertCommand } from './commands/alert.ts';
 import { attemptCommand } from './commands/attempt.ts';
 import { auditCommand } from './commands/audit.ts';
 import { backupCommand } from './commands/backup.ts';
+import { detectCommand } from './commands/detect.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { explainCommand } from './commands/explain.ts';
 import { findingsCommand } from './commands/findings.ts';
@@ -32,6 +33,7 @@ const COMMANDS = [
   sloCommand,
   queryCommand,
   explainCommand,
+  detectCommand,
   gateCommand,
   findingsCommand,
   attemptCommand,
