@@ -1,5 +1,6 @@
 /** The configuration: one schema, parsed once from the environment and the command line. */
 import { delimiter } from 'node:path';
+import { IANAZone } from 'luxon';
 import { z } from 'zod';
 import { MusterError } from './errors.ts';
 import { DEFAULT_PORT } from './names.ts';
@@ -119,6 +120,11 @@ const schema = z.strictObject({
   baseUrl: link.default(`http://localhost:${DEFAULT_PORT}`),
   /** Where a trace is seen, with {trace_id} in its place, such as https://tempo.example.org/trace/{trace_id}. @default none */
   traceUrl: link.refine((text) => text.includes(TRACE_PLACE), `expected ${TRACE_PLACE} in it`).optional(),
+  /** Time zone by whose clock people enroll, such as Europe/Berlin: what is usual is learned by its hours. @default UTC */
+  timeZone: z
+    .string()
+    .refine((name) => IANAZone.isValidZone(name), 'expected the name of a time zone, such as Europe/Berlin')
+    .default('UTC'),
   /** YAML file with thresholds of the alerts beside the burn rates. @default none: the defaults */
   alerts: z.string().min(1).optional(),
   /** Alertmanagers that are told of alerts, separated by commas. @default none */
@@ -185,6 +191,7 @@ const VARIABLES = {
   clickhouseTimeout: 'MUSTER_CLICKHOUSE_TIMEOUT',
   baseUrl: 'MUSTER_BASE_URL',
   traceUrl: 'MUSTER_TRACE_URL',
+  timeZone: 'MUSTER_TIME_ZONE',
   alerts: 'MUSTER_ALERTS',
   alertmanagerUrls: 'MUSTER_ALERTMANAGER_URL',
   webhookUrl: 'MUSTER_WEBHOOK_URL',

@@ -56,6 +56,7 @@ export const TABLES = [
   'coverage_minutes',
   'maintenance',
   'findings',
+  'anomaly_flags',
   'audit_log',
   'dead_letters',
 ] as const;
@@ -82,6 +83,8 @@ export const FILES = {
   server: 'clickhouse-server.json',
   log: 'log',
   loaderState: 'loader-state.json',
+  /** How far series are counted. */
+  detection: 'detection-state.json',
   core: 'core.sqlite',
   demo: 'demo.json',
   alive: 'alive',

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { toBuffer as qrToBuffer } from 'qrcode';
 import type { Config } from '../config.ts';
+import type { AnomalyWatch } from '../detect/series/anomaly-watch.ts';
 import { MusterError } from '../errors.ts';
 import { DEFAULT_CLICKHOUSE_PORT, FILES } from '../names.ts';
 import { alertSenders } from '../publish/notify/senders.ts';
@@ -33,6 +34,7 @@ export interface Parts {
   services?: Services;
   evaluator?: Evaluator;
   coverage?: Coverage;
+  anomalies?: AnomalyWatch;
   core?: RunningCore;
   telemetry?: Telemetry;
   ready?: Ready;

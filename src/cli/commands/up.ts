@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { toString as qrToString } from 'qrcode';
 import type { Config } from '../../config.ts';
+import { createAnomalyWatch } from '../../detect/series/anomaly-watch.ts';
 import { MusterError } from '../../errors.ts';
 import { DEFAULT_CLICKHOUSE_PORT, DEFAULT_PORT, FILES } from '../../names.ts';
 import { alertSenders, heartbeats } from '../../publish/notify/senders.ts';
@@ -144,7 +145,11 @@ async function up(context: Context, config: Config, isDemo: boolean): Promise<vo
         context,
         `ClickHouse clients and Grafana read at ${endpoint.url}, with the key in ${join(dataDir, FILES.clickhouseKey)} as password.`,
       );
-    if (demoRun) background.push(demoRun.start({ services, url: localUrl, token, onFilled: () => evaluator.evaluate() }));
+    const onFilled = async () => {
+      await evaluator.evaluate();
+      parts.anomalies?.start();
+    };
+    if (demoRun) background.push(demoRun.start({ services, url: localUrl, token, onFilled }));
     await stop.requested;
   } catch (error) {
     exitCode = 1;
@@ -236,11 +241,12 @@ function stopRequest(parts: Parts, context: Context) {
 
 /** Closes what is open, in the order in which one needs the other; a server that does not answer is not waited for. */
 async function close(parts: Parts): Promise<void> {
-  const { evaluator, coverage, core, services } = parts;
-  for (const name of ['ready', 'evaluator', 'coverage', 'core', 'services'] as const) delete parts[name];
+  const { evaluator, anomalies, coverage, core, services } = parts;
+  for (const name of ['ready', 'evaluator', 'anomalies', 'coverage', 'core', 'services'] as const) delete parts[name];
   const abandoning = setTimeout(() => void services?.store.engine.abandon(), ABANDON_MS);
   try {
-    for (const stop of [() => evaluator?.stop(), () => coverage?.stop(), () => core?.close()]) await stop()?.catch(() => {});
+    for (const stop of [() => evaluator?.stop(), () => anomalies?.stop(), () => coverage?.stop(), () => core?.close()])
+      await stop()?.catch(() => {});
     await services?.close();
   } finally {
     clearTimeout(abandoning);
@@ -374,5 +380,15 @@ async function open(
   store.loader.start(log);
   services.exposures.start();
   evaluator.start();
+  parts.anomalies = createAnomalyWatch({
+    engine,
+    dataDir: config.dataDir,
+    timeZone: config.timeZone,
+    now,
+    lagSeconds: store.loader.figuresLagSeconds,
+    onProblem: (message) => onProblem(`anomaly flags: ${message}`),
+  });
+  // History that is filled in is learned from once it is there.
+  if (!isDemo) parts.anomalies.start();
   parts.ready = { store, drain: services.drain, intake, pseudonyms, people, keys, slos, evaluator, watch, causes };
 }

@@ -24,6 +24,9 @@ export const STORED_TABLES = {
   audit_entries: 'MergeTree',
   erasing: 'MergeTree',
   dead_letters_log: 'ReplacingMergeTree(version, dead)',
+  series_minutes: 'ReplacingMergeTree(version)',
+  series_models: 'ReplacingMergeTree(trained_at)',
+  anomaly_flags_log: 'ReplacingMergeTree(version, dead)',
 } as const;
 export type StoredTable = keyof typeof STORED_TABLES;
 

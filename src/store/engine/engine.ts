@@ -1,7 +1,7 @@
 /** What Muster asks of ClickHouse, embedded or in a server: a queue of statements per role, rows in bulk, SQL from outside. */
 
 /** One connection is one queue: whoever must not wait for another has a role of its own. */
-export const ROLES = ['load', 'roll', 'read', 'panels', 'evaluate', 'explain', 'tidy'] as const;
+export const ROLES = ['load', 'roll', 'read', 'panels', 'evaluate', 'explain', 'detect', 'tidy'] as const;
 export type Role = (typeof ROLES)[number];
 
 export type Parameters = Record<string, string | number | boolean | readonly string[]>;

@@ -1,0 +1,56 @@
+/** `anomaly_flags`: minutes of series that were out of the ordinary. */
+import type { Engine } from '../../store/engine/engine.ts';
+import { nextVersion } from '../../store/engine/versions.ts';
+import type { Flag } from './watched-series.ts';
+
+const STRUCTURE =
+  'minute UInt32, metric String, dimension String, value String, detector String, score Float64, observed Float64, expected Float64, expected_low Float64, expected_high Float64, version UInt64, dead UInt8';
+
+/** Writes flags down, each once, and takes others back. */
+export async function writeFlags(
+  engine: Engine,
+  { flags, gone }: { flags: readonly Flag[]; gone: readonly Flag[] },
+  nowMs: number,
+): Promise<void> {
+  if (flags.length + gone.length === 0) return;
+  const version = await nextVersion(engine, 'anomaly_flags_log', nowMs);
+  const line = (dead: 0 | 1) => (flag: Flag) => {
+    const { minute, metric, dimension, value, detector, score, observed, expected, expectedLow, expectedHigh } = flag;
+    return JSON.stringify([
+      minute,
+      metric,
+      dimension,
+      value,
+      detector,
+      score,
+      observed,
+      expected,
+      expectedLow,
+      expectedHigh,
+      version,
+      dead,
+    ]);
+  };
+  await engine.insert(
+    'detect',
+    { data: [...flags.map(line(0)), ...gone.map(line(1))].join('\n'), format: 'JSONCompactEachRow', structure: STRUCTURE },
+    (rows) => `INSERT INTO anomaly_flags_log
+      (minute, metric, dimension, value, detector, score, observed, expected, expected_low, expected_high, version, dead)
+      SELECT toDateTime(minute * 60, 'UTC'), metric, dimension, value, detector, score, observed, expected, expected_low, expected_high, version, dead
+      FROM ${rows}`,
+  );
+}
+
+/** The flags of minutes (since 1970) from one on, up to another, not included; in order. */
+export async function flagsIn(engine: Engine, fromMinute: number, toMinute = 2 ** 32 / 60): Promise<Flag[]> {
+  const rows = await engine
+    .session('detect')
+    .rows<Omit<Flag, 'expectedLow' | 'expectedHigh'> & { expected_low: number; expected_high: number }>(
+      `SELECT toUInt32(intDiv(toUnixTimestamp(f.minute), 60)) AS minute, metric, dimension, value, detector, score, observed, expected, expected_low,
+       expected_high
+     FROM anomaly_flags AS f
+     WHERE f.minute >= toDateTime(${fromMinute * 60}, 'UTC') AND f.minute < toDateTime(${Math.floor(toMinute) * 60}, 'UTC')
+     ORDER BY minute, metric, dimension, value, detector`,
+    );
+  return rows.map(({ expected_low, expected_high, ...row }) => ({ ...row, expectedLow: expected_low, expectedHigh: expected_high }));
+}

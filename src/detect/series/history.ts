@@ -1,0 +1,114 @@
+/** What the detectors say of times that are past, with the models of today: shares by SQL, of which only runs that may be flagged leave ClickHouse. */
+import type { Session } from '../../store/engine/engine.ts';
+import { MOST_OF_A_MINUTE, thresholdFor } from './detector.ts';
+import { DETECTORS } from './index.ts';
+import { localMinuteSql } from './local-week.ts';
+import { METRICS } from './metrics.ts';
+import { type SeriesModel, type SeriesName, seriesKey } from './model.ts';
+import { MILD, type ShareDetector } from './share-detector.ts';
+import { type Circumstances, type Flag, watchSeries } from './watched-series.ts';
+
+export interface Past {
+  session: Session;
+  models: readonly SeriesModel[];
+  /** Minutes since 1970, the last not included. */
+  fromMinute: number;
+  toMinute: number;
+  timeZone: string;
+  circumstances: Circumstances;
+}
+
+/** Flags of all series in a time, series by series. */
+export async function* judgePast(past: Past): AsyncGenerator<Flag[]> {
+  for (const detector of DETECTORS)
+    for (const metric of METRICS.filter(({ name }) => detector.metrics.includes(name))) {
+      const models = new Map(past.models.filter((model) => model.metric === metric.name).map((model) => [seriesKey(model), model]));
+      const threshold = thresholdFor(detector, models.size);
+      const runs = detector.kind === 'share' ? shareRuns(past, detector, metric.name, threshold) : wholeSeries(past, metric.name, models);
+      for await (const { series, minutes } of runs) {
+        const model = models.get(seriesKey(series));
+        if (!model) continue;
+        const { circumstances } = past;
+        const watched = watchSeries(detector, model, { threshold, fromMinute: minutes[0]?.[0] ?? past.fromMinute, circumstances });
+        for (const [minute, trials, hits] of minutes) watched.note(minute, trials, hits);
+        const { flags } = watched.advance(detector.kind === 'share' ? (minutes.at(-1)?.[0] ?? 0) + 1 : past.toMinute);
+        if (flags.length > 0) yield flags;
+      }
+    }
+}
+
+interface Run {
+  series: SeriesName;
+  minutes: readonly (readonly [minute: number, trials: number, hits: number])[];
+}
+
+/** So many series are read together. */
+const SERIES_TOGETHER = 50;
+
+/** Every minute of each series: a loss is seen in the minutes in which nothing is. */
+async function* wholeSeries(past: Past, metric: string, models: ReadonlyMap<string, SeriesModel>): AsyncGenerator<Run> {
+  const all = [...models.values()];
+  for (let i = 0; i < all.length; i += SERIES_TOGETHER) {
+    const some = all.slice(i, i + SERIES_TOGETHER);
+    const rows = await past.session.rows<{ dimension: string; value: string; trials: number[] }>(
+      `SELECT dimension, value, groupArrayInsertAt(toUInt32(0), ${past.toMinute - past.fromMinute})(trials,
+         toUInt32(intDiv(toUnixTimestamp(minute), 60) - ${past.fromMinute})) AS trials
+       FROM series_minutes FINAL
+       WHERE metric = '${metric}' AND ${within(past)}
+         AND (dimension, value) IN arrayZip({dimensions: Array(String)}, {values: Array(String)})
+       GROUP BY dimension, value`,
+      { dimensions: some.map(({ dimension }) => dimension), values: some.map(({ value }) => value) },
+    );
+    const counted = new Map(rows.map((row) => [seriesKey({ metric, ...row }), row.trials]));
+    for (const model of some)
+      yield { series: model, minutes: (counted.get(seriesKey(model)) ?? []).map((n, j) => [past.fromMinute + j, n, 0] as const) };
+  }
+}
+
+/** Minutes that are not muted, of runs between two minutes without evidence whose uncapped sum reaches the threshold. */
+async function* shareRuns(past: Past, detector: ShareDetector, metric: string, threshold: number): AsyncGenerator<Run> {
+  const rows = await past.session.rows<{ dimension: string; value: string; run: number; minutes: [number, number, number][] }>(
+    `SELECT dimension, value, run, groupArray((m, n, f)) AS minutes FROM (
+       SELECT dimension, value, run, m, n, f, max(greatest(s1, s2)) OVER (PARTITION BY dimension, value, run) AS highest
+       FROM (${sumsSql(past, detector, metric)}) WHERE s1 > 0 OR s2 > 0 ORDER BY dimension, value, m
+     ) WHERE highest >= ${threshold} GROUP BY dimension, value, run ORDER BY dimension, value, run`,
+  );
+  for (const { minutes, ...series } of rows) yield { series: { metric, ...series }, minutes };
+}
+
+const within = ({ fromMinute, toMinute }: Pick<Past, 'fromMinute' | 'toMinute'>): string =>
+  `minute >= toDateTime(${fromMinute * 60}, 'UTC') AND minute < toDateTime(${toMinute * 60}, 'UTC')`;
+
+/**
+ * The sums of evidence of every series at every minute with trials, as one query: columns `dimension`, `value`, `m` (minute since 1970), `n`, `f`,
+ * `s1`, `s2` (uncapped above), and `run`, which counts the minutes without evidence before. The same arithmetic as the detector's.
+ */
+export function sumsSql(past: Pick<Past, 'fromMinute' | 'toMinute' | 'timeZone'>, detector: ShareDetector, metric: string): string {
+  const lnBetaBinomial = (mean: string, correlation: string) => {
+    const strength = `((1 - ${correlation}) / ${correlation})`;
+    const [a, b] = [`(${mean} * ${strength})`, `((1 - ${mean}) * ${strength})`];
+    return `(lgamma(${a} + f) + lgamma(${b} + n - f) - lgamma(${strength} + n) + lgamma(${strength}) - lgamma(${a}) - lgamma(${b}))`;
+  };
+  const { share, correlation } = detector.total;
+  const series = 'PARTITION BY dimension, value ORDER BY m ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW';
+  const evidence = `
+      SELECT dimension, value, m, n, f, ${lnBetaBinomial('p', 'rho')} AS as_usual,
+        least(${MILD.most}, greatest(p + ${MILD.more}, ${MILD.times} * p)) AS some,
+        if(some <= p, 0, ${lnBetaBinomial('some', `greatest(rho, ${MILD.correlation})`)} - as_usual) AS d1,
+        multiIf(some <= p, 0, ${share} > some, ${lnBetaBinomial(String(share), String(correlation))} - as_usual, d1) AS d2
+      FROM (
+        SELECT dimension, value, toUInt32(intDiv(toUnixTimestamp(minute), 60)) AS m, trials AS n, hits AS f, correlation AS rho,
+          shares[intDiv(modulo(${localMinuteSql('minute', past.timeZone)}, 1440), 60) + 1] AS p
+        FROM series_minutes FINAL
+        INNER JOIN (SELECT dimension, value, correlation, shares FROM series_models FINAL
+          WHERE metric = '${metric}' AND trained_at = (SELECT max(trained_at) FROM series_models)) AS models USING (dimension, value)
+        WHERE metric = '${metric}' AND trials > 0 AND ${within(past)}
+      )`;
+  return `
+    SELECT dimension, value, m, n, f, s1, s2, countIf(s1 <= 0 AND s2 <= 0) OVER (${series}) AS run FROM (
+      SELECT dimension, value, m, n, f, c1 - least(0, min(c1) OVER (${series})) AS s1, c2 - least(0, min(c2) OVER (${series})) AS s2 FROM (
+        SELECT dimension, value, m, n, f, sum(least(${MOST_OF_A_MINUTE}, d1)) OVER (${series}) AS c1, sum(least(${MOST_OF_A_MINUTE}, d2)) OVER (${series}) AS c2
+        FROM (${evidence})
+      )
+    )`;
+}

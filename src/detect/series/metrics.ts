@@ -1,0 +1,76 @@
+/** What is watched: each metric says of which rows it is made, and which of them are hit. */
+import { DIMENSIONS } from '../../names.ts';
+
+/** Splits of a series beside the whole: those of the SLIs, and what may fall silent alone. */
+export const SERIES_DIMENSIONS = [...DIMENSIONS, 'source', 'tenant'] as const;
+
+export interface Metric {
+  /** In tables, flags and alerts. */
+  readonly name: string;
+  readonly title: string;
+  /** `share`: hits of trials. `count`: how many trials there are. */
+  readonly kind: 'share' | 'count';
+  readonly rows: AttemptRows | SliRows;
+}
+
+/** Attempts of users, by the minute of their start or of their end. */
+interface AttemptRows {
+  readonly of: 'attempts';
+  readonly unit: 'start' | 'attempt';
+  /** Which attempts are trials, as SQL over the columns of `attempt_states`. */
+  readonly fits: string;
+  /** Which trials are hit: a condition, or what must take longer than the model's threshold, in milliseconds. */
+  readonly hit: { readonly when: string } | { readonly longerThanUsual: string };
+  /** Of hits of one device within ten minutes the first alone is a trial; of a person, where no device is known. */
+  readonly isOncePerDevice?: true;
+}
+
+/** What an SLI counts: its total are trials, what is not good is hit. */
+interface SliRows {
+  readonly of: 'sli';
+  readonly sli: string;
+}
+
+/** The registry. */
+export const METRICS: readonly Metric[] = [
+  {
+    name: 'starts',
+    title: 'Attempts started',
+    kind: 'count',
+    rows: { of: 'attempts', unit: 'start', fits: `observed = 'full'`, hit: { when: '0' } },
+  },
+  {
+    name: 'failures',
+    title: 'Failed attempts',
+    kind: 'share',
+    rows: { of: 'attempts', unit: 'attempt', fits: `observed = 'full'`, hit: { when: `result != 'completed'` }, isOncePerDevice: true },
+  },
+  {
+    name: 'latency',
+    title: 'Slow completions',
+    kind: 'share',
+    rows: {
+      of: 'attempts',
+      unit: 'attempt',
+      fits: `result = 'completed' AND observed = 'full' AND duration_ms >= 0`,
+      hit: { longerThanUsual: 'duration_ms' },
+    },
+  },
+  {
+    name: 'in_flight',
+    title: 'Attempts in flight for too long',
+    kind: 'share',
+    rows: {
+      of: 'attempts',
+      unit: 'start',
+      fits: `observed = 'full'`,
+      hit: { longerThanUsual: 'toInt64(settled_at) - toInt64(started_at)' },
+    },
+  },
+  { name: 'api_errors', title: 'Failed requests', kind: 'share', rows: { of: 'sli', sli: 'A1' } },
+  { name: 'api_latency', title: 'Slow requests', kind: 'share', rows: { of: 'sli', sli: 'M6' } },
+  { name: 'fallbacks', title: 'Provider fallbacks', kind: 'share', rows: { of: 'sli', sli: 'M7' } },
+];
+
+/** The metric whose model holds what is usually the longest that a completion takes. */
+export const DURATION_METRIC = 'latency';
