@@ -14,6 +14,8 @@ export const METRICS = {
   alertActive: 'muster_alert_active',
   sliEvents: 'muster_sli_events_total',
   findingsOpen: 'muster_findings_open',
+  anomalyFlags: 'muster_anomaly_flags_total',
+  seriesWatched: 'muster_series_watched',
   pendingAttempts: 'muster_pending_attempts',
   providerHealthy: 'muster_provider_healthy',
   canarySuccess: 'muster_canary_success',

@@ -1,4 +1,5 @@
 /** What `muster generate` writes: committed as it would be written now, accepted by the real tools, and with data in every panel. */
+
 import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -7,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse as parseYaml } from 'yaml';
+import { createAnomalyWatch } from '../../src/detect/series/anomaly-watch.ts';
 import { parseFault } from '../../src/lab/faults.ts';
 import { simulate } from '../../src/lab/simulate.ts';
 import { loadEscalation } from '../../src/publish/alertmanager/escalation.ts';
@@ -264,8 +266,20 @@ describe('SQL on a store of the demo', () => {
       endMs,
     );
     await services.drain();
+    const watch = createAnomalyWatch({
+      engine: services.store.engine,
+      dataDir: services.dataDir,
+      timeZone: 'UTC',
+      now: Date.now,
+      lagSeconds: () => 0,
+      onProblem: (message) => services.problems.push(message),
+    });
+    // History first, then what is learned from it.
+    await watch.look();
+    await watch.look();
   });
   afterAll(async () => {
+    expect(services.problems).toEqual([]);
     await services.dispose();
   });
 

@@ -208,6 +208,7 @@ const metricsOf = (parts: Parts, context: Context, dataDir: string) =>
     lagSeconds: () => parts.services?.store.loader.lagSeconds() ?? 0,
     lateEvents: () => parts.services?.store.loader.stats().lateEvents ?? 0,
     core: () => parts.core,
+    watchedSeries: () => parts.anomalies?.watched() ?? 0,
     openFindings: async () => parts.services && countOpen(parts.services.store.engine),
     sizes: {
       disk: async () => (parts.services ? diskUse(dataDir) : undefined),
@@ -386,6 +387,7 @@ async function open(
     timeZone: config.timeZone,
     now,
     lagSeconds: store.loader.figuresLagSeconds,
+    onFlagged: metrics.countFlags,
     onProblem: (message) => onProblem(`anomaly flags: ${message}`),
   });
   // History that is filled in is learned from once it is there.

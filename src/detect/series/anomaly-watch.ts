@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { FILES } from '../../names.ts';
 import type { Engine } from '../../store/engine/engine.ts';
 import type { Range } from '../../store/rows/ranges.ts';
+import { dropMonthsBefore } from '../../store/upkeep/retention.ts';
 import { repeat } from '../../system/repeat.ts';
 import { DAY_MS, MINUTE_MS } from '../../system/time.ts';
 import { circumstancesIn, minuteOf, mutedMinutes } from './circumstances.ts';
@@ -32,6 +33,8 @@ export interface AnomalyWatchDeps {
   now: () => number;
   /** How far the store is behind what was acknowledged. */
   lagSeconds: () => number;
+  /** Told of flags as they come, those of the past not among them. */
+  onFlagged?: (flags: readonly Flag[]) => void;
   onProblem: (message: string) => void;
 }
 
@@ -95,11 +98,12 @@ export function createAnomalyWatch(deps: AnomalyWatchDeps): AnomalyWatch {
     await learnWithout(await flagsIn(engine, toMinute - KEPT_MINUTES, toMinute), toMinute);
   }
 
-  async function replace(before: readonly Flag[], after: readonly Flag[]): Promise<void> {
+  async function replace(before: readonly Flag[], after: readonly Flag[]): Promise<Flag[]> {
     const kept = new Map(after.map((flag) => [flagKey(flag), flag]));
     const known = new Map(before.map((flag) => [flagKey(flag), JSON.stringify(flag)]));
     const flags = after.filter((flag) => known.get(flagKey(flag)) !== JSON.stringify(flag));
     await writeFlags(engine, { flags, gone: before.filter((flag) => !kept.has(flagKey(flag))) }, now());
+    return flags.filter((flag) => !known.has(flagKey(flag)));
   }
 
   async function pass(): Promise<void> {
@@ -111,12 +115,13 @@ export function createAnomalyWatch(deps: AnomalyWatchDeps): AnomalyWatch {
       if (isRestated || trainedAtMs === 0) await learnAll(toMinute);
       else await learnDay(minuteOf(trainedAtMs), toMinute);
       isRestated = false;
+      await dropMonthsBefore(engine, 'series_minutes', (toMinute - KEPT_MINUTES) * MINUTE_MS);
       trainedAtMs = await lastTraining(engine);
       live = undefined;
     }
     live ??= await openLiveSeries(engine, slots, toMinute);
     const { before, after } = await live.judge(version, toMinute);
-    await replace(before, after);
+    deps.onFlagged?.(await replace(before, after));
   }
 
   return {

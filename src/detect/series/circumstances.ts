@@ -35,7 +35,8 @@ export async function circumstancesIn(
     for (let minute = Math.max(first, fromMinute); minute <= Math.min(last, toMinute); minute++) muted.add(minute);
   const rows = await engine.session('detect').rows<{ m: number }>(
     `SELECT DISTINCT toUInt32(intDiv(toUnixTimestamp(minute), 60)) AS m FROM series_minutes FINAL
-     WHERE dimension = '' AND trials > 0 AND minute >= toDateTime(${fromMinute * 60}, 'UTC') AND minute < toDateTime(${toMinute * 60}, 'UTC')`,
+     WHERE dimension = '' AND trials > 0
+       AND minute >= toDateTime(${fromMinute * 60}, 'UTC') AND minute < toDateTime(${toMinute * 60}, 'UTC')`,
   );
   const heard = new Set(rows.map(({ m }) => m));
   return (minute) => ({ slot: slots(minute), isMuted: muted.has(minute), isFeedSilent: !heard.has(minute) });

@@ -31,6 +31,8 @@ export interface Comparison {
 
 export interface Detector {
   readonly name: string;
+  /** What its flags may be called: its own name, or a nearer one. */
+  readonly names: readonly string[];
   /** Of the metrics that it watches. */
   readonly metrics: readonly string[];
   /** A sum of evidence from which on a minute is flagged, where 300 series are watched. */

@@ -7,6 +7,6 @@ import { shareDetector } from './share-detector.ts';
 export const failures = shareDetector({
   name: 'failures',
   metrics: ['failures', 'api_errors', 'fallbacks'],
-  threshold: 24,
+  threshold: 21,
   totalShare: 0.7,
 });

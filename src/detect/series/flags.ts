@@ -36,7 +36,8 @@ export async function writeFlags(
     { data: [...flags.map(line(0)), ...gone.map(line(1))].join('\n'), format: 'JSONCompactEachRow', structure: STRUCTURE },
     (rows) => `INSERT INTO anomaly_flags_log
       (minute, metric, dimension, value, detector, score, observed, expected, expected_low, expected_high, version, dead)
-      SELECT toDateTime(minute * 60, 'UTC'), metric, dimension, value, detector, score, observed, expected, expected_low, expected_high, version, dead
+      SELECT toDateTime(minute * 60, 'UTC'), metric, dimension, value, detector, score, observed, expected, expected_low, expected_high,
+        version, dead
       FROM ${rows}`,
   );
 }
@@ -46,8 +47,8 @@ export async function flagsIn(engine: Engine, fromMinute: number, toMinute = 2 *
   const rows = await engine
     .session('detect')
     .rows<Omit<Flag, 'expectedLow' | 'expectedHigh'> & { expected_low: number; expected_high: number }>(
-      `SELECT toUInt32(intDiv(toUnixTimestamp(f.minute), 60)) AS minute, metric, dimension, value, detector, score, observed, expected, expected_low,
-       expected_high
+      `SELECT toUInt32(intDiv(toUnixTimestamp(f.minute), 60)) AS minute, metric, dimension, value, detector, score, observed,
+       expected, expected_low, expected_high
      FROM anomaly_flags AS f
      WHERE f.minute >= toDateTime(${fromMinute * 60}, 'UTC') AND f.minute < toDateTime(${Math.floor(toMinute) * 60}, 'UTC')
      ORDER BY minute, metric, dimension, value, detector`,

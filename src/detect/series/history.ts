@@ -107,7 +107,8 @@ export function sumsSql(past: Pick<Past, 'fromMinute' | 'toMinute' | 'timeZone'>
   return `
     SELECT dimension, value, m, n, f, s1, s2, countIf(s1 <= 0 AND s2 <= 0) OVER (${series}) AS run FROM (
       SELECT dimension, value, m, n, f, c1 - least(0, min(c1) OVER (${series})) AS s1, c2 - least(0, min(c2) OVER (${series})) AS s2 FROM (
-        SELECT dimension, value, m, n, f, sum(least(${MOST_OF_A_MINUTE}, d1)) OVER (${series}) AS c1, sum(least(${MOST_OF_A_MINUTE}, d2)) OVER (${series}) AS c2
+        SELECT dimension, value, m, n, f, sum(least(${MOST_OF_A_MINUTE}, d1)) OVER (${series}) AS c1,
+          sum(least(${MOST_OF_A_MINUTE}, d2)) OVER (${series}) AS c2
         FROM (${evidence})
       )
     )`;

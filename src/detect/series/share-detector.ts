@@ -33,6 +33,7 @@ export function shareDetector(of: { name: string; metrics: readonly string[]; th
     kind: 'share',
     total: { share: of.totalShare, correlation: TOTAL_CORRELATION },
     name: of.name,
+    names: [of.name],
     metrics: of.metrics,
     threshold: of.threshold,
     begin: () => new Float64Array(3),

@@ -29,8 +29,9 @@ const CAME = 3;
 export const volume: CountDetector = {
   kind: 'count',
   name: 'volume',
+  names: ['volume', 'absence', 'feed_silence'],
   metrics: ['starts'],
-  threshold: 23,
+  threshold: 21,
   begin: () => new Float64Array(4),
   step(memory, { slot, trials, isMuted, isFeedSilent }, model, threshold) {
     const usual = usualRate(model, slot);

@@ -135,6 +135,13 @@ FROM events_v WHERE type IN ('deploy.completed', 'deploy.rolled_back') AND $__ti
 FROM events_v WHERE type IN ('incident.opened', 'incident.resolved') AND $__timeFilter(time) ORDER BY time`,
   },
   {
+    name: 'Anomalies',
+    colour: 'warn',
+    sql: `SELECT minute AS time, minute + INTERVAL 1 MINUTE AS timeEnd, concat(detector, ': ', arrayStringConcat(
+  groupUniqArray(5)(if(dimension = '', metric, concat(metric, ' ', dimension, ' ', value))), ', ')) AS text, detector AS tags
+FROM anomaly_flags WHERE $__timeFilter(minute) GROUP BY minute, detector ORDER BY minute`,
+  },
+  {
     name: 'Maintenance',
     colour: 'warn',
     sql: `SELECT start AS time, end AS timeEnd, concat('maintenance: ', reason) AS text, slo AS tags

@@ -1,4 +1,5 @@
 /** The registry of panels, by the dashboards that show them: whose question each answers, the general before the special. */
+import { anomalyFlags } from './anomaly-flags.ts';
 import { apiLatency } from './api-latency.ts';
 import { attemptsByResult } from './attempts-by-result.ts';
 import { attemptsInFlight } from './attempts-in-flight.ts';
@@ -65,6 +66,7 @@ export const DASHBOARDS: readonly DashboardSpec[] = [
       burnRate,
       attemptsByResult,
       topErrorCodes,
+      anomalyFlags,
       changes,
       successByProviderRegion,
       providerHealth,

@@ -1,5 +1,6 @@
 /** `/metrics`: the evaluator's counts, the collector's, and the process's own. */
 import { collectDefaultMetrics, Registry } from 'prom-client';
+import { anomalyCounters } from './anomaly-counters.ts';
 import { collectorCounters, showLoader } from './collector-counters.ts';
 import { type CoreSource, showCore } from './core-gauges.ts';
 import { activeAlerts, type OpenFindings, showFindings } from './finding-gauges.ts';
@@ -17,12 +18,14 @@ export interface MetricsDeps {
   lateEvents?: () => number;
   sizes?: SizeSources;
   core?: () => CoreSource | undefined;
+  /** Series that are watched. @default none */
+  watchedSeries?: () => number;
 }
 
 export type Metrics = ReturnType<typeof createMetrics>;
 
 /** A registry of its own, so that tests and processes do not share one. */
-export function createMetrics({ lagSeconds, openFindings, lateEvents = () => 0, sizes, core }: MetricsDeps) {
+export function createMetrics({ lagSeconds, openFindings, lateEvents = () => 0, sizes, core, watchedSeries = () => 0 }: MetricsDeps) {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   for (const name of MISNAMED) registry.removeSingleMetric(name);
@@ -31,5 +34,11 @@ export function createMetrics({ lagSeconds, openFindings, lateEvents = () => 0, 
   showLoader(registers, lagSeconds, lateEvents);
   if (sizes) showSizes(registers, sizes);
   if (core) showCore(registers, core);
-  return { registry, ...showSlos(registers), showAlerts: activeAlerts(registers), ...collectorCounters(registers) };
+  return {
+    registry,
+    ...showSlos(registers),
+    showAlerts: activeAlerts(registers),
+    ...collectorCounters(registers),
+    ...anomalyCounters(registers, watchedSeries),
+  };
 }

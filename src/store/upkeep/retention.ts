@@ -7,7 +7,7 @@ import { mkdir, readdir, rename } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { syncDirectory } from '../../system/durable-files.ts';
 import { DAY_MS } from '../../system/time.ts';
-import { dropMonth } from '../engine/ddl.ts';
+import { dropMonth, type StoredTable } from '../engine/ddl.ts';
 import type { Engine } from '../engine/engine.ts';
 
 /** What can be dropped by the month, and the table in which it is. Attempts, minutes, findings and the audit log are kept. */
@@ -47,12 +47,29 @@ export async function dropOldMonths(deps: RetentionDeps): Promise<void> {
   for (const kept of KEPT) {
     const days = deps.retention[kept];
     if (days === undefined) continue;
-    for (const month of await monthsBefore(deps.engine, TABLES[kept], keptFromMs(deps.now(), days))) {
-      if (kept === 'events' && deps.archiveDir !== undefined) await archive(deps, deps.archiveDir, month);
-      await dropMonth(deps.engine.session('tidy'), TABLES[kept], month);
+    const isArchived = kept === 'events' && deps.archiveDir !== undefined;
+    const first = isArchived ? (month: string) => archive(deps, deps.archiveDir as string, month) : undefined;
+    for (const month of await dropMonthsBefore(deps.engine, TABLES[kept], keptFromMs(deps.now(), days), first))
       deps.onNotice(`${kept} of ${month.slice(0, 4)}-${month.slice(4)} were dropped: they are kept for ${days} days`);
-    }
   }
+}
+
+/**
+ * Drops the months of a table that end at or before a moment. Returns them, as `YYYYMM`.
+ * @param first what is done with each before it goes. @default nothing
+ */
+export async function dropMonthsBefore(
+  engine: Engine,
+  table: StoredTable,
+  beforeMs: number,
+  first?: (month: string) => Promise<void>,
+): Promise<string[]> {
+  const months = await monthsBefore(engine, table, beforeMs);
+  for (const month of months) {
+    await first?.(month);
+    await dropMonth(engine.session('tidy'), table, month);
+  }
+  return months;
 }
 
 /** Months with rows, as `YYYYMM`, that end at or before a moment. */

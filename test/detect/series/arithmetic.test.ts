@@ -73,8 +73,8 @@ test('a sum takes at most 12 of a minute, never falls below 0, and ends 10 above
 });
 
 test('more series need more evidence, fewer no less', () => {
-  expect(thresholdFor(failures, 10)).toBe(24);
-  expect(thresholdFor(failures, 300 * Math.E)).toBeCloseTo(25);
+  expect(thresholdFor(failures, 10)).toBe(21);
+  expect(thresholdFor(failures, 300 * Math.E)).toBeCloseTo(22);
 });
 
 describe('the local week', () => {
