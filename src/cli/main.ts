@@ -14,6 +14,7 @@ import { forgetCommand } from './commands/forget.ts';
 import { gateCommand } from './commands/gate.ts';
 import { generateCommand } from './commands/generate.ts';
 import { importCommand } from './commands/import.ts';
+import { incidentsCommand } from './commands/incidents.ts';
 import { keysCommand } from './commands/keys.ts';
 import { pseudonymsCommand } from './commands/pseudonyms.ts';
 import { queryCommand } from './commands/query.ts';
@@ -36,6 +37,7 @@ const COMMANDS = [
   detectCommand,
   gateCommand,
   findingsCommand,
+  incidentsCommand,
   attemptCommand,
   alertCommand,
   revealCommand,

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { toBuffer as qrToBuffer } from 'qrcode';
 import type { Config } from '../config.ts';
+import type { IncidentWatch } from '../detect/incidents/incident-watch.ts';
 import type { AnomalyWatch } from '../detect/series/anomaly-watch.ts';
 import { MusterError } from '../errors.ts';
 import { DEFAULT_CLICKHOUSE_PORT, FILES } from '../names.ts';
@@ -35,6 +36,7 @@ export interface Parts {
   evaluator?: Evaluator;
   coverage?: Coverage;
   anomalies?: AnomalyWatch;
+  incidents?: IncidentWatch;
   core?: RunningCore;
   telemetry?: Telemetry;
   ready?: Ready;

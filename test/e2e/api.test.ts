@@ -1,8 +1,11 @@
 /** Every route under `/api`: asked with the example that the document gives, it answers as the document says; asked wrongly, it says what is wrong. */
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { correlate } from '../../src/detect/incidents/correlate.ts';
+import { writeIncidents } from '../../src/detect/incidents/incident-table.ts';
 import { API_ROUTES } from '../../src/serve/routes/api.ts';
 import type { ApiRoute } from '../../src/serve/routes/route.ts';
 import { type Running, removeData, runMuster, startMuster, temporaryData } from '../support/process.ts';
+import { testServices } from '../support/store.ts';
 
 let muster: Running;
 let key: string;
@@ -56,6 +59,12 @@ beforeAll(async () => {
   const { stdout, stderr, status } = await runMuster(['keys', 'create', '--scope', 'admin', 'reveal', '--data', dataDir]);
   expect(status, stderr).toBe(0);
   key = stdout.trim();
+  const services = await testServices({ dataDir });
+  const nowMs = Date.now();
+  const sign = { source: 'flag', name: 'failures', of: 'failures', dimension: 'region', value: 'eu' } as const;
+  const [incident] = correlate([], [{ ...sign, fromMs: nowMs - 600_000, knownMs: nowMs, toMs: nowMs, isPage: true }], 1, nowMs);
+  await writeIncidents(services.store.engine, incident ? [incident] : [], nowMs);
+  await services.close();
   muster = await startMuster(dataDir);
   const event = { id: '1', type: 'enrollment.started', time: new Date().toISOString(), source: 'idp', user: 'ada@example.org' };
   await post('/v1/events', [{ ...event, attempt_id: 'a-1', factor_type: 'totp' }]);

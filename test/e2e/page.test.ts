@@ -48,6 +48,9 @@ describe.runIf(have('chromium'))('the page', () => {
     await page.getByText('The history of the demo is filled in').waitFor({ state: 'hidden', timeout: 240_000 });
     expect(muster.output()).not.toMatch(/muster: /);
     await expect.poll(() => page.locator('.spark rect').count(), { timeout: 240_000 }).toBeGreaterThanOrEqual(80);
+    // What is usual is learned once the history is there.
+    const metrics = async () => (await fetch(`${muster.url}/metrics`)).text();
+    await expect.poll(metrics, { timeout: 240_000 }).toMatch(/^muster_series_watched [1-9]/m);
     expect(problems).toEqual([]);
     await page.close();
   });

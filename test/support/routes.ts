@@ -54,6 +54,9 @@ POST /api/maintenance admin
 DELETE /api/maintenance/:id admin
 POST /api/findings/:id/dismissal admin
 POST /api/findings/:id/merge admin
+GET /api/incidents read
+GET /api/incidents/:id read
+POST /api/incidents/:id/acts admin
 POST /api/alerts/test admin
 POST /api/rejected/retry admin
 POST /api/backup admin+reveal

@@ -6,6 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { toString as qrToString } from 'qrcode';
 import type { Config } from '../../config.ts';
+import { countOpenIncidents } from '../../detect/incidents/incident-table.ts';
+import { createIncidentWatch } from '../../detect/incidents/incident-watch.ts';
 import { createAnomalyWatch } from '../../detect/series/anomaly-watch.ts';
 import { MusterError } from '../../errors.ts';
 import { DEFAULT_CLICKHOUSE_PORT, DEFAULT_PORT, FILES } from '../../names.ts';
@@ -210,6 +212,7 @@ const metricsOf = (parts: Parts, context: Context, dataDir: string) =>
     core: () => parts.core,
     watchedSeries: () => parts.anomalies?.watched() ?? 0,
     openFindings: async () => parts.services && countOpen(parts.services.store.engine),
+    openIncidents: async () => parts.services && countOpenIncidents(parts.services.store.engine),
     sizes: {
       disk: async () => (parts.services ? diskUse(dataDir) : undefined),
       tables: async () => {
@@ -242,11 +245,17 @@ function stopRequest(parts: Parts, context: Context) {
 
 /** Closes what is open, in the order in which one needs the other; a server that does not answer is not waited for. */
 async function close(parts: Parts): Promise<void> {
-  const { evaluator, anomalies, coverage, core, services } = parts;
-  for (const name of ['ready', 'evaluator', 'anomalies', 'coverage', 'core', 'services'] as const) delete parts[name];
+  const { evaluator, incidents, anomalies, coverage, core, services } = parts;
+  for (const name of ['ready', 'evaluator', 'incidents', 'anomalies', 'coverage', 'core', 'services'] as const) delete parts[name];
   const abandoning = setTimeout(() => void services?.store.engine.abandon(), ABANDON_MS);
   try {
-    for (const stop of [() => evaluator?.stop(), () => anomalies?.stop(), () => coverage?.stop(), () => core?.close()])
+    for (const stop of [
+      () => evaluator?.stop(),
+      () => incidents?.stop(),
+      () => anomalies?.stop(),
+      () => coverage?.stop(),
+      () => core?.close(),
+    ])
       await stop()?.catch(() => {});
     await services?.close();
   } finally {
@@ -392,5 +401,7 @@ async function open(
   });
   // History that is filled in is learned from once it is there.
   if (!isDemo) parts.anomalies.start();
+  parts.incidents = createIncidentWatch({ engine, slos, now, onProblem: (message) => onProblem(`incidents: ${message}`) });
+  parts.incidents.start();
   parts.ready = { store, drain: services.drain, intake, pseudonyms, people, keys, slos, evaluator, watch, causes };
 }

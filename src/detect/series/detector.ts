@@ -20,6 +20,8 @@ export type Memory = Float64Array;
 export interface Comparison {
   /** Greatest sum of evidence. */
   sum: number;
+  /** Minutes before this one since which that sum has been above 0: when it began. */
+  minutesAbove: number;
   observed: number;
   expected: number;
   /** 99.9 % of such minutes lie between these, by the normal approximation. */

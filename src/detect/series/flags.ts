@@ -4,7 +4,7 @@ import { nextVersion } from '../../store/engine/versions.ts';
 import type { Flag } from './watched-series.ts';
 
 const STRUCTURE =
-  'minute UInt32, metric String, dimension String, value String, detector String, score Float64, observed Float64, expected Float64, expected_low Float64, expected_high Float64, version UInt64, dead UInt8';
+  'minute UInt32, since UInt32, metric String, dimension String, value String, detector String, score Float64, observed Float64, expected Float64, expected_low Float64, expected_high Float64, version UInt64, dead UInt8';
 
 /** Writes flags down, each once, and takes others back. */
 export async function writeFlags(
@@ -15,9 +15,10 @@ export async function writeFlags(
   if (flags.length + gone.length === 0) return;
   const version = await nextVersion(engine, 'anomaly_flags_log', nowMs);
   const line = (dead: 0 | 1) => (flag: Flag) => {
-    const { minute, metric, dimension, value, detector, score, observed, expected, expectedLow, expectedHigh } = flag;
+    const { minute, since, metric, dimension, value, detector, score, observed, expected, expectedLow, expectedHigh } = flag;
     return JSON.stringify([
       minute,
+      since,
       metric,
       dimension,
       value,
@@ -35,9 +36,9 @@ export async function writeFlags(
     'detect',
     { data: [...flags.map(line(0)), ...gone.map(line(1))].join('\n'), format: 'JSONCompactEachRow', structure: STRUCTURE },
     (rows) => `INSERT INTO anomaly_flags_log
-      (minute, metric, dimension, value, detector, score, observed, expected, expected_low, expected_high, version, dead)
-      SELECT toDateTime(minute * 60, 'UTC'), metric, dimension, value, detector, score, observed, expected, expected_low, expected_high,
-        version, dead
+      (minute, since, metric, dimension, value, detector, score, observed, expected, expected_low, expected_high, version, dead)
+      SELECT toDateTime(minute * 60, 'UTC'), toDateTime(since * 60, 'UTC'), metric, dimension, value, detector, score, observed,
+        expected, expected_low, expected_high, version, dead
       FROM ${rows}`,
   );
 }
@@ -47,8 +48,8 @@ export async function flagsIn(engine: Engine, fromMinute: number, toMinute = 2 *
   const rows = await engine
     .session('detect')
     .rows<Omit<Flag, 'expectedLow' | 'expectedHigh'> & { expected_low: number; expected_high: number }>(
-      `SELECT toUInt32(intDiv(toUnixTimestamp(f.minute), 60)) AS minute, metric, dimension, value, detector, score, observed,
-       expected, expected_low, expected_high
+      `SELECT toUInt32(intDiv(toUnixTimestamp(f.minute), 60)) AS minute, toUInt32(intDiv(toUnixTimestamp(f.since), 60)) AS since,
+       metric, dimension, value, detector, score, observed, expected, expected_low, expected_high
      FROM anomaly_flags AS f
      WHERE f.minute >= toDateTime(${fromMinute * 60}, 'UTC') AND f.minute < toDateTime(${Math.floor(toMinute) * 60}, 'UTC')
      ORDER BY minute, metric, dimension, value, detector`,

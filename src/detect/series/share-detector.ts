@@ -15,10 +15,11 @@ const mild = ({ mean, correlation }: Share): Share => ({
 /** Of a total fault it is not known how total: shares scatter widely. */
 const TOTAL_CORRELATION = 0.15;
 
-/** Where in the memory is what: the two sums, and the minutes since one of them rose. */
+/** Where in the memory is what: the two sums, the minutes since one of them rose, and since when each is above 0. */
 const SOME = 0;
 const MOST = 1;
 const IDLE = 2;
+const ABOVE = 3;
 const greatest = (memory: Memory): number => Math.max(memory[SOME] as number, memory[MOST] as number);
 
 export interface ShareDetector extends Detector {
@@ -36,10 +37,11 @@ export function shareDetector(of: { name: string; metrics: readonly string[]; th
     names: [of.name],
     metrics: of.metrics,
     threshold: of.threshold,
-    begin: () => new Float64Array(3),
+    begin: () => new Float64Array(5),
     step(memory, { slot, trials, hits, isMuted }, model, threshold) {
       const usual = usualShare(model, slot);
       memory[IDLE] = (memory[IDLE] as number) + 1;
+      for (const which of [SOME, MOST]) memory[ABOVE + which] = (memory[which] as number) > 0 ? (memory[ABOVE + which] as number) + 1 : 0;
       if (isMuted || trials === 0 || usual === undefined) return undefined;
       if (memory[IDLE] > STALE_MINUTES && greatest(memory) >= threshold) memory.fill(0, 0, IDLE);
       const [some, most] = shareEvidence(trials, hits, usual, alternatives);
@@ -49,9 +51,10 @@ export function shareDetector(of: { name: string; metrics: readonly string[]; th
       memory[IDLE] = 0;
       const sum = greatest(memory);
       if (sum < threshold) return undefined;
+      const minutesAbove = memory[ABOVE + (sum === memory[SOME] ? SOME : MOST)] as number;
       const { mean, correlation } = usual;
       const deviation = Math.sqrt((mean * (1 - mean) * (1 + (trials - 1) * correlation)) / trials);
-      return { name: of.name, sum, observed: hits / trials, expected: mean, ...bandOf(mean, deviation, 1) };
+      return { name: of.name, sum, minutesAbove, observed: hits / trials, expected: mean, ...bandOf(mean, deviation, 1) };
     },
   };
 }

@@ -20,6 +20,8 @@ const ACTUAL = 1;
 const EXPECTED = 2;
 /** Trials since the sum was 0. */
 const CAME = 3;
+/** Minutes since then. */
+const ABOVE = 4;
 
 /**
  * Hardly any attempts start, by the rate of this time of the week. Of one source, provider, factor, region or tenant of which none came it is an
@@ -32,7 +34,7 @@ export const volume: CountDetector = {
   names: ['volume', 'absence', 'feed_silence'],
   metrics: ['starts'],
   threshold: 21,
-  begin: () => new Float64Array(4),
+  begin: () => new Float64Array(5),
   step(memory, { slot, trials, isMuted, isFeedSilent }, model, threshold) {
     const usual = usualRate(model, slot);
     if (isMuted || usual === undefined) return undefined;
@@ -42,6 +44,7 @@ export const volume: CountDetector = {
     memory[EXPECTED] = (memory[EXPECTED] as number) * REMEMBERED + usual.rate;
     const isWhole = model.dimension === '';
     if (rate < LEAST_RATE || (isFeedSilent && !isWhole)) return undefined;
+    memory[ABOVE] = (memory[SUM] as number) > 0 ? (memory[ABOVE] as number) + 1 : 0;
     const evidence = lossEvidence(trials, rate, usual.dispersion, LEFT);
     const sum = nextSum(memory[SUM] as number, evidence, threshold);
     memory[SUM] = sum;
@@ -50,6 +53,13 @@ export const volume: CountDetector = {
     const deviation = Math.sqrt(rate + rate ** 2 / usual.dispersion);
     const cameNone = memory[CAME] === 0;
     const nearer = isWhole && isFeedSilent ? 'feed_silence' : cameNone && CAN_BE_ABSENT.includes(model.dimension) ? 'absence' : 'volume';
-    return { name: nearer, sum, observed: trials, expected: rate, ...bandOf(rate, deviation, Number.POSITIVE_INFINITY) };
+    return {
+      name: nearer,
+      sum,
+      minutesAbove: memory[ABOVE],
+      observed: trials,
+      expected: rate,
+      ...bandOf(rate, deviation, Number.POSITIVE_INFINITY),
+    };
   },
 };

@@ -8,6 +8,8 @@ export const REPLAY_MINUTES = 60;
 export interface Flag {
   /** Since 1970. */
   minute: number;
+  /** The minute in which what it is for began. */
+  since: number;
   metric: string;
   dimension: string;
   value: string;
@@ -71,9 +73,18 @@ export function watchSeries(
       for (; next < toMinute; next++) {
         const found = judge(memory, next);
         if (!found) continue;
-        const { name, sum, ...comparison } = found;
+        const { name, sum, minutesAbove, ...comparison } = found;
         const { metric, dimension, value } = model;
-        flags.push({ minute: next, metric, dimension, value, detector: name, score: scoreOf(sum, threshold), ...comparison });
+        flags.push({
+          minute: next,
+          since: next - minutesAbove,
+          metric,
+          dimension,
+          value,
+          detector: name,
+          score: scoreOf(sum, threshold),
+          ...comparison,
+        });
       }
       for (; baseMinute < next - REPLAY_MINUTES; baseMinute++) {
         judge(base, baseMinute);

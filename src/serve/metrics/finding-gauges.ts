@@ -35,6 +35,24 @@ export function showFindings(registers: Registry[], count: () => Promise<readonl
   });
 }
 
+/** Registers the count of incidents that are not over. @param count of the table; undefined while the store is opening */
+export function showIncidents(
+  registers: Registry[],
+  count: () => Promise<readonly { severity: string; count: number }[] | undefined>,
+): void {
+  new Gauge({
+    name: METRICS.incidentsOpen,
+    help: 'Incidents that are not over.',
+    labelNames: ['severity'],
+    registers,
+    async collect() {
+      const counted = await count().catch(() => undefined);
+      if (!counted) return;
+      for (const severity of ['page', 'ticket']) this.set({ severity }, counted.find((each) => each.severity === severity)?.count ?? 0);
+    },
+  });
+}
+
 /** Registers the alerts beside the burn rates. Returns what shows those that fire. */
 export function activeAlerts(registers: Registry[]): (alerts: readonly ActiveAlert[]) => void {
   const gauge = new Gauge({

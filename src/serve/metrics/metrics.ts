@@ -3,7 +3,7 @@ import { collectDefaultMetrics, Registry } from 'prom-client';
 import { anomalyCounters } from './anomaly-counters.ts';
 import { collectorCounters, showLoader } from './collector-counters.ts';
 import { type CoreSource, showCore } from './core-gauges.ts';
-import { activeAlerts, type OpenFindings, showFindings } from './finding-gauges.ts';
+import { activeAlerts, type OpenFindings, showFindings, showIncidents } from './finding-gauges.ts';
 import { type SizeSources, showSizes } from './size-gauges.ts';
 import { showSlos } from './slo-gauges.ts';
 
@@ -14,6 +14,8 @@ export interface MetricsDeps {
   lagSeconds: () => number;
   /** Open findings, counted in the table; undefined while the store is opening. */
   openFindings: () => Promise<readonly OpenFindings[] | undefined>;
+  /** Incidents that are not over, likewise. @default none */
+  openIncidents?: () => Promise<readonly { severity: string; count: number }[] | undefined>;
   /** Events of closed minutes since the process started. @default none */
   lateEvents?: () => number;
   sizes?: SizeSources;
@@ -25,12 +27,21 @@ export interface MetricsDeps {
 export type Metrics = ReturnType<typeof createMetrics>;
 
 /** A registry of its own, so that tests and processes do not share one. */
-export function createMetrics({ lagSeconds, openFindings, lateEvents = () => 0, sizes, core, watchedSeries = () => 0 }: MetricsDeps) {
+export function createMetrics({
+  lagSeconds,
+  openFindings,
+  openIncidents = async () => [],
+  lateEvents = () => 0,
+  sizes,
+  core,
+  watchedSeries = () => 0,
+}: MetricsDeps) {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   for (const name of MISNAMED) registry.removeSingleMetric(name);
   const registers = [registry];
   showFindings(registers, openFindings);
+  showIncidents(registers, openIncidents);
   showLoader(registers, lagSeconds, lateEvents);
   if (sizes) showSizes(registers, sizes);
   if (core) showCore(registers, core);

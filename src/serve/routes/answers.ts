@@ -6,6 +6,7 @@ import type { ImportCounts } from '../../collect/import/import.ts';
 import type { Rejection } from '../../collect/intake/batch.ts';
 import type { Forgotten } from '../../collect/people/forget.ts';
 import type { PseudonymStatus } from '../../collect/people/people.ts';
+import type { Incident } from '../../detect/incidents/incident.ts';
 import type { Panel } from '../../publish/panels/panel.ts';
 import type { ActiveAlert } from '../../slo/evaluate/companion-watch.ts';
 import type { TestedRoute } from '../../slo/evaluate/notifications.ts';
@@ -50,8 +51,43 @@ export interface OtlpAnswer {
   partialSuccess?: { rejectedSpans?: string; rejectedLogRecords?: string; errorMessage?: string };
 }
 
+/** An incident as commands and API show it; times are RFC 3339, and null where that has not come yet. */
+export interface ShownIncident
+  extends Pick<Incident, 'id' | 'title' | 'severity' | 'status' | 'cause' | 'users' | 'attempts' | 'assignee' | 'mergedInto'> {
+  /** When its first sign began, when Muster knew of it, and when somebody was told. */
+  start: string;
+  detected: string;
+  notified: string | null;
+  acknowledged: string | null;
+  /** When its signs ended, and when it was over. */
+  mitigated: string | null;
+  end: string | null;
+  lastSign: string;
+  /** Shares of error budgets that were lost meanwhile, largest first. */
+  slos: { slo: string; budgetSpent: number }[];
+  /** Ids of its findings. */
+  findings: string[];
+  /** What was changed last before it began. */
+  change: { type: string; deployment: string; time: string } | null;
+  /** Flags, alerts and findings that it is made of. */
+  signals: {
+    source: 'flag' | 'alert' | 'finding';
+    /** The detector, or the SLO whose budget burns. */
+    name: string;
+    /** The metric, or the severity of the alert. */
+    of: string;
+    dimension: string;
+    value: string;
+    start: string;
+    end: string;
+    severity: 'page' | 'ticket';
+  }[];
+}
+
 /** A finding as commands and API show it. */
-export interface ShownFinding extends Omit<Finding, 'startMs' | 'endMs' | 'decidedMs'> {
+export interface ShownFinding extends Omit<Finding, 'startMs' | 'endMs' | 'decidedMs' | 'incident'> {
+  /** The incident that it is part of; empty while it is in none. */
+  incident: string;
   start: string;
   end: string | null;
   decidedAt: string | null;
@@ -104,6 +140,9 @@ export interface Answers {
   judgeSloFile: GateVerdict[];
   listMaintenance: AnnouncedMaintenance[];
   addMaintenance: AnnouncedMaintenance;
+  listIncidents: ShownIncident[];
+  getIncident: ShownIncident;
+  actOnIncident: ShownIncident;
   listFindings: ShownFinding[];
   dismissFinding: ShownFinding;
   mergeFinding: ShownFinding;

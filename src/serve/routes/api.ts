@@ -4,6 +4,7 @@ import type { Guarded } from '../access/routes.ts';
 import { openApiDocument } from '../openapi/document.ts';
 import { keyRoutes } from './access.ts';
 import { figureRoutes } from './figures.ts';
+import { incidentRoutes } from './incidents.ts';
 import { operationRoutes } from './operations.ts';
 import { peopleRoutes } from './people.ts';
 import { type ApiDeps, type ApiRoute, apiRoute, served } from './route.ts';
@@ -24,6 +25,7 @@ const documentRoute = apiRoute({
 export const API_ROUTES: readonly ApiRoute[] = [
   ...figureRoutes,
   ...sloRoutes,
+  ...incidentRoutes,
   ...operationRoutes,
   ...peopleRoutes,
   ...vaultRoutes,

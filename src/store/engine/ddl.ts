@@ -27,6 +27,7 @@ export const STORED_TABLES = {
   series_minutes: 'ReplacingMergeTree(version)',
   series_models: 'ReplacingMergeTree(trained_at)',
   anomaly_flags_log: 'ReplacingMergeTree(version, dead)',
+  incidents_log: 'ReplacingMergeTree(version)',
 } as const;
 export type StoredTable = keyof typeof STORED_TABLES;
 

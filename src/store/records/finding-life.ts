@@ -23,6 +23,8 @@ export interface Finding {
   /** Empty while nobody has decided. */
   verdict: FindingVerdict | '';
   decidedMs: number | null;
+  /** The incident that it is part of; empty while it is in none. */
+  incident?: string;
 }
 
 /** What a detector says of a place where something is found for the first time. */

@@ -132,7 +132,7 @@ async function select(engine: Engine, from: string, parameters?: Parameters): Pr
     }
   >(
     `SELECT id, kind, detector, severity, toUnixTimestamp64Milli(start) AS start_ms, toUnixTimestamp64Milli(end) AS end_ms, dimensions,
-        evidence, attack, status, verdict, toUnixTimestamp64Milli(decided_at) AS decided_ms
+        evidence, attack, status, verdict, toUnixTimestamp64Milli(decided_at) AS decided_ms, incident
      FROM ${from}`,
     parameters,
   );

@@ -39,6 +39,7 @@ CREATE TABLE anomaly_flags_log (
   dimension LowCardinality(String),
   value LowCardinality(String),
   detector LowCardinality(String),
+  since DateTime('UTC') CODEC(ZSTD(1)),
   score Float64 CODEC(ZSTD(1)),
   observed Float64 CODEC(ZSTD(1)),
   expected Float64 CODEC(ZSTD(1)),
@@ -53,5 +54,5 @@ PARTITION BY toYYYYMM(minute)
 ORDER BY (minute, metric, dimension, value, detector);
 
 CREATE VIEW anomaly_flags AS
-SELECT minute, metric, dimension, value, detector, score, observed, expected, expected_low, expected_high, incident
+SELECT minute, metric, dimension, value, detector, since, score, observed, expected, expected_low, expected_high, incident
 FROM anomaly_flags_log FINAL;

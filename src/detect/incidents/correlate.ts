@@ -1,0 +1,40 @@
+/** Brings signs and incidents together: what belongs to one that there is joins it, the rest begins new ones. Pure. */
+import { begun, belongs, calmed, type Incident, isLive, joined } from './incident.ts';
+import type { Signal } from './signal.ts';
+
+/**
+ * Takes signs into incidents, oldest first. A sign that joins two open incidents makes them one: the one that began first stays.
+ * @param known incidents that may still take signs, by their start
+ * @param nextNumber of the next new one
+ * @returns those that changed, or are new
+ */
+export function correlate(known: readonly Incident[], signals: readonly Signal[], nextNumber: number, nowMs: number): Incident[] {
+  const incidents = new Map(known.map((incident) => [incident.id, incident]));
+  const changed = new Set<string>();
+  const put = (incident: Incident) => {
+    incidents.set(incident.id, incident);
+    changed.add(incident.id);
+  };
+  let number = nextNumber;
+  for (const signal of [...signals].sort((a, b) => a.fromMs - b.fromMs)) {
+    const [first, ...others] = [...incidents.values()]
+      .filter((incident) => belongs(incident, signal))
+      .sort((a, b) => a.startMs - b.startMs);
+    if (!first) {
+      put(begun(number, signal, nowMs));
+      number += 1;
+      continue;
+    }
+    let stays = joined(first, signal);
+    for (const other of others.filter((each) => isLive(each) && isLive(first))) {
+      stays = other.signals.reduce(joined, stays);
+      put({ ...other, status: 'merged', mergedInto: first.id, endMs: other.lastSignMs });
+    }
+    put(stays);
+  }
+  for (const incident of incidents.values()) {
+    const over = calmed(incident, nowMs);
+    if (over) put(over);
+  }
+  return [...changed].flatMap((id) => incidents.get(id) ?? []);
+}

@@ -1,0 +1,115 @@
+/** Keeps incidents: takes new signs in, measures those that go on, closes those that are calm, and does what people decide. */
+import type { Slo } from '../../slo/definition/openslo.ts';
+import type { Engine } from '../../store/engine/engine.ts';
+import { nextVersion } from '../../store/engine/versions.ts';
+import { oneAtATime } from '../../system/one-at-a-time.ts';
+import { repeat } from '../../system/repeat.ts';
+import { HOUR_MS, MINUTE_MS } from '../../system/time.ts';
+import { correlate } from './correlate.ts';
+import { alertSignals, findingSignals, flagSignals, nameIncident } from './gather.ts';
+import { acknowledged, assigned, dismissed, type Incident, isLive, merged, resolved } from './incident.ts';
+import { incidentNamed, incidentsReaching, nextNumber, writeIncidents } from './incident-table.ts';
+import { measured } from './measure.ts';
+import { APART_MS, type Signal, signalKey } from './signal.ts';
+
+const EVERY_MS = 15_000;
+/** What goes on is measured anew so often. */
+const MEASURED_EVERY_MS = MINUTE_MS;
+const LOOKED_BACK_MS = 24 * HOUR_MS;
+
+export interface IncidentDeps {
+  engine: Engine;
+  slos: readonly Slo[];
+  now: () => number;
+  onProblem: (message: string) => void;
+}
+
+/** What somebody does with an incident. */
+export type Act =
+  | { kind: 'ack' }
+  | { kind: 'assign'; assignee: string }
+  | { kind: 'resolve' }
+  | { kind: 'dismiss' }
+  | { kind: 'merge'; into: string };
+
+export interface IncidentWatch {
+  /** One look now, after the one that may be going on. */
+  look(): Promise<void>;
+  start(): void;
+  stop(): Promise<void>;
+}
+
+/** Two changes at once would each take the other's back: of one process, all go through here. */
+const changing = oneAtATime();
+
+/** The watch over the incidents of a store. */
+export function createIncidentWatch(deps: IncidentDeps): IncidentWatch {
+  const ticking = repeat(EVERY_MS, deps.onProblem);
+  const measuredAt = new Map<string, number>();
+
+  const look = () =>
+    changing(async () => {
+      const { engine, now } = deps;
+      const nowMs = now();
+      const signals = [...(await flagSignals(engine)), ...(await alertSignals(engine, nowMs)), ...(await findingSignals(engine, nowMs))];
+      const reach = signals.reduce((first, { fromMs }) => Math.min(first, fromMs), nowMs - LOOKED_BACK_MS) - APART_MS;
+      const known = await incidentsReaching(engine, reach);
+      const fresh = signals.filter((signal) => !isKnown(known, signal));
+      const changed = correlate(known, fresh, await nextNumber(engine), nowMs);
+      const going = known.filter((incident) => isLive(incident) && isDue(incident, nowMs) && !changed.some(({ id }) => id === incident.id));
+      const written: Incident[] = [];
+      for (const incident of [...changed, ...going]) {
+        written.push(incident.status === 'merged' ? incident : await measured(engine, deps.slos, incident, nowMs));
+        measuredAt.set(incident.id, nowMs);
+      }
+      for (const id of measuredAt.keys())
+        if (!known.some((each) => each.id === id) && !written.some((each) => each.id === id)) measuredAt.delete(id);
+      await writeIncidents(engine, written, nowMs);
+      // After the incidents are there: flags that a crash leaves without are taken in by the next look, into the same ones.
+      for (const { id, signals: of } of written.filter(({ status }) => status !== 'merged'))
+        await nameIncident(engine, id, of, await nextVersion(engine, 'anomaly_flags_log', nowMs));
+    });
+  const isDue = ({ id }: Incident, nowMs: number) => nowMs - (measuredAt.get(id) ?? 0) >= MEASURED_EVERY_MS;
+
+  return {
+    look: () => ticking.once(look),
+    start: () => ticking.start(look),
+    stop: () => ticking.stop(),
+  };
+}
+
+/** Whether an incident has this sign already, to its end. Flags always are fresh: those that are in an incident are not asked for. */
+const isKnown = (incidents: readonly Incident[], signal: Signal): boolean =>
+  signal.source !== 'flag' &&
+  incidents.some(({ signals }) =>
+    signals.some((each) => signalKey(each) === signalKey(signal) && each.toMs >= signal.toMs && each.isPage === signal.isPage),
+  );
+
+/**
+ * Does what somebody has decided. Of two who act at the same moment, the second is told what the first has done.
+ * @throws MUSTER_NOT_FOUND, MUSTER_CONFLICT
+ */
+export const act = (engine: Engine, id: string, what: Act, nowMs: number): Promise<Incident> =>
+  changing(async () => {
+    const incident = await incidentNamed(engine, id);
+    const changed = await decided(engine, incident, what, nowMs);
+    await writeIncidents(engine, changed, nowMs);
+    return changed[0] as Incident;
+  });
+
+async function decided(engine: Engine, incident: Incident, what: Act, nowMs: number): Promise<Incident[]> {
+  switch (what.kind) {
+    case 'ack':
+      return [acknowledged(incident, nowMs)];
+    case 'assign':
+      return [assigned(incident, what.assignee, nowMs)];
+    case 'resolve':
+      return [resolved(incident, nowMs)];
+    case 'dismiss':
+      return [dismissed(incident, nowMs)];
+    case 'merge': {
+      const { stays, gone } = merged(incident, await incidentNamed(engine, what.into));
+      return [gone, stays];
+    }
+  }
+}

@@ -1,0 +1,172 @@
+/** The life of an incident. Pure: who keeps incidents writes down what comes out. */
+import { MusterError } from '../../errors.ts';
+import { APART_MS, isCompatible, isNear, type Signal, signalKey } from './signal.ts';
+
+export type IncidentStatus = 'open' | 'acknowledged' | 'resolved' | 'dismissed' | 'merged';
+
+export interface Incident {
+  /** `INC-` and a number. */
+  id: string;
+  title: string;
+  severity: 'page' | 'ticket';
+  status: IncidentStatus;
+  /** When its first sign began. */
+  startMs: number;
+  /** When its last sign was seen. */
+  lastSignMs: number;
+  /** When Muster knew of it. */
+  detectedMs: number;
+  /** When somebody was told first. */
+  notifiedMs: number | null;
+  acknowledgedMs: number | null;
+  /** When its signs ended. */
+  mitigatedMs: number | null;
+  endMs: number | null;
+  cause: { dimension: string; value: string } | null;
+  /** Largest share first. */
+  slos: readonly { slo: string; budgetSpent: number }[];
+  /** Whose attempts failed, and how many of them. */
+  users: number;
+  attempts: number;
+  /** What was changed last before it began. */
+  change: { type: string; deployment: string; timeMs: number } | null;
+  assignee: string;
+  /** The incident that it is the same as; empty while it is one of its own. */
+  mergedInto: string;
+  signals: readonly Signal[];
+}
+
+/** Whether it still takes part: what is over, or the same as another, does not. */
+export const isLive = ({ status }: Pick<Incident, 'status'>): boolean => status === 'open' || status === 'acknowledged';
+
+/** Ids of its findings. */
+export const findingsOf = ({ signals }: Pick<Incident, 'signals'>): string[] => [
+  ...new Set(signals.flatMap(({ finding }) => (finding === undefined ? [] : [finding]))),
+];
+
+/** An incident of one sign. */
+export const begun = (number: number, signal: Signal, nowMs: number): Incident => ({
+  id: `INC-${number}`,
+  title: titleOf(null, [signal]),
+  severity: signal.isPage ? 'page' : 'ticket',
+  status: 'open',
+  startMs: signal.fromMs,
+  lastSignMs: signal.toMs,
+  detectedMs: Math.min(nowMs, signal.knownMs),
+  notifiedMs: null,
+  acknowledgedMs: null,
+  mitigatedMs: null,
+  endMs: null,
+  cause: null,
+  slos: [],
+  users: 0,
+  attempts: 0,
+  change: null,
+  assignee: '',
+  mergedInto: '',
+  signals: [signal],
+});
+
+/** With one more sign. What has become a page stays one; what somebody took for none, or for another one, takes its signs in silence. */
+export function joined(incident: Incident, signal: Signal): Incident {
+  const key = signalKey(signal);
+  const known = incident.signals.find((each) => signalKey(each) === key);
+  const seen = known
+    ? {
+        ...known,
+        ...signal,
+        fromMs: Math.min(known.fromMs, signal.fromMs),
+        knownMs: Math.min(known.knownMs, signal.knownMs),
+        toMs: Math.max(known.toMs, signal.toMs),
+        isPage: known.isPage || signal.isPage,
+      }
+    : signal;
+  const signals = [...incident.signals.filter((each) => each !== known), seen];
+  return {
+    ...incident,
+    severity: incident.severity === 'page' || signal.isPage ? 'page' : 'ticket',
+    // Of quiet series it is hard to say when it began: whoever saw it first says so.
+    startMs: signal.knownMs < incident.detectedMs ? signal.fromMs : incident.startMs,
+    lastSignMs: Math.max(incident.lastSignMs, signal.toMs),
+    detectedMs: Math.min(incident.detectedMs, signal.knownMs),
+    signals,
+    title: titleOf(incident.cause, signals),
+  };
+}
+
+/** Whether a sign belongs to an incident, by when and where it is. After somebody has ended it, only what began before does. */
+export function belongs(incident: Incident, signal: Signal): boolean {
+  if (incident.status === 'merged') return false;
+  const span = { fromMs: Math.min(...incident.signals.map(({ fromMs }) => fromMs)), toMs: incident.endMs ?? incident.lastSignMs };
+  return isNear(span, signal) && incident.signals.some((each) => isNear(each, signal) && isCompatible(each, signal));
+}
+
+/** Over, once nothing was seen of it for half an hour; undefined while that is not so. @param nowMs up to when everything was looked at */
+export function calmed(incident: Incident, nowMs: number): Incident | undefined {
+  if (!isLive(incident) || nowMs - incident.lastSignMs < APART_MS) return undefined;
+  return { ...incident, status: 'resolved', mitigatedMs: incident.lastSignMs, endMs: incident.lastSignMs };
+}
+
+/** @throws MUSTER_CONFLICT when it is not open any more */
+export const acknowledged = (incident: Incident, nowMs: number): Incident => {
+  if (incident.status !== 'open') throw conflict(incident, 'acknowledged');
+  return { ...incident, status: 'acknowledged', acknowledgedMs: nowMs };
+};
+
+/** @throws MUSTER_CONFLICT when it is over */
+export const assigned = (incident: Incident, assignee: string, nowMs: number): Incident => {
+  if (!isLive(incident)) throw conflict(incident, 'assigned');
+  return { ...incident, assignee, status: 'acknowledged', acknowledgedMs: incident.acknowledgedMs ?? nowMs };
+};
+
+/** @throws MUSTER_CONFLICT when it is over */
+export const resolved = (incident: Incident, nowMs: number): Incident => {
+  if (!isLive(incident)) throw conflict(incident, 'resolved');
+  return { ...incident, status: 'resolved', mitigatedMs: incident.mitigatedMs ?? Math.min(nowMs, incident.lastSignMs), endMs: nowMs };
+};
+
+/** Taken for none: its signs stay with it, and nobody is told of them. @throws MUSTER_CONFLICT when somebody has decided already */
+export const dismissed = (incident: Incident, nowMs: number): Incident => {
+  if (incident.status === 'dismissed' || incident.status === 'merged') throw conflict(incident, 'dismissed');
+  return { ...incident, status: 'dismissed', endMs: incident.endMs ?? nowMs };
+};
+
+/** The two of a merge: the one that stays, with the signs of both, and the one that is the same. @throws MUSTER_CONFLICT */
+export function merged(incident: Incident, into: Incident): { stays: Incident; gone: Incident } {
+  if (incident.id === into.id) throw new MusterError('MUSTER_CONFLICT', 'an incident is no duplicate of itself');
+  for (const each of [incident, into]) if (each.status === 'merged') throw conflict(each, 'merged');
+  const stays = incident.signals.reduce(joined, into);
+  return { stays, gone: { ...incident, status: 'merged', mergedInto: into.id, endMs: incident.endMs ?? incident.lastSignMs } };
+}
+
+const conflict = ({ id, status, mergedInto, assignee }: Incident, what: string): MusterError =>
+  new MusterError(
+    'MUSTER_CONFLICT',
+    `${id} cannot be ${what}: it is ${status}${mergedInto === '' ? '' : ` into ${mergedInto}`}${assignee === '' ? '' : `, with ${assignee}`}`,
+  );
+
+/** What its flags mean, in words; the first that there is names the incident. */
+const WORDS: readonly (readonly [name: string, of: string, words: string])[] = [
+  ['feed_silence', '', 'Nothing comes in'],
+  ['failures', 'failures', 'Attempts fail'],
+  ['in_flight', '', 'Attempts do not end'],
+  ['failures', 'api_errors', 'Requests fail'],
+  ['absence', '', 'Nobody starts'],
+  ['volume', '', 'Hardly anybody starts'],
+  ['latency', 'latency', 'Completions are slow'],
+  ['latency', 'api_latency', 'Requests are slow'],
+  ['failures', 'fallbacks', 'Providers are stood in for'],
+];
+
+/** What it is called: what is wrong, and where. */
+export function titleOf(cause: Incident['cause'], signals: readonly Signal[]): string {
+  const words = WORDS.find(([name, of]) =>
+    signals.some((each) => each.source === 'flag' && each.name === name && (of === '' || each.of === of)),
+  );
+  const [alert] = signals.filter(({ source }) => source === 'alert');
+  const [first] = signals;
+  const what = words?.[2] ?? (alert ? `The error budget of ${alert.name} burns` : (first?.summary ?? first?.name ?? 'Something is wrong'));
+  const flagged = signals.filter((each) => each.source === 'flag' && each.dimension !== '');
+  const where = cause ?? (flagged.length === 1 ? flagged[0] : undefined);
+  return where ? `${what}: ${where.dimension.replaceAll('_', ' ')} ${where.value || 'without a value'}` : what;
+}

@@ -1,0 +1,38 @@
+/** Signs that something is wrong: runs of flags, alerts of error budgets, findings. What they have in common is when and where. */
+
+export interface Signal {
+  source: 'flag' | 'alert' | 'finding';
+  /** The detector, or the SLO whose budget burns. */
+  name: string;
+  /** What is measured: a metric of the series, the id of an SLI, or nothing. */
+  of: string;
+  dimension: string;
+  value: string;
+  fromMs: number;
+  /** When Muster knew of it. */
+  knownMs: number;
+  /** Until when it was seen. */
+  toMs: number;
+  isPage: boolean;
+  /** In words, where there are some. */
+  summary?: string;
+  /** Of a finding. */
+  finding?: string;
+}
+
+/** Signs that are the same one, seen again. */
+export const signalKey = ({ source, name, of, dimension, value, finding = '' }: Signal): string =>
+  JSON.stringify([source, name, of, dimension, value, finding]);
+
+/** Signs of one thing may be so far apart. */
+export const APART_MS = 30 * 60_000;
+
+/**
+ * Whether two signs may be of one cause, by where they are: the whole goes with everything, and one fault shows in many dimensions. Two values of
+ * one dimension are two places, as long as nothing else joins them.
+ */
+export const isCompatible = (a: Signal, b: Signal): boolean => a.dimension !== b.dimension || a.value === b.value;
+
+/** Whether they may be of one cause, by when they are. */
+export const isNear = (a: Pick<Signal, 'fromMs' | 'toMs'>, b: Pick<Signal, 'fromMs' | 'toMs'>): boolean =>
+  a.fromMs <= b.toMs + APART_MS && b.fromMs <= a.toMs + APART_MS;

@@ -1,0 +1,140 @@
+/** Incidents: which signs are of one cause, how an incident goes on, ends, and what people decide of it. Pure. */
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { correlate } from '../../../src/detect/incidents/correlate.ts';
+import { acknowledged, assigned, calmed, dismissed, type Incident, merged, resolved } from '../../../src/detect/incidents/incident.ts';
+import type { Signal } from '../../../src/detect/incidents/signal.ts';
+
+const MINUTE = 60_000;
+const NOON = Date.UTC(2026, 2, 4, 12);
+const at = (minute: number) => NOON + minute * MINUTE;
+
+const sign = (from: number, to: number, fields: Partial<Signal> = {}): Signal => ({
+  source: 'flag',
+  name: 'failures',
+  of: 'failures',
+  dimension: '',
+  value: '',
+  fromMs: at(from),
+  knownMs: at(from + 2),
+  toMs: at(to),
+  isPage: false,
+  ...fields,
+});
+const inRegion = (value: string) => ({ dimension: 'region', value });
+const only = (incidents: readonly Incident[]): Incident => {
+  expect(incidents).toHaveLength(1);
+  return incidents[0] as Incident;
+};
+
+describe('signs of one cause', () => {
+  test('one fault that shows in the whole and in six dimensions is one incident', () => {
+    const places = ['region', 'provider', 'factor_type', 'deployment', 'segment', 'tenant'].map((dimension) => ({ dimension, value: 'x' }));
+    const incident = only(correlate([], [sign(0, 20), ...places.map((place, i) => sign(i, 15 + i, place))], 7, at(21)));
+    expect(incident).toMatchObject({ id: 'INC-7', status: 'open', severity: 'ticket', title: 'Attempts fail' });
+    expect(incident.signals).toHaveLength(7);
+    expect([incident.startMs, incident.detectedMs, incident.lastSignMs]).toEqual([at(0), at(2), at(20)]);
+  });
+
+  test('two regions alone are two, and one as soon as something joins them', () => {
+    const [eu, us] = [sign(0, 10, inRegion('eu')), sign(1, 12, inRegion('us'))];
+    const two = correlate([], [eu, us], 1, at(13));
+    expect(two.map(({ id, title }) => [id, title])).toEqual([
+      ['INC-1', 'Attempts fail: region eu'],
+      ['INC-2', 'Attempts fail: region us'],
+    ]);
+    const [stays, gone] = correlate(two, [sign(5, 12, { dimension: 'provider', value: 'sms' })], 3, at(13)).sort((a, b) =>
+      a.id < b.id ? -1 : 1,
+    );
+    expect(stays).toMatchObject({ id: 'INC-1', status: 'open' });
+    expect(stays?.signals).toHaveLength(3);
+    expect(gone).toMatchObject({ id: 'INC-2', status: 'merged', mergedInto: 'INC-1' });
+  });
+
+  test('half an hour apart is near, more is another one', () => {
+    expect(correlate([], [sign(0, 10), sign(40, 50)], 1, at(51))).toHaveLength(1);
+    expect(correlate([], [sign(0, 10), sign(41, 50)], 1, at(51))).toHaveLength(2);
+  });
+
+  test('a page of a budget and a finding are in it, and make it a page', () => {
+    const page = sign(3, 20, { source: 'alert', name: 'enrollment-success', of: 'page', isPage: true });
+    const finding = sign(4, 20, {
+      source: 'finding',
+      name: 'provider_outage',
+      of: '',
+      dimension: 'provider',
+      value: 'sms',
+      finding: 'f-1',
+    });
+    expect(only(correlate([], [sign(0, 20), page, finding], 1, at(21)))).toMatchObject({ severity: 'page' });
+  });
+
+  test('the same sign, seen again, is one sign that is longer', () => {
+    const first = correlate([], [sign(0, 5, inRegion('eu'))], 1, at(6));
+    const next = only(correlate(first, [sign(6, 9, inRegion('eu'))], 2, at(10)));
+    expect(next.signals).toEqual([sign(0, 9, inRegion('eu'))]);
+    expect(next.lastSignMs).toBe(at(9));
+  });
+
+  test('in whatever order signs come, it is the same incident', () => {
+    const signs = [
+      sign(0, 20),
+      sign(2, 9, inRegion('eu')),
+      sign(3, 9, inRegion('us')),
+      sign(5, 30, { dimension: 'provider', value: 'sms' }),
+    ];
+    const expected = only(correlate([], signs, 1, at(31)));
+    fc.assert(
+      fc.property(fc.shuffledSubarray(signs, { minLength: signs.length }), (shuffled) => {
+        expect(only(correlate([], shuffled, 1, at(31)))).toEqual(expected);
+      }),
+    );
+  });
+});
+
+describe('the end', () => {
+  const [open] = correlate([], [sign(0, 10)], 1, at(11)) as [Incident];
+
+  test('comes half an hour after the last sign, and says when the signs ended', () => {
+    expect(calmed(open, at(39))).toBeUndefined();
+    expect(only(correlate([open], [], 2, at(40)))).toMatchObject({ status: 'resolved', mitigatedMs: at(10), endMs: at(10) });
+  });
+
+  test('that somebody says: what began before still belongs to it, what begins later does not', () => {
+    const over = resolved(open, at(12));
+    expect(over).toMatchObject({ status: 'resolved', endMs: at(12), mitigatedMs: at(10) });
+    expect(only(correlate([over], [sign(11, 14)], 2, at(15)))).toMatchObject({ id: 'INC-1', status: 'resolved' });
+    expect(only(correlate([over], [sign(50, 60)], 2, at(61)))).toMatchObject({ id: 'INC-2', status: 'open' });
+  });
+});
+
+describe('what people decide', () => {
+  const [open] = correlate([], [sign(0, 10)], 1, at(11)) as [Incident];
+  const [other] = correlate([], [sign(0, 10, { ...inRegion('eu'), isPage: true })], 2, at(11)) as [Incident];
+
+  test('is taken once: the second is told what the first did', () => {
+    const taken = acknowledged(open, at(12));
+    expect(taken).toMatchObject({ status: 'acknowledged', acknowledgedMs: at(12) });
+    expect(() => acknowledged(taken, at(12))).toThrow('INC-1 cannot be acknowledged: it is acknowledged');
+    const hers = assigned(taken, 'ada', at(13));
+    expect(hers).toMatchObject({ assignee: 'ada', acknowledgedMs: at(12) });
+    expect(() => acknowledged(hers, at(14))).toThrow('it is acknowledged, with ada');
+    expect(assigned(hers, 'bob', at(15)).assignee).toBe('bob');
+    expect(() => resolved(resolved(open, at(12)), at(13))).toThrow('it is resolved');
+  });
+
+  test('a dismissed one takes its signs in silence', () => {
+    const none = dismissed(open, at(12));
+    expect(() => dismissed(none, at(13))).toThrow('it is dismissed');
+    expect(only(correlate([none], [sign(11, 20)], 2, at(21)))).toMatchObject({ id: 'INC-1', status: 'dismissed' });
+  });
+
+  test('of two that are merged one stays, with the signs and the severity of both', () => {
+    const { stays, gone } = merged(open, other);
+    expect(stays).toMatchObject({ id: 'INC-2', severity: 'page' });
+    expect(stays.signals).toHaveLength(2);
+    expect(gone).toMatchObject({ id: 'INC-1', status: 'merged', mergedInto: 'INC-2' });
+    expect(() => merged(open, open)).toThrow('no duplicate of itself');
+    expect(() => merged(gone, other)).toThrow('it is merged into INC-2');
+  });
+});
