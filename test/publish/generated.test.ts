@@ -8,6 +8,9 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse as parseYaml } from 'yaml';
+import type { Incident } from '../../src/detect/incidents/incident.ts';
+import { incidentsSince } from '../../src/detect/incidents/incident-table.ts';
+import { createIncidentWatch } from '../../src/detect/incidents/incident-watch.ts';
 import { createAnomalyWatch } from '../../src/detect/series/anomaly-watch.ts';
 import { parseFault } from '../../src/lab/faults.ts';
 import { simulate } from '../../src/lab/simulate.ts';
@@ -216,6 +219,10 @@ test('macros are expanded as the plugin expands them', () => {
 describe('SQL on a store of the demo', () => {
   let services: TestServices;
   const endMs = Math.floor(Date.now() / 60_000) * 60_000;
+  // Yesterday, while people are awake: at night nobody would notice.
+  const yesterdayMs = (Math.floor(endMs / 86_400_000) - 1) * 86_400_000;
+  const [outageMs, migrationMs] = [yesterdayMs + 10 * 3_600_000, yesterdayMs + 15 * 3_600_000];
+  const iso = (ms: number) => new Date(ms).toISOString();
   const range = { fromMs: endMs - 2 * 86_400_000, toMs: endMs, intervalMs: 900_000 };
   beforeAll(async () => {
     services = await testServices();
@@ -236,7 +243,7 @@ describe('SQL on a store of the demo', () => {
       days: 8,
       perDay: 1_500,
       endMs,
-      faults: [parseFault('provider_outage@-20h+90m', endMs), parseFault('migration_break@-30h+40m', endMs)],
+      faults: [parseFault(`provider_outage@${iso(outageMs)}+90m`, endMs), parseFault(`migration_break@${iso(migrationMs)}+40m`, endMs)],
     });
     for (const { events } of days)
       await services.intake.accept(
@@ -277,10 +284,37 @@ describe('SQL on a store of the demo', () => {
     // History first, then what is learned from it.
     await watch.look();
     await watch.look();
+    const deps = { engine: services.store.engine, slos: services.slos, now: Date.now };
+    const incidents = createIncidentWatch({ ...deps, onProblem: (message) => services.problems.push(message) });
+    await incidents.look();
+    // Nothing is taken in twice.
+    await incidents.look();
   });
   afterAll(async () => {
     expect(services.problems).toEqual([]);
     await services.dispose();
+  });
+
+  test('each fault is one incident, with what leads it, and what was changed before', async () => {
+    // That nobody sends anything since the history ended is another one, sooner or later.
+    const found = (await incidentsSince(services.store.engine, 0)).filter(({ startMs }) => startMs < yesterdayMs + 86_400_000);
+    expect(found.map(({ cause, status, severity }) => [cause, status, severity])).toEqual([
+      [{ dimension: 'deployment', value: expect.any(String) }, 'resolved', 'page'],
+      [{ dimension: 'provider', value: 'sms-aurora' }, 'resolved', 'page'],
+    ]);
+    const [migration, outage] = found as [Incident, Incident];
+    expect(Math.abs(outage.startMs - outageMs)).toBeLessThan(30 * 60_000);
+    expect(Math.abs(migration.startMs - migrationMs)).toBeLessThan(10 * 60_000);
+    expect(migration.change).toMatchObject({ type: 'deploy.completed', deployment: migration.cause?.value });
+    for (const { startMs, detectedMs, endMs: end, attempts, users, slos: spent } of found) {
+      expect(detectedMs).toBeGreaterThan(startMs);
+      expect(detectedMs).toBeLessThan(end ?? 0);
+      expect(attempts).toBeGreaterThan(10);
+      expect(users).toBeGreaterThan(5);
+      expect(spent.length).toBeGreaterThan(1);
+    }
+    const [flags] = await services.store.read.rows<{ n: number }>("SELECT toUInt32(countIf(incident = '')) AS n FROM anomaly_flags");
+    expect(flags?.n).toBe(0);
   });
 
   test.each(PANELS.map((file) => [file(slos).name, file(slos)] as const))('%s has rows', async (_name, panel) => {

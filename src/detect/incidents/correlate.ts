@@ -16,10 +16,10 @@ export function correlate(known: readonly Incident[], signals: readonly Signal[]
     changed.add(incident.id);
   };
   let number = nextNumber;
-  for (const signal of [...signals].sort((a, b) => a.fromMs - b.fromMs)) {
+  for (const signal of [...signals].sort((a, b) => a.knownMs - b.knownMs)) {
     const [first, ...others] = [...incidents.values()]
       .filter((incident) => belongs(incident, signal))
-      .sort((a, b) => a.startMs - b.startMs);
+      .sort((a, b) => a.detectedMs - b.detectedMs);
     if (!first) {
       put(begun(number, signal, nowMs));
       number += 1;

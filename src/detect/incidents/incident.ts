@@ -97,7 +97,7 @@ export function joined(incident: Incident, signal: Signal): Incident {
 /** Whether a sign belongs to an incident, by when and where it is. After somebody has ended it, only what began before does. */
 export function belongs(incident: Incident, signal: Signal): boolean {
   if (incident.status === 'merged') return false;
-  const span = { fromMs: Math.min(...incident.signals.map(({ fromMs }) => fromMs)), toMs: incident.endMs ?? incident.lastSignMs };
+  const span = { knownMs: incident.detectedMs, toMs: incident.endMs ?? incident.lastSignMs };
   return isNear(span, signal) && incident.signals.some((each) => isNear(each, signal) && isCompatible(each, signal));
 }
 

@@ -8,6 +8,7 @@ export interface Signal {
   of: string;
   dimension: string;
   value: string;
+  /** When it began, as far as can be told; of quiet series long before they say anything. */
   fromMs: number;
   /** When Muster knew of it. */
   knownMs: number;
@@ -33,6 +34,6 @@ export const APART_MS = 30 * 60_000;
  */
 export const isCompatible = (a: Signal, b: Signal): boolean => a.dimension !== b.dimension || a.value === b.value;
 
-/** Whether they may be of one cause, by when they are. */
-export const isNear = (a: Pick<Signal, 'fromMs' | 'toMs'>, b: Pick<Signal, 'fromMs' | 'toMs'>): boolean =>
-  a.fromMs <= b.toMs + APART_MS && b.fromMs <= a.toMs + APART_MS;
+/** Whether they may be of one cause, by when they were seen. */
+export const isNear = (a: Pick<Signal, 'knownMs' | 'toMs'>, b: Pick<Signal, 'knownMs' | 'toMs'>): boolean =>
+  a.knownMs <= b.toMs + APART_MS && b.knownMs <= a.toMs + APART_MS;

@@ -58,7 +58,7 @@ export const MOST_OF_A_MINUTE = 12;
 const OVERSHOOT = 10;
 
 /** An alarm for which nothing speaks in so many minutes is over. */
-export const STALE_MINUTES = 60;
+export const STALE_MINUTES = 30;
 
 /** The next cumulative sum. */
 export const nextSum = (sum: number, evidence: number, threshold: number): number =>

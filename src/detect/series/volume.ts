@@ -14,6 +14,9 @@ const LEAST_RATE = 0.02;
 /** What may fall silent alone, and is named by it. */
 const CAN_BE_ABSENT: readonly string[] = ['source', 'provider', 'factor_type', 'region', 'tenant'];
 
+/** Values that come and go by themselves: one that is no longer there has been replaced. */
+const REPLACED: readonly string[] = ['deployment', 'client_version'];
+
 /** Where in the memory is what. */
 const SUM = 0;
 const ACTUAL = 1;
@@ -37,7 +40,7 @@ export const volume: CountDetector = {
   begin: () => new Float64Array(5),
   step(memory, { slot, trials, isMuted, isFeedSilent }, model, threshold) {
     const usual = usualRate(model, slot);
-    if (isMuted || usual === undefined) return undefined;
+    if (isMuted || usual === undefined || REPLACED.includes(model.dimension)) return undefined;
     const level = ((memory[ACTUAL] as number) + LEVEL_PRIOR) / ((memory[EXPECTED] as number) + LEVEL_PRIOR);
     const rate = usual.rate * Math.min(MOST_LEVEL, Math.max(LEAST_LEVEL, level));
     memory[ACTUAL] = (memory[ACTUAL] as number) * REMEMBERED + trials;

