@@ -74,6 +74,10 @@ test.each([
   [['a.csv', 'b.csv'], '--folder takes many'],
   [['--folder', '/nowhere', 'out'], '/nowhere: no such folder'],
   [['--folder', '/tmp', '/tmp/out'], 'would be read the next time'],
+  [['--sli', 'M99', '--from', '2026-03-01T00:00:00Z'], '--sli M99: there are M1, '],
+  [['--sli', 'M1'], '--sli needs --from, before --to'],
+  [['--sli', 'M1', '--from', '2026-03-01T00:00:00Z', 'a.csv'], 'takes no file'],
+  [['--sli', 'M1', '--from', '2026-03-01T00:00:00Z', '--data', '/nowhere'], 'holds no data of Muster'],
 ])('detect %j is refused in one sentence', async (parameters, why) => {
   const { status, stdout, stderr } = await runMuster(['detect', ...parameters], { input: '' });
   expect(status, stderr).toBe(2);
