@@ -163,6 +163,21 @@ describe.runIf(have('chromium'))('the page', () => {
     await page.close();
   });
 
+  test('leads from the list of incidents to what led one and to its attempts, and takes what somebody decides', async () => {
+    const { page, problems } = await open('/incidents', 1440);
+    await page.getByRole('link', { name: 'Attempts fail: provider sms-aurora' }).click();
+    await page.getByRole('heading', { level: 1 }).getByText('Attempts fail: provider sms-aurora').waitFor();
+    await page.getByText('provider; most of the excess').waitFor();
+    await page.getByRole('region', { name: 'Signs' }).getByText('provider sms-aurora').first().waitFor();
+    await page.getByLabel('Reason').fill('reviewed with the vendor');
+    await page.getByRole('button', { name: 'Dismiss' }).click();
+    await page.getByRole('heading', { level: 1 }).getByText('dismissed').waitFor();
+    await page.getByRole('region', { name: 'Failed attempts' }).getByRole('link').first().click();
+    await page.getByRole('region', { name: 'Timeline' }).getByText('enrollment.started').waitFor();
+    expect(problems).toEqual([]);
+    await page.close();
+  });
+
   test('has the runbooks, and runs their queries', async () => {
     const { page, problems } = await open('/runbooks', 1440);
     await page.getByRole('link', { name: 'F1: a provider is down' }).click();

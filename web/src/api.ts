@@ -1,12 +1,16 @@
 /** What the server answers, as the page uses it, and how it is asked. */
 
+import type { FailedAttempt } from '../../src/detect/incidents/measure.ts';
 import type { ShownDashboard, ShownPanel } from '../../src/serve/dashboards.ts';
 import type { ShownEvent } from '../../src/serve/event-stream.ts';
 import type { Overview, OverviewSlo } from '../../src/serve/overview.ts';
+import type { ShownIncident } from '../../src/serve/routes/answers.ts';
 import type { Runbook, RunbookEntry } from '../../src/serve/runbooks.ts';
 import type { AttemptDetail, AttemptEvent } from '../../src/slo/inquiry/attempt-detail.ts';
 import type { Suggestion } from '../../src/slo/inquiry/backtest.ts';
 import type { SloDetail } from '../../src/slo/inquiry/budget.ts';
+
+export type IncidentDetail = ShownIncident & { failed: FailedAttempt[] };
 
 export type {
   AttemptDetail,
@@ -17,6 +21,7 @@ export type {
   RunbookEntry,
   ShownDashboard,
   ShownEvent,
+  ShownIncident,
   ShownPanel,
   SloDetail,
   Suggestion,

@@ -3,6 +3,7 @@ import { Fragment, useEffect, useState } from 'react';
 import type { Overview } from './api.ts';
 import { AttemptPage } from './pages/attempt-page.tsx';
 import { DashboardPage } from './pages/dashboard-page.tsx';
+import { IncidentList, IncidentPage } from './pages/incident-page.tsx';
 import { RunbookList, RunbookPage } from './pages/runbook-page.tsx';
 import { SignOut } from './pages/sign-in.tsx';
 import { SloPage } from './pages/slo-page.tsx';
@@ -19,6 +20,7 @@ import { type Live, useLive } from './use-live.ts';
 /** The pages of the rail, by their path; what stands below one belongs to it. */
 const PAGES = [
   { path: '/overview', title: 'Overview', icon: 'overview', group: 'Operate' },
+  { path: '/incidents', title: 'Incidents', icon: 'incidents', group: 'Operate' },
   { path: '/slos', title: 'SLOs', icon: 'slos', group: 'Operate' },
   { path: '/runbooks', title: 'Runbooks', icon: 'runbook', group: 'Operate' },
   { path: '/dashboards/oncall', title: 'On call', icon: 'dashboard', group: 'Dashboards' },
@@ -94,6 +96,8 @@ export function App() {
 /** The page that the address names, but for the overview. */
 function Page({ page, name, live, now, theme }: { page: string; name: string | undefined; live: Live; now: number; theme: string }) {
   if (page === 'runbooks') return name === undefined ? <RunbookList /> : <RunbookPage name={name} />;
+  if (page === 'incidents')
+    return name === undefined ? <IncidentList live={live} now={now} /> : <IncidentPage id={name} live={live} now={now} />;
   if (page === 'slos' && name === undefined) return <SloList live={live} now={now} />;
   if (name === undefined || !['slos', 'attempts', 'dashboards'].includes(page)) return <NoSuchPage />;
   if (page === 'attempts') return <AttemptPage id={name} live={live} now={now} />;

@@ -41,7 +41,7 @@ const ATTEMPT_LABELS: readonly string[] = [
 
 /** An incident with what is known of it at a moment. */
 export async function measured(engine: Engine, slos: readonly Slo[], incident: Incident, nowMs: number): Promise<Incident> {
-  const span = { fromMs: incident.startMs, toMs: Math.max(incident.startMs + MINUTE_MS, Math.min(incident.lastSignMs, nowMs)) };
+  const span = spanOf(incident, nowMs);
   const cause = (await causeOf(engine, slos, incident, span.toMs, nowMs)) ?? incident.cause;
   const hit = await attemptsHit(engine, span, cause);
   return {
@@ -58,6 +58,12 @@ interface Span {
   fromMs: number;
   toMs: number;
 }
+
+/** From its first sign to its last. */
+const spanOf = ({ startMs, lastSignMs }: Incident, nowMs: number): Span => ({
+  fromMs: startMs,
+  toMs: Math.max(startMs + MINUTE_MS, Math.min(lastSignMs, nowMs)),
+});
 
 /** What accounts for most of what failed beyond the usual; of traffic that does not come, the greatest place from which none does. */
 async function causeOf(engine: Engine, slos: readonly Slo[], incident: Incident, toMs: number, nowMs: number): Promise<Incident['cause']> {
@@ -81,16 +87,45 @@ async function causeOf(engine: Engine, slos: readonly Slo[], incident: Incident,
   return longest ? { dimension: longest.dimension, value: longest.value } : null;
 }
 
-/** How many attempts of how many people failed meanwhile, where the cause is. */
-async function attemptsHit(engine: Engine, { fromMs, toMs }: Span, cause: Incident['cause']): Promise<{ attempts: number; users: number }> {
+/** Attempts of users that failed in a span, where the cause is; its value is the parameter `value`. */
+function failedIn({ fromMs, toMs }: Span, cause: Incident['cause']): string {
   const isThere = cause && ATTEMPT_LABELS.includes(cause.dimension) ? `AND ${cause.dimension} = {value: String}` : '';
-  const [row] = await engine.session('explain').rows<{ attempts: string; users: string }>(
-    `SELECT toString(count()) AS attempts, toString(uniqExactIf(user_ref, user_ref != '')) AS users FROM attempts
+  return `attempts
      WHERE traffic = 'user' AND observed = 'full' AND result NOT IN ('completed', 'pending')
-       AND settled_at >= fromUnixTimestamp64Milli(${fromMs}, 'UTC') AND settled_at < fromUnixTimestamp64Milli(${toMs}, 'UTC') ${isThere}`,
+       AND settled_at >= fromUnixTimestamp64Milli(${fromMs}, 'UTC') AND settled_at < fromUnixTimestamp64Milli(${toMs}, 'UTC') ${isThere}`;
+}
+
+/** How many attempts of how many people failed meanwhile, where the cause is. */
+async function attemptsHit(engine: Engine, span: Span, cause: Incident['cause']): Promise<{ attempts: number; users: number }> {
+  const [row] = await engine.session('explain').rows<{ attempts: string; users: string }>(
+    `SELECT toString(count()) AS attempts, toString(uniqExactIf(user_ref, user_ref != '')) AS users
+     FROM ${failedIn(span, cause)}`,
     { value: cause?.value ?? '' },
   );
   return { attempts: Number(row?.attempts ?? 0), users: Number(row?.users ?? 0) };
+}
+
+export interface FailedAttempt {
+  source: string;
+  attemptId: string;
+  /** RFC 3339. */
+  settledAt: string;
+  result: string;
+  errorClass: string;
+  errorCode: string;
+}
+
+const MAX_SHOWN = 20;
+
+/** Some of the attempts that an incident hit, newest first. */
+export async function failedAttempts(engine: Engine, incident: Incident, nowMs: number): Promise<FailedAttempt[]> {
+  const rows = await engine.session('panels').rows<Omit<FailedAttempt, 'settledAt'> & { ms: string }>(
+    `SELECT source, attempt_id AS attemptId, toString(toUnixTimestamp64Milli(settled_at)) AS ms, result, error_class AS errorClass,
+       error_code AS errorCode
+     FROM ${failedIn(spanOf(incident, nowMs), incident.cause)} ORDER BY settled_at DESC, attempt_id LIMIT ${MAX_SHOWN}`,
+    { value: incident.cause?.value ?? '' },
+  );
+  return rows.map(({ ms, ...row }) => ({ ...row, settledAt: new Date(Number(ms)).toISOString() }));
 }
 
 /** Which share of its error budget each SLO lost meanwhile: what was bad, of what may be in its period. */

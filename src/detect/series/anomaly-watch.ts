@@ -121,7 +121,8 @@ export function createAnomalyWatch(deps: AnomalyWatchDeps): AnomalyWatch {
     }
     live ??= await openLiveSeries(engine, slots, toMinute);
     const { before, after } = await live.judge(version, toMinute);
-    deps.onFlagged?.(await replace(before, after));
+    const flagged = await replace(before, after);
+    deps.onFlagged?.(flagged);
   }
 
   return {

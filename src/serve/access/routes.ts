@@ -27,7 +27,11 @@ const RULES: readonly Rule[] = (
     // Those that there are say it in their own table.
     ['GET', /^\/api(?:\/|$)/, 'read'],
     // The page itself says nothing: it asks /api.
-    ['GET', /^\/(?:(?:login|overview|slos|attempts|dashboards|runbooks|enroll|assets)(?:\/|$)|(?:mark\.svg|theme\.js)?$)/, 'open'],
+    [
+      'GET',
+      /^\/(?:(?:login|overview|incidents|slos|attempts|dashboards|runbooks|enroll|assets)(?:\/|$)|(?:mark\.svg|theme\.js)?$)/,
+      'open',
+    ],
   ] as const
 ).map(([methods, path, access]) => [methods.split(' '), path, access]);
 

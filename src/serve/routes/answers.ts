@@ -7,6 +7,7 @@ import type { Rejection } from '../../collect/intake/batch.ts';
 import type { Forgotten } from '../../collect/people/forget.ts';
 import type { PseudonymStatus } from '../../collect/people/people.ts';
 import type { Incident } from '../../detect/incidents/incident.ts';
+import type { FailedAttempt } from '../../detect/incidents/measure.ts';
 import type { Panel } from '../../publish/panels/panel.ts';
 import type { ActiveAlert } from '../../slo/evaluate/companion-watch.ts';
 import type { TestedRoute } from '../../slo/evaluate/notifications.ts';
@@ -141,7 +142,7 @@ export interface Answers {
   listMaintenance: AnnouncedMaintenance[];
   addMaintenance: AnnouncedMaintenance;
   listIncidents: ShownIncident[];
-  getIncident: ShownIncident;
+  getIncident: ShownIncident & { failed: FailedAttempt[] };
   actOnIncident: ShownIncident;
   listFindings: ShownFinding[];
   dismissFinding: ShownFinding;

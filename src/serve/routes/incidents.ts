@@ -4,6 +4,7 @@ import type { Incident } from '../../detect/incidents/incident.ts';
 import { findingsOf } from '../../detect/incidents/incident.ts';
 import { incidentNamed, incidentsSince } from '../../detect/incidents/incident-table.ts';
 import { type Act, act } from '../../detect/incidents/incident-watch.ts';
+import { failedAttempts } from '../../detect/incidents/measure.ts';
 import { DAY_MS } from '../../system/time.ts';
 import { momentOf } from '../moments.ts';
 import type { ShownIncident } from './answers.ts';
@@ -46,9 +47,13 @@ export const incidentRoutes = [
     method: 'get',
     path: '/incidents/:id',
     access: 'read',
-    summary: 'One incident',
+    summary: 'One incident, with some of the attempts that failed meanwhile where its cause is',
     params: EXAMPLE_ID,
-    work: async (call) => shownIncident(await incidentNamed(call.ready().store.engine, param(call, 'id'))),
+    async work(call) {
+      const { engine } = call.ready().store;
+      const incident = await incidentNamed(engine, param(call, 'id'));
+      return { ...shownIncident(incident), failed: await failedAttempts(engine, incident, call.deps.now()) };
+    },
   }),
   apiRoute({
     id: 'actOnIncident',
