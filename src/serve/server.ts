@@ -40,6 +40,8 @@ const PAGES = [
   '/slos/:name',
   '/attempts/:id',
   '/dashboards/:name',
+  '/incidents',
+  '/incidents/:id',
   '/runbooks',
   '/runbooks/:name',
 ];

@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 import { falseIncidents, foundFaults, month, scheduledFaults } from './detection/months.ts';
 import { scoredNab } from './detection/nab.ts';
 import { nabScore } from './detection/nab-score.ts';
+import { speed } from './detection/speed.ts';
 
 const NAB = fileURLToPath(new URL('../../../shared/nab', import.meta.url));
 
@@ -30,6 +31,8 @@ const { values } = parseArgs({
   },
 });
 const [months, size, seed] = [Number(values.months), Number(values.series), Number(values.seed)];
+
+if (size > 0) await speed(Math.ceil(1_000 / 3), seed);
 
 const faults = (i: number) => scheduledFaults(seed, i);
 const faulty = await month(seed, size, faults);

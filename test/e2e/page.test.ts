@@ -209,6 +209,8 @@ describe.runIf(have('chromium'))('the page', () => {
     '/slos/rollbacks': '.facts',
     '/dashboards/oncall': '.chart canvas',
     '/dashboards/secops': '.chart canvas',
+    '/incidents': '.lines td',
+    '/incidents/INC-1': '.lanes',
     '/runbooks': '.lines td',
     '/runbooks/f1-provider-outage': '.query',
     '/attempts/first': '.facts',

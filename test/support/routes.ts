@@ -12,6 +12,8 @@ GET /slos open
 GET /slos/:name open
 GET /attempts/:id open
 GET /dashboards/:name open
+GET /incidents open
+GET /incidents/:id open
 GET /runbooks open
 GET /runbooks/:name open
 POST /v1/events ingest

@@ -6,7 +6,7 @@ import { localMinuteSql } from './local-week.ts';
 import { METRICS } from './metrics.ts';
 import { type SeriesModel, type SeriesName, seriesKey } from './model.ts';
 import { MILD, type ShareDetector } from './share-detector.ts';
-import { type Circumstances, type Flag, watchSeries } from './watched-series.ts';
+import { type Circumstances, type Flag, flagOf } from './watched-series.ts';
 
 export interface Past {
   session: Session;
@@ -20,6 +20,8 @@ export interface Past {
 
 /** Flags of all series in a time, series by series. */
 export async function* judgePast(past: Past): AsyncGenerator<Flag[]> {
+  // The same for all series, of which there are thousands.
+  const circumstances = Array.from({ length: past.toMinute - past.fromMinute }, (_, i) => past.circumstances(past.fromMinute + i));
   for (const detector of DETECTORS)
     for (const metric of METRICS.filter(({ name }) => detector.metrics.includes(name))) {
       const models = new Map(past.models.filter((model) => model.metric === metric.name).map((model) => [seriesKey(model), model]));
@@ -28,14 +30,26 @@ export async function* judgePast(past: Past): AsyncGenerator<Flag[]> {
       for await (const { series, minutes } of runs) {
         const model = models.get(seriesKey(series));
         if (!model) continue;
-        const { circumstances } = past;
-        const watched = watchSeries(detector, model, { threshold, fromMinute: minutes[0]?.[0] ?? past.fromMinute, circumstances });
-        for (const [minute, trials, hits] of minutes) watched.note(minute, trials, hits);
-        const { flags } = watched.advance(detector.kind === 'share' ? (minutes.at(-1)?.[0] ?? 0) + 1 : past.toMinute);
+        const memory = detector.begin();
+        const flags: Flag[] = [];
+        for (let i = 0, minute = minutes[0]?.[0] ?? 0; i < minutes.length; minute++) {
+          const isCounted = minutes[i]?.[0] === minute;
+          const [, trials, hits] = isCounted ? (minutes[i] as Run['minutes'][number]) : [minute, 0, 0];
+          if (isCounted) i += 1;
+          const found = detector.step(
+            memory,
+            { ...(circumstances[minute - past.fromMinute] as Circumstance), trials, hits },
+            model,
+            threshold,
+          );
+          if (found) flags.push(flagOf(model, minute, found, threshold));
+        }
         if (flags.length > 0) yield flags;
       }
     }
 }
+
+type Circumstance = ReturnType<Circumstances>;
 
 interface Run {
   series: SeriesName;

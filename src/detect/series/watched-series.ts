@@ -1,5 +1,5 @@
 /** One series under one detector: its state, which follows the minutes as they come, and goes back when the past is restated. */
-import { type Detector, type SeriesMinute, scoreOf } from './detector.ts';
+import { type Comparison, type Detector, type SeriesMinute, scoreOf } from './detector.ts';
 import type { SeriesModel } from './model.ts';
 
 /** A minute that changes is judged anew when it is not older than this. */
@@ -32,6 +32,13 @@ export interface WatchedSeries {
   note(minute: number, trials: number, hits: number): void;
   /** Judges up to a minute, not included. Returns the flags of all minutes from `from` on. */
   advance(toMinute: number): { from: number; flags: Flag[] };
+}
+
+/** The flag of a minute. */
+export function flagOf(model: SeriesModel, minute: number, found: Comparison, threshold: number): Flag {
+  const { metric, dimension, value } = model;
+  const { name, sum, minutesAbove, ...comparison } = found;
+  return { minute, since: minute - minutesAbove, metric, dimension, value, detector: name, score: scoreOf(sum, threshold), ...comparison };
 }
 
 /** @param fromMinute the first that is judged, with nothing known of those before */
@@ -73,18 +80,7 @@ export function watchSeries(
       for (; next < toMinute; next++) {
         const found = judge(memory, next);
         if (!found) continue;
-        const { name, sum, minutesAbove, ...comparison } = found;
-        const { metric, dimension, value } = model;
-        flags.push({
-          minute: next,
-          since: next - minutesAbove,
-          metric,
-          dimension,
-          value,
-          detector: name,
-          score: scoreOf(sum, threshold),
-          ...comparison,
-        });
+        flags.push(flagOf(model, next, found, threshold));
       }
       for (; baseMinute < next - REPLAY_MINUTES; baseMinute++) {
         judge(base, baseMinute);
