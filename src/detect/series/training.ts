@@ -1,5 +1,5 @@
 /** Learns the models of all series, in ClickHouse, from `series_minutes`. */
-import type { Engine } from '../../store/engine/engine.ts';
+import type { Engine, Session } from '../../store/engine/engine.ts';
 import { mergedRanges, type Range } from '../../store/rows/ranges.ts';
 import { rowsOf } from '../../store/rows/rows-of.ts';
 import { MINUTE_MS } from '../../system/time.ts';
@@ -33,7 +33,10 @@ export async function train(training: Training): Promise<number> {
   const session = training.engine.session('detect');
   const from = span.fromMs / MINUTE_MS;
   const of: Learned = { ...training, fromMinute: from, toMinute: span.toMs / MINUTE_MS, days: span.days };
-  for (const metric of METRICS) await session.run(metric.kind === 'count' ? rateModels(metric, of) : shareModels(metric, of));
+  for (const metric of METRICS) {
+    if (metric.kind === 'share') await session.run(shareModels(metric, of));
+    else for (const part of await parts(session, metric, of)) await session.run(rateModels(metric, of, part));
+  }
   const [row] = await session.rows<{ n: number }>(
     `SELECT toUInt32(count()) AS n FROM series_models FINAL WHERE trained_at = toDateTime(${training.atMs / 1_000}, 'UTC')`,
   );
@@ -62,12 +65,26 @@ const head = ({ name }: Metric, { atMs, fromMinute, days }: Learned): string =>
   `'${name}' AS metric, dimension, value, toDateTime(${atMs / 1_000}, 'UTC') AS trained_at,
       toDateTime(${fromMinute * 60}, 'UTC') AS learned_from, ${days} AS days`;
 
-/** Which series of a metric have enough trials, and the most? */
-const watched = ({ name }: Metric, of: Learned): string => `
-      SELECT dimension, value, toUInt64(sum(trials)) AS all_trials, toUInt64(sum(hits)) AS all_hits
-      FROM series_minutes FINAL WHERE metric = '${name}' AND ${isLearnedFrom(of)}
-      GROUP BY dimension, value HAVING all_trials >= ${MIN_TRIALS}
-      ORDER BY all_trials DESC, dimension, value LIMIT ${MAX_SERIES_PER_METRIC}`;
+/** Some of the series of a metric: those that share a remainder, and have so many trials. */
+interface Part {
+  remainder: number;
+  of: number;
+  leastTrials: number;
+}
+
+/** An array of minutes for each series stands in memory at once: so many series at a time. */
+const SERIES_TOGETHER = 500;
+
+/** The series of a metric that are watched, in parts. */
+async function parts(session: Session, { name }: Metric, of: Learned): Promise<Part[]> {
+  const [row] = await session.rows<{ series: number; least: number }>(
+    `SELECT toUInt32(count()) AS series, toFloat64(min(n)) AS least FROM (
+       SELECT sum(trials) AS n FROM series_minutes FINAL WHERE metric = '${name}' AND ${isLearnedFrom(of)}
+       GROUP BY dimension, value HAVING n >= ${MIN_TRIALS} ORDER BY n DESC LIMIT ${MAX_SERIES_PER_METRIC})`,
+  );
+  const count = Math.ceil((row?.series ?? 0) / SERIES_TOGETHER);
+  return Array.from({ length: count }, (_, remainder) => ({ remainder, of: count, leastTrials: row?.least ?? MIN_TRIALS }));
+}
 
 /** A share that never was is not held to be impossible, nor one that always was to be certain. */
 const LEAST_SHARE = 0.002;
@@ -76,39 +93,39 @@ const HOUR_PRIOR = 300;
 
 /**
  * Shares by hour of the local day, and the correlation: how much further than chance the hits of a minute scatter, by moments, where one minute counts
- * thirty times its variance at most.
+ * thirty times its variance at most. Minutes of one hour with the same counts are one row with their number, so that few are left.
  */
-const shareModels = (metric: Metric, of: Learned): string => `
+function shareModels(metric: Metric, of: Learned): string {
+  const within = (share: string) => `least(greatest(${share}, ${LEAST_SHARE}), 1 - ${LEAST_SHARE})`;
+  const variance = 'n * share * (1 - share)';
+  const models = `
+    SELECT dimension, value, any(trials_of_all) AS all_trials, any(hits_of_all) AS all_hits, any(usual) AS overall,
+      sumIf(minutes * least(pow(f - n * share, 2) - ${variance}, 30 * ${variance}), n >= 2)
+        / sumIf(minutes * ${variance} * (n - 1), n >= 2) AS scatter,
+      arrayMap(x -> if(isNaN(x), overall, x), groupArrayInsertAt(nan, 24)(share, toUInt32(hour))) AS shares
+    FROM (
+      SELECT dimension, value, hour, n, f, minutes, trials_of_all, hits_of_all, ${within('hits_of_all / trials_of_all')} AS usual,
+        ${within(`(hits_of_hour + ${HOUR_PRIOR} * usual) / (trials_of_hour + ${HOUR_PRIOR})`)} AS share
+      FROM (
+        SELECT dimension, value, hour, n, f, minutes, sum(n * minutes) OVER by_series AS trials_of_all, sum(f * minutes) OVER by_series AS hits_of_all,
+          sum(n * minutes) OVER by_hour AS trials_of_hour, sum(f * minutes) OVER by_hour AS hits_of_hour
+        FROM (
+          SELECT dimension, value, intDiv(modulo(${localMinuteSql('minute', of.timeZone)}, 1440), 60) AS hour, trials AS n, hits AS f,
+            count() AS minutes
+          FROM series_minutes FINAL WHERE metric = '${metric.name}' AND trials > 0 AND ${isLearnedFrom(of)}
+          GROUP BY dimension, value, hour, n, f
+        )
+        WINDOW by_series AS (PARTITION BY dimension, value), by_hour AS (PARTITION BY dimension, value, hour)
+      ) WHERE trials_of_all >= ${MIN_TRIALS}
+    ) GROUP BY dimension, value ORDER BY all_trials DESC, dimension, value LIMIT ${MAX_SERIES_PER_METRIC}`;
+  const isOfDurations = metric.name === DURATION_METRIC;
+  return `
   ${INSERT}
-  WITH series AS (${watched(metric, of)}),
-    by_minute AS (
-      SELECT dimension, value, intDiv(modulo(${localMinuteSql('minute', of.timeZone)}, 1440), 60) AS hour, trials AS n, hits AS f
-      FROM series_minutes FINAL WHERE metric = '${metric.name}' AND trials > 0 AND ${isLearnedFrom(of)}
-    ),
-    by_hour AS (
-      SELECT dimension, value, hour, any(usual) AS day_share,
-        least(greatest((sum(f) + ${HOUR_PRIOR} * any(usual)) / (sum(n) + ${HOUR_PRIOR}), ${LEAST_SHARE}), 1 - ${LEAST_SHARE}) AS share
-      FROM by_minute
-      INNER JOIN (SELECT dimension, value, least(greatest(all_hits / all_trials, ${LEAST_SHARE}), 1 - ${LEAST_SHARE}) AS usual FROM series)
-        AS overall USING (dimension, value)
-      GROUP BY dimension, value, hour
-    ),
-    scatter AS (
-      SELECT dimension, value,
-        sum(least(pow(f - n * share, 2) - n * share * (1 - share), 30 * n * share * (1 - share))) / sum(n * share * (1 - share) * (n - 1))
-          AS correlation
-      FROM by_minute INNER JOIN by_hour USING (dimension, value, hour) WHERE n >= 2 GROUP BY dimension, value
-    ),
-    shares_of AS (
-      SELECT dimension, value, any(day_share) AS overall,
-        arrayMap(x -> if(isNaN(x), overall, x), groupArrayInsertAt(nan, 24)(share, toUInt32(hour))) AS shares
-      FROM by_hour GROUP BY dimension, value
-    )
-  SELECT ${head(metric, of)}, all_trials, all_hits, 0,
-    least(greatest(if(isFinite(scatter.correlation), scatter.correlation, 0), 0.002), 0.3),
-    ${metric.name === DURATION_METRIC ? 'durations.threshold_ms' : '0'}, shares_of.shares, [], []
-  FROM series INNER JOIN shares_of USING (dimension, value) LEFT JOIN scatter USING (dimension, value)
-  ${metric.name === DURATION_METRIC ? `LEFT JOIN (${durations(of)}) AS durations USING (dimension, value)` : ''}`;
+  SELECT ${head(metric, of)}, all_trials, all_hits, 0, least(greatest(if(isFinite(scatter), scatter, 0), 0.002), 0.3),
+    ${isOfDurations ? 'durations.threshold_ms' : '0'}, shares, [], []
+  FROM (${models}) AS models
+  ${isOfDurations ? `LEFT JOIN (${durations(of)}) AS durations USING (dimension, value)` : ''}`;
+}
 
 /** What did 95 % of completions take at most, by value? */
 function durations({ fromMinute, toMinute }: Learned): string {
@@ -130,9 +147,10 @@ const LEAST_RATE = 0.3;
 /**
  * Rates by slot of the local week: the median over the weeks of the rate, smoothed; of a slot of which no week is known, the mean of the same
  * time of other days. And the dispersion: how much further than chance the counts of a minute scatter, by moments, bounded per minute.
- * Each series is one row of arrays over the slots of five weeks, so nothing is joined.
+ * Each series is one row of arrays over the slots of five weeks, so nothing is joined. Of the hour that comes twice one is taken: once in a
+ * year, of one week in four.
  */
-function rateModels(metric: Metric, of: Learned): string {
+function rateModels(metric: Metric, of: Learned, part: Part): string {
   const firstWeek = `(intDiv(${localMinuteSql(`toDateTime(${of.fromMinute * 60}, 'UTC')`, of.timeZone)}, 10080) * 10080)`;
   const local = (column: string) => `toUInt32(${localMinuteSql(column, of.timeZone)} - ${firstWeek})`;
   const minutes = WEEKS * 10_080;
@@ -159,17 +177,15 @@ function rateModels(metric: Metric, of: Learned): string {
        WHERE ${isLearnedFrom(of)} GROUP BY at)) AS known,
     ${slotTotals('known')} AS known_totals,
     ${SMOOTHINGS.map((k) => `${smoothed('known_totals', k)} AS known_${k}`).join(', ')},
-    series AS (${watched(metric, of)}),
     counted AS (
-      SELECT dimension, value, groupArrayInsertAt(toUInt32(0), ${minutes})(toUInt32(n), at) AS counts FROM (
-        SELECT dimension, value, ${local('minute')} AS at, sum(trials) AS n
-        FROM series_minutes FINAL WHERE metric = '${metric.name}' AND trials > 0 AND ${isLearnedFrom(of)}
-          AND (dimension, value) IN (SELECT dimension, value FROM series)
-        GROUP BY dimension, value, at
-      ) GROUP BY dimension, value
+      SELECT dimension, value, toUInt64(sum(trials)) AS all_trials,
+        groupArrayInsertAt(toUInt32(0), ${minutes})(trials, ${local('minute')}) AS counts
+      FROM series_minutes FINAL WHERE metric = '${metric.name}' AND trials > 0 AND ${isLearnedFrom(of)}
+        AND modulo(cityHash64(dimension, value), ${part.of}) = ${part.remainder}
+      GROUP BY dimension, value HAVING all_trials >= ${part.leastTrials}
     ),
     smoothed AS (
-      SELECT dimension, value, counts, ${slotTotals('counts')} AS totals,
+      SELECT dimension, value, all_trials, counts, ${slotTotals('counts')} AS totals,
         ${SMOOTHINGS.map((k) => `${smoothed('totals', k)} AS sum_${k}`).join(', ')},
         ${SMOOTHINGS.map(
           (k) => `arrayMap((${weeks.map((w) => `w${w}`).join(', ')}) -> ${weeks.map((w) => `w${w}`).join(' + ')},
@@ -178,7 +194,7 @@ function rateModels(metric: Metric, of: Learned): string {
       FROM counted
     ),
     by_week AS (
-      SELECT dimension, value, counts,
+      SELECT dimension, value, all_trials, counts,
         arrayMap((${perK('t').join(', ')}) -> ${chosen(perK('t'))}, ${perK('total').join(', ')}) AS seen,
         ${weeks
           .map(
@@ -193,7 +209,7 @@ function rateModels(metric: Metric, of: Learned): string {
       FROM smoothed
     ),
     weekly AS (
-      SELECT dimension, value, counts, seen,
+      SELECT dimension, value, all_trials, counts, seen,
         arrayMap((${weeks.map((w) => `r${w}`).join(', ')}) ->
           arrayReduce('quantileExactInclusive(0.5)', arrayFilter(x -> NOT isNaN(x), [${weeks.map((w) => `r${w}`).join(', ')}])),
           ${weeks.map((w) => `rate_${w}`).join(', ')}) AS of_week,
@@ -202,7 +218,7 @@ function rateModels(metric: Metric, of: Learned): string {
       FROM by_week
     ),
     usual AS (
-      SELECT dimension, value, counts, seen,
+      SELECT dimension, value, all_trials, counts, seen,
         arrayMap((w, d) -> if(isNaN(w), if(isNaN(d), 0, d), w), of_week, arrayFlatten([${days.map(() => 'of_day').join(', ')}])) AS rates,
         arrayFlatten(arrayMap(x -> [${Array(SLOT_MINUTES).fill('x').join(', ')}], rates)) AS of_minutes,
         arrayFlatten([${weeks.map(() => 'of_minutes').join(', ')}]) AS expected,
@@ -214,6 +230,6 @@ function rateModels(metric: Metric, of: Learned): string {
       arraySum(arrayMap((j, n, l) -> j * least(pow(n - l, 2) - l, 25 * l + 0.5 * l * l), judged, counts, expected))
         / arraySum(arrayMap((j, l) -> j * l * l, judged, expected)))),
     0, 0, [], rates, seen
-  FROM series INNER JOIN usual USING (dimension, value)
+  FROM usual
   SETTINGS max_block_size = 32, max_threads = 2`;
 }
