@@ -5,6 +5,8 @@ import { APART_MS, type Signal } from './signal.ts';
 
 /** Alerts and findings that ended longer ago are history of before there were incidents. */
 const LOOKED_BACK_MS = 24 * HOUR_MS;
+/** No flag is given to a minute that is older than what series are kept for. */
+const FLAGS_KEPT_MS = 40 * 24 * HOUR_MS;
 /** A minute is judged so long after its beginning: when it is over, and what is late by some seconds is there. */
 const JUDGED_AFTER_MS = 90_000;
 /** A series that carries so much of the hour before is worth a page. */
@@ -19,7 +21,7 @@ const PAGING: readonly (readonly [detector: string, metric: string])[] = [
 ];
 
 /** Flags that are in no incident, run by run. */
-export async function flagSignals(engine: Engine): Promise<Signal[]> {
+export async function flagSignals(engine: Engine, nowMs: number): Promise<Signal[]> {
   const series = 'PARTITION BY detector, metric, dimension, value ORDER BY minute';
   const rows = await engine.session('detect').rows<FlagRun>(
     `SELECT detector, metric, dimension, value, toUnixTimestamp(min(minute)) AS from_s, toUnixTimestamp(max(minute)) + 60 AS to_s,
@@ -28,7 +30,8 @@ export async function flagSignals(engine: Engine): Promise<Signal[]> {
        SELECT *, countIf(gap > ${APART_MS / 1_000}) OVER (${series}) AS run FROM (
          SELECT minute, since, detector, metric, dimension, value, dateDiff('second', lagInFrame(minute, 1, minute)
            OVER (${series} ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW), minute) AS gap
-         FROM anomaly_flags WHERE incident = ''))
+         FROM anomaly_flags
+         WHERE incident = '' AND minute >= toDateTime(${Math.floor((nowMs - FLAGS_KEPT_MS) / 1_000)}, 'UTC')))
      GROUP BY detector, metric, dimension, value, run ORDER BY from_s`,
   );
   const shares = await sharesBefore(engine, rows);

@@ -51,7 +51,11 @@ export function createIncidentWatch(deps: IncidentDeps): IncidentWatch {
     changing(async () => {
       const { engine, now } = deps;
       const nowMs = now();
-      const signals = [...(await flagSignals(engine)), ...(await alertSignals(engine, nowMs)), ...(await findingSignals(engine, nowMs))];
+      const signals = [
+        ...(await flagSignals(engine, nowMs)),
+        ...(await alertSignals(engine, nowMs)),
+        ...(await findingSignals(engine, nowMs)),
+      ];
       const reach = signals.reduce((first, { fromMs }) => Math.min(first, fromMs), nowMs - LOOKED_BACK_MS) - APART_MS;
       const known = await incidentsReaching(engine, reach);
       const fresh = signals.filter((signal) => !isKnown(known, signal));

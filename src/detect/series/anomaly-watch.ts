@@ -8,7 +8,7 @@ import type { Engine } from '../../store/engine/engine.ts';
 import type { Range } from '../../store/rows/ranges.ts';
 import { dropMonthsBefore } from '../../store/upkeep/retention.ts';
 import { repeat } from '../../system/repeat.ts';
-import { DAY_MS, MINUTE_MS } from '../../system/time.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../system/time.ts';
 import { circumstancesIn, minuteOf, mutedMinutes } from './circumstances.ts';
 import { flagsIn, writeFlags } from './flags.ts';
 import { judgePast } from './history.ts';
@@ -23,6 +23,8 @@ const EVERY_MS = 15_000;
 /** Events of a minute may come so long after its end and still be judged with it at once. */
 const GRACE_MS = 30_000;
 const TRAIN_EVERY_MS = DAY_MS;
+/** Where there was too little to learn from, it is tried again after this. */
+const TRY_AGAIN_MS = HOUR_MS;
 /** More minutes than these at once are history that comes in: learning waits until it is there. */
 const LARGE_MINUTES = 1_440;
 
@@ -57,6 +59,7 @@ export function createAnomalyWatch(deps: AnomalyWatchDeps): AnomalyWatch {
   let live: LiveSeries | undefined;
   let trainedAtMs: number | undefined;
   let isRestated = false;
+  let triedAtMs = Number.NEGATIVE_INFINITY;
 
   /** Flags of a time, by the models of now. */
   async function judged(fromMinute: number, toMinute: number): Promise<Flag[]> {
@@ -110,8 +113,10 @@ export function createAnomalyWatch(deps: AnomalyWatchDeps): AnomalyWatch {
     const toMinute = minuteOf(now() - deps.lagSeconds() * 1_000 - GRACE_MS);
     const { version, from } = await recount(engine, statePath, toMinute, now());
     trainedAtMs ??= await lastTraining(engine);
+    const isUntrained = trainedAtMs === 0 && now() - triedAtMs >= TRY_AGAIN_MS;
     if (toMinute - from > LARGE_MINUTES) isRestated = true;
-    else if (isRestated || trainedAtMs === 0 || toMinute * MINUTE_MS - trainedAtMs >= TRAIN_EVERY_MS) {
+    else if (isRestated || isUntrained || (trainedAtMs > 0 && toMinute * MINUTE_MS - trainedAtMs >= TRAIN_EVERY_MS)) {
+      triedAtMs = now();
       if (isRestated || trainedAtMs === 0) await learnAll(toMinute);
       else await learnDay(minuteOf(trainedAtMs), toMinute);
       isRestated = false;

@@ -4,7 +4,7 @@ import { MOST_OF_A_MINUTE, thresholdFor } from './detector.ts';
 import { DETECTORS } from './index.ts';
 import { localMinuteSql } from './local-week.ts';
 import { METRICS } from './metrics.ts';
-import { type SeriesModel, type SeriesName, seriesKey } from './model.ts';
+import { delaysOf, type SeriesModel, type SeriesName, seriesKey } from './model.ts';
 import { MILD, type ShareDetector } from './share-detector.ts';
 import { type Circumstances, type Flag, flagOf } from './watched-series.ts';
 
@@ -21,6 +21,7 @@ export interface Past {
 /** Flags of all series in a time, series by series. */
 export async function* judgePast(past: Past): AsyncGenerator<Flag[]> {
   // The same for all series, of which there are thousands.
+  const delayOf = delaysOf(past.models);
   const circumstances = Array.from({ length: past.toMinute - past.fromMinute }, (_, i) => past.circumstances(past.fromMinute + i));
   for (const detector of DETECTORS)
     for (const metric of METRICS.filter(({ name }) => detector.metrics.includes(name))) {
@@ -31,8 +32,9 @@ export async function* judgePast(past: Past): AsyncGenerator<Flag[]> {
         const model = models.get(seriesKey(series));
         if (!model) continue;
         const memory = detector.begin();
+        const known = past.toMinute - delayOf(model);
         const flags: Flag[] = [];
-        for (let i = 0, minute = minutes[0]?.[0] ?? 0; i < minutes.length; minute++) {
+        for (let i = 0, minute = minutes[0]?.[0] ?? 0; i < minutes.length && minute < known; minute++) {
           const isCounted = minutes[i]?.[0] === minute;
           const [, trials, hits] = isCounted ? (minutes[i] as Run['minutes'][number]) : [minute, 0, 0];
           if (isCounted) i += 1;

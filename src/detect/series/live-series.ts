@@ -1,13 +1,11 @@
 /** All series under their detectors, as they stand now: takes what was counted, and says which flags came and which went. */
 import type { Engine } from '../../store/engine/engine.ts';
-import { MINUTE_MS } from '../../system/time.ts';
 import { circumstancesIn, minuteOf } from './circumstances.ts';
 import { thresholdFor } from './detector.ts';
 import { flagsIn } from './flags.ts';
 import { DETECTORS } from './index.ts';
 import type { Slot } from './local-week.ts';
-import { DURATION_METRIC } from './metrics.ts';
-import { readModels, type SeriesName, seriesKey } from './model.ts';
+import { delaysOf, readModels, type SeriesName, seriesKey } from './model.ts';
 import { type Circumstances, type Flag, REPLAY_MINUTES, type WatchedSeries, watchSeries } from './watched-series.ts';
 
 /** A process that starts goes through the minutes of so many hours again, so that it knows what is under way. */
@@ -34,9 +32,7 @@ export async function openLiveSeries(engine: Engine, slots: (minute: number) => 
   const settledMinute = minuteOf(models[0]?.trainedAtMs ?? 0);
   let circumstances: Circumstances = () => ({ slot: { index: 0, hour: 0 }, isMuted: false, isFeedSilent: false });
   const series = new Map<string, { watched: WatchedSeries; delay: number; flags: Map<number, Flag> }>();
-  const delays = new Map(
-    models.filter(({ metric }) => metric === DURATION_METRIC).map((model) => [seriesKey(model), Math.ceil(model.thresholdMs / MINUTE_MS)]),
-  );
+  const delayOf = delaysOf(models);
   for (const detector of DETECTORS)
     for (const metric of detector.metrics) {
       const of = models.filter((model) => model.metric === metric);
@@ -44,8 +40,7 @@ export async function openLiveSeries(engine: Engine, slots: (minute: number) => 
       for (const model of of)
         series.set(seriesKey(model), {
           watched: watchSeries(detector, model, { threshold, fromMinute, circumstances: (minute) => circumstances(minute) }),
-          // Whether a start was in flight for too long is known when that time has passed.
-          delay: metric === 'in_flight' ? (delays.get(seriesKey({ ...model, metric: DURATION_METRIC })) ?? 1) : 0,
+          delay: delayOf(model),
           flags: new Map(),
         });
     }
@@ -62,9 +57,9 @@ export async function openLiveSeries(engine: Engine, slots: (minute: number) => 
                WHERE minute >= toDateTime(${(isFirst ? fromMinute : to - 2 * REPLAY_MINUTES) * 60}, 'UTC')
                  ${isFirst ? '' : `AND version = ${version}`}`,
             );
-      isFirst = false;
       for (const { m, trials, hits, ...name } of rows) series.get(seriesKey(name))?.watched.note(m, trials, hits);
-      circumstances = await circumstancesIn(engine, slots, fromMinute, to);
+      circumstances = await circumstancesIn(engine, slots, isFirst ? fromMinute : to - 2 * REPLAY_MINUTES, to);
+      isFirst = false;
       const [before, after]: [Flag[], Flag[]] = [[], []];
       for (const { watched, delay, flags } of series.values()) {
         const found = watched.advance(to - delay);

@@ -11,6 +11,8 @@ export interface Metric {
   /** `share`: hits of trials. `count`: how many trials there are. */
   readonly kind: 'share' | 'count';
   readonly rows: AttemptRows | SliRows;
+  /** What a minute counts is known only when what it began has had its time. */
+  readonly isKnownLater?: true;
 }
 
 /** Attempts of users, by the minute of their start or of their end. */
@@ -60,6 +62,7 @@ export const METRICS: readonly Metric[] = [
     name: 'in_flight',
     title: 'Attempts in flight for too long',
     kind: 'share',
+    isKnownLater: true,
     rows: {
       of: 'attempts',
       unit: 'start',
@@ -74,3 +77,5 @@ export const METRICS: readonly Metric[] = [
 
 /** The metric whose model holds what is usually the longest that a completion takes. */
 export const DURATION_METRIC = 'latency';
+/** What a completion takes at most usually, as long as nothing is learned: SLI M2's limit. */
+export const DEFAULT_THRESHOLD_MS = 60_000;

@@ -3,6 +3,7 @@ import type { Engine, Session } from '../../store/engine/engine.ts';
 import { DAY_MS, MINUTE_MS } from '../../system/time.ts';
 import type { Share } from './evidence.ts';
 import type { Slot } from './local-week.ts';
+import { DEFAULT_THRESHOLD_MS, DURATION_METRIC, METRICS } from './metrics.ts';
 
 export interface SeriesName {
   metric: string;
@@ -31,6 +32,19 @@ export interface SeriesModel extends SeriesName {
 
 /** One spelling for a series. */
 export const seriesKey = ({ metric, dimension, value }: SeriesName): string => JSON.stringify([metric, dimension, value]);
+
+/**
+ * In how many minutes it is known what a minute of a series counts. Whether a start was in flight for too long shows when that time has passed; what
+ * takes longest of its value is known by the model of durations.
+ */
+export function delaysOf(models: readonly SeriesModel[]): (series: SeriesName) => number {
+  const durations = models.filter(({ metric }) => metric === DURATION_METRIC);
+  const minutes = new Map(durations.map((model) => [seriesKey(model), Math.ceil(model.thresholdMs / MINUTE_MS)]));
+  return (series) => {
+    if (!METRICS.some(({ name, isKnownLater }) => name === series.metric && isKnownLater)) return 0;
+    return minutes.get(seriesKey({ ...series, metric: DURATION_METRIC })) ?? Math.ceil(DEFAULT_THRESHOLD_MS / MINUTE_MS);
+  };
+}
 
 /** The share of hits that is usual in a slot; undefined of a series of counts. */
 export function usualShare(model: SeriesModel, { hour }: Slot): Share | undefined {

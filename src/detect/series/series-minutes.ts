@@ -2,12 +2,10 @@
 import type { Session } from '../../store/engine/engine.ts';
 import { eventsIn, MAX_COMPLETION_WINDOW_MS, rowsOf, type TimeSpan } from '../../store/rows/rows-of.ts';
 import { MINUTE_MS } from '../../system/time.ts';
-import { DURATION_METRIC, METRICS, type Metric, SERIES_DIMENSIONS } from './metrics.ts';
+import { DEFAULT_THRESHOLD_MS, DURATION_METRIC, METRICS, type Metric, SERIES_DIMENSIONS } from './metrics.ts';
 
 /** Hits of one device count once within this, so minutes are counted by so many together. */
 export const BUCKET_MINUTES = 10;
-/** What a completion takes at most usually, as long as nothing is learned: SLI M2's limit. */
-export const DEFAULT_THRESHOLD_MS = 60_000;
 
 /**
  * Counts the minutes [from, to) anew; rows that stay as they are are not written.
