@@ -14,7 +14,7 @@ import { flagsIn, writeFlags } from './flags.ts';
 import { judgePast } from './history.ts';
 import { type LiveSeries, openLiveSeries, WARM_UP_MINUTES } from './live-series.ts';
 import { slotsOf } from './local-week.ts';
-import { readModels, trainingSpan } from './model.ts';
+import { readModels, seriesKey, trainingSpan } from './model.ts';
 import { KEPT_MINUTES, recount } from './recount.ts';
 import { train } from './training.ts';
 import type { Flag } from './watched-series.ts';
@@ -75,7 +75,7 @@ export function createAnomalyWatch(deps: AnomalyWatchDeps): AnomalyWatch {
   const learnWithout = async (flags: readonly Flag[], toMinute: number) => {
     const excluded = [
       ...(await mutedMinutes(engine, toMinute - KEPT_MINUTES, toMinute)),
-      ...flags.map(({ minute }): Range => [minute, minute]),
+      ...passing(flags).map(({ minute }): Range => [minute, minute]),
     ];
     return train({ engine, atMs: toMinute * MINUTE_MS, timeZone: deps.timeZone, excluded });
   };
@@ -136,6 +136,16 @@ export function createAnomalyWatch(deps: AnomalyWatchDeps): AnomalyWatch {
     stop: () => ticking.stop(),
     watched: () => live?.series ?? 0,
   };
+}
+
+/** What lasts for most of a day is how it is now: it is learned from, and takes nothing from what is learned of other series. */
+const PASSING_MINUTES = 720;
+
+/** Flags of series that were flagged for less than {@link PASSING_MINUTES} of their day. */
+function passing(flags: readonly Flag[]): Flag[] {
+  const dayOf = (flag: Flag) => `${seriesKey(flag)} ${Math.floor(flag.minute / 1_440)}`;
+  const days = Map.groupBy(flags, dayOf);
+  return flags.filter((flag) => (days.get(dayOf(flag))?.length ?? 0) < PASSING_MINUTES);
 }
 
 const flagKey = ({ minute, metric, dimension, value, detector }: Flag): string =>

@@ -19,6 +19,8 @@ export interface Training {
 
 /** Of each metric the series with the most trials are watched, so many at most. */
 export const MAX_SERIES_PER_METRIC = 5_000;
+/** What has not been seen for so long is not missed any more; long enough for a week-end with a holiday. */
+const GONE_MINUTES = 4 * 1_440;
 /** With fewer trials in the whole time there is no habit to speak of. */
 const MIN_TRIALS = 200;
 const WEEKS = 5;
@@ -182,7 +184,8 @@ function rateModels(metric: Metric, of: Learned, part: Part): string {
         groupArrayInsertAt(toUInt32(0), ${minutes})(trials, ${local('minute')}) AS counts
       FROM series_minutes FINAL WHERE metric = '${metric.name}' AND trials > 0 AND ${isLearnedFrom(of)}
         AND modulo(cityHash64(dimension, value), ${part.of}) = ${part.remainder}
-      GROUP BY dimension, value HAVING all_trials >= ${part.leastTrials}
+      GROUP BY dimension, value
+      HAVING all_trials >= ${part.leastTrials} AND max(minute) >= toDateTime(${(of.toMinute - GONE_MINUTES) * 60}, 'UTC')
     ),
     smoothed AS (
       SELECT dimension, value, all_trials, counts, ${slotTotals('counts')} AS totals,

@@ -11,6 +11,8 @@ const LEVEL_PRIOR = 30;
 const [LEAST_LEVEL, MOST_LEVEL] = [0.5, 2];
 /** Fewer a minute would take hours to be missed. */
 const LEAST_RATE = 0.02;
+/** Whoever is silent for longer has gone, and somebody knows: nobody is told of it again each minute. */
+const LONGEST_MINUTES = 1_440;
 /** What may fall silent alone, and is named by it. */
 const CAN_BE_ABSENT: readonly string[] = ['source', 'provider', 'factor_type', 'region', 'tenant'];
 
@@ -52,7 +54,7 @@ export const volume: CountDetector = {
     const sum = nextSum(memory[SUM] as number, evidence, threshold);
     memory[SUM] = sum;
     memory[CAME] = sum === 0 ? 0 : (memory[CAME] as number) + trials;
-    if (sum < threshold || evidence <= 0) return undefined;
+    if (sum < threshold || evidence <= 0 || memory[ABOVE] > LONGEST_MINUTES) return undefined;
     const deviation = Math.sqrt(rate + rate ** 2 / usual.dispersion);
     const cameNone = memory[CAME] === 0;
     const nearer = isWhole && isFeedSilent ? 'feed_silence' : cameNone && CAN_BE_ABSENT.includes(model.dimension) ? 'absence' : 'volume';
