@@ -109,7 +109,8 @@ function shareModels(metric: Metric, of: Learned): string {
       SELECT dimension, value, hour, n, f, minutes, trials_of_all, hits_of_all, ${within('hits_of_all / trials_of_all')} AS usual,
         ${within(`(hits_of_hour + ${HOUR_PRIOR} * usual) / (trials_of_hour + ${HOUR_PRIOR})`)} AS share
       FROM (
-        SELECT dimension, value, hour, n, f, minutes, sum(n * minutes) OVER by_series AS trials_of_all, sum(f * minutes) OVER by_series AS hits_of_all,
+        SELECT dimension, value, hour, n, f, minutes,
+          sum(n * minutes) OVER by_series AS trials_of_all, sum(f * minutes) OVER by_series AS hits_of_all,
           sum(n * minutes) OVER by_hour AS trials_of_hour, sum(f * minutes) OVER by_hour AS hits_of_hour
         FROM (
           SELECT dimension, value, intDiv(modulo(${localMinuteSql('minute', of.timeZone)}, 1440), 60) AS hour, trials AS n, hits AS f,
