@@ -70,14 +70,14 @@ describe.runIf(have('promtool'))('Prometheus', () => {
   const CONDITIONS: [string, RegExp, string][] = [
     [
       'the long window',
-      /slo:sli_error:ratio_rate1h\{slo="enrollment-success"\} \/ \(1 - 0\.98\) > 14\.4/,
-      'slo:sli_error:ratio_rate1h{slo="enrollment-success"} / (1 - 0.98) > 0',
+      /slo:sli_evidence:ratio_pair1_1h\{slo="enrollment-success"\} \/ \(1 - 0\.98\) > 14\.4/,
+      'slo:sli_evidence:ratio_pair1_1h{slo="enrollment-success"} / (1 - 0.98) > 0',
     ],
     ['the short window', /and slo:sli_error:ratio_rate5m\{slo="enrollment-success"\}.*\n/, '\n'],
-    ['five bad ones', /and max by \(slo\) \(muster_slo_window_events\{slo="enrollment-success",window="1h",outcome="bad"\}\) >= 5\n/, '\n'],
+    ['five bad ones', /and max by \(slo\) \(muster_slo_evidence_events\{slo="enrollment-success",pair="1",outcome="bad"\}\) >= 5\n/, '\n'],
     [
       'three users',
-      /and max by \(slo\) \(muster_slo_window_events\{slo="enrollment-success",window="1h",outcome="users_bad"\}\) >= 3\n/,
+      /and max by \(slo\) \(muster_slo_evidence_events\{slo="enrollment-success",pair="1",outcome="users_bad"\}\) >= 3\n/,
       '\n',
     ],
     ['coverage', /and max by \(slo\) \(muster_slo_coverage_ratio\{slo="enrollment-success",window="[^"]*"\}\) >= 0\.9\n/g, '\n'],
