@@ -19,7 +19,7 @@ export function correlate(known: readonly Incident[], signals: readonly Signal[]
   for (const signal of [...signals].sort((a, b) => a.knownMs - b.knownMs)) {
     const [first, ...others] = [...incidents.values()]
       .filter((incident) => belongs(incident, signal))
-      .sort((a, b) => a.detectedMs - b.detectedMs);
+      .sort((a, b) => Number(isLive(b)) - Number(isLive(a)) || a.detectedMs - b.detectedMs);
     if (!first) {
       put(begun(number, signal, nowMs));
       number += 1;

@@ -97,7 +97,9 @@ export function joined(incident: Incident, signal: Signal): Incident {
 /** Whether a sign belongs to an incident, by when and where it is. After somebody has ended it, only what began before does. */
 export function belongs(incident: Incident, signal: Signal): boolean {
   if (incident.status === 'merged') return false;
-  const span = { knownMs: incident.detectedMs, toMs: incident.endMs ?? incident.lastSignMs };
+  // What begins after somebody, or half an hour of calm, has ended it is another one.
+  if (incident.status === 'resolved' && incident.endMs !== null && signal.fromMs > incident.endMs) return false;
+  const span = { knownMs: incident.detectedMs, toMs: incident.lastSignMs };
   return isNear(span, signal) && incident.signals.some((each) => isNear(each, signal) && isCompatible(each, signal));
 }
 

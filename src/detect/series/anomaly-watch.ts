@@ -130,9 +130,16 @@ export function createAnomalyWatch(deps: AnomalyWatchDeps): AnomalyWatch {
     deps.onFlagged?.(flagged);
   }
 
+  /** After a pass that failed, what is in memory may be ahead of what is written: it is built up anew. */
+  const safePass = () =>
+    pass().catch((error: unknown) => {
+      live = undefined;
+      throw error;
+    });
+
   return {
-    look: () => ticking.once(pass),
-    start: () => ticking.start(pass),
+    look: () => ticking.once(safePass),
+    start: () => ticking.start(safePass),
     stop: () => ticking.stop(),
     watched: () => live?.series ?? 0,
   };

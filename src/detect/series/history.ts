@@ -76,10 +76,13 @@ async function* wholeSeries(past: Past, metric: string, models: ReadonlyMap<stri
       { dimensions: some.map(({ dimension }) => dimension), values: some.map(({ value }) => value) },
     );
     const counted = new Map(rows.map((row) => [seriesKey({ metric, ...row }), row.trials]));
-    for (const model of some)
-      yield { series: model, minutes: (counted.get(seriesKey(model)) ?? []).map((n, j) => [past.fromMinute + j, n, 0] as const) };
+    for (const model of some) yield { series: model, minutes: everyMinute(past, counted.get(seriesKey(model)) ?? []) };
   }
 }
+
+/** Silence counts: where nothing was, there were none. */
+const everyMinute = ({ fromMinute, toMinute }: Past, counts: readonly number[]): Run['minutes'] =>
+  Array.from({ length: toMinute - fromMinute }, (_, i) => [fromMinute + i, counts[i] ?? 0, 0] as const);
 
 /** Minutes that are not muted, of runs between two minutes without evidence whose uncapped sum reaches the threshold. */
 async function* shareRuns(past: Past, detector: ShareDetector, metric: string, threshold: number): AsyncGenerator<Run> {

@@ -105,6 +105,12 @@ describe('the end', () => {
     expect(over).toMatchObject({ status: 'resolved', endMs: at(12), mitigatedMs: at(10) });
     expect(only(correlate([over], [sign(11, 14)], 2, at(15)))).toMatchObject({ id: 'INC-1', status: 'resolved' });
     expect(only(correlate([over], [sign(50, 60)], 2, at(61)))).toMatchObject({ id: 'INC-2', status: 'open' });
+    // A page that begins three minutes later is no part of what is over.
+    expect(only(correlate([over], [sign(15, 20, { isPage: true })], 2, at(21)))).toMatchObject({
+      id: 'INC-2',
+      severity: 'page',
+      status: 'open',
+    });
   });
 });
 
@@ -126,7 +132,10 @@ describe('what people decide', () => {
   test('a dismissed one takes its signs in silence', () => {
     const none = dismissed(open, at(12));
     expect(() => dismissed(none, at(13))).toThrow('it is dismissed');
-    expect(only(correlate([none], [sign(11, 20)], 2, at(21)))).toMatchObject({ id: 'INC-1', status: 'dismissed' });
+    const later = only(correlate([none], [sign(11, 40)], 2, at(41)));
+    expect(later).toMatchObject({ id: 'INC-1', status: 'dismissed' });
+    // For as long as they go on.
+    expect(only(correlate([later], [sign(60, 80)], 2, at(81)))).toMatchObject({ id: 'INC-1', status: 'dismissed' });
   });
 
   test('of two that are merged one stays, with the signs and the severity of both', () => {
