@@ -401,7 +401,13 @@ async function open(
   });
   // History that is filled in is learned from once it is there.
   if (!isDemo) parts.anomalies.start();
-  parts.incidents = createIncidentWatch({ engine, slos, now, onProblem: (message) => onProblem(`incidents: ${message}`) });
+  parts.incidents = createIncidentWatch({
+    engine,
+    slos,
+    now,
+    judgedToMs: () => parts.anomalies?.judgedToMs() ?? 0,
+    onProblem: (message) => onProblem(`incidents: ${message}`),
+  });
   parts.incidents.start();
   parts.ready = { store, drain: services.drain, intake, pseudonyms, people, keys, slos, evaluator, watch, causes };
 }

@@ -6,9 +6,16 @@ import type { Signal } from './signal.ts';
  * Takes signs into incidents, oldest first. A sign that joins two open incidents makes them one: the one that began first stays.
  * @param known incidents that may still take signs, by their start
  * @param nextNumber of the next new one
+ * @param judgedToMs up to when all signs are known: nothing is over by what was not looked at. @default nowMs
  * @returns those that changed, or are new
  */
-export function correlate(known: readonly Incident[], signals: readonly Signal[], nextNumber: number, nowMs: number): Incident[] {
+export function correlate(
+  known: readonly Incident[],
+  signals: readonly Signal[],
+  nextNumber: number,
+  nowMs: number,
+  judgedToMs = nowMs,
+): Incident[] {
   const incidents = new Map(known.map((incident) => [incident.id, incident]));
   const changed = new Set<string>();
   const put = (incident: Incident) => {
@@ -33,7 +40,7 @@ export function correlate(known: readonly Incident[], signals: readonly Signal[]
     put(stays);
   }
   for (const incident of incidents.values()) {
-    const over = calmed(incident, nowMs);
+    const over = calmed(incident, Math.min(nowMs, judgedToMs));
     if (over) put(over);
   }
   return [...changed].flatMap((id) => incidents.get(id) ?? []);

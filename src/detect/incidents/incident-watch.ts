@@ -21,6 +21,8 @@ export interface IncidentDeps {
   engine: Engine;
   slos: readonly Slo[];
   now: () => number;
+  /** Up to when series are judged; 0 before the first pass. @default now */
+  judgedToMs?: () => number;
   onProblem: (message: string) => void;
 }
 
@@ -59,7 +61,7 @@ export function createIncidentWatch(deps: IncidentDeps): IncidentWatch {
       const reach = signals.reduce((first, { fromMs }) => Math.min(first, fromMs), nowMs - LOOKED_BACK_MS) - APART_MS;
       const known = await incidentsReaching(engine, reach);
       const fresh = signals.filter((signal) => !isKnown(known, signal));
-      const changed = correlate(known, fresh, await nextNumber(engine), nowMs);
+      const changed = correlate(known, fresh, await nextNumber(engine), nowMs, deps.judgedToMs?.() ?? nowMs);
       const going = known.filter((incident) => isLive(incident) && isDue(incident, nowMs) && !changed.some(({ id }) => id === incident.id));
       const written: Incident[] = [];
       for (const incident of [...changed, ...going]) {

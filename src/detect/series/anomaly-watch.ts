@@ -46,6 +46,8 @@ export interface AnomalyWatch {
   start(): void;
   /** Ends it, after the pass that may be going on. */
   stop(): Promise<void>;
+  /** Up to when minutes are judged, in milliseconds since 1970; 0 before the first pass. */
+  judgedToMs(): number;
   /** How many series are watched; 0 while history is too short to learn from. */
   watched(): number;
 }
@@ -59,6 +61,7 @@ export function createAnomalyWatch(deps: AnomalyWatchDeps): AnomalyWatch {
   let live: LiveSeries | undefined;
   let trainedAtMs: number | undefined;
   let isRestated = false;
+  let judgedTo = 0;
   let triedAtMs = Number.NEGATIVE_INFINITY;
 
   /** Flags of a time, by the models of now. */
@@ -128,6 +131,7 @@ export function createAnomalyWatch(deps: AnomalyWatchDeps): AnomalyWatch {
     const { before, after } = await live.judge(version, toMinute);
     const flagged = await replace(before, after);
     deps.onFlagged?.(flagged);
+    judgedTo = toMinute;
   }
 
   /** After a pass that failed, what is in memory may be ahead of what is written: it is built up anew. */
@@ -141,6 +145,7 @@ export function createAnomalyWatch(deps: AnomalyWatchDeps): AnomalyWatch {
     look: () => ticking.once(safePass),
     start: () => ticking.start(safePass),
     stop: () => ticking.stop(),
+    judgedToMs: () => judgedTo * MINUTE_MS,
     watched: () => live?.series ?? 0,
   };
 }
