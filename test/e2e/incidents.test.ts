@@ -55,6 +55,7 @@ test('lists them, newest first, and shows one in full; what comes from outside c
 
 test('what people decide is kept, asked for a reason, and refused the second time', async () => {
   expect((await run('ack', 'INC-1')).stderr).toContain('--reason');
+  expect(await run('ack', 'INC-1', '--reason', ' ')).toMatchObject({ status: 2, stderr: expect.stringContaining('expected a reason') });
   expect(await run('ack', 'INC-1', '--reason', 'looking')).toMatchObject({ status: 0, stdout: 'INC-1 is acknowledged.\n' });
   expect(await run('ack', 'INC-1', '--reason', 'me too')).toMatchObject({
     status: 1,

@@ -4,7 +4,8 @@ import type { Command } from 'commander';
 import { incidentNamed, incidentsSince, MAX_LISTED_INCIDENTS } from '../../detect/incidents/incident-table.ts';
 import { type Act, act } from '../../detect/incidents/incident-watch.ts';
 import { printable } from '../../events/checker.ts';
-import { shownIncident } from '../../serve/routes/incidents.ts';
+import { acts, shownIncident } from '../../serve/routes/incidents.ts';
+import { parsed } from '../../system/parsed-body.ts';
 import { ask, type Context, coloured, configOf, momentParameters, post, print, printJson, throughEither, timeOption } from '../context.ts';
 import { countText, momentText } from '../figures.ts';
 
@@ -41,6 +42,8 @@ export function incidentsCommand(program: Command, context: Context): void {
         const what = actOf(options);
         const actor = userInfo().username;
         const { kind, ...rest } = what;
+        // As the API takes it, whether a process runs or not.
+        parsed(acts, { act: kind, ...rest, reason: options.reason, actor });
         const incident = await throughEither(
           context,
           configOf(context, { data: options.data }),

@@ -15,7 +15,7 @@ const MAX_NAME = 200;
 const said = { reason: z.string().trim().min(1, 'expected a reason').max(500), actor };
 
 /** What somebody does with an incident, and why. */
-const acts = z.discriminatedUnion('act', [
+export const acts = z.discriminatedUnion('act', [
   z.strictObject({ act: z.literal('ack'), ...said }),
   z.strictObject({ act: z.literal('assign'), assignee: z.string().trim().min(1, 'expected who has it').max(MAX_NAME), ...said }),
   z.strictObject({ act: z.literal('resolve'), ...said }),
