@@ -100,6 +100,11 @@ describe('the end', () => {
     expect(only(correlate([open], [], 2, at(40)))).toMatchObject({ status: 'resolved', mitigatedMs: at(10), endMs: at(10) });
   });
 
+  test('does not come by the clock alone: what was not judged yet may hold more signs', () => {
+    expect(correlate([open], [], 2, at(90), at(39))).toEqual([]);
+    expect(only(correlate([open], [], 2, at(90), at(40)))).toMatchObject({ status: 'resolved' });
+  });
+
   test('that somebody says: what began before still belongs to it, what begins later does not', () => {
     const over = resolved(open, at(12));
     expect(over).toMatchObject({ status: 'resolved', endMs: at(12), mitigatedMs: at(10) });

@@ -1,10 +1,11 @@
 /** A value that has gone for good: a provider that is no longer used. */
 import { expect, test } from 'vitest';
+import { judgePast } from '../../../src/detect/series/history.ts';
 import { slotsOf } from '../../../src/detect/series/local-week.ts';
 import { readModels, type SeriesModel } from '../../../src/detect/series/model.ts';
 import { train } from '../../../src/detect/series/training.ts';
 import { volume } from '../../../src/detect/series/volume.ts';
-import { watchSeries } from '../../../src/detect/series/watched-series.ts';
+import { type Flag, watchSeries } from '../../../src/detect/series/watched-series.ts';
 import { series } from '../../bench/detection/operations.ts';
 import { insertSeries } from '../../support/series.ts';
 import { testServices } from '../../support/store.ts';
@@ -33,6 +34,12 @@ test('a value that has gone is missed for a day, and forgotten after four', asyn
   expect(flags[0]?.detector).toBe('absence');
   expect(flags.length).toBeGreaterThan(1_400);
   expect(Math.max(...flags.map(({ minute }) => minute))).toBeLessThan(fromMinute + 1_460);
+  // Of the past, a time in which it never came is judged alike.
+  const past: Flag[] = [];
+  const session = engine.session('detect');
+  const span = { fromMinute, toMinute: fromMinute + 3 * DAY };
+  for await (const some of judgePast({ session, models: known, ...span, timeZone: ZONE, circumstances })) past.push(...some);
+  expect(past).toEqual(flags);
   await train({ engine, atMs: START + (lastDay + 4 * DAY + 1) * 60_000, timeZone: ZONE, excluded: [] });
   expect(await readModels(engine.session('detect'))).toEqual(known);
   await other.dispose();
