@@ -7,8 +7,6 @@ import type { Command } from 'commander';
 import { toString as qrToString } from 'qrcode';
 import type { Config } from '../../config.ts';
 import { countOpenIncidents } from '../../detect/incidents/incident-table.ts';
-import { createIncidentWatch } from '../../detect/incidents/incident-watch.ts';
-import { createAnomalyWatch } from '../../detect/series/anomaly-watch.ts';
 import { MusterError } from '../../errors.ts';
 import { DEFAULT_CLICKHOUSE_PORT, DEFAULT_PORT, FILES } from '../../names.ts';
 import { alertSenders, heartbeats } from '../../publish/notify/senders.ts';
@@ -35,6 +33,7 @@ import { LockedError } from '../../system/lock.ts';
 import { quieted } from '../../system/quieted.ts';
 import { type ConfigOptions, type Context, coloured, configOf, print, runningAt, shown } from '../context.ts';
 import { DEMO_CORE, openDemo, runDemo } from '../demo.ts';
+import { openDetection } from '../detection.ts';
 import { leave, startAgain } from '../leave.ts';
 import { keysOf, openServices } from '../services.ts';
 import { clickHouseEndpoint, type Endpoint, type Parts, type Serving, serve } from '../serving.ts';
@@ -390,24 +389,10 @@ async function open(
   store.loader.start(log);
   services.exposures.start();
   evaluator.start();
-  parts.anomalies = createAnomalyWatch({
-    engine,
-    dataDir: config.dataDir,
-    timeZone: config.timeZone,
-    now,
-    lagSeconds: store.loader.figuresLagSeconds,
-    onFlagged: metrics.countFlags,
-    onProblem: (message) => onProblem(`anomaly flags: ${message}`),
-  });
+  const detection = openDetection(services, config, metrics, onProblem);
+  Object.assign(parts, detection);
   // History that is filled in is learned from once it is there.
-  if (!isDemo) parts.anomalies.start();
-  parts.incidents = createIncidentWatch({
-    engine,
-    slos,
-    now,
-    judgedToMs: () => parts.anomalies?.judgedToMs() ?? 0,
-    onProblem: (message) => onProblem(`incidents: ${message}`),
-  });
-  parts.incidents.start();
+  if (!isDemo) detection.anomalies.start();
+  detection.incidents.start();
   parts.ready = { store, drain: services.drain, intake, pseudonyms, people, keys, slos, evaluator, watch, causes };
 }
