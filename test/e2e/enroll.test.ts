@@ -185,7 +185,8 @@ tokens: { issuer: ${ISSUER}, jwks_file: ${jwks} }
     await page.keyboard.press('Tab');
     await page.keyboard.press('Enter');
     await page.getByRole('heading', { name: 'Recovery codes' }).waitFor();
-    expect(await page.evaluate('document.activeElement.tagName')).toBe('H1');
+    // The heading is there before the effect that moves the focus to it has run.
+    await page.waitForFunction(`document.activeElement.tagName === 'H1'`);
     await seen(page, 'prove');
     const codes = await page.locator('.codes code').allTextContents();
     expect(codes).toHaveLength(10);

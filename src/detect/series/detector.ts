@@ -57,7 +57,7 @@ export const MOST_OF_A_MINUTE = 12;
 /** A sum ends so far above its threshold, so that a flag ends soon after what it was for. */
 const OVERSHOOT = 10;
 
-/** An alarm for which nothing speaks in so many minutes is over. */
+/** What was flagged, and was not for so many minutes, is over: its sum begins anew. */
 export const STALE_MINUTES = 30;
 
 /** The next cumulative sum. */

@@ -15,10 +15,10 @@ const mild = ({ mean, correlation }: Share): Share => ({
 /** Of a total fault it is not known how total: shares scatter widely. */
 const TOTAL_CORRELATION = 0.15;
 
-/** Where in the memory is what: the two sums, the minutes since one of them rose, and since when each is above 0. */
+/** Where in the memory is what: the two sums, the minutes since the last flag of them (0: none), and since when each is above 0. */
 const SOME = 0;
 const MOST = 1;
-const IDLE = 2;
+const CALM = 2;
 const ABOVE = 3;
 const greatest = (memory: Memory): number => Math.max(memory[SOME] as number, memory[MOST] as number);
 
@@ -40,17 +40,18 @@ export function shareDetector(of: { name: string; metrics: readonly string[]; th
     begin: () => new Float64Array(5),
     step(memory, { slot, trials, hits, isMuted }, model, threshold) {
       const usual = usualShare(model, slot);
-      memory[IDLE] = (memory[IDLE] as number) + 1;
+      if (greatest(memory) === 0) memory[CALM] = 0;
+      if ((memory[CALM] as number) > 0) memory[CALM] = (memory[CALM] as number) + 1;
       for (const which of [SOME, MOST]) memory[ABOVE + which] = (memory[which] as number) > 0 ? (memory[ABOVE + which] as number) + 1 : 0;
       if (isMuted || trials === 0 || usual === undefined) return undefined;
-      if (memory[IDLE] > STALE_MINUTES && greatest(memory) >= threshold) memory.fill(0, 0, IDLE);
+      // What was over is not flagged again for what is left of its sum: in a quiet series that stands for hours.
+      if ((memory[CALM] as number) > STALE_MINUTES) memory.fill(0);
       const [some, most] = shareEvidence(trials, hits, usual, alternatives);
       memory[SOME] = nextSum(memory[SOME] as number, some, threshold);
       memory[MOST] = nextSum(memory[MOST] as number, most, threshold);
-      if (some <= 0 && most <= 0) return undefined;
-      memory[IDLE] = 0;
       const sum = greatest(memory);
-      if (sum < threshold) return undefined;
+      if (sum < threshold || (some <= 0 && most <= 0)) return undefined;
+      memory[CALM] = 1;
       const minutesAbove = memory[ABOVE + (sum === memory[SOME] ? SOME : MOST)] as number;
       const { mean, correlation } = usual;
       const deviation = Math.sqrt((mean * (1 - mean) * (1 + (trials - 1) * correlation)) / trials);
