@@ -39,6 +39,7 @@ export const ALERTS = {
   trafficStopped: 'EnrollmentTrafficStopped',
   rollbackAdvised: 'EnrollmentRollbackAdvised',
   telemetryStale: 'EnrollmentTelemetryStale',
+  anomaly: 'EnrollmentAnomaly',
   monitoringAbsent: 'EnrollmentMonitoringAbsent',
 } as const;
 

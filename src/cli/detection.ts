@@ -4,6 +4,7 @@ import type { Config } from '../config.ts';
 import { createIncidentWatch } from '../detect/incidents/incident-watch.ts';
 import { createAnomalyWatch } from '../detect/series/anomaly-watch.ts';
 import type { Metrics } from '../serve/metrics/metrics.ts';
+import type { Told } from '../slo/evaluate/notifications.ts';
 import type { Services } from './services.ts';
 
 /** Both watches of a store; neither is started. */
@@ -11,6 +12,7 @@ export function openDetection(
   { store, slos, now }: Pick<Services, 'store' | 'slos' | 'now'>,
   { dataDir, timeZone }: Pick<Config, 'dataDir' | 'timeZone'>,
   { countFlags }: Pick<Metrics, 'countFlags'>,
+  told: () => readonly Told[],
   onProblem: (message: string) => void,
 ) {
   const { engine } = store;
@@ -27,6 +29,7 @@ export function openDetection(
     engine,
     slos,
     now,
+    told,
     judgedToMs: anomalies.judgedToMs,
     onProblem: (message) => onProblem(`incidents: ${message}`),
   });

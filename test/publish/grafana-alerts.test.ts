@@ -219,6 +219,7 @@ describe('the SQL of an alert beside', () => {
   it.each(BESIDE_ALERTS.map((alert) => [alert.name, alert] as const))(
     '%s has a row per place while its finding is open',
     async (_, alert) => {
+      const place = Object.fromEntries(alert.labels.map((label) => [label, `some-${label}`]));
       const finding = {
         id: `x:${alert.detector}`,
         kind: alert.kind,
@@ -226,7 +227,7 @@ describe('the SQL of an alert beside', () => {
         severity: 'page' as const,
         startMs: START_MS,
         endMs: START_MS + MINUTE_MS,
-        dimensions: { service: 'mfa-enrollment', region: 'eu-west' },
+        dimensions: { service: 'mfa-enrollment', ...place },
         evidence: {},
         attack: [],
         status: 'resolved' as const,
@@ -235,9 +236,7 @@ describe('the SQL of an alert beside', () => {
       };
       await writeFindings(services.store.engine, [finding], START_MS);
       const sql = besideAlertSql(alert);
-      expect(await answer(sql, START_MS + 1_000)).toMatchObject([
-        { severity: 'page', service: 'mfa-enrollment', region: 'eu-west', firing: 1 },
-      ]);
+      expect(await answer(sql, START_MS + 1_000)).toMatchObject([{ severity: 'page', service: 'mfa-enrollment', ...place, firing: 1 }]);
       expect(await answer(sql, START_MS - 1_000)).toEqual([]);
       expect(await answer(sql, START_MS + 2 * MINUTE_MS)).toEqual([]);
     },

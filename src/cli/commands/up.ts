@@ -389,7 +389,7 @@ async function open(
   store.loader.start(log);
   services.exposures.start();
   evaluator.start();
-  const detection = openDetection(services, config, metrics, onProblem);
+  const detection = openDetection(services, config, metrics, notifier.told, onProblem);
   Object.assign(parts, detection);
   // History that is filled in is learned from once it is there.
   if (!isDemo) detection.anomalies.start();

@@ -28,6 +28,8 @@ export function correlate(
       .filter((incident) => belongs(incident, signal))
       .sort((a, b) => Number(isLive(b)) - Number(isLive(a)) || a.detectedMs - b.detectedMs);
     if (!first) {
+      // It was made of an incident that has ended.
+      if (signal.incident !== undefined) continue;
       put(begun(number, signal, nowMs));
       number += 1;
       continue;

@@ -121,6 +121,7 @@ export async function findingSignals(engine: Engine, nowMs: number): Promise<Sig
   );
   return rows.map(({ id, detector, severity, from_ms, to_ms, dimensions, summary }) => {
     const place = ['provider', 'region', 'deployment'].find((name) => (dimensions[name] ?? '') !== '');
+    const { incident } = dimensions;
     return {
       source: 'finding',
       name: detector,
@@ -129,10 +130,12 @@ export async function findingSignals(engine: Engine, nowMs: number): Promise<Sig
       value: place === undefined ? '' : (dimensions[place] as string),
       fromMs: Number(from_ms),
       knownMs: Number(from_ms),
-      toMs: to_ms === null ? nowMs : Number(to_ms),
+      // What an incident was told by lasts as long as the incident, and must not make it last.
+      toMs: incident !== undefined ? Number(from_ms) : to_ms === null ? nowMs : Number(to_ms),
       isPage: severity === 'page',
       summary,
       finding: id,
+      ...(incident !== undefined && { incident }),
     };
   });
 }

@@ -1,5 +1,6 @@
 /** Keeps incidents: takes new signs in, measures those that go on, closes those that are calm, and does what people decide. */
 import type { Slo } from '../../slo/definition/openslo.ts';
+import type { Told } from '../../slo/evaluate/notifications.ts';
 import type { Engine } from '../../store/engine/engine.ts';
 import { nextVersion } from '../../store/engine/versions.ts';
 import { oneAtATime } from '../../system/one-at-a-time.ts';
@@ -7,7 +8,7 @@ import { repeat } from '../../system/repeat.ts';
 import { HOUR_MS, MINUTE_MS } from '../../system/time.ts';
 import { correlate } from './correlate.ts';
 import { alertSignals, findingSignals, flagSignals, nameIncident } from './gather.ts';
-import { acknowledged, assigned, dismissed, type Incident, isLive, merged, resolved } from './incident.ts';
+import { acknowledged, assigned, dismissed, type Incident, isLive, merged, resolved, told } from './incident.ts';
 import { incidentNamed, incidentsReaching, nextNumber, writeIncidents } from './incident-table.ts';
 import { measured } from './measure.ts';
 import { APART_MS, type Signal, signalKey } from './signal.ts';
@@ -21,6 +22,8 @@ export interface IncidentDeps {
   engine: Engine;
   slos: readonly Slo[];
   now: () => number;
+  /** What somebody was told of. @default nothing */
+  told?: () => readonly Told[];
   /** Up to when series are judged; 0 before the first pass. @default now */
   judgedToMs?: () => number;
   onProblem: (message: string) => void;
@@ -62,10 +65,14 @@ export function createIncidentWatch(deps: IncidentDeps): IncidentWatch {
       const known = await incidentsReaching(engine, reach);
       const fresh = signals.filter((signal) => !isKnown(known, signal));
       const changed = correlate(known, fresh, await nextNumber(engine), nowMs, deps.judgedToMs?.() ?? nowMs);
-      const going = known.filter((incident) => isLive(incident) && isDue(incident, nowMs) && !changed.some(({ id }) => id === incident.id));
+      const all = deps.told?.() ?? [];
+      const isToldNow = (incident: Incident) => told(incident, all) !== incident;
+      const going = known.filter(
+        (incident) => isLive(incident) && (isDue(incident, nowMs) || isToldNow(incident)) && !changed.some(({ id }) => id === incident.id),
+      );
       const written: Incident[] = [];
       for (const incident of [...changed, ...going]) {
-        written.push(incident.status === 'merged' ? incident : await measured(engine, deps.slos, incident, nowMs));
+        written.push(incident.status === 'merged' ? incident : await measured(engine, deps.slos, told(incident, all), nowMs));
         measuredAt.set(incident.id, nowMs);
       }
       for (const id of measuredAt.keys())

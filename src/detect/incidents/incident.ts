@@ -1,5 +1,6 @@
 /** The life of an incident. Pure: who keeps incidents writes down what comes out. */
 import { MusterError } from '../../errors.ts';
+import type { Told } from '../../slo/evaluate/notifications.ts';
 import { APART_MS, isCompatible, isNear, type Signal, signalKey } from './signal.ts';
 
 export type IncidentStatus = 'open' | 'acknowledged' | 'resolved' | 'dismissed' | 'merged';
@@ -34,6 +35,16 @@ export interface Incident {
   /** The incident that it is the same as; empty while it is one of its own. */
   mergedInto: string;
   signals: readonly Signal[];
+}
+
+/** Whether somebody was told, now that this is what was told. */
+export function told(incident: Incident, all: readonly Told[]): Incident {
+  if (incident.notifiedMs !== null) return incident;
+  const isOfIt = ({ slo, finding, incident: id }: Told) =>
+    id === incident.id ||
+    incident.signals.some((each) => (each.source === 'alert' ? each.name === slo : finding !== '' && each.finding === finding));
+  const times = all.filter(isOfIt).map(({ atMs }) => atMs);
+  return times.length === 0 ? incident : { ...incident, notifiedMs: Math.min(...times) };
 }
 
 /** Whether it still takes part: what is over, or the same as another, does not. */
@@ -97,6 +108,7 @@ export function joined(incident: Incident, signal: Signal): Incident {
 /** Whether a sign belongs to an incident, by when and where it is. After somebody has ended it, only what began before does. */
 export function belongs(incident: Incident, signal: Signal): boolean {
   if (incident.status === 'merged') return false;
+  if (signal.incident !== undefined) return signal.incident === incident.id;
   // What begins after somebody, or half an hour of calm, has ended it is another one.
   if (incident.status === 'resolved' && incident.endMs !== null && signal.fromMs > incident.endMs) return false;
   const span = { knownMs: incident.detectedMs, toMs: incident.lastSignMs };

@@ -19,6 +19,8 @@ export interface Signal {
   summary?: string;
   /** Of a finding. */
   finding?: string;
+  /** The incident that it was made of, and is in. */
+  incident?: string;
 }
 
 /** Signs that are the same one, seen again. */

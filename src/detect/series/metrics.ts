@@ -11,6 +11,8 @@ export interface Metric {
   /** `share`: hits of trials. `count`: how many trials there are. */
   readonly kind: 'share' | 'count';
   readonly rows: AttemptRows | SliRows;
+  /** SLIs that burn when it goes on: a page of theirs says the same, later and more surely. */
+  readonly earlySignOf: readonly string[];
   /** What a minute counts is known only when what it began has had its time. */
   readonly isKnownLater?: true;
 }
@@ -39,18 +41,21 @@ export const METRICS: readonly Metric[] = [
     name: 'starts',
     title: 'Attempts started',
     kind: 'count',
+    earlySignOf: [],
     rows: { of: 'attempts', unit: 'start', fits: `observed = 'full'`, hit: { when: '0' } },
   },
   {
     name: 'failures',
     title: 'Failed attempts',
     kind: 'share',
+    earlySignOf: ['M1', 'M1S'],
     rows: { of: 'attempts', unit: 'attempt', fits: `observed = 'full'`, hit: { when: `result != 'completed'` }, isOncePerDevice: true },
   },
   {
     name: 'latency',
     title: 'Slow completions',
     kind: 'share',
+    earlySignOf: ['M2'],
     rows: {
       of: 'attempts',
       unit: 'attempt',
@@ -62,6 +67,7 @@ export const METRICS: readonly Metric[] = [
     name: 'in_flight',
     title: 'Attempts in flight for too long',
     kind: 'share',
+    earlySignOf: ['M1', 'M1S', 'M2'],
     isKnownLater: true,
     rows: {
       of: 'attempts',
@@ -70,9 +76,9 @@ export const METRICS: readonly Metric[] = [
       hit: { longerThanUsual: 'toInt64(settled_at) - toInt64(started_at)' },
     },
   },
-  { name: 'api_errors', title: 'Failed requests', kind: 'share', rows: { of: 'sli', sli: 'A1' } },
-  { name: 'api_latency', title: 'Slow requests', kind: 'share', rows: { of: 'sli', sli: 'M6' } },
-  { name: 'fallbacks', title: 'Provider fallbacks', kind: 'share', rows: { of: 'sli', sli: 'M7' } },
+  { name: 'api_errors', title: 'Failed requests', kind: 'share', earlySignOf: ['A1'], rows: { of: 'sli', sli: 'A1' } },
+  { name: 'api_latency', title: 'Slow requests', kind: 'share', earlySignOf: ['M6'], rows: { of: 'sli', sli: 'M6' } },
+  { name: 'fallbacks', title: 'Provider fallbacks', kind: 'share', earlySignOf: ['M7'], rows: { of: 'sli', sli: 'M7' } },
 ];
 
 /** The metric whose model holds what is usually the longest that a completion takes. */

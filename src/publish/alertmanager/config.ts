@@ -1,5 +1,6 @@
 /** Alertmanager's configuration from the escalation matrix (https://prometheus.io/docs/alerting/latest/configuration/). */
 import { stringify } from 'yaml';
+import { METRICS } from '../../detect/series/metrics.ts';
 import { ALERTS } from '../../names.ts';
 import type { Slo } from '../../slo/definition/openslo.ts';
 import { GENERATED_NOTE, type GeneratedFile } from '../generated.ts';
@@ -33,10 +34,22 @@ function inhibitions(slos: readonly Slo[]) {
             equal: ['service'],
           },
         ]),
+    // An early sign says nothing more once the budget itself pages.
+    ...METRICS.flatMap(({ name, earlySignOf }) => {
+      const burning = slos.filter(({ sli }) => earlySignOf.includes(sli.id)).map(({ name: slo }) => slo);
+      if (burning.length === 0) return [];
+      return [
+        {
+          source_matchers: [matcher('alertname', ALERTS.errorBudgetBurn), matcher('severity', 'page'), anyOf('slo', burning)],
+          target_matchers: [matcher('alertname', ALERTS.anomaly), matcher('metric', name)],
+          equal: ['service'],
+        },
+      ];
+    }),
     // What cannot be seen cannot be judged.
     {
       source_matchers: [matcher('alertname', ALERTS.telemetryStale)],
-      target_matchers: [anyOf('alertname', [ALERTS.errorBudgetBurn, ALERTS.trafficStopped, ALERTS.rollbackAdvised])],
+      target_matchers: [anyOf('alertname', [ALERTS.errorBudgetBurn, ALERTS.trafficStopped, ALERTS.rollbackAdvised, ALERTS.anomaly])],
       equal: ['service'],
     },
   ];

@@ -125,7 +125,7 @@ export function grafanaAlertRules(slos: readonly Slo[], links: Links): Generated
       sql: besideAlertSql(alert),
       noDataState: 'OK',
       rule: besideAlert(alert, links),
-      summary: `${alert.name}{{ with .Labels.provider }}, provider {{ . }}{{ end }}{{ with .Labels.region }}, region {{ . }}{{ end }}{{ with .Labels.deployment }}, deployment {{ . }}{{ end }}`,
+      summary: `${alert.name}${alert.labels.map((label) => `{{ with .Labels.${label} }}, ${label} {{ . }}{{ end }}`).join('')}`,
     }),
   );
   const absent = servicesOf(slos).map((service) => {

@@ -58,8 +58,7 @@ export const absentSql = `SELECT greatest(0, date_diff('minute', max(at), $__toT
 FROM alert_inputs WHERE at > $__toTime - INTERVAL 1 DAY`;
 
 /** One row per place where an alert beside the burn rates fires: what the evaluator has found open. */
-export const besideAlertSql = ({ detector }: Alert): string =>
-  `SELECT severity, dimensions['service'] AS service, dimensions['provider'] AS provider, dimensions['region'] AS region,
-    dimensions['deployment'] AS deployment, 1 AS firing
+export const besideAlertSql = ({ detector, labels }: Pick<Alert, 'detector' | 'labels'>): string =>
+  `SELECT DISTINCT ${['severity', ...['service', ...labels].map((name) => `dimensions['${name}'] AS ${name}`), '1 AS firing'].join(', ')}
 FROM findings WHERE detector = '${detector}' AND start <= $__toTime AND (end IS NULL OR end > $__toTime)
-ORDER BY provider, region, deployment`;
+ORDER BY ${['service', ...labels].join(', ')}`;

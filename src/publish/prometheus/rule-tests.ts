@@ -4,7 +4,7 @@ import { ALERTS, METRICS } from '../../names.ts';
 import { MIN_BAD, MIN_USERS } from '../../slo/arithmetic/burn.ts';
 import type { Pair } from '../../slo/arithmetic/pairs.ts';
 import { judgedOf, type Slo } from '../../slo/definition/openslo.ts';
-import type { Alert } from '../../slo/evaluate/alerts/alert.ts';
+import { type Alert, PLACE_LABELS } from '../../slo/evaluate/alerts/alert.ts';
 import { BESIDE_ALERTS } from '../../slo/evaluate/alerts/index.ts';
 import { GENERATED_NOTE, type GeneratedFile } from '../generated.ts';
 import {
@@ -189,12 +189,12 @@ function testsOf(subjects: readonly Subject[], links: Links) {
 }
 
 function besideTest(alert: Alert, links: Links) {
-  const labels = { severity: 'page', service: 'mfa-enrollment', region: 'eu-west' };
+  const place = alert.labels.slice(0, 2).map((label) => [label, `some-${label}`] as const);
+  const labels = { severity: 'page', service: 'mfa-enrollment', ...Object.fromEntries(place) };
   const rule = besideAlert(alert, links);
-  const summary = `${alert.name} of mfa-enrollment, region eu-west`;
-  const series = Object.entries({ alert: alert.name, ...labels, provider: '', deployment: '' }).map(
-    ([name, value]) => `${name}="${value}"`,
-  );
+  const summary = [`${alert.name} of mfa-enrollment`, ...place.map((each) => each.join(' '))].join(', ');
+  const empty = Object.fromEntries(PLACE_LABELS.map((label) => [label, '']));
+  const series = Object.entries({ alert: alert.name, ...empty, ...labels }).map(([name, value]) => `${name}="${value}"`);
   return {
     name: `${alert.name} fires while the evaluator says so`,
     interval: '1m',

@@ -136,17 +136,17 @@ export function burnAlert(slo: Slo, pair: Pair, links: Links): AlertingRule {
 
 /** The alerts beside the burn rates: decided by the evaluator, seen by Prometheus. */
 export function besideAlert(alert: Alert, links: Links): AlertingRule {
-  const labels = 'severity, service, provider, region, deployment';
+  const labels = ['severity', 'service', ...alert.labels].join(', ');
   return {
     alert: alert.name,
     expr: `max by (${labels}) (${METRICS.alertActive}{alert="${alert.name}"}) == 1\nor\n${firedBefore(labels, alert.name)}`,
     // Severity, service and place come with the series.
     labels: {},
     annotations: {
-      summary: `${alert.name} of {{ $labels.service }}{{ with $labels.provider }}, provider {{ . }}{{ end }}{{ with $labels.region }}, region {{ . }}{{ end }}{{ with $labels.deployment }}, deployment {{ . }}{{ end }}`,
+      summary: `${alert.name} of {{ $labels.service }}${alert.labels.map((label) => `{{ with $labels.${label} }}, ${label} {{ . }}{{ end }}`).join('')}`,
       description: alert.meaning,
       runbook_url: `${links.baseUrl}/runbooks/${runbookOf(alert.name)}`,
-      dashboard_url: `${links.baseUrl}/overview`,
+      dashboard_url: `${links.baseUrl}${alert.page}`,
     },
   };
 }

@@ -2,6 +2,7 @@
 import { Gauge, type Registry } from 'prom-client';
 import { SECRET_EXPOSURE } from '../../collect/intake/exposures.ts';
 import { METRICS } from '../../names.ts';
+import { PLACE_LABELS } from '../../slo/evaluate/alerts/alert.ts';
 import { BESIDE_ALERTS } from '../../slo/evaluate/alerts/index.ts';
 import type { ActiveAlert } from '../../slo/evaluate/companion-watch.ts';
 import { LOG_DAMAGE } from '../../store/upkeep/damage.ts';
@@ -58,15 +59,15 @@ export function activeAlerts(registers: Registry[]): (alerts: readonly ActiveAle
   const gauge = new Gauge({
     name: METRICS.alertActive,
     help: '1 while an alert beside the burn rates fires.',
-    labelNames: ['alert', 'severity', 'service', 'provider', 'region', 'deployment'],
+    labelNames: ['alert', 'severity', 'service', ...PLACE_LABELS],
     registers,
   });
   return (alerts) => {
     gauge.reset();
-    const bounded = { provider: boundedLabel(), region: boundedLabel(), deployment: boundedLabel() };
-    for (const { alert, severity, service, provider, region, deployment } of alerts) {
-      const place = { provider: bounded.provider(provider), region: bounded.region(region), deployment: bounded.deployment(deployment) };
-      gauge.set({ alert, severity, service, ...place }, 1);
+    const bounded = PLACE_LABELS.map((label) => [label, boundedLabel()] as const);
+    for (const { alert, severity, service, ...place } of alerts) {
+      const labels = Object.fromEntries(bounded.map(([label, within]) => [label, within(place[label])]));
+      gauge.set({ alert, severity, service, ...labels }, 1);
     }
   };
 }

@@ -6,7 +6,7 @@ import { maintenanceIn } from '../../store/records/maintenance.ts';
 import { MIN_COVERAGE } from '../arithmetic/episode.ts';
 import type { Severity } from '../arithmetic/pairs.ts';
 import type { Slo } from '../definition/openslo.ts';
-import type { Alert, Condition } from './alerts/alert.ts';
+import { type Alert, type Condition, PLACE_LABELS, type Place, type PlaceLabel } from './alerts/alert.ts';
 import { type Thresholds, thresholdsIn } from './alerts/thresholds.ts';
 import type { Evaluation } from './evaluator.ts';
 
@@ -16,17 +16,20 @@ const KEEP_MS = 5 * 60_000;
 /** One alert fires at so many places at most. */
 const MAX_CONDITIONS = 100;
 
-export interface ActiveAlert {
+export interface ActiveAlert extends Record<PlaceLabel, string> {
   alert: string;
   severity: Severity;
   service: string;
-  provider: string;
-  region: string;
-  deployment: string;
   summary: string;
   meaning: string;
   evidence: Condition['evidence'];
   sinceMs: number;
+  /** The finding that it is written down as. */
+  finding: string;
+  /** The incident whose alert it is; empty for others. */
+  incident: string;
+  /** Whether a page tells of it already. */
+  isInhibited: boolean;
 }
 
 interface Watched {
@@ -68,7 +71,7 @@ export function createAlertWatch(deps: {
   return {
     active: () => [...(watched?.values() ?? [])].map(({ active }) => active),
     async look(evaluation) {
-      watched ??= await leftOpen(deps.engine, deps.alerts, service, evaluation.atMs);
+      watched ??= await leftOpen(deps.engine, deps.alerts, evaluation.atMs);
       const { atMs } = evaluation;
       const next = new Map(watched);
       const changed: Finding[] = [];
@@ -78,17 +81,21 @@ export function createAlertWatch(deps: {
       for (const alert of deps.alerts) {
         const conditions = isMuted ? [] : await lookAt(alert, evaluation);
         if (!conditions) continue;
+        const here = new Set<string>();
         for (const condition of conditions.slice(0, MAX_CONDITIONS)) {
           const key = keyOf(alert.name, condition);
+          here.add(key);
           const before = next.get(key);
           const now = seen(alert, condition, service, before, atMs);
           next.set(key, now);
           if (!before || JSON.stringify(before.finding) !== JSON.stringify(now.finding)) changed.push(now.finding);
         }
         for (const [key, each] of next) {
-          const isOurs = each.active.alert === alert.name;
-          const mayEnd = canResolve || isMuted || alert.detector === 'telemetry_stale';
-          if (!isOurs || !mayEnd || (!isMuted && atMs - each.lastSeenMs < KEEP_MS)) continue;
+          if (each.active.alert !== alert.name || here.has(key)) continue;
+          // An incident is open or over: it does not flicker, and ends by what was seen itself.
+          const endsAtOnce = isMuted || each.active.incident !== '';
+          const mayEnd = canResolve || alert.detector === 'telemetry_stale';
+          if (!endsAtOnce && (!mayEnd || atMs - each.lastSeenMs < KEEP_MS)) continue;
           next.delete(key);
           changed.push(closed(each.finding, each.lastSeenMs));
         }
@@ -107,30 +114,47 @@ export function createAlertWatch(deps: {
   };
 }
 
-const keyOf = (alert: string, { provider = '', region = '', deployment = '' }: Partial<Condition>): string =>
-  JSON.stringify([alert, provider, region, deployment]);
+/** All labels of a place; those that do not apply are empty. */
+const placeOf = (of: Place): Record<PlaceLabel, string> =>
+  Object.fromEntries(PLACE_LABELS.map((name) => [name, of[name] ?? ''])) as Record<PlaceLabel, string>;
+
+const keyOf = (alert: string, { incident = '', ...condition }: Place & { incident?: string }): string =>
+  JSON.stringify([alert, ...(incident === '' ? Object.values(placeOf(condition)) : [incident])]);
 
 function seen(alert: Alert, condition: Condition, service: string, before: Watched | undefined, atMs: number): Watched {
-  const { provider = '', region = '', deployment = '' } = condition;
   const isWorst = !before || alert.weight(condition.evidence) >= alert.weight(before.active.evidence);
   const { summary, evidence } = isWorst ? condition : before.active;
-  const labels = { service, provider, region, deployment };
-  const dimensions = Object.fromEntries(Object.entries(labels).filter(([, value]) => value !== ''));
+  const { incident = '' } = condition;
+  const place = placeOf(before && incident !== '' ? before.active : condition);
+  const dimensions = Object.fromEntries(Object.entries({ service, ...place, incident }).filter(([, value]) => value !== ''));
   const now = { severity: condition.severity, evidence: { ...evidence, summary } };
   const { kind, detector } = alert;
   const finding = before
     ? { ...kept(before.finding, now), dimensions }
-    : opened({ kind, detector, dimensions, place: [provider, region, deployment], ...now }, atMs);
-  const severity = finding.severity === 'page' ? 'page' : 'ticket';
+    : opened({ kind, detector, dimensions, place: [...Object.values(place), incident], ...now }, atMs);
+  return { active: activeOf(alert, finding, condition.isInhibited), finding, lastSeenMs: atMs };
+}
+
+/** The alert that a finding is written down of. */
+function activeOf(alert: Alert, { id, severity, dimensions, evidence, startMs }: Finding, isInhibited = false): ActiveAlert {
+  const { summary, ...of } = evidence as Condition['evidence'];
   return {
-    active: { alert: alert.name, severity, ...labels, summary, meaning: alert.meaning, evidence, sinceMs: finding.startMs },
-    finding,
-    lastSeenMs: atMs,
+    alert: alert.name,
+    severity: severity === 'page' ? 'page' : 'ticket',
+    service: dimensions.service ?? '',
+    ...placeOf(dimensions),
+    summary: String(summary ?? ''),
+    meaning: alert.meaning,
+    evidence: of,
+    sinceMs: startMs,
+    finding: id,
+    incident: dimensions.incident ?? '',
+    isInhibited,
   };
 }
 
 /** Findings of the last process that are still open. */
-async function leftOpen(engine: Engine, alerts: readonly Alert[], service: string, atMs: number): Promise<Map<string, Watched>> {
+async function leftOpen(engine: Engine, alerts: readonly Alert[], atMs: number): Promise<Map<string, Watched>> {
   const open = await openFindings(
     engine,
     alerts.map(({ detector }) => detector),
@@ -139,20 +163,7 @@ async function leftOpen(engine: Engine, alerts: readonly Alert[], service: strin
   for (const finding of open) {
     const alert = alerts.find(({ detector }) => detector === finding.detector);
     if (!alert) continue;
-    const { provider = '', region = '', deployment = '' } = finding.dimensions;
-    const { summary, ...evidence } = finding.evidence as Condition['evidence'];
-    const active: ActiveAlert = {
-      alert: alert.name,
-      severity: finding.severity === 'page' ? 'page' : 'ticket',
-      service,
-      provider,
-      region,
-      deployment,
-      summary: String(summary ?? ''),
-      meaning: alert.meaning,
-      evidence,
-      sinceMs: finding.startMs,
-    };
+    const active = activeOf(alert, finding);
     watched.set(keyOf(alert.name, active), { active, finding, lastSeenMs: atMs });
   }
   return watched;

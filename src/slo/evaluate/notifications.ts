@@ -4,6 +4,7 @@ import { burnLabels } from '../arithmetic/pairs.ts';
 import type { Slo } from '../definition/openslo.ts';
 import { type Cause, causeText } from '../inquiry/explain.ts';
 import { burnTimes } from '../measure/alert-words.ts';
+import { PLACE_LABELS } from './alerts/alert.ts';
 import type { ActiveAlert } from './companion-watch.ts';
 import type { Evaluation } from './evaluator.ts';
 
@@ -32,7 +33,20 @@ export interface Sender {
 /** An ended alert is told for so long, for receivers that were away. */
 const TELL_ENDED_MS = 15 * 60_000;
 
+/** What somebody was told of, and since when. */
+export interface Told {
+  /** The SLO whose budget burns; empty for others. */
+  slo: string;
+  /** The finding of an alert beside; empty for others. */
+  finding: string;
+  /** The incident whose alert it is; empty for others. */
+  incident: string;
+  atMs: number;
+}
+
 export interface Notifier {
+  /** Of what fires now, what was taken by a receiver. */
+  told(): readonly Told[];
   /** Tells all senders what fires now and what has ended lately. */
   tell(evaluation: Evaluation, active: readonly ActiveAlert[], causes: ReadonlyMap<string, Cause>): Promise<void>;
 }
@@ -46,11 +60,14 @@ export function createNotifier(deps: {
   onProblem: (message: string) => void;
 }): Notifier {
   const known = new Map<string, Notification>();
+  let told = new Map<string, Told>();
 
   return {
+    told: () => [...told.values()],
     async tell(evaluation, active, causes) {
       if (deps.senders.length === 0) return;
       const firing = new Map<string, Notification>();
+      const subjects = new Map<string, Omit<Told, 'atMs'>>();
       for (const slo of deps.slos) {
         const status = evaluation.statuses.find((each) => each.slo === slo.name);
         for (const pair of slo.pairs) {
@@ -58,11 +75,15 @@ export function createNotifier(deps: {
           if (!status || !alert) continue;
           const notification = burnNotification(slo, status, alert, causes.get(slo.name), deps.baseUrl);
           firing.set(keyOf(notification), notification);
+          subjects.set(keyOf(notification), { slo: slo.name, finding: '', incident: '' });
         }
       }
       for (const alert of active) {
         const notification = besideNotification(alert, deps.baseUrl);
+        // Whoever was told already hears of its end, not that a page has come.
+        if (alert.isInhibited && !known.has(keyOf(notification))) continue;
         firing.set(keyOf(notification), notification);
+        subjects.set(keyOf(notification), { slo: '', finding: alert.finding, incident: alert.incident });
       }
       const nowMs = deps.now();
       for (const [key, notification] of known) {
@@ -71,22 +92,25 @@ export function createNotifier(deps: {
         else if (nowMs - notification.endsAtMs > TELL_ENDED_MS) known.delete(key);
       }
       for (const [key, notification] of firing) known.set(key, notification);
-      await sendAll(deps.senders, [...known.values()], deps.onProblem);
+      const failed = await sendAll(deps.senders, [...known.values()], deps.onProblem);
+      if (failed === deps.senders.length) return;
+      told = new Map([...subjects].map(([key, subject]) => [key, told.get(key) ?? { ...subject, atMs: nowMs }]));
     },
   };
 }
 
-/** Tells every sender; those that fail are named, and tried again with the next evaluation. */
+/** Tells every sender; those that fail are named, and tried again with the next evaluation. Returns how many failed. */
 export async function sendAll(
   senders: readonly Sender[],
   notifications: readonly Notification[],
   onProblem: (message: string) => void,
-): Promise<void> {
+): Promise<number> {
   const results = await Promise.allSettled(senders.map((sender) => sender.send(notifications, true)));
   for (const [i, result] of results.entries()) {
     if (result.status === 'rejected')
       onProblem(`${senders[i]?.name}: ${result.reason instanceof Error ? result.reason.message : String(result.reason)}`);
   }
+  return results.filter(({ status }) => status === 'rejected').length;
 }
 
 export interface TestedRoute {
@@ -174,8 +198,9 @@ export const runbookOf = (alert: string): string =>
     .slice(1);
 
 function besideNotification(alert: ActiveAlert, baseUrl: string): Notification {
-  const { severity, service, provider, region, deployment } = alert;
-  const labels = { alertname: alert.alert, severity, service, provider, region, deployment };
+  const { severity, service } = alert;
+  const place = Object.fromEntries(PLACE_LABELS.map((label) => [label, alert[label]]));
+  const labels = { alertname: alert.alert, severity, service, ...place };
   return {
     // To Prometheus an empty label is none.
     labels: Object.fromEntries(Object.entries(labels).filter(([, value]) => value !== '')),
@@ -185,7 +210,7 @@ function besideNotification(alert: ActiveAlert, baseUrl: string): Notification {
         .map(([name, value]) => `${name.replaceAll('_', ' ')}: ${typeof value === 'number' ? Number(value.toPrecision(4)) : value}`)
         .join(', ')}.`,
       runbook_url: `${baseUrl}/runbooks/${runbookOf(alert.alert)}`,
-      dashboard_url: `${baseUrl}/overview`,
+      dashboard_url: `${baseUrl}/${alert.incident === '' ? 'overview' : `incidents/${encodeURIComponent(alert.incident)}`}`,
     },
     startsAtMs: alert.sinceMs,
     endsAtMs: null,

@@ -2,8 +2,18 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { correlate } from '../../../src/detect/incidents/correlate.ts';
-import { acknowledged, assigned, calmed, dismissed, type Incident, merged, resolved } from '../../../src/detect/incidents/incident.ts';
+import {
+  acknowledged,
+  assigned,
+  calmed,
+  dismissed,
+  type Incident,
+  merged,
+  resolved,
+  told,
+} from '../../../src/detect/incidents/incident.ts';
 import type { Signal } from '../../../src/detect/incidents/signal.ts';
+import type { Told } from '../../../src/slo/evaluate/notifications.ts';
 
 const MINUTE = 60_000;
 const NOON = Date.UTC(2026, 2, 4, 12);
@@ -150,5 +160,28 @@ describe('what people decide', () => {
     expect(gone).toMatchObject({ id: 'INC-1', status: 'merged', mergedInto: 'INC-2' });
     expect(() => merged(open, open)).toThrow('no duplicate of itself');
     expect(() => merged(gone, other)).toThrow('it is merged into INC-2');
+  });
+});
+
+describe('what somebody was told of', () => {
+  const open = only(correlate([], [sign(0, 10)], 1, at(11)));
+  const finding = sign(4, 4, { source: 'finding', name: 'anomaly', of: '', finding: 'f-1', incident: 'INC-1', isPage: true });
+  const of = (minute: number, what: Partial<Told>): Told => ({ slo: '', finding: '', incident: '', atMs: at(minute), ...what });
+
+  test('is said of the incident by its alert, by a finding, or by a budget of it; the first counts', () => {
+    const page = sign(3, 20, { source: 'alert', name: 'enrollment-success', of: 'page' });
+    const incident = only(correlate([open], [page, finding], 2, at(11)));
+    expect(told(incident, [of(9, { slo: 'enrollment-success' }), of(8, { finding: 'f-1' })]).notifiedMs).toBe(at(8));
+    expect(told(incident, [of(7, { incident: 'INC-1' })]).notifiedMs).toBe(at(7));
+    const others = [of(5, { incident: 'INC-2' }), of(5, { slo: 'time-to-enroll' }), of(5, { finding: 'f-2' }), of(5, {})];
+    expect(told(incident, others)).toBe(incident);
+    expect(told({ ...incident, notifiedMs: at(4) }, [of(2, { incident: 'INC-1' })]).notifiedMs).toBe(at(4));
+  });
+
+  test('the finding that tells of an incident is in that one, does not make it last, and begins none', () => {
+    const [next] = correlate([open], [finding], 2, at(11));
+    expect(next).toMatchObject({ id: 'INC-1', lastSignMs: open.lastSignMs, severity: 'page' });
+    expect(correlate([], [finding], 2, at(11))).toEqual([]);
+    expect(correlate([{ ...open, id: 'INC-5' }], [finding], 6, at(11))).toEqual([]);
   });
 });

@@ -1,10 +1,19 @@
 /** The alerts beside the burn rates, each against a store that makes it fire, and against the nearest one that must not. */
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { correlate } from '../../../src/detect/incidents/correlate.ts';
+import { type Incident, resolved } from '../../../src/detect/incidents/incident.ts';
+import { writeIncidents } from '../../../src/detect/incidents/incident-table.ts';
+import type { Signal } from '../../../src/detect/incidents/signal.ts';
+import { ALERTS } from '../../../src/names.ts';
+import { webhookSender } from '../../../src/publish/notify/webhook.ts';
 import { BESIDE_ALERTS } from '../../../src/slo/evaluate/alerts/index.ts';
 import { DEFAULT_THRESHOLDS, thresholdsIn } from '../../../src/slo/evaluate/alerts/thresholds.ts';
-import { createAlertWatch } from '../../../src/slo/evaluate/companion-watch.ts';
+import { type ActiveAlert, createAlertWatch } from '../../../src/slo/evaluate/companion-watch.ts';
 import { createEvaluator, type Evaluation } from '../../../src/slo/evaluate/evaluator.ts';
+import { createNotifier } from '../../../src/slo/evaluate/notifications.ts';
 import { findingsSince } from '../../../src/store/records/findings.ts';
+import { receiver } from '../../support/servers.ts';
 import { type TestServices, takeIn, testServices } from '../../support/store.ts';
 
 const MINUTE = 60_000;
@@ -290,4 +299,74 @@ test('what cannot be written down is told all the same, and written down once it
   isFull = false;
   await watch.look(await evaluateAt(at + MINUTE));
   expect(await stored()).toMatchObject([{ status: 'open', startMs: at }]);
+});
+
+describe('anomaly', () => {
+  const at = NOON - 600 * DAY;
+  const sign: Signal = {
+    source: 'flag',
+    name: 'failures',
+    of: 'failures',
+    dimension: 'region',
+    value: 'eu',
+    fromMs: at - 10 * MINUTE,
+    knownMs: at - 8 * MINUTE,
+    toMs: at,
+    isPage: true,
+  };
+  const whole = { ...sign, dimension: '', value: '', isPage: false };
+  const burns: Signal = { ...whole, source: 'alert', name: 'enrollment-success', of: 'page', isPage: true };
+  const watch = () =>
+    createAlertWatch({
+      engine: services.store.engine,
+      slos: services.slos,
+      alerts: BESIDE_ALERTS,
+      thresholds: DEFAULT_THRESHOLDS,
+      now: () => at,
+      onProblem: (message) => {
+        throw new Error(message);
+      },
+    });
+  const ofIt = (active: readonly ActiveAlert[]) => active.filter(({ alert }) => alert === ALERTS.anomaly);
+
+  test('is one alert for an incident, where its first flag was; a page of its budget inhibits it, and is told alone', async () => {
+    const { engine } = services.store;
+    const [incident] = correlate([], [whole, sign, burns], 71, at);
+    await writeIncidents(engine, [incident as Incident], at);
+    const hook = await receiver();
+    const secret = `whsec_${Buffer.alloc(24, 7).toString('base64')}`;
+    const notifier = createNotifier({
+      slos: services.slos,
+      senders: [webhookSender({ url: hook.url, secret, statePath: join(services.dataDir, 'told.json'), now: () => at })],
+      baseUrl: 'http://localhost:8686',
+      now: () => at,
+      onProblem: (message) => {
+        throw new Error(message);
+      },
+    });
+    await takeIn(services, times(120, (i) => attempt(at - 50 * MINUTE + i * 20_000, false, { user: `u${i}`, region: 'eu' })).flat());
+    const first = watch();
+    const burning = await evaluateAt(at);
+    const inhibited = ofIt(await first.look(burning));
+    expect(inhibited).toMatchObject([
+      { severity: 'page', metric: 'failures', dimension: 'region', value: 'eu', incident: 'INC-71', isInhibited: true },
+    ]);
+    await notifier.tell(burning, inhibited, new Map());
+    expect(hook.received.map(({ body }) => body).join()).toContain(ALERTS.errorBudgetBurn);
+    expect(hook.received.map(({ body }) => body).join()).not.toContain(ALERTS.anomaly);
+    expect(notifier.told()).toContainEqual({ slo: 'enrollment-success', finding: '', incident: '', atMs: at });
+
+    // Long after, when the budget no longer burns, and the flags go on; another process, with more known of where.
+    const later = at + 8 * DAY;
+    const [eu] = correlate([], [{ ...sign, knownMs: sign.knownMs - MINUTE, dimension: 'provider', value: 'sms' }], 1, at);
+    await writeIncidents(engine, [{ ...(incident as Incident), signals: [...(incident?.signals ?? []), ...(eu?.signals ?? [])] }], later);
+    const calm = await evaluateAt(later);
+    const active = ofIt(await watch().look(calm));
+    expect(active).toMatchObject([{ dimension: 'region', value: 'eu', incident: 'INC-71', isInhibited: false, sinceMs: at }]);
+    await notifier.tell(calm, active, new Map());
+    expect(hook.received.filter(({ body }) => body.includes(ALERTS.anomaly))).toHaveLength(1);
+    await writeIncidents(engine, [resolved(incident as Incident, later)], later + 1);
+    expect(ofIt(await first.look(calm))).toEqual([]);
+    hook.close();
+  });
 });

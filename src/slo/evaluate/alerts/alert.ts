@@ -7,12 +7,12 @@ import type { Severity } from '../../arithmetic/pairs.ts';
 import type { Slo } from '../../definition/openslo.ts';
 import type { Evaluation } from '../evaluator.ts';
 
+/** Labels that say where an alert fires. */
+export const PLACE_LABELS = ['provider', 'region', 'deployment', 'metric', 'dimension', 'value'] as const;
+export type PlaceLabel = (typeof PLACE_LABELS)[number];
+
 /** Where an alert fires; what does not apply is missing. */
-export interface Place {
-  provider?: string;
-  region?: string;
-  deployment?: string;
-}
+export type Place = Partial<Record<PlaceLabel, string>>;
 
 /** A condition that holds now. */
 export interface Condition extends Place {
@@ -21,6 +21,10 @@ export interface Condition extends Place {
   summary: string;
   /** What it stands on. */
   evidence: Record<string, number | string>;
+  /** The incident whose alert it is: one alert each, under the place that it had first. */
+  incident?: string;
+  /** Whether a page tells of it already. */
+  isInhibited?: boolean;
 }
 
 export interface AlertContext {
@@ -41,8 +45,12 @@ export interface Alert {
   readonly kind: 'operational' | 'security';
   /** What it means, for those who read the rule. */
   readonly meaning: string;
+  /** Labels that it may have, beside service and severity. */
+  readonly labels: readonly PlaceLabel[];
   /** Its thresholds by name, each with a default: a part of the file that `MUSTER_ALERTS` names, under the detector's name. */
   readonly thresholds: z.ZodObject;
+  /** Where to look, as a path of our page. */
+  readonly page: '/overview' | '/incidents';
   /** How bad what it stands on is: while it fires, the worst stays. */
   weight(evidence: Condition['evidence']): number;
   /** Conditions that hold at the moment. */

@@ -18,6 +18,8 @@ export const massLockout = {
   name: ALERTS.massLockout,
   detector: 'mass_lockout',
   kind: 'operational',
+  labels: [],
+  page: '/overview',
   thresholds,
   meaning: 'Far more people than usual are locked out: recovery fails, factors exist twice, or challenges fail right after enrolling.',
   weight: ({ users }) => Number(users),

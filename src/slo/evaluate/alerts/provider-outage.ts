@@ -33,6 +33,8 @@ export const providerOutage = {
   name: ALERTS.providerOutage,
   detector: 'provider_outage',
   kind: 'operational',
+  labels: ['provider', 'region'],
+  page: '/overview',
   thresholds,
   meaning: 'A provider fails most requests of a region, or its circuit stays open.',
   // An open circuit is worse than any number of failures: nobody gets through.

@@ -21,6 +21,8 @@ export const rollbackAdvised = {
   name: ALERTS.rollbackAdvised,
   detector: 'rollback_advised',
   kind: 'operational',
+  labels: ['deployment'],
+  page: '/overview',
   thresholds,
   meaning: 'Errors burn the budget since shortly after a deploy, and the new deployment fails significantly more than the one before.',
   weight: ({ new_bad }) => Number(new_bad),

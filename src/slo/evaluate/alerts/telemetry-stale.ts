@@ -14,6 +14,8 @@ export const telemetryStale = {
   name: ALERTS.telemetryStale,
   detector: 'telemetry_stale',
   kind: 'operational',
+  labels: [],
+  page: '/overview',
   thresholds,
   meaning: 'The collector was down or behind for too long: burn-rate alerts are frozen and figures cannot be believed.',
   weight: ({ worst_lag_seconds }) => Number(worst_lag_seconds),

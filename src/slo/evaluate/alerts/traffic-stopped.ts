@@ -16,6 +16,8 @@ export const trafficStopped = {
   name: ALERTS.trafficStopped,
   detector: 'traffic_stopped',
   kind: 'operational',
+  labels: [],
+  page: '/overview',
   thresholds,
   meaning: 'No enrollment was started for half an hour in which, by past weeks, many would have been.',
   weight: ({ minutes }) => Number(minutes),
