@@ -32,6 +32,16 @@ test('a process that is killed at every minute flags the same, and nothing twice
   expect(again.flags).toEqual(flags);
 });
 
+test('flags that cannot be written are written by the next pass', async () => {
+  const { flags } = await tell(euFails, 30);
+  expect((await tell(euFails, 30, { fullAt: 14 })).flags).toEqual(flags);
+});
+
+test('a clock that was days ahead for a moment takes nothing away', async () => {
+  const { flags } = await tell(euFails, 30);
+  expect((await tell(euFails, 30, { ahead: [5, 3 * 1_440] })).flags).toEqual(flags);
+});
+
 test('events that come late restate what was flagged, to what they would have been in time', async () => {
   const { flags } = await tell(euFails, 40);
   const until = NOW / MINUTE + 26;

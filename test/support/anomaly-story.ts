@@ -40,11 +40,22 @@ interface Told {
   of: string;
 }
 
-/** Tells a story minute by minute. @param restarts whether the watch is a new one, as after a crash, at every minute */
+/**
+ * Tells a story minute by minute.
+ * @param restarts whether the watch is a new one, as after a crash, at every minute
+ * @param fullAt a minute in which flags cannot be written
+ * @param ahead a minute in which the clock is ahead, and by how many minutes
+ */
 export async function tell(
   story: Story,
   minutes: number,
-  options: { lateBy?: number; restarts?: boolean; maintenance?: readonly [number, number] } = {},
+  options: {
+    lateBy?: number;
+    restarts?: boolean;
+    maintenance?: readonly [number, number];
+    fullAt?: number;
+    ahead?: readonly [minute: number, by: number];
+  } = {},
 ) {
   const clock = { ms: NOW + 31_000 };
   const services = await testServices({ now: () => clock.ms });
@@ -58,9 +69,15 @@ export async function tell(
   ];
   await insertSeries(engine, named, START, [0, DAYS * 1_440]);
   const problems: string[] = [];
+  let isFull = false;
+  // The real engine, whose disk is full for a while.
+  const filling = new Proxy(engine, {
+    get: (target, name, receiver) =>
+      name === 'insert' && isFull ? () => Promise.reject(new Error('no space left')) : Reflect.get(target, name, receiver),
+  });
   const opened = (): AnomalyWatch =>
     createAnomalyWatch({
-      engine,
+      engine: filling,
       dataDir: services.dataDir,
       timeZone: 'UTC',
       now: () => clock.ms,
@@ -95,7 +112,15 @@ export async function tell(
       due.map(({ event }) => event),
     );
     if (options.restarts) watch = opened();
-    await watch.look();
+    if (options.ahead?.[0] === m) {
+      clock.ms += options.ahead[1] * MINUTE;
+      await watch.look();
+      clock.ms -= options.ahead[1] * MINUTE;
+    }
+    isFull = options.fullAt === m;
+    if (isFull) await expect(watch.look()).rejects.toThrow('no space left');
+    else await watch.look();
+    isFull = false;
     flagged.push({ at: m, flags: (await flagsIn(engine, NOW / MINUTE)).length });
   }
   const flags = await flagsIn(engine, NOW / MINUTE);

@@ -14,7 +14,7 @@ export interface SeriesMinute {
 }
 
 /** What a detector remembers of a series, as numbers: it is copied often. */
-export type Memory = Float64Array;
+export type Memory = Float64Array<ArrayBuffer>;
 
 /** What was, and what would have been usual: a share or a count per minute. */
 export interface Comparison {
@@ -39,7 +39,8 @@ export interface Detector {
   readonly metrics: readonly string[];
   /** A sum of evidence from which on a minute is flagged, where 300 series are watched. */
   readonly threshold: number;
-  begin(): Memory;
+  /** @param silentMinutes for so long nothing had come before, as far as is known. @default 0 */
+  begin(silentMinutes?: number): Memory;
   /**
    * Takes a minute into the memory. Returns what a flag says when the sum has reached `threshold` and the minute itself speaks for it.
    * @param threshold of this many series

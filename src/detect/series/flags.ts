@@ -43,6 +43,18 @@ export async function writeFlags(
   );
 }
 
+/** Writes what has changed between two lists of flags of one time. Returns those that are new. */
+export async function replaceFlags(engine: Engine, before: readonly Flag[], after: readonly Flag[], nowMs: number): Promise<Flag[]> {
+  const kept = new Set(after.map(flagKey));
+  const known = new Map(before.map((flag) => [flagKey(flag), JSON.stringify(flag)]));
+  const flags = after.filter((flag) => known.get(flagKey(flag)) !== JSON.stringify(flag));
+  await writeFlags(engine, { flags, gone: before.filter((flag) => !kept.has(flagKey(flag))) }, nowMs);
+  return flags.filter((flag) => !known.has(flagKey(flag)));
+}
+
+const flagKey = ({ minute, metric, dimension, value, detector }: Flag): string =>
+  JSON.stringify([minute, metric, dimension, value, detector]);
+
 /** The flags of minutes (since 1970) from one on, up to another, not included; in order. */
 export async function flagsIn(engine: Engine, fromMinute: number, toMinute = 2 ** 32 / 60): Promise<Flag[]> {
   const rows = await engine

@@ -1,10 +1,11 @@
 /** What the detectors say of times that are past, with the models of today: shares by SQL, of which only runs that may be flagged leave ClickHouse. */
 import type { Session } from '../../store/engine/engine.ts';
 import { MOST_OF_A_MINUTE, thresholdFor } from './detector.ts';
+import { readDelays } from './durations.ts';
 import { DETECTORS } from './index.ts';
 import { localMinuteSql } from './local-week.ts';
 import { METRICS } from './metrics.ts';
-import { delaysOf, type SeriesModel, type SeriesName, seriesKey } from './model.ts';
+import { readSilences, type SeriesModel, type SeriesName, seriesKey } from './model.ts';
 import { MILD, type ShareDetector } from './share-detector.ts';
 import { type Circumstances, type Flag, flagOf } from './watched-series.ts';
 
@@ -21,7 +22,8 @@ export interface Past {
 /** Flags of all series in a time, series by series. */
 export async function* judgePast(past: Past): AsyncGenerator<Flag[]> {
   // The same for all series, of which there are thousands.
-  const delayOf = delaysOf(past.models);
+  const delayOf = await readDelays(past.session);
+  const silentFor = await readSilences(past.session, past.fromMinute);
   const circumstances = Array.from({ length: past.toMinute - past.fromMinute }, (_, i) => past.circumstances(past.fromMinute + i));
   for (const detector of DETECTORS)
     for (const metric of METRICS.filter(({ name }) => detector.metrics.includes(name))) {
@@ -31,7 +33,7 @@ export async function* judgePast(past: Past): AsyncGenerator<Flag[]> {
       for await (const { series, minutes } of runs) {
         const model = models.get(seriesKey(series));
         if (!model) continue;
-        const memory = detector.begin();
+        const memory = detector.begin(silentFor(model));
         const known = past.toMinute - delayOf(model);
         const flags: Flag[] = [];
         for (let i = 0, minute = minutes[0]?.[0] ?? 0; i < minutes.length && minute < known; minute++) {
@@ -102,13 +104,18 @@ const within = ({ fromMinute, toMinute }: Pick<Past, 'fromMinute' | 'toMinute'>)
  * The sums of evidence of every series at every minute with trials, as one query: columns `dimension`, `value`, `m` (minute since 1970), `n`, `f`,
  * `s1`, `s2` (uncapped above), and `run`, which counts the minutes without evidence before. The same arithmetic as the detector's.
  */
-export function sumsSql(past: Pick<Past, 'fromMinute' | 'toMinute' | 'timeZone'>, detector: ShareDetector, metric: string): string {
+export function sumsSql(
+  past: Pick<Past, 'models' | 'fromMinute' | 'toMinute' | 'timeZone'>,
+  detector: ShareDetector,
+  metric: string,
+): string {
   const lnBetaBinomial = (mean: string, correlation: string) => {
     const strength = `((1 - ${correlation}) / ${correlation})`;
     const [a, b] = [`(${mean} * ${strength})`, `((1 - ${mean}) * ${strength})`];
     return `(lgamma(${a} + f) + lgamma(${b} + n - f) - lgamma(${strength} + n) + lgamma(${strength}) - lgamma(${a}) - lgamma(${b}))`;
   };
   const { share, correlation } = detector.total;
+  const trainedAt = (past.models[0]?.trainedAtMs ?? 0) / 1_000;
   const series = 'PARTITION BY dimension, value ORDER BY m ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW';
   const evidence = `
       SELECT dimension, value, m, n, f, ${lnBetaBinomial('p', 'rho')} AS as_usual,
@@ -120,7 +127,7 @@ export function sumsSql(past: Pick<Past, 'fromMinute' | 'toMinute' | 'timeZone'>
           shares[intDiv(modulo(${localMinuteSql('minute', past.timeZone)}, 1440), 60) + 1] AS p
         FROM series_minutes FINAL
         INNER JOIN (SELECT dimension, value, correlation, shares FROM series_models FINAL
-          WHERE metric = '${metric}' AND trained_at = (SELECT max(trained_at) FROM series_models)) AS models USING (dimension, value)
+          WHERE metric = '${metric}' AND trained_at = toDateTime(${trainedAt}, 'UTC')) AS models USING (dimension, value)
         WHERE metric = '${metric}' AND trials > 0 AND ${within(past)}
       )`;
   return `

@@ -1,11 +1,13 @@
 /** All series under their detectors, as they stand now: takes what was counted, and says which flags came and which went. */
 import type { Engine } from '../../store/engine/engine.ts';
+import { MINUTE_MS } from '../../system/time.ts';
 import { circumstancesIn, minuteOf } from './circumstances.ts';
 import { thresholdFor } from './detector.ts';
+import { readDelays } from './durations.ts';
 import { flagsIn } from './flags.ts';
 import { DETECTORS } from './index.ts';
 import type { Slot } from './local-week.ts';
-import { delaysOf, readModels, type SeriesName, seriesKey } from './model.ts';
+import { readModels, readSilences, type SeriesName, seriesKey } from './model.ts';
 import { type Circumstances, type Flag, REPLAY_MINUTES, type WatchedSeries, watchSeries } from './watched-series.ts';
 
 /** A process that starts goes through the minutes of so many hours again, so that it knows what is under way. */
@@ -26,20 +28,26 @@ interface Counted extends SeriesName {
 /** The series of the newest models, which judge from the moment on at which they were learned. */
 export async function openLiveSeries(engine: Engine, slots: (minute: number) => Slot, toMinute: number): Promise<LiveSeries> {
   const session = engine.session('detect');
-  const models = await readModels(session);
+  const models = await readModels(session, toMinute * MINUTE_MS);
   const fromMinute = toMinute - WARM_UP_MINUTES;
   /** What was flagged before stays as it was flagged. */
   const settledMinute = minuteOf(models[0]?.trainedAtMs ?? 0);
   let circumstances: Circumstances = () => ({ slot: { index: 0, hour: 0 }, isMuted: false, isFeedSilent: false });
   const series = new Map<string, { watched: WatchedSeries; delay: number; flags: Map<number, Flag> }>();
-  const delayOf = delaysOf(models);
+  const delayOf = await readDelays(session);
+  const silentFor = await readSilences(session, fromMinute);
   for (const detector of DETECTORS)
     for (const metric of detector.metrics) {
       const of = models.filter((model) => model.metric === metric);
       const threshold = thresholdFor(detector, of.length);
       for (const model of of)
         series.set(seriesKey(model), {
-          watched: watchSeries(detector, model, { threshold, fromMinute, circumstances: (minute) => circumstances(minute) }),
+          watched: watchSeries(detector, model, {
+            threshold,
+            fromMinute,
+            circumstances: (minute) => circumstances(minute),
+            silentMinutes: silentFor(model),
+          }),
           delay: delayOf(model),
           flags: new Map(),
         });

@@ -81,7 +81,9 @@ export const METRICS: readonly Metric[] = [
   { name: 'fallbacks', title: 'Provider fallbacks', kind: 'share', earlySignOf: ['M7'], rows: { of: 'sli', sli: 'M7' } },
 ];
 
-/** The metric whose model holds what is usually the longest that a completion takes. */
-export const DURATION_METRIC = 'latency';
 /** What a completion takes at most usually, as long as nothing is learned: SLI M2's limit. */
-export const DEFAULT_THRESHOLD_MS = 60_000;
+export const DEFAULT_LIMIT_MS = 60_000;
+/** Metrics that are counted by how long something takes. */
+export const DURATION_METRICS: readonly string[] = METRICS.filter(
+  ({ rows }) => rows.of === 'attempts' && 'longerThanUsual' in rows.hit,
+).map(({ name }) => name);

@@ -3,7 +3,7 @@ import type { Engine, Session } from '../../store/engine/engine.ts';
 import { DAY_MS, MINUTE_MS } from '../../system/time.ts';
 import type { Share } from './evidence.ts';
 import type { Slot } from './local-week.ts';
-import { DEFAULT_THRESHOLD_MS, DURATION_METRIC, METRICS } from './metrics.ts';
+import { METRICS } from './metrics.ts';
 
 export interface SeriesName {
   metric: string;
@@ -20,8 +20,6 @@ export interface SeriesModel extends SeriesName {
   dispersion: number;
   /** How alike two trials of one minute are: the beta-binomial's ρ. */
   correlation: number;
-  /** Of durations: what 95 % of completions took at most, in milliseconds; 0 where none is known. */
-  thresholdMs: number;
   /** Share of hits by hour of the local day; empty for counts. */
   shares: readonly number[];
   /** Trials per minute by slot of the local week; empty for shares. */
@@ -32,19 +30,6 @@ export interface SeriesModel extends SeriesName {
 
 /** One spelling for a series. */
 export const seriesKey = ({ metric, dimension, value }: SeriesName): string => JSON.stringify([metric, dimension, value]);
-
-/**
- * In how many minutes it is known what a minute of a series counts. Whether a start was in flight for too long shows when that time has passed; what
- * takes longest of its value is known by the model of durations.
- */
-export function delaysOf(models: readonly SeriesModel[]): (series: SeriesName) => number {
-  const durations = models.filter(({ metric }) => metric === DURATION_METRIC);
-  const minutes = new Map(durations.map((model) => [seriesKey(model), Math.ceil(model.thresholdMs / MINUTE_MS)]));
-  return (series) => {
-    if (!METRICS.some(({ name, isKnownLater }) => name === series.metric && isKnownLater)) return 0;
-    return minutes.get(seriesKey({ ...series, metric: DURATION_METRIC })) ?? Math.ceil(DEFAULT_THRESHOLD_MS / MINUTE_MS);
-  };
-}
 
 /** The share of hits that is usual in a slot; undefined of a series of counts. */
 export function usualShare(model: SeriesModel, { hour }: Slot): Share | undefined {
@@ -66,37 +51,76 @@ interface StoredModel extends SeriesName {
   days: number;
   dispersion: number;
   correlation: number;
-  threshold_ms: number;
   shares: number[];
   rates: number[];
   seen: number[];
 }
 
+/** What has not been seen for so long is not missed any more; long enough for a week-end with a holiday. */
+export const GONE_MINUTES = 4 * 1_440;
+
+/** For how many minutes before one (since 1970) nothing had come of a series of counts; 0 where something had just come, or never did. */
+export async function readSilences(session: Session, fromMinute: number): Promise<(series: SeriesName) => number> {
+  const rows = await session.rows<SeriesName & { last: number }>(
+    `SELECT metric, dimension, value, toUInt32(intDiv(toUnixTimestamp(max(minute)), 60)) AS last FROM series_minutes FINAL
+     WHERE metric IN (${COUNTS.map((name) => `'${name}'`).join(', ')}) AND trials > 0
+       AND minute >= toDateTime(${(fromMinute - GONE_MINUTES) * 60}, 'UTC') AND minute < toDateTime(${fromMinute * 60}, 'UTC')
+     GROUP BY metric, dimension, value`,
+  );
+  const last = new Map(rows.map((row) => [seriesKey(row), row.last]));
+  return (series) => {
+    const minute = last.get(seriesKey(series));
+    return minute === undefined ? 0 : fromMinute - minute - 1;
+  };
+}
+
+const COUNTS = METRICS.filter(({ kind }) => kind === 'count').map(({ name }) => name);
+
 /** So many models are read together. */
 const READ_TOGETHER = 200;
 
-/** The models that were learned last; those of a training before it are of series that are no longer watched. */
-export async function readModels(session: Session): Promise<SeriesModel[]> {
+/** A time at which all models were learned. */
+export interface Trained {
+  /** End of what was learned from, in milliseconds since 1970. */
+  trainedAtMs: number;
+  timeZone: string;
+}
+
+/** When models were learned last, up to a moment: those of a clock that was ahead do not count. Undefined where none were. */
+export async function lastTraining(session: Session, atMs: number): Promise<Trained | undefined> {
+  const [row] = await session.rows<{ at: number; time_zone: string }>(
+    `SELECT toUnixTimestamp(trained_at) AS at, time_zone FROM series_trainings FINAL
+     WHERE trained_at <= toDateTime(${Math.floor(atMs / 1_000)}, 'UTC') ORDER BY trained_at DESC LIMIT 1`,
+  );
+  return row && { trainedAtMs: row.at * 1_000, timeZone: row.time_zone };
+}
+
+/** The models that were learned last, up to a moment; those of a training before it are of series that are no longer watched. */
+export async function readModels(session: Session, atMs: number): Promise<SeriesModel[]> {
+  const last = await lastTraining(session, atMs);
   const models: SeriesModel[] = [];
+  if (!last) return models;
   for (;;) {
     const rows = await session.rows<StoredModel>(
       `SELECT metric, dimension, value, toUnixTimestamp(trained_at) AS trained_at, toUnixTimestamp(learned_from) AS learned_from, days,
-         dispersion, correlation, threshold_ms, shares, rates, seen
-       FROM series_models FINAL WHERE trained_at = (SELECT max(trained_at) FROM series_models)
+         dispersion, correlation, shares, rates, seen
+       FROM series_models FINAL WHERE trained_at = toDateTime(${last.trainedAtMs / 1_000}, 'UTC')
        ORDER BY metric, dimension, value LIMIT ${READ_TOGETHER} OFFSET ${models.length}`,
     );
-    for (const { trained_at, learned_from, threshold_ms, rates, seen, ...row } of rows)
+    for (const { trained_at, learned_from, rates, seen, ...row } of rows)
       models.push({
         ...row,
         trainedAtMs: trained_at * 1_000,
         learnedFromMs: learned_from * 1_000,
-        thresholdMs: threshold_ms,
         rates: Float32Array.from(rates),
         seen: Float32Array.from(seen),
       });
     if (rows.length < READ_TOGETHER) return models;
   }
 }
+
+/** With fewer trials in the whole time there is no habit to speak of. */
+export const MIN_TRIALS = 200;
 
 export const MAX_TRAINING_DAYS = 28;
 /** Learning begins with the third day. */

@@ -5,8 +5,11 @@ import { systemCode } from '../../errors.ts';
 import type { Engine } from '../../store/engine/engine.ts';
 import { nextVersion } from '../../store/engine/versions.ts';
 import { mergedRanges, type Range } from '../../store/rows/ranges.ts';
+import type { TimeSpan } from '../../store/rows/rows-of.ts';
 import { writeDurably } from '../../system/durable-files.ts';
-import { METRICS } from './metrics.ts';
+import { minuteOf } from './circumstances.ts';
+import { learnDurations } from './durations.ts';
+import { DURATION_METRICS, METRICS } from './metrics.ts';
 import { BUCKET_MINUTES, recountMinutes } from './series-minutes.ts';
 
 /** Series are kept for so long: four weeks to learn from, and one in which something may be out of the ordinary. */
@@ -21,35 +24,86 @@ const schema = z.object({
   roll: z.number().int().nonnegative(),
   /** Minutes (since 1970) before this one are counted. */
   countedTo: z.number().int().nonnegative(),
+  /** Whether history has come in that nothing was learned from yet. */
+  isRestated: z.boolean().default(false),
+  /** Whether limits of durations have changed, and not everything is counted by them yet. */
+  isMixed: z.boolean().default(false),
 });
 type State = z.infer<typeof schema>;
 
 export interface Recount {
   /** Of the rows that were written now; undefined when nothing had to be counted. */
   version: number | undefined;
-  /** First minute that was counted. */
-  from: number;
+  /** How many minutes were counted anew that had been counted before, or were of a time before the first count. */
+  restatedMinutes: number;
+  /** Whether history has come in since the last {@link Counts.learned}. */
+  isRestated: boolean;
 }
 
-/** Counts what changed, up to `toMinute`, not included. A crash in between counts again, which changes nothing. */
-export async function recount(engine: Engine, statePath: string, toMinute: number, nowMs: number): Promise<Recount> {
-  const state = await readState(statePath);
-  const earliest = Math.max(0, toMinute - KEPT_MINUTES);
-  const { roll, minutes } = await changedMinutes(engine, state.roll, earliest, toMinute);
-  const bucket = (minute: number): Range => {
-    const first = Math.floor(minute / BUCKET_MINUTES) * BUCKET_MINUTES;
-    return [first, first + BUCKET_MINUTES - 1];
-  };
-  const passed: Range[] = state.countedTo > 0 && state.countedTo < toMinute ? [[Math.max(earliest, state.countedTo), toMinute - 1]] : [];
-  const ranges = mergedRanges([...minutes.map(bucket), ...passed.map(([first, last]): Range => [bucket(first)[0], last])]);
-  if (ranges.length === 0) return { version: undefined, from: toMinute };
-  const version = await nextVersion(engine, 'series_minutes', nowMs);
-  for (const [first, last] of ranges)
-    for (let from = first; from <= last && from < toMinute; from += COUNTED_TOGETHER)
-      await recountMinutes(engine.session('detect'), from, Math.min(from + COUNTED_TOGETHER, last + 1, toMinute), version);
-  await writeDurably(statePath, JSON.stringify({ roll, countedTo: Math.max(state.countedTo, toMinute) } satisfies State));
-  return { version, from: ranges[0]?.[0] ?? toMinute };
+/** More minutes than these at once are history that comes in. */
+export const LARGE_MINUTES = 1_440;
+
+export interface Counts {
+  /** Counts what changed, up to a minute, not included. A crash in between counts again, which changes nothing. */
+  recount(toMinute: number, nowMs: number): Promise<Recount>;
+  /** Learns the limits of durations from a time, and counts all that hangs on them anew where they have moved. */
+  learnDurations(span: TimeSpan, nowMs: number): Promise<void>;
+  /** All history is learned from. */
+  learned(): Promise<void>;
 }
+
+/** The counts of a store. @param statePath says how far they are */
+export function openCounts(engine: Engine, statePath: string): Counts {
+  const write = (state: State) => writeDurably(statePath, JSON.stringify(state));
+  const count = async (ranges: readonly Range[], toMinute: number, version: number, only?: readonly string[]) => {
+    for (const [first, last] of ranges)
+      for (let from = first; from <= last && from < toMinute; from += COUNTED_TOGETHER)
+        await recountMinutes(engine.session('detect'), from, Math.min(from + COUNTED_TOGETHER, last + 1, toMinute), version, only);
+  };
+  return {
+    async recount(toMinute, nowMs) {
+      const state = await readState(statePath);
+      const earliest = Math.max(0, bucketOf(toMinute - KEPT_MINUTES)[0]);
+      const { roll, minutes } = await changedMinutes(engine, state.roll, earliest, toMinute);
+      // A clock that was ahead has counted minutes that had not come yet.
+      const countedTo = Math.min(state.countedTo, toMinute);
+      const from = state.isMixed ? earliest : countedTo;
+      const passed: Range[] = from > 0 && from < toMinute ? [[bucketOf(Math.max(earliest, from))[0], toMinute - 1]] : [];
+      const changed = mergedRanges(minutes.map(bucketOf));
+      const restatedMinutes = changed
+        .filter(([first]) => countedTo === 0 || first < countedTo)
+        .reduce((sum, [first, last]) => sum + last + 1 - first, 0);
+      const isRestated = state.isRestated || restatedMinutes > LARGE_MINUTES;
+      const ranges = mergedRanges([...changed, ...passed]);
+      if (ranges.length === 0 && countedTo === state.countedTo) return { version: undefined, restatedMinutes, isRestated };
+      const version = ranges.length === 0 ? undefined : await nextVersion(engine, 'series_minutes', nowMs);
+      if (version !== undefined) await count(ranges, toMinute, version);
+      await write({ roll, countedTo: version === undefined ? countedTo : toMinute, isRestated, isMixed: false });
+      return { version, restatedMinutes, isRestated };
+    },
+    async learnDurations(span, nowMs) {
+      const state = await readState(statePath);
+      await write({ ...state, isMixed: true });
+      const toMinute = minuteOf(span.toMs);
+      if (await learnDurations(engine, span))
+        await count(
+          [[bucketOf(toMinute - KEPT_MINUTES)[0], toMinute - 1]],
+          toMinute,
+          await nextVersion(engine, 'series_minutes', nowMs),
+          DURATION_METRICS,
+        );
+      await write({ ...state, isMixed: false });
+    },
+    async learned() {
+      await write({ ...(await readState(statePath)), isRestated: false });
+    },
+  };
+}
+
+const bucketOf = (minute: number): Range => {
+  const first = Math.floor(minute / BUCKET_MINUTES) * BUCKET_MINUTES;
+  return [first, first + BUCKET_MINUTES - 1];
+};
 
 /** In which minutes did what metrics are made of change since a roll? */
 async function changedMinutes(engine: Engine, sinceRoll: number, fromMinute: number, toMinute: number) {
@@ -67,7 +121,7 @@ async function readState(path: string): Promise<State> {
   try {
     return schema.parse(JSON.parse(await readFile(path, 'utf8')));
   } catch (error) {
-    if (systemCode(error) === 'ENOENT') return { roll: 0, countedTo: 0 };
+    if (systemCode(error) === 'ENOENT') return { roll: 0, countedTo: 0, isRestated: false, isMixed: false };
     throw error;
   }
 }

@@ -2,7 +2,8 @@
 import type { Session } from '../../store/engine/engine.ts';
 import { eventsIn, MAX_COMPLETION_WINDOW_MS, rowsOf, type TimeSpan } from '../../store/rows/rows-of.ts';
 import { MINUTE_MS } from '../../system/time.ts';
-import { DEFAULT_THRESHOLD_MS, DURATION_METRIC, METRICS, type Metric, SERIES_DIMENSIONS } from './metrics.ts';
+import { LIMITS, limitSql } from './durations.ts';
+import { METRICS, type Metric, SERIES_DIMENSIONS } from './metrics.ts';
 
 /** Hits of one device count once within this, so minutes are counted by so many together. */
 export const BUCKET_MINUTES = 10;
@@ -11,18 +12,26 @@ export const BUCKET_MINUTES = 10;
  * Counts the minutes [from, to) anew; rows that stay as they are are not written.
  * @param fromMinute since 1970, at the beginning of a bucket
  * @param version greater than all before
+ * @param only metrics. @default all
  */
-export const recountMinutes = (session: Session, fromMinute: number, toMinute: number, version: number): Promise<void> => {
+export const recountMinutes = (
+  session: Session,
+  fromMinute: number,
+  toMinute: number,
+  version: number,
+  only: readonly string[] = METRICS.map(({ name }) => name),
+): Promise<void> => {
+  const metrics = METRICS.filter(({ name }) => only.includes(name));
   const span = { fromMs: fromMinute * MINUTE_MS, toMs: toMinute * MINUTE_MS };
   const range = `minute >= toDateTime(${fromMinute * 60}, 'UTC') AND minute < toDateTime(${toMinute * 60}, 'UTC')`;
   return session.run(`
     INSERT INTO series_minutes (metric, dimension, value, minute, trials, hits, version)
     SELECT metric, dimension, value, toDateTime(at * 60, 'UTC') AS minute, sum(trials), sum(hits), ${version} FROM (
-      ${[...attemptCounts(span), ...sliCounts(range)].join('\n      UNION ALL ')}
+      ${[...attemptCounts(metrics, span), ...sliCounts(metrics, range)].join('\n      UNION ALL ')}
       UNION ALL
       SELECT metric, dimension, value, toUInt32(intDiv(toUnixTimestamp(minute), 60)) AS at, toUInt64(0) AS trials, toUInt64(0) AS hits,
         toUInt64(series_minutes.trials) AS known_trials, toUInt64(series_minutes.hits) AS known_hits
-      FROM series_minutes FINAL WHERE ${range}
+      FROM series_minutes FINAL WHERE ${range} AND metric IN (${metrics.map(({ name }) => `'${name}'`).join(', ')})
     )
     GROUP BY metric, dimension, value, at
     HAVING sum(trials) != sum(known_trials) OR sum(hits) != sum(known_hits)
@@ -32,8 +41,8 @@ export const recountMinutes = (session: Session, fromMinute: number, toMinute: n
 const NOTHING_KNOWN = 'toUInt64(0) AS known_trials, toUInt64(0) AS known_hits';
 
 /** How many trials and hits have the SLIs that are watched as they are? */
-const sliCounts = (range: string): string[] =>
-  METRICS.flatMap(({ name, rows }) =>
+const sliCounts = (metrics: readonly Metric[], range: string): string[] =>
+  metrics.flatMap(({ name, rows }) =>
     rows.of === 'sli'
       ? [
           `SELECT '${name}' AS metric, dimension, value, toUInt32(intDiv(toUnixTimestamp(minute), 60)) AS at,
@@ -44,16 +53,17 @@ const sliCounts = (range: string): string[] =>
   );
 
 /** How many trials and hits have attempts, by value? */
-function attemptCounts(span: TimeSpan): string[] {
+function attemptCounts(metrics: readonly Metric[], span: TimeSpan): string[] {
   const splits = [`('', '')`, ...SERIES_DIMENSIONS.map((name) => `('${name}', toString(${name}))`)].join(', ');
-  const rows = METRICS.flatMap((metric) => (metric.rows.of === 'attempts' ? [attemptRows(metric, span)] : []));
+  const rows = metrics.flatMap((metric) => (metric.rows.of === 'attempts' ? [attemptRows(metric, span)] : []));
+  if (rows.length === 0) return [];
   return [
     `SELECT metric, dimension, value, at, count() AS trials, countIf(is_hit OR elapsed > limit_ms) AS hits, ${NOTHING_KNOWN} FROM (
         SELECT metric, at, is_hit, elapsed, split.1 AS dimension, split.2 AS value,
-          if(usual.threshold_ms > 0, usual.threshold_ms, ${DEFAULT_THRESHOLD_MS}) AS limit_ms
+          ${limitSql('usual.limit_ms')} AS limit_ms
         FROM (${rows.join(' UNION ALL ')}) AS attempts
         ARRAY JOIN [${splits}] AS split
-        LEFT JOIN (SELECT dimension, value, threshold_ms FROM series_models FINAL WHERE metric = '${DURATION_METRIC}') AS usual
+        LEFT JOIN ${LIMITS} AS usual
           ON split.1 = usual.dimension AND split.2 = usual.value
       ) GROUP BY metric, dimension, value, at`,
   ];

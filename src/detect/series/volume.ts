@@ -39,7 +39,15 @@ export const volume: CountDetector = {
   names: ['volume', 'absence', 'feed_silence'],
   metrics: ['starts'],
   threshold: 21,
-  begin: () => new Float64Array(5),
+  begin(silentMinutes = 0) {
+    const memory = new Float64Array(5);
+    if (silentMinutes > 0) {
+      // How long it is silent already is known, not how much that says.
+      memory[SUM] = Number.MIN_VALUE;
+      memory[ABOVE] = silentMinutes;
+    }
+    return memory;
+  },
   step(memory, { slot, trials, isMuted, isFeedSilent }, model, threshold) {
     const usual = usualRate(model, slot);
     if (isMuted || usual === undefined || REPLACED.includes(model.dimension)) return undefined;

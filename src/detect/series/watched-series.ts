@@ -45,15 +45,15 @@ export function flagOf(model: SeriesModel, minute: number, found: Comparison, th
 export function watchSeries(
   detector: Detector,
   model: SeriesModel,
-  of: { threshold: number; fromMinute: number; circumstances: Circumstances },
+  of: { threshold: number; fromMinute: number; circumstances: Circumstances; silentMinutes?: number },
 ): WatchedSeries {
   const { threshold, circumstances } = of;
   /** Counts of the minutes that may be judged anew, and of those that wait, by the minute. */
   const counts = new Map<number, readonly [trials: number, hits: number]>();
   let baseMinute = of.fromMinute;
-  const base = detector.begin();
+  const base = detector.begin(of.silentMinutes);
   let next = of.fromMinute;
-  let memory = detector.begin();
+  let memory = base.slice();
   let isRestated = false;
 
   const judge = (state: typeof memory, minute: number) => {

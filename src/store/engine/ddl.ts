@@ -25,7 +25,10 @@ export const STORED_TABLES = {
   erasing: 'MergeTree',
   dead_letters_log: 'ReplacingMergeTree(version, dead)',
   series_minutes: 'ReplacingMergeTree(version)',
-  series_models: 'ReplacingMergeTree(trained_at)',
+  series_models: 'ReplacingMergeTree',
+  series_durations: 'ReplacingMergeTree(learned_at)',
+  series_trainings: 'ReplacingMergeTree',
+  series_left_out: 'ReplacingMergeTree',
   anomaly_flags_log: 'ReplacingMergeTree(version, dead)',
   incidents_log: 'ReplacingMergeTree(version)',
 } as const;

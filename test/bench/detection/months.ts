@@ -45,7 +45,7 @@ export async function month(seed: number, size: number, faults: (i: number) => r
   let startMs = performance.now();
   await train({ engine, atMs: START_MS + TRAINING_DAYS * DAY * 60_000, timeZone: 'UTC', excluded: [] });
   const trainingMs = performance.now() - startMs;
-  const models = await readModels(engine.session('detect'));
+  const models = await readModels(engine.session('detect'), endMs);
   await services.dispose();
 
   startMs = performance.now();

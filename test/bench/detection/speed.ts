@@ -38,7 +38,7 @@ export async function speed(size: number, seed: number): Promise<void> {
     session.rows('SELECT metric, dimension, value, sum(trials), sum(hits) FROM series_minutes FINAL GROUP BY ALL'),
   );
   const [learned] = await timed(() => train({ engine, atMs: endMs, timeZone: 'Europe/Berlin', excluded: [] }));
-  const models = await readModels(session);
+  const models = await readModels(session, endMs);
   const slots = slotsOf('Europe/Berlin');
   const fromMinute = START_MS / 60_000;
   const toMinute = endMs / 60_000;

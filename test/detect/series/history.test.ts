@@ -10,6 +10,7 @@ import { readModels, type SeriesModel, usualShare } from '../../../src/detect/se
 import { train } from '../../../src/detect/series/training.ts';
 import { volume } from '../../../src/detect/series/volume.ts';
 import { type Flag, watchSeries } from '../../../src/detect/series/watched-series.ts';
+import { emptyTable } from '../../../src/store/engine/ddl.ts';
 import type { Range } from '../../../src/store/rows/ranges.ts';
 import { type Counts, type Fault, series } from '../../bench/detection/operations.ts';
 import { insertSeries } from '../../support/series.ts';
@@ -36,9 +37,11 @@ const made = new Map<string, Counts>([
 let services: TestServices;
 let models: SeriesModel[];
 const modelOf = (metric: string, value: string) => models.find((model) => model.metric === metric && model.value === value);
-const learn = async (excluded: readonly Range[] = []) => {
-  await train({ engine: services.store.engine, atMs: END, timeZone: ZONE, excluded });
-  models = await readModels(services.store.engine.session('detect'));
+const learn = async (excluded: readonly Range[] = [], of = { dimension: '', value: '' }) => {
+  for (const table of ['series_models', 'series_left_out'] as const) await emptyTable(services.store.engine.session('tidy'), table);
+  const out = excluded.map((minutes) => ({ ...of, minutes }));
+  await train({ engine: services.store.engine, atMs: END, timeZone: ZONE, excluded: out });
+  models = await readModels(services.store.engine.session('detect'), END);
 };
 
 beforeAll(async () => {
@@ -90,6 +93,34 @@ describe('what is learned', () => {
     expect(modelOf('failures', 'busy')).toEqual({ ...without, correlation: expect.closeTo(without.correlation, 9) });
   });
 
+  test('leaves out what was excluded of a value of it alone', async () => {
+    const before = models;
+    const outage = FAULTS.slice(0, 1).map(({ at }): Range => [first + at, first + at + 59]);
+    await learn([]);
+    const plain = models;
+    await learn(outage, { dimension: 'region', value: 'busy' });
+    for (const { metric, value } of plain) {
+      const [with_, without] = [modelOf(metric, value), plain.find((each) => each.metric === metric && each.value === value)];
+      if (value === 'busy' && metric !== 'starts') expect(with_, metric).not.toEqual(without);
+      else if (value !== 'busy')
+        expect(with_, `${metric} ${value}`).toEqual({
+          ...without,
+          correlation: expect.closeTo(without?.correlation ?? 0, 9),
+          dispersion: expect.closeTo(without?.dispersion ?? 0, 6),
+        });
+    }
+    // A silence that is left out of its own value is no habit of it.
+    const silence: Range = [first + 17 * DAY + 700, first + 17 * DAY + 759];
+    await learn([silence], { dimension: 'region', value: 'busy' });
+    const own = modelOf('starts', 'busy') as SeriesModel;
+    await learn([silence]);
+    const all = modelOf('starts', 'busy') as SeriesModel;
+    expect(own.rates).toEqual(all.rates);
+    expect(own.dispersion).toBeCloseTo(all.dispersion, 6);
+    models = before;
+    await learn(FAULTS.map(({ at }) => [first + at, first + at + 59]));
+  });
+
   test('nothing, of less than two days', async () => {
     expect(await train({ engine: services.store.engine, atMs: START + 1.9 * 86_400_000, timeZone: ZONE, excluded: [] })).toBe(0);
   });
@@ -100,7 +131,7 @@ describe('SQL and state machine', () => {
     ['failures', failures],
     ['latency', latency],
   ] as const)('of %s have the same sums at every minute', async (metric, detector) => {
-    const past = { fromMinute: first, toMinute: first + DAYS * DAY, timeZone: ZONE };
+    const past = { models, fromMinute: first, toMinute: first + DAYS * DAY, timeZone: ZONE };
     const rows = await services.store.read.rows<{ value: string; m: number; n: number; f: number; s1: number; s2: number }>(
       `SELECT value, m, n, f, s1, s2 FROM (${sumsSql(past, detector, metric)}) ORDER BY value, m`,
     );

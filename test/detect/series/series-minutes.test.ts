@@ -1,6 +1,6 @@
 /** What the metrics count: by value, once per device, the same however often and in whatever order events come. */
 import { afterEach, expect, test } from 'vitest';
-import { recount } from '../../../src/detect/series/recount.ts';
+import { openCounts } from '../../../src/detect/series/recount.ts';
 import { type TestServices, takeIn, testServices } from '../../support/store.ts';
 
 const MINUTE = 60_000;
@@ -25,7 +25,7 @@ async function counted(events: readonly unknown[][], nowMs = NOON + 60 * MINUTE)
   services = await testServices({ now: () => nowMs });
   for (const some of events) {
     await takeIn(services, some);
-    await recount(services.store.engine, `${services.dataDir}/state.json`, NOON_MINUTE + 60, nowMs);
+    await openCounts(services.store.engine, `${services.dataDir}/state.json`).recount(NOON_MINUTE + 60, nowMs);
   }
   return allCounts();
 }
@@ -108,11 +108,11 @@ test('what stays as it is is not written again, and what is gone becomes nothing
   const written = async () => (await services.store.read.rows<{ n: number }>('SELECT toUInt32(count()) AS n FROM series_minutes'))[0]?.n;
   const before = await written();
   const path = `${services.dataDir}/state.json`;
-  await recount(engine, `${services.dataDir}/other.json`, NOON_MINUTE + 60, NOON + 60 * MINUTE);
+  await openCounts(engine, `${services.dataDir}/other.json`).recount(NOON_MINUTE + 60, NOON + 60 * MINUTE);
   expect(await written()).toBe(before);
   // An earlier completion takes the failure back.
   await takeIn(services, [event('a-c', 'enrollment.completed', NOON + 20_000, { attempt_id: 'a' })]);
-  await recount(engine, path, NOON_MINUTE + 60, NOON + 60 * MINUTE);
+  await openCounts(engine, path).recount(NOON_MINUTE + 60, NOON + 60 * MINUTE);
   expect(of(await allCounts(), 'failures')).toEqual([[0, 1, 0]]);
   expect(of(await allCounts(), 'latency')).toEqual([[0, 1, 0]]);
 });
@@ -121,9 +121,9 @@ test('minutes that the log has not passed are not counted yet', async () => {
   services = await testServices({ now: () => NOON + 60 * MINUTE });
   await takeIn(services, [...attempt('a', NOON, 'completed', 20), ...attempt('b', NOON + MINUTE, 'completed', 20)]);
   const path = `${services.dataDir}/state.json`;
-  await recount(services.store.engine, path, NOON_MINUTE + 1, NOON + 2 * MINUTE);
+  await openCounts(services.store.engine, path).recount(NOON_MINUTE + 1, NOON + 2 * MINUTE);
   expect(of(await allCounts(), 'starts')).toEqual([[0, 1, 0]]);
-  await recount(services.store.engine, path, NOON_MINUTE + 2, NOON + 3 * MINUTE);
+  await openCounts(services.store.engine, path).recount(NOON_MINUTE + 2, NOON + 3 * MINUTE);
   expect(of(await allCounts(), 'starts')).toEqual([
     [0, 1, 0],
     [1, 1, 0],
