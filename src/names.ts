@@ -61,6 +61,7 @@ export const TABLES = [
   'maintenance',
   'findings',
   'incidents',
+  'suppressions',
   'anomaly_flags',
   'audit_log',
   'dead_letters',

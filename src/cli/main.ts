@@ -22,6 +22,7 @@ import { restoreCommand } from './commands/restore.ts';
 import { revealCommand } from './commands/reveal.ts';
 import { simulateCommand } from './commands/simulate.ts';
 import { sloCommand } from './commands/slo.ts';
+import { suppressionsCommand } from './commands/suppressions.ts';
 import { upCommand } from './commands/up.ts';
 import { vaultCommand } from './commands/vault.ts';
 import { type Context, shown } from './context.ts';
@@ -38,6 +39,7 @@ const COMMANDS = [
   gateCommand,
   findingsCommand,
   incidentsCommand,
+  suppressionsCommand,
   attemptCommand,
   alertCommand,
   revealCommand,

@@ -185,7 +185,7 @@ const CHECKS: readonly Check[] = [
   {
     name: 'no secret arrives in the telemetry',
     async look(seen) {
-      const open = await count(seen, `findings WHERE detector = '${SECRET_EXPOSURE}' AND status = 'open'`);
+      const open = await count(seen, `findings WHERE detector = '${SECRET_EXPOSURE}' AND end IS NULL`);
       return open === 0 ? ok('none in the last day') : warning(`${open} places send secrets`, 'muster findings says which; stop it there');
     },
   },

@@ -63,14 +63,30 @@ test('what people decide is kept, asked for a reason, and refused the second tim
   });
   expect((await run('assign', 'INC-1', '--to', 'ada', '--reason', 'knows it')).stdout).toBe('INC-1 is acknowledged, with ada.\n');
   expect((await run('dismiss', 'INC-2', '--reason', 'a load test')).stdout).toBe('INC-2 is dismissed.\n');
+  const held = await runMuster(['suppressions', '--data', dataDir]);
+  expect(held.stdout).toContain('region=us  failures of failures, until ');
+  expect(held.stdout).toContain(': a load test · 0 minutes held back');
+  expect((await run('note', 'INC-1', '--reason', 'the provider\nconfirms')).stdout).toBe('INC-1 is acknowledged, with ada.\n');
+  expect(await run('step', 'INC-1', '--runbook', '../x', '--reason', 'no')).toMatchObject({
+    status: 2,
+    stderr: expect.stringContaining('expected the runbook'),
+  });
+  expect((await run('step', 'INC-1', '--runbook', 'provider-outage', '--reason', 'to the other one')).status).toBe(0);
+  const text = await run('INC-1');
+  expect(text.stdout).toMatch(/Log:\n.* ack by .*: looking\n.* assign by .*: assignee ada: knows it\n.* note by /);
+  expect(text.stdout).toContain(': runbook provider-outage: to the other one');
   expect((await run('merge', 'INC-3', '--into', 'INC-1', '--reason', 'the same')).stdout).toBe('INC-3 is merged.\n');
   expect((await run('resolve', 'INC-1', '--reason', 'rolled back')).stdout).toBe('INC-1 is resolved, with ada.\n');
   const one = JSON.parse((await run('INC-1', '--json')).stdout) as { signals: unknown[]; status: string; end: string | null };
   expect(one).toMatchObject({ status: 'resolved', end: expect.any(String) });
   expect(one.signals).toHaveLength(2);
+  expect(await run('split', 'INC-1', '--off', 'region=ap', '--reason', 'late')).toMatchObject({
+    status: 1,
+    stderr: expect.stringContaining('cannot be split'),
+  });
   expect(await run('INC-99')).toMatchObject({ status: 2, stderr: expect.stringContaining('no incident has the id INC-99') });
   const audited = await runMuster(['query', 'SELECT action, target, reason FROM audit_log ORDER BY seq', '--data', dataDir]);
-  expect(audited.stdout).toContain('{"action":"incident.assign","target":"INC-1","reason":"knows it"}');
+  expect(audited.stdout).toContain('{"action":"incident.assign","target":"INC-1","reason":"assignee ada: knows it"}');
 });
 
 test('of two who act at the same moment, each gets an answer of his own', async () => {
@@ -88,4 +104,15 @@ test('of two who act at the same moment, each gets an answer of his own', async 
   expect(metrics).toContain('muster_incidents_open{severity="page"} 0\n');
   // Through the running process too.
   expect((await run('resolve', 'INC-4', '--reason', 'over')).stdout).toBe('INC-4 is resolved.\n');
+});
+
+test("what is held back ends by somebody's word; the table shows it", async () => {
+  const table = await runMuster(['query', 'SELECT rule, entity, reason, held_back FROM suppressions', '--data', dataDir]);
+  expect(table.stdout).toContain('{"rule":"failures","entity":"failures region=us","reason":"a load test","held_back":0}');
+  expect(await runMuster(['suppressions', 'end', 'region=us', '--reason', 'over', '--data', dataDir])).toMatchObject({ status: 0 });
+  expect((await runMuster(['suppressions', '--data', dataDir])).stdout).toBe('Nothing is held back.\n');
+  expect(await runMuster(['suppressions', 'end', 'region=us', '--reason', 'over', '--data', dataDir])).toMatchObject({
+    status: 2,
+    stderr: expect.stringContaining('nothing is held back of region=us'),
+  });
 });

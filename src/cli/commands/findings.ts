@@ -91,9 +91,10 @@ export function findingsCommand(program: Command, context: Context): void {
     });
 }
 
-function findingText(context: Context, { severity, detector, start, end, status, evidence }: Shown): string {
+function findingText(context: Context, { severity, detector, start, end, status, evidence, incident, assignee }: Shown): string {
   const when = end === null ? `since ${momentText(start)}` : `${momentText(start)} to ${momentText(end)}`;
-  const colour = status === 'open' ? (severity === 'page' ? 'red' : 'yellow') : 'gray';
+  const colour = end === null ? (severity === 'page' ? 'red' : 'yellow') : 'gray';
+  const within = incident === '' ? '' : ` · ${printable(incident)}${assignee === '' ? '' : `, with ${printable(assignee)}`}`;
   const summary = typeof evidence.summary === 'string' ? evidence.summary : detector;
-  return `${coloured(context, colour, `${status.padEnd(9)} ${severity.padEnd(6)}`)} ${when}\n  ${printable(summary)}`;
+  return `${coloured(context, colour, `${status.padEnd(12)} ${severity.padEnd(6)}`)} ${when}${within}\n  ${printable(summary)}`;
 }

@@ -1,16 +1,18 @@
 /** `muster incidents` */
 import { userInfo } from 'node:os';
 import type { Command } from 'commander';
+import { ACT_NAMES, ACTS, loggedReason } from '../../detect/incidents/acts.ts';
 import { incidentNamed, incidentsSince, MAX_LISTED_INCIDENTS } from '../../detect/incidents/incident-table.ts';
-import { type Act, act } from '../../detect/incidents/incident-watch.ts';
+import { act } from '../../detect/incidents/incident-watch.ts';
 import { printable } from '../../events/checker.ts';
-import { acts, shownIncident } from '../../serve/routes/incidents.ts';
+import { actOf, acts, logOf, shownIncident } from '../../serve/routes/incidents.ts';
 import { parsed } from '../../system/parsed-body.ts';
 import { ask, type Context, coloured, configOf, momentParameters, post, print, printJson, throughEither, timeOption } from '../context.ts';
 import { countText, momentText } from '../figures.ts';
 
 const DEFAULT_MS = 30 * 86_400_000;
 type Shown = ReturnType<typeof shownIncident>;
+type Detail = Shown & { log: Awaited<ReturnType<typeof logOf>> };
 
 interface Options {
   since?: string;
@@ -29,29 +31,30 @@ export function incidentsCommand(program: Command, context: Context): void {
     .addHelpText('after', '\nExamples:\n  $ muster incidents --since 2026-11-24T00:00:00Z --json\n  $ muster incidents INC-7')
     .action((id: string | undefined, options: Options) => (id === undefined ? list(context, options) : show(context, id, options)));
 
-  for (const { name, description, option, example, actOf } of ACTS) {
+  for (const name of ACT_NAMES) {
+    const { description, field, example } = ACTS[name];
     const command = incidents.command(name).description(description).argument('<id>', 'as muster incidents shows it');
-    if (option) command.requiredOption(...option);
+    if (field) command.requiredOption(field.flags, field.description);
     command
-      .requiredOption('--reason <text>', 'why; goes into the audit log')
+      .requiredOption('--reason <text>', 'why; goes into the log of the incident and the audit log')
       .option('--data <dir>', 'data directory (default .muster, or MUSTER_DATA)')
       .option('--json', 'print the incident as JSON')
-      .addHelpText('after', `\nExample:\n  $ muster incidents ${example}`)
+      .addHelpText('after', `\nExample:\n  $ muster incidents ${name} INC-7 ${example}`)
       .action(async (id: string, given: ActOptions) => {
         const options = { ...incidents.opts<Options>(), ...given };
-        const what = actOf(options);
         const actor = userInfo().username;
-        const { kind, ...rest } = what;
+        const option = field?.flags.split(' ')[0]?.slice(2);
+        const of = field && option ? { [field.name]: given[option] } : {};
         // As the API takes it, whether a process runs or not.
-        parsed(acts, { act: kind, ...rest, reason: options.reason, actor });
+        const body = parsed(acts, { act: name, ...of, reason: options.reason, actor });
         const incident = await throughEither(
           context,
           configOf(context, { data: options.data }),
-          (url) =>
-            post<Shown>(`${url}/api/incidents/${encodeURIComponent(id)}/acts`, { act: kind, ...rest, reason: options.reason, actor }),
+          (url) => post<Shown>(`${url}/api/incidents/${encodeURIComponent(id)}/acts`, body),
           async ({ store, people }) => {
+            const what = actOf(body);
             const changed = await act(store.engine, id, what, context.now());
-            await people.audited(actor, `incident.${kind}`, id, options.reason);
+            await people.audited(actor, `incident.${name}`, id, loggedReason(name, what.given, what.reason));
             return shownIncident(changed);
           },
           { mayCreate: false },
@@ -66,55 +69,11 @@ export function incidentsCommand(program: Command, context: Context): void {
   }
 }
 
-interface ActOptions {
+interface ActOptions extends Record<string, string | boolean | undefined> {
   reason: string;
-  to?: string;
-  into?: string;
   data?: string;
   json?: boolean;
 }
-
-/** What somebody can do with an incident: one line each. */
-const ACTS: readonly {
-  name: string;
-  description: string;
-  option?: [flags: string, description: string];
-  example: string;
-  actOf: (options: ActOptions) => Act;
-}[] = [
-  {
-    name: 'ack',
-    description: 'Says that somebody is looking at it.',
-    example: 'ack INC-7 --reason "looking at the provider"',
-    actOf: () => ({ kind: 'ack' }),
-  },
-  {
-    name: 'assign',
-    description: 'Says who has it.',
-    option: ['--to <name>', 'who has it'],
-    example: 'assign INC-7 --to ada --reason "knows the provider"',
-    actOf: ({ to = '' }) => ({ kind: 'assign', assignee: to }),
-  },
-  {
-    name: 'resolve',
-    description: 'Ends it now, whatever is still seen of it.',
-    example: 'resolve INC-7 --reason "rolled back"',
-    actOf: () => ({ kind: 'resolve' }),
-  },
-  {
-    name: 'dismiss',
-    description: 'Takes it for none: its signs stay with it, and nobody is told of them.',
-    example: 'dismiss INC-7 --reason "a load test of ours"',
-    actOf: () => ({ kind: 'dismiss' }),
-  },
-  {
-    name: 'merge',
-    description: 'Takes it for the same as another one, which stays with the signs of both.',
-    option: ['--into <id>', 'the one that stays'],
-    example: 'merge INC-8 --into INC-7 --reason "the same outage"',
-    actOf: ({ into = '' }) => ({ kind: 'merge', into }),
-  },
-];
 
 async function list(context: Context, options: Options): Promise<void> {
   const sinceMs = timeOption('--since', options.since) ?? context.now() - DEFAULT_MS;
@@ -138,8 +97,8 @@ async function show(context: Context, id: string, options: Options): Promise<voi
   const incident = await throughEither(
     context,
     configOf(context, { data: options.data }),
-    (url) => ask<Shown>(`${url}/api/incidents/${encodeURIComponent(id)}`),
-    async ({ store }) => shownIncident(await incidentNamed(store.engine, id)),
+    (url) => ask<Detail>(`${url}/api/incidents/${encodeURIComponent(id)}`),
+    async ({ store }) => ({ ...shownIncident(await incidentNamed(store.engine, id)), log: await logOf(store.engine, id) }),
     { mayCreate: false },
   );
   if (options.json) printJson(context, incident);
@@ -158,8 +117,8 @@ function lineOf(context: Context, incident: Shown): string {
   return `${coloured(context, colour, `${id.padEnd(8)} ${status.padEnd(12)} ${severity.padEnd(6)}`)} ${printable(title)}\n  ${when} · ${hit}`;
 }
 
-function fullText(context: Context, incident: Shown): string {
-  const { cause, change, slos, findings, signals, assignee, mergedInto } = incident;
+function fullText(context: Context, incident: Detail): string {
+  const { cause, change, slos, findings, signals, assignee, mergedInto, log } = incident;
   const times = [
     ['first sign', incident.start],
     ['detected', incident.detected],
@@ -195,6 +154,8 @@ function fullText(context: Context, incident: Shown): string {
     'Signs, oldest first:',
     ...signs.map(printable),
     ...more,
+    ...(log.length === 0 ? [] : ['Log:']),
+    ...log.map(({ at, actor, act: what, reason }) => printable(`  ${momentText(at)}  ${what} by ${actor || 'nobody'}: ${reason}`)),
   ].join('\n');
 }
 

@@ -23,13 +23,15 @@ export function correlate(
     changed.add(incident.id);
   };
   let number = nextNumber;
-  for (const signal of [...signals].sort((a, b) => a.knownMs - b.knownMs)) {
+  // What is held back comes last: it joins what the others begin.
+  const isLater = ({ isHeldBack = false }: Signal) => Number(isHeldBack);
+  for (const signal of [...signals].sort((a, b) => isLater(a) - isLater(b) || a.knownMs - b.knownMs)) {
     const [first, ...others] = [...incidents.values()]
       .filter((incident) => belongs(incident, signal))
       .sort((a, b) => Number(isLive(b)) - Number(isLive(a)) || a.detectedMs - b.detectedMs);
     if (!first) {
-      // It was made of an incident that has ended.
-      if (signal.incident !== undefined) continue;
+      // It was made of an incident that has ended, or somebody took such ones for none.
+      if (signal.incident !== undefined || signal.isHeldBack) continue;
       put(begun(number, signal, nowMs));
       number += 1;
       continue;

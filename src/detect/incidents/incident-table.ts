@@ -9,7 +9,7 @@ import type { Signal } from './signal.ts';
 const STRUCTURE = `id String, title String, severity String, status String, start Int64, last_sign Int64, detected Int64,
   notified Nullable(Int64), acknowledged Nullable(Int64), mitigated Nullable(Int64), end Nullable(Int64), cause_dimension String,
   cause_value String, slos Array(Tuple(slo String, budget_spent Float64)), users UInt64, attempts UInt64, findings Array(String),
-  change_type String, change_deployment String, change_time Nullable(Int64), assignee String, merged_into String, signals String,
+  change_type String, change_deployment String, change_time Nullable(Int64), assignee String, merged_into String, bounds String, signals String,
   version UInt64`;
 
 const TIMES = ['start', 'last_sign', 'detected', 'notified', 'acknowledged', 'mitigated', 'end', 'change_time'];
@@ -23,7 +23,7 @@ export async function writeIncidents(engine: Engine, incidents: readonly Inciden
   const version = await nextVersion(engine, 'incidents_log', nowMs);
   const lines = incidents.map((incident) => {
     const { id, title, severity, status, startMs, lastSignMs, detectedMs, notifiedMs, acknowledgedMs, mitigatedMs, endMs } = incident;
-    const { cause, slos, users, attempts, change, assignee, mergedInto, signals } = incident;
+    const { cause, slos, users, attempts, change, assignee, mergedInto, bounds, signals } = incident;
     return JSON.stringify([
       ...[id, title, severity, status, startMs, lastSignMs, detectedMs, notifiedMs, acknowledgedMs, mitigatedMs, endMs],
       ...[
@@ -34,12 +34,12 @@ export async function writeIncidents(engine: Engine, incidents: readonly Inciden
         attempts,
       ],
       ...[findingsOf(incident), change?.type ?? '', change?.deployment ?? '', change?.timeMs ?? null, assignee, mergedInto],
-      ...[JSON.stringify(signals), version],
+      ...[JSON.stringify(bounds), JSON.stringify(signals), version],
     ]);
   });
   const columns = COLUMNS.map((name) => (TIMES.includes(name) ? `fromUnixTimestamp64Milli(${name}, 'UTC')` : name)).join(', ');
   await engine.insert(
-    'detect',
+    'evaluate',
     { data: lines.join('\n'), format: 'JSONCompactEachRow', structure: STRUCTURE },
     (rows) => `INSERT INTO incidents_log (${COLUMNS.join(', ')}) SELECT ${columns} FROM ${rows}`,
   );
@@ -59,6 +59,7 @@ type Row = Record<(typeof TIMES)[number], string | null> & {
   change_deployment: string;
   assignee: string;
   merged_into: string;
+  bounds: string;
   signals: string;
 };
 
@@ -67,7 +68,7 @@ async function select(engine: Engine, where: string, parameters?: Parameters): P
   const rows = await engine.session('read').rows<Row & Record<string, string | null>>(
     `SELECT id, title, severity, status, ${times}, cause_dimension, cause_value,
        arrayMap(each -> (each.slo, each.budget_spent), slos) AS slos, toString(users) AS users, toString(attempts) AS attempts,
-       change_type, change_deployment, assignee, merged_into, signals
+       change_type, change_deployment, assignee, merged_into, bounds, signals
      FROM incidents_log FINAL ${where}`,
     parameters,
   );
@@ -93,6 +94,7 @@ async function select(engine: Engine, where: string, parameters?: Parameters): P
         row.change_type === '' ? null : { type: row.change_type, deployment: row.change_deployment, timeMs: Number(at('change_time')) },
       assignee: row.assignee,
       mergedInto: row.merged_into,
+      bounds: JSON.parse(row.bounds) as Incident['bounds'],
       signals: JSON.parse(row.signals) as Signal[],
     };
   });

@@ -6,12 +6,14 @@ import { nextVersion } from '../../store/engine/versions.ts';
 import { oneAtATime } from '../../system/one-at-a-time.ts';
 import { repeat } from '../../system/repeat.ts';
 import { HOUR_MS, MINUTE_MS } from '../../system/time.ts';
+import { ACTS, type ActName } from './acts.ts';
 import { correlate } from './correlate.ts';
 import { alertSignals, findingSignals, flagSignals, nameIncident } from './gather.ts';
-import { acknowledged, assigned, dismissed, type Incident, isLive, merged, resolved, told } from './incident.ts';
+import { type Incident, isLive, told } from './incident.ts';
 import { incidentNamed, incidentsReaching, nextNumber, writeIncidents } from './incident-table.ts';
 import { measured } from './measure.ts';
-import { APART_MS, type Signal, signalKey } from './signal.ts';
+import { APART_MS, isSameSign, type Signal } from './signal.ts';
+import { heldBack, suppressionsAt } from './suppressions.ts';
 
 const EVERY_MS = 15_000;
 /** What goes on is measured anew so often. */
@@ -28,14 +30,6 @@ export interface IncidentDeps {
   judgedToMs?: () => number;
   onProblem: (message: string) => void;
 }
-
-/** What somebody does with an incident. */
-export type Act =
-  | { kind: 'ack' }
-  | { kind: 'assign'; assignee: string }
-  | { kind: 'resolve' }
-  | { kind: 'dismiss' }
-  | { kind: 'merge'; into: string };
 
 export interface IncidentWatch {
   /** One look now, after the one that may be going on. */
@@ -63,7 +57,10 @@ export function createIncidentWatch(deps: IncidentDeps): IncidentWatch {
       ];
       const reach = signals.reduce((first, { fromMs }) => Math.min(first, fromMs), nowMs - LOOKED_BACK_MS) - APART_MS;
       const known = await incidentsReaching(engine, reach);
-      const fresh = signals.filter((signal) => !isKnown(known, signal));
+      const fresh = heldBack(
+        signals.filter((signal) => !isKnown(known, signal)),
+        await suppressionsAt(engine, nowMs),
+      );
       const changed = correlate(known, fresh, await nextNumber(engine), nowMs, deps.judgedToMs?.() ?? nowMs);
       const all = deps.told?.() ?? [];
       const isToldNow = (incident: Incident) => told(incident, all) !== incident;
@@ -91,38 +88,36 @@ export function createIncidentWatch(deps: IncidentDeps): IncidentWatch {
   };
 }
 
-/** Whether an incident has this sign already, to its end. Flags always are fresh: those that are in an incident are not asked for. */
+/** Whether an incident has this sign already, to its end or nearly so. Flags always are fresh: those that are in an incident are not asked for. */
 const isKnown = (incidents: readonly Incident[], signal: Signal): boolean =>
   signal.source !== 'flag' &&
   incidents.some(({ signals }) =>
-    signals.some((each) => signalKey(each) === signalKey(signal) && each.toMs >= signal.toMs && each.isPage === signal.isPage),
+    signals.some((each) => isSameSign(each, signal) && each.toMs >= signal.toMs - MEASURED_EVERY_MS && each.isPage === signal.isPage),
   );
+
+/** What somebody does with an incident. */
+export interface Act {
+  act: ActName;
+  reason: string;
+  /** The field of the act; empty where it has none. */
+  given: string;
+}
 
 /**
  * Does what somebody has decided. Of two who act at the same moment, the second is told what the first has done.
  * @throws MUSTER_NOT_FOUND, MUSTER_CONFLICT
  */
-export const act = (engine: Engine, id: string, what: Act, nowMs: number): Promise<Incident> =>
+export const act = (engine: Engine, id: string, { act: name, reason, given }: Act, nowMs: number): Promise<Incident> =>
   changing(async () => {
-    const incident = await incidentNamed(engine, id);
-    const changed = await decided(engine, incident, what, nowMs);
-    await writeIncidents(engine, changed, nowMs);
+    const deciding = { engine, nowMs, reason, given };
+    const { decide, after } = ACTS[name];
+    const before = await incidentNamed(engine, id);
+    const changed = await decide(before, deciding);
+    await writeIncidents(
+      engine,
+      changed.filter((incident) => incident !== before),
+      nowMs,
+    );
+    await after?.(changed[0] as Incident, deciding);
     return changed[0] as Incident;
   });
-
-async function decided(engine: Engine, incident: Incident, what: Act, nowMs: number): Promise<Incident[]> {
-  switch (what.kind) {
-    case 'ack':
-      return [acknowledged(incident, nowMs)];
-    case 'assign':
-      return [assigned(incident, what.assignee, nowMs)];
-    case 'resolve':
-      return [resolved(incident, nowMs)];
-    case 'dismiss':
-      return [dismissed(incident, nowMs)];
-    case 'merge': {
-      const { stays, gone } = merged(incident, await incidentNamed(engine, what.into));
-      return [gone, stays];
-    }
-  }
-}

@@ -1,7 +1,8 @@
 /** The life of an incident. Pure: who keeps incidents writes down what comes out. */
 import { MusterError } from '../../errors.ts';
+import { printable } from '../../events/checker.ts';
 import type { Told } from '../../slo/evaluate/notifications.ts';
-import { APART_MS, isCompatible, isNear, type Signal, signalKey } from './signal.ts';
+import { APART_MS, isCompatible, isNear, isSameSign, type Signal } from './signal.ts';
 
 export type IncidentStatus = 'open' | 'acknowledged' | 'resolved' | 'dismissed' | 'merged';
 
@@ -34,8 +35,13 @@ export interface Incident {
   assignee: string;
   /** The incident that it is the same as; empty while it is one of its own. */
   mergedInto: string;
+  /** What somebody has split: the places that are no longer in it, or the only one that is. */
+  bounds: { without?: readonly Place[]; only?: Place };
   signals: readonly Signal[];
 }
+
+/** A value of a dimension. */
+export type Place = Pick<Signal, 'dimension' | 'value'>;
 
 /** Whether somebody was told, now that this is what was told. */
 export function told(incident: Incident, all: readonly Told[]): Incident {
@@ -75,13 +81,19 @@ export const begun = (number: number, signal: Signal, nowMs: number): Incident =
   change: null,
   assignee: '',
   mergedInto: '',
+  bounds: {},
   signals: [signal],
 });
 
+const isAt = (place: Place, { dimension, value }: Place): boolean => place.dimension === dimension && place.value === value;
+
+/** Whether a place is within what somebody has left of an incident. */
+const isWithin = ({ bounds: { without = [], only } }: Incident, signal: Signal): boolean =>
+  only ? isAt(only, signal) : !without.some((place) => isAt(place, signal));
+
 /** With one more sign. What has become a page stays one; what somebody took for none, or for another one, takes its signs in silence. */
 export function joined(incident: Incident, signal: Signal): Incident {
-  const key = signalKey(signal);
-  const known = incident.signals.find((each) => signalKey(each) === key);
+  const known = incident.signals.find((each) => isSameSign(each, signal));
   const seen = known
     ? {
         ...known,
@@ -109,6 +121,7 @@ export function joined(incident: Incident, signal: Signal): Incident {
 export function belongs(incident: Incident, signal: Signal): boolean {
   if (incident.status === 'merged') return false;
   if (signal.incident !== undefined) return signal.incident === incident.id;
+  if (!isWithin(incident, signal)) return false;
   // What begins after somebody, or half an hour of calm, has ended it is another one.
   if (incident.status === 'resolved' && incident.endMs !== null && signal.fromMs > incident.endMs) return false;
   const span = { knownMs: incident.detectedMs, toMs: incident.lastSignMs };
@@ -149,8 +162,30 @@ export const dismissed = (incident: Incident, nowMs: number): Incident => {
 export function merged(incident: Incident, into: Incident): { stays: Incident; gone: Incident } {
   if (incident.id === into.id) throw new MusterError('MUSTER_CONFLICT', 'an incident is no duplicate of itself');
   for (const each of [incident, into]) if (each.status === 'merged') throw conflict(each, 'merged');
-  const stays = incident.signals.reduce(joined, into);
+  const stays = { ...incident.signals.reduce(joined, into), bounds: {} };
   return { stays, gone: { ...incident, status: 'merged', mergedInto: into.id, endMs: incident.endMs ?? incident.lastSignMs } };
+}
+
+/** The two of a split: what stays, and an incident of its own of one place. @throws MUSTER_CONFLICT when nothing is there, or nothing else is */
+export function split(incident: Incident, place: Place, number: number): { stays: Incident; apart: Incident } {
+  if (!isLive(incident)) throw conflict(incident, 'split');
+  const [theirs, ours] = [true, false].map((is) => incident.signals.filter((signal) => isAt(place, signal) === is));
+  const [first, ...rest] = theirs ?? [];
+  const [kept, ...others] = ours ?? [];
+  const name = `${place.dimension}=${place.value}`;
+  if (!first)
+    throw new MusterError(
+      'MUSTER_CONFLICT',
+      `${incident.id} has no sign of ${printable(name)}: muster incidents ${incident.id} lists them`,
+    );
+  if (!kept) throw new MusterError('MUSTER_CONFLICT', `${incident.id} has signs of ${printable(name)} alone: nothing would stay`);
+  const anew = (begins: Signal, more: readonly Signal[]) => more.reduce(joined, begun(number, begins, incident.detectedMs));
+  const { signals, severity, startMs, lastSignMs } = anew(kept, others);
+  const without = [...(incident.bounds.without ?? []), place];
+  return {
+    stays: { ...incident, signals, severity, startMs, lastSignMs, cause: null, bounds: { ...incident.bounds, without } },
+    apart: { ...anew(first, rest), bounds: { only: place } },
+  };
 }
 
 const conflict = ({ id, status, mergedInto, assignee }: Incident, what: string): MusterError =>

@@ -8,6 +8,7 @@ import { SLIS } from '../../slo/slis/index.ts';
 import type { Engine } from '../../store/engine/engine.ts';
 import { eventsIn } from '../../store/rows/rows-of.ts';
 import { HOUR_MS, MINUTE_MS } from '../../system/time.ts';
+import { METRICS } from '../series/metrics.ts';
 import { type Incident, titleOf } from './incident.ts';
 import type { Signal } from './signal.ts';
 
@@ -19,14 +20,7 @@ const CHANGED_AFTER_MS = 5 * MINUTE_MS;
 const LEAST_SPENT = 0.01;
 
 /** Which SLI explains a metric; the first of an incident's does. */
-const SLI_OF_METRIC: readonly (readonly [metric: string, sli: string])[] = [
-  ['failures', 'M1'],
-  ['in_flight', 'M1'],
-  ['api_errors', 'A1'],
-  ['latency', 'M2'],
-  ['api_latency', 'M6'],
-  ['fallbacks', 'M7'],
-];
+const SLI_OF_METRIC = METRICS.flatMap(({ name, earlySignOf: [sli] }) => (sli === undefined ? [] : [[name, sli] as const]));
 /** Labels that an attempt has. */
 const ATTEMPT_LABELS: readonly string[] = [
   'region',

@@ -19,13 +19,20 @@ export interface Signal {
   summary?: string;
   /** Of a finding. */
   finding?: string;
+  /** Whether somebody took such a sign for none: it joins what there is, and begins nothing. */
+  isHeldBack?: boolean;
   /** The incident that it was made of, and is in. */
   incident?: string;
 }
 
-/** Signs that are the same one, seen again. */
-export const signalKey = ({ source, name, of, dimension, value, finding = '' }: Signal): string =>
-  JSON.stringify([source, name, of, dimension, value, finding]);
+/** Whether two signs are the same one, seen again. */
+export const isSameSign = (a: Signal, b: Signal): boolean =>
+  a.source === b.source &&
+  a.name === b.name &&
+  a.of === b.of &&
+  a.dimension === b.dimension &&
+  a.value === b.value &&
+  a.finding === b.finding;
 
 /** Signs of one thing may be so far apart. */
 export const APART_MS = 30 * 60_000;

@@ -12,7 +12,8 @@ const MAX_LIMITS = 1_000;
 
 /** The limit of a value, as SQL: its own, else that of the whole, else the default. @param own a column, 0 or null where there is none */
 export const limitSql = (own: string): string =>
-  `multiIf(${own} > 0, ${own}, ((SELECT max(limit_ms) FROM series_durations FINAL WHERE dimension = '') AS of_all) > 0, of_all, ${DEFAULT_LIMIT_MS})`;
+  `multiIf(${own} > 0, ${own}, (${LIMIT_OF_ALL} AS of_all) > 0, of_all, ${DEFAULT_LIMIT_MS})`;
+const LIMIT_OF_ALL = `(SELECT max(limit_ms) FROM series_durations FINAL WHERE dimension = '')`;
 
 /** The limits that values have of their own, as a subquery. */
 export const LIMITS = '(SELECT dimension, value, limit_ms FROM series_durations FINAL)';

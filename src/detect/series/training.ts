@@ -79,7 +79,8 @@ async function leaveOut(engine: Engine, excluded: readonly Excluded[], { atMs, f
     'detect',
     { data: lines.join('\n'), format: 'JSONCompactEachRow', structure },
     (rows) => `INSERT INTO series_left_out (trained_at, dimension, value, minute)
-      SELECT DISTINCT toDateTime(${atMs / 1_000}, 'UTC'), dimension, value, toDateTime(arrayJoin(range(first, last + 1)) * 60, 'UTC') FROM ${rows}`,
+      SELECT DISTINCT toDateTime(${atMs / 1_000}, 'UTC'), dimension, value, toDateTime(arrayJoin(range(first, last + 1)) * 60, 'UTC')
+      FROM ${rows}`,
   );
 }
 

@@ -15,5 +15,5 @@ export const securityFindings: PanelFile = () => ({
   arrayStringConcat(arrayMap(name -> concat(name, ' ', dimensions[name]), mapKeys(dimensions)), ', ') AS place,
   JSONExtractString(evidence, 'summary') AS summary, id
 FROM findings WHERE kind = 'security' AND $__timeFilter(start)
-ORDER BY status = 'open' DESC, time DESC LIMIT 100`,
+ORDER BY end IS NULL DESC, time DESC LIMIT 100`,
 });

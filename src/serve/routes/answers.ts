@@ -8,6 +8,7 @@ import type { Forgotten } from '../../collect/people/forget.ts';
 import type { PseudonymStatus } from '../../collect/people/people.ts';
 import type { Incident } from '../../detect/incidents/incident.ts';
 import type { FailedAttempt } from '../../detect/incidents/measure.ts';
+import type { Suppression } from '../../detect/incidents/suppressions.ts';
 import type { Panel } from '../../publish/panels/panel.ts';
 import type { ActiveAlert } from '../../slo/evaluate/companion-watch.ts';
 import type { TestedRoute } from '../../slo/evaluate/notifications.ts';
@@ -85,10 +86,26 @@ export interface ShownIncident
   }[];
 }
 
+/** What somebody did with an incident. */
+export interface IncidentLogEntry {
+  at: string;
+  actor: string;
+  act: string;
+  reason: string;
+}
+
+/** What is held back. */
+export interface ShownSuppression extends Omit<Suppression, 'sinceMs' | 'untilMs'> {
+  since: string;
+  until: string;
+}
+
 /** A finding as commands and API show it. */
-export interface ShownFinding extends Omit<Finding, 'startMs' | 'endMs' | 'decidedMs' | 'incident'> {
+export interface ShownFinding extends Omit<Finding, 'startMs' | 'endMs' | 'decidedMs' | 'incident' | 'assignee'> {
   /** The incident that it is part of; empty while it is in none. */
   incident: string;
+  /** Who has that incident; empty while nobody does. */
+  assignee: string;
   start: string;
   end: string | null;
   decidedAt: string | null;
@@ -142,8 +159,10 @@ export interface Answers {
   listMaintenance: AnnouncedMaintenance[];
   addMaintenance: AnnouncedMaintenance;
   listIncidents: ShownIncident[];
-  getIncident: ShownIncident & { failed: FailedAttempt[] };
+  getIncident: ShownIncident & { failed: FailedAttempt[]; log: IncidentLogEntry[] };
   actOnIncident: ShownIncident;
+  listSuppressions: ShownSuppression[];
+  endSuppressions: { ended: number };
   listFindings: ShownFinding[];
   dismissFinding: ShownFinding;
   mergeFinding: ShownFinding;

@@ -1,33 +1,36 @@
 /** `/api` about incidents: what went wrong as one thing, and what people decide of it. */
 import { z } from 'zod';
+import { ACT_NAMES, ACTS, type ActName, loggedReason } from '../../detect/incidents/acts.ts';
 import type { Incident } from '../../detect/incidents/incident.ts';
 import { findingsOf } from '../../detect/incidents/incident.ts';
 import { incidentNamed, incidentsSince } from '../../detect/incidents/incident-table.ts';
 import { type Act, act } from '../../detect/incidents/incident-watch.ts';
 import { failedAttempts } from '../../detect/incidents/measure.ts';
+import { endSuppressions, type Suppression, suppressionsAt } from '../../detect/incidents/suppressions.ts';
+import type { Engine } from '../../store/engine/engine.ts';
 import { DAY_MS } from '../../system/time.ts';
 import { momentOf } from '../moments.ts';
-import type { ShownIncident } from './answers.ts';
+import type { IncidentLogEntry, ShownIncident, ShownSuppression } from './answers.ts';
 import { ACTOR, actor, apiRoute, param, text } from './route.ts';
 
 const EXAMPLE_ID = { id: 'INC-1' };
-const MAX_NAME = 200;
 const said = { reason: z.string().trim().min(1, 'expected a reason').max(500), actor };
 
 /** What somebody does with an incident, and why. */
-export const acts = z.discriminatedUnion('act', [
-  z.strictObject({ act: z.literal('ack'), ...said }),
-  z.strictObject({ act: z.literal('assign'), assignee: z.string().trim().min(1, 'expected who has it').max(MAX_NAME), ...said }),
-  z.strictObject({ act: z.literal('resolve'), ...said }),
-  z.strictObject({ act: z.literal('dismiss'), ...said }),
-  z.strictObject({ act: z.literal('merge'), into: z.string().min(1).max(MAX_NAME), ...said }),
-]);
+export const acts = z.discriminatedUnion('act', ACT_NAMES.map(schemaOf) as [ReturnType<typeof schemaOf>]);
+
+function schemaOf(name: ActName) {
+  const { field } = ACTS[name];
+  const given = field && {
+    [field.name]: z.string().trim().regex(field.pattern, `expected ${field.description}, such as ${field.example}`),
+  };
+  return z.strictObject({ act: z.literal(name), ...given, ...said });
+}
 
 /** An act as the incidents take it. */
-function actOf(body: z.infer<typeof acts>): Act {
-  if (body.act === 'assign') return { kind: 'assign', assignee: body.assignee };
-  if (body.act === 'merge') return { kind: 'merge', into: body.into };
-  return { kind: body.act };
+export function actOf(body: z.infer<typeof acts>): Act {
+  const { field } = ACTS[body.act];
+  return { act: body.act, reason: body.reason, given: field ? String((body as Record<string, unknown>)[field.name]) : '' };
 }
 
 export const incidentRoutes = [
@@ -52,7 +55,8 @@ export const incidentRoutes = [
     async work(call) {
       const { engine } = call.ready().store;
       const incident = await incidentNamed(engine, param(call, 'id'));
-      return { ...shownIncident(incident), failed: await failedAttempts(engine, incident, call.deps.now()) };
+      const [failed, log] = [await failedAttempts(engine, incident, call.deps.now()), await logOf(engine, incident.id)];
+      return { ...shownIncident(incident), failed, log };
     },
   }),
   apiRoute({
@@ -60,8 +64,7 @@ export const incidentRoutes = [
     method: 'post',
     path: '/incidents/:id/acts',
     access: 'admin',
-    summary:
-      'Acknowledges, assigns, resolves, dismisses or merges an incident; of two who do so at once, the second is told what the first has done',
+    summary: `Does one of these with an incident: ${ACT_NAMES.join(', ')}; of two who do so at once, the second is told what the first has done`,
     params: EXAMPLE_ID,
     body: acts,
     example: { act: 'ack', reason: 'looking', ...ACTOR },
@@ -69,12 +72,62 @@ export const incidentRoutes = [
       const { store, people } = call.ready();
       const id = param(call, 'id');
       const { body } = call;
-      const incident = await act(store.engine, id, actOf(body), call.deps.now());
-      await people.audited(call.actor(body.actor), `incident.${body.act}`, id, body.reason);
+      const what = actOf(body);
+      const incident = await act(store.engine, id, what, call.deps.now());
+      await people.audited(call.actor(body.actor), `incident.${body.act}`, id, loggedReason(what.act, what.given, what.reason));
       return shownIncident(incident);
     },
   }),
+  apiRoute({
+    id: 'listSuppressions',
+    method: 'get',
+    path: '/suppressions',
+    access: 'read',
+    summary: 'What is held back since somebody took it for none: it begins no incident of its own until then',
+    async work({ ready, deps }) {
+      return (await suppressionsAt(ready().store.engine, deps.now())).map(shownSuppression);
+    },
+  }),
+  apiRoute({
+    id: 'endSuppressions',
+    method: 'post',
+    path: '/suppressions/end',
+    access: 'admin',
+    summary: 'Ends what is held back of a value: its flags begin incidents again',
+    body: z.strictObject({ dimension: z.string().min(1).max(40), value: z.string().max(500), ...said }),
+    example: { dimension: 'region', value: 'eu-west', reason: 'the load test is over', ...ACTOR },
+    async work(call) {
+      const { store, people } = call.ready();
+      const { dimension, value, reason, actor: named } = call.body;
+      const ended = await endSuppressions(store.engine, { dimension, value }, call.deps.now());
+      await people.audited(call.actor(named), 'suppression.end', `${dimension}=${value}`, reason);
+      return { ended };
+    },
+  }),
 ];
+
+/** What was done with an incident, oldest first, from the audit log. */
+export async function logOf(engine: Engine, id: string): Promise<IncidentLogEntry[]> {
+  const rows = await engine.session('read').rows<{ at: string; actor_ref: string; action: string; reason: string }>(
+    `SELECT toString(toUnixTimestamp64Milli(l.at)) AS at, actor_ref, action, reason FROM audit_log AS l
+     WHERE target = {id: String} AND startsWith(action, 'incident.') ORDER BY seq DESC LIMIT ${MAX_LOGGED}`,
+    { id },
+  );
+  return rows.reverse().map(({ at, actor_ref, action, reason }) => ({
+    at: new Date(Number(at)).toISOString(),
+    actor: actor_ref,
+    act: action.slice('incident.'.length),
+    reason,
+  }));
+}
+const MAX_LOGGED = 200;
+
+/** A suppression as the API shows it. */
+export const shownSuppression = ({ sinceMs, untilMs, ...suppression }: Suppression): ShownSuppression => ({
+  ...suppression,
+  since: new Date(sinceMs).toISOString(),
+  until: new Date(untilMs).toISOString(),
+});
 
 const moment = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString());
 

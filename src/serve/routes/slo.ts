@@ -318,9 +318,10 @@ export const sloRoutes = [
 ];
 
 /** A finding as commands and API show it. */
-export const shownFinding = ({ startMs, endMs, decidedMs, incident = '', ...finding }: Finding): ShownFinding => ({
+export const shownFinding = ({ startMs, endMs, decidedMs, incident = '', assignee = '', ...finding }: Finding): ShownFinding => ({
   ...finding,
   incident,
+  assignee,
   decidedAt: decidedMs === null ? null : new Date(decidedMs).toISOString(),
   start: new Date(startMs).toISOString(),
   end: endMs === null ? null : new Date(endMs).toISOString(),

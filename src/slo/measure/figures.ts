@@ -230,7 +230,7 @@ async function usersIn(
 
 async function openSecurityFindings(session: Session, { fromMs, toMs }: Interval): Promise<number> {
   const [row] = await session.rows<{ n: number }>(
-    `SELECT toUInt32(count()) AS n FROM findings WHERE kind = 'security' AND status = 'open'
+    `SELECT toUInt32(count()) AS n FROM findings WHERE kind = 'security' AND end IS NULL
        AND start >= fromUnixTimestamp64Milli(${fromMs}, 'UTC') AND start < fromUnixTimestamp64Milli(${toMs}, 'UTC')`,
   );
   return row?.n ?? 0;

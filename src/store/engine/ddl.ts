@@ -31,6 +31,7 @@ export const STORED_TABLES = {
   series_left_out: 'ReplacingMergeTree',
   anomaly_flags_log: 'ReplacingMergeTree(version, dead)',
   incidents_log: 'ReplacingMergeTree(version)',
+  suppressions_log: 'ReplacingMergeTree(version)',
 } as const;
 export type StoredTable = keyof typeof STORED_TABLES;
 

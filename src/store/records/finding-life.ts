@@ -19,12 +19,14 @@ export interface Finding {
   evidence: Record<string, unknown>;
   /** ATT&CK techniques. */
   attack: readonly string[];
-  status: 'open' | 'resolved' | 'dismissed';
+  status: 'open' | 'acknowledged' | 'resolved' | 'dismissed';
   /** Empty while nobody has decided. */
   verdict: FindingVerdict | '';
   decidedMs: number | null;
   /** The incident that it is part of; empty while it is in none. */
   incident?: string;
+  /** Who has that incident. */
+  assignee?: string;
 }
 
 /** What a detector says of a place where something is found for the first time. */
@@ -50,6 +52,8 @@ export const opened = ({ place, attack = [], ...found }: Found, atMs: number): F
 /** Seen again: with what is known now. What has become a page stays one. */
 export const kept = (finding: Finding, now: Pick<Finding, 'severity' | 'evidence'>): Finding => ({
   ...finding,
+  // Whether somebody looks at it is said by its incident.
+  status: finding.status === 'acknowledged' ? 'open' : finding.status,
   evidence: now.evidence,
   severity: finding.severity === 'page' ? 'page' : now.severity,
 });

@@ -69,6 +69,12 @@ export const mergeFinding = (engine: Engine, id: string, intoId: string, nowMs: 
 async function undecided(engine: Engine, id: string): Promise<Finding> {
   const [finding] = await select(engine, 'findings WHERE id = {id: String}', { id });
   if (!finding) throw new MusterError('MUSTER_NOT_FOUND', `no finding has the id ${printable(id)}: muster findings --json lists them`);
+  const { incident } = finding.dimensions;
+  if (incident !== undefined)
+    throw new MusterError(
+      'MUSTER_CONFLICT',
+      `this finding tells of ${printable(incident)}: muster incidents dismiss ${printable(incident)}`,
+    );
   if (finding.status === 'dismissed') throw new MusterError('MUSTER_CONFLICT', `the finding ${printable(id)} is dismissed already`);
   return finding;
 }
@@ -79,13 +85,13 @@ export const MAX_LISTED = 1_000;
 export const findingsSince = (engine: Engine, sinceMs: number, limit = MAX_LISTED): Promise<Finding[]> =>
   select(
     engine,
-    `findings WHERE status = 'open' OR start >= fromUnixTimestamp64Milli(${Math.floor(sinceMs)}, 'UTC') ORDER BY start DESC, id
+    `findings WHERE end IS NULL OR start >= fromUnixTimestamp64Milli(${Math.floor(sinceMs)}, 'UTC') ORDER BY start DESC, id
       LIMIT ${limit}`,
   );
 
 /** All that is open, of these detectors or of all, however many there are. */
 export const openFindings = (engine: Engine, detectors?: readonly string[]): Promise<Finding[]> =>
-  select(engine, `findings WHERE status = 'open'${detectors ? ' AND detector IN ({detectors: Array(String)})' : ''} ORDER BY start, id`, {
+  select(engine, `findings WHERE end IS NULL${detectors ? ' AND detector IN ({detectors: Array(String)})' : ''} ORDER BY start, id`, {
     ...(detectors && { detectors }),
   });
 
@@ -93,7 +99,7 @@ export const openFindings = (engine: Engine, detectors?: readonly string[]): Pro
 export const countOpen = (engine: Engine): Promise<{ detector: string; severity: string; count: number }[]> =>
   engine
     .session('read')
-    .rows(`SELECT detector, severity, toUInt32(count()) AS count FROM findings WHERE status = 'open' GROUP BY detector, severity`);
+    .rows(`SELECT detector, severity, toUInt32(count()) AS count FROM findings WHERE end IS NULL GROUP BY detector, severity`);
 
 /**
  * Takes people out of findings, their past versions too: `other` comes in the place of every string that one of `refs` is in, or that names them.
@@ -132,7 +138,7 @@ async function select(engine: Engine, from: string, parameters?: Parameters): Pr
     }
   >(
     `SELECT id, kind, detector, severity, toUnixTimestamp64Milli(start) AS start_ms, toUnixTimestamp64Milli(end) AS end_ms, dimensions,
-        evidence, attack, status, verdict, toUnixTimestamp64Milli(decided_at) AS decided_ms, incident
+        evidence, attack, status, verdict, toUnixTimestamp64Milli(decided_at) AS decided_ms, incident, assignee
      FROM ${from}`,
     parameters,
   );

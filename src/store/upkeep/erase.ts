@@ -35,6 +35,8 @@ const REWRITTEN = [
   'recovery_states',
   'bad_users',
   'findings_log',
+  'incidents_log',
+  'suppressions_log',
   'maintenance_log',
   'audit_entries',
   'dead_letters_log',
@@ -140,7 +142,13 @@ export async function eraseFromTables(engine: Engine, person: ErasedPerson, nowM
   );
   await change('dead_letters_log', `DELETE WHERE ${letters}`);
   await change('maintenance_log', `UPDATE actor_ref = '' WHERE actor_ref IN ${refs}`);
-  await change('maintenance_log', `UPDATE reason = '' WHERE ${names('reason')}`);
+  for (const table of ['maintenance_log', 'suppressions_log'] as const) await change(table, `UPDATE reason = '' WHERE ${names('reason')}`);
+  await change(
+    'incidents_log',
+    `UPDATE title = if(${names('title')}, '', title), assignee = if(${names('assignee')}, '', assignee),
+      signals = if(${names('signals')}, replaceRegexpAll(signals, '"summary":"(?:[^"\\\\\\\\]|\\\\\\\\.)*"', '"summary":""'), signals)
+     WHERE ${names("concat(title, '\n', assignee, '\n', signals)")}`,
+  );
   await emptyTable(session, 'erasing');
   return erased;
 }

@@ -10,9 +10,11 @@ import {
   type Incident,
   merged,
   resolved,
+  split,
   told,
 } from '../../../src/detect/incidents/incident.ts';
 import type { Signal } from '../../../src/detect/incidents/signal.ts';
+import { heldBack } from '../../../src/detect/incidents/suppressions.ts';
 import type { Told } from '../../../src/slo/evaluate/notifications.ts';
 
 const MINUTE = 60_000;
@@ -183,5 +185,59 @@ describe('what somebody was told of', () => {
     expect(next).toMatchObject({ id: 'INC-1', lastSignMs: open.lastSignMs, severity: 'page' });
     expect(correlate([], [finding], 2, at(11))).toEqual([]);
     expect(correlate([{ ...open, id: 'INC-5' }], [finding], 6, at(11))).toEqual([]);
+  });
+});
+
+describe('a split', () => {
+  const provider = { dimension: 'provider', value: 'sms' };
+  const signs = [sign(0, 10), sign(0, 10, inRegion('eu')), sign(1, 12, { ...provider, isPage: true })];
+  const whole = only(correlate([], signs, 1, at(13)));
+
+  test('takes one place out, and what is seen later goes where it belongs', () => {
+    const { stays, apart } = split(whole, provider, 2);
+    expect(stays).toMatchObject({ id: 'INC-1', severity: 'ticket', signals: [{ dimension: '' }, inRegion('eu')] });
+    expect(apart).toMatchObject({ id: 'INC-2', severity: 'page', signals: [provider], status: 'open' });
+    const later = correlate([stays, apart], [sign(13, 20, provider), sign(13, 20), sign(13, 20, inRegion('eu'))], 3, at(21));
+    expect(later.map(({ id, signals }) => [id, signals.map(({ dimension }) => dimension).sort()]).sort()).toEqual([
+      ['INC-1', ['', 'region']],
+      ['INC-2', ['provider']],
+    ]);
+    // And comes together again by somebody's word.
+    const together = merged(apart, stays).stays;
+    expect(only(correlate([together], [sign(13, 20, provider)], 3, at(21)))).toMatchObject({ id: 'INC-1' });
+  });
+
+  test('is refused where nothing is, where nothing would stay, and of what is over', () => {
+    expect(() => split(whole, inRegion('us'), 2)).toThrow('INC-1 has no sign of region=us');
+    expect(() => split(only(correlate([], [sign(0, 10, provider)], 1, at(13))), provider, 2)).toThrow('nothing would stay');
+    expect(() => split(resolved(whole, at(20)), provider, 2)).toThrow('cannot be split: it is resolved');
+  });
+});
+
+describe('what is held back', () => {
+  const suppression = {
+    detector: 'failures',
+    metric: 'failures',
+    ...inRegion('eu'),
+    reason: '',
+    sinceMs: at(0),
+    untilMs: at(9_999),
+    heldBack: 0,
+  };
+
+  test('begins no incident, and joins one', () => {
+    const held = heldBack([sign(5, 10, inRegion('eu'))], [suppression]);
+    expect(correlate([], held, 1, at(11))).toEqual([]);
+    expect(only(correlate([], [...held, sign(5, 10)], 1, at(11))).signals).toHaveLength(2);
+  });
+
+  test('is no other value, nothing that pages, and nothing that was known before', () => {
+    const signs = [
+      sign(5, 10, inRegion('us')),
+      sign(5, 10, { ...inRegion('eu'), isPage: true }),
+      sign(-9, 10, inRegion('eu')),
+      sign(5, 10),
+    ];
+    for (const each of heldBack(signs, [suppression])) expect(each.isHeldBack).toBeUndefined();
   });
 });
