@@ -5,6 +5,11 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { eraseUser } from '../../../src/core/ledger/erase.ts';
 import { openCoreStorage } from '../../../src/core/storage/open.ts';
+import { correlate } from '../../../src/detect/incidents/correlate.ts';
+import type { Incident } from '../../../src/detect/incidents/incident.ts';
+import { incidentsSince, writeIncidents } from '../../../src/detect/incidents/incident-table.ts';
+import type { Signal } from '../../../src/detect/incidents/signal.ts';
+import { suppressedBy, suppressionsAt } from '../../../src/detect/incidents/suppressions.ts';
 import { createVault } from '../../../src/privacy/vault.ts';
 import { addMaintenance } from '../../../src/slo/evaluate/maintenance.ts';
 import { sloReport } from '../../../src/slo/measure/report.ts';
@@ -196,9 +201,28 @@ describe('forget', () => {
     await takeIn(each, [event('ada@example.org', 'ux.error')]);
     const refused = (user: string) => ({ value: { ...event(user), time: '2020-01-01T00:00:00Z' } });
     await each.intake.accept([refused('ada@example.org'), refused('ben')], 'live');
+    const sign: Signal = {
+      source: 'finding',
+      name: 'mass_lockout',
+      of: '',
+      dimension: '',
+      value: '',
+      fromMs: NOON,
+      knownMs: NOON,
+      toMs: NOON,
+      isPage: true,
+      summary: 'ada@example.org and "others" \\ are locked out',
+    };
+    const [incident] = correlate([], [sign], 1, NOON);
+    await writeIncidents(each.store.engine, [{ ...(incident as Incident), assignee: 'Ada@Example.org' }], NOON);
+    const told: Signal = { ...sign, source: 'flag', dimension: 'region', value: 'eu', isPage: false };
+    await suppressedBy(each.store.engine, { ...(incident as Incident), signals: [told] }, 'a test of ada@example.org', NOON);
     const before = await figures(each);
 
     const forgotten = await each.people.forget('Ada@example.org', BY);
+    const [kept] = await incidentsSince(each.store.engine, 0);
+    expect(kept).toMatchObject({ id: 'INC-1', title: '', assignee: '', signals: [{ ...sign, summary: '' }] });
+    expect(await suppressionsAt(each.store.engine, NOON)).toMatchObject([{ value: 'eu', reason: '' }]);
     expect(forgotten).toMatchObject({ references: 1, events: 4, attempts: 1, spans: 1, deadLetters: 1, left: {} });
     expect(forgotten.searched.files).toBeGreaterThan(100);
     expect(await figures(each)).toBe(before);
