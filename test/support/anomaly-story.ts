@@ -64,6 +64,7 @@ export async function tell(
   const [eu, us] = [series(1, DAYS, level), series(2, DAYS, level)];
   const named = [
     { dimension: '', value: '', counts: sum(eu, us) },
+    { dimension: 'source', value: 'app', counts: sum(eu, us) },
     { dimension: 'region', value: 'eu', counts: eu },
     { dimension: 'region', value: 'us', counts: us },
   ];

@@ -1,6 +1,7 @@
 /** Gathers the signs that no incident has yet, out of flags, states of alerts and findings. */
 import type { Engine } from '../../store/engine/engine.ts';
 import { HOUR_MS, MINUTE_MS } from '../../system/time.ts';
+import { QUESTIONS } from '../series/index.ts';
 import { APART_MS, type Signal } from './signal.ts';
 
 /** Alerts and findings that ended longer ago are history of before there were incidents. */
@@ -9,6 +10,9 @@ const LOOKED_BACK_MS = 24 * HOUR_MS;
 const FLAGS_KEPT_MS = 40 * 24 * HOUR_MS;
 /** A minute is judged so long after its beginning: when it is over, and what is late by some seconds is there. */
 const JUDGED_AFTER_MS = 90_000;
+/** What is asked once a day says nothing else for so long. */
+const DAILY_LASTS_MS = 25 * HOUR_MS;
+const DAILY = new Set(QUESTIONS.filter(({ every }) => every === 'day').map(({ name }) => name));
 /** A series that carries so much of the hour before is worth a page. */
 const PAGE_SHARE = 0.1;
 /** Detectors that may page, each of the metrics of attempts. */
@@ -43,7 +47,8 @@ export async function flagSignals(engine: Engine, nowMs: number): Promise<Signal
     value: row.value,
     fromMs: row.since_s * 1_000,
     knownMs: row.from_s * 1_000 + JUDGED_AFTER_MS,
-    toMs: row.to_s * 1_000,
+    toMs: row.to_s * 1_000 + (DAILY.has(row.detector) ? DAILY_LASTS_MS : 0),
+    ...(DAILY.has(row.detector) && { isDaily: true }),
     isPage: PAGING.some(([detector, metric]) => detector === row.detector && metric === row.metric) && shares(row) >= PAGE_SHARE,
   }));
 }

@@ -2,6 +2,7 @@
 import { MusterError } from '../../errors.ts';
 import { printable } from '../../events/checker.ts';
 import type { Told } from '../../slo/evaluate/notifications.ts';
+import { HOUR_MS, MINUTE_MS } from '../../system/time.ts';
 import { APART_MS, isCompatible, isNear, isSameSign, type Signal } from './signal.ts';
 
 export type IncidentStatus = 'open' | 'acknowledged' | 'resolved' | 'dismissed' | 'merged';
@@ -124,8 +125,26 @@ export function belongs(incident: Incident, signal: Signal): boolean {
   if (!isWithin(incident, signal)) return false;
   // What begins after somebody, or half an hour of calm, has ended it is another one.
   if (incident.status === 'resolved' && incident.endMs !== null && signal.fromMs > incident.endMs) return false;
-  const span = { knownMs: incident.detectedMs, toMs: incident.lastSignMs };
+  if (isRest(incident, signal)) return incident.signals.some((each) => isCompatible(each, signal));
+  const { endMs, lastSignMs } = incident;
+  const span = {
+    knownMs: incident.detectedMs,
+    toMs: incident.status === 'resolved' && endMs !== null ? Math.min(endMs, lastSignMs) : lastSignMs,
+  };
   return isNear(span, signal) && incident.signals.some((each) => isNear(each, signal) && isCompatible(each, signal));
+}
+
+/** A quiet series may say so late what it saw. */
+const REST_WITHIN_MS = 12 * HOUR_MS;
+/** What goes on for longer is no rest. */
+const REST_LASTS_MS = 15 * MINUTE_MS;
+
+/** Whether a sign of a quiet series, which comes when an incident is over, stands on what came in meanwhile: one more failure makes it known. */
+function isRest({ status, startMs, endMs, signals }: Incident, signal: Signal): boolean {
+  if (isLive({ status }) || endMs === null || signal.source !== 'flag' || signal.isPage) return false;
+  const isOfThen = signal.fromMs >= startMs - APART_MS && signal.fromMs <= endMs && signal.knownMs - endMs < REST_WITHIN_MS;
+  const known = signals.find((each) => isSameSign(each, signal));
+  return isOfThen && signal.knownMs > endMs && signal.toMs - (known?.knownMs ?? signal.knownMs) < REST_LASTS_MS;
 }
 
 /** Over, once nothing was seen of it for half an hour; undefined while that is not so. @param nowMs up to when everything was looked at */
@@ -205,6 +224,11 @@ const WORDS: readonly (readonly [name: string, of: string, words: string])[] = [
   ['latency', 'latency', 'Completions are slow'],
   ['latency', 'api_latency', 'Requests are slow'],
   ['failures', 'fallbacks', 'Providers are stood in for'],
+  ['level_shift', 'failures', 'Since a deploy more attempts fail'],
+  ['level_shift', '', 'Worse since a deploy'],
+  ['new_value', '', 'Never seen before'],
+  ['drift', 'failures', 'More attempts fail, day by day'],
+  ['drift', '', 'Worse, day by day'],
 ];
 
 /** What it is called: what is wrong, and where. */

@@ -15,6 +15,8 @@ export interface Signal {
   /** Until when it was seen. */
   toMs: number;
   isPage: boolean;
+  /** Of what is asked once a day: it lasts until it is asked again, and is of one cause only with such. */
+  isDaily?: boolean;
   /** In words, where there are some. */
   summary?: string;
   /** Of a finding. */
@@ -41,7 +43,8 @@ export const APART_MS = 30 * 60_000;
  * Whether two signs may be of one cause, by where they are: the whole goes with everything, and one fault shows in many dimensions. Two values of
  * one dimension are two places, as long as nothing else joins them.
  */
-export const isCompatible = (a: Signal, b: Signal): boolean => a.dimension !== b.dimension || a.value === b.value;
+export const isCompatible = (a: Signal, b: Signal): boolean =>
+  (a.isDaily ?? false) === (b.isDaily ?? false) && (a.dimension !== b.dimension || a.value === b.value);
 
 /** Whether they may be of one cause, by when they were seen. */
 export const isNear = (a: Pick<Signal, 'knownMs' | 'toMs'>, b: Pick<Signal, 'knownMs' | 'toMs'>): boolean =>

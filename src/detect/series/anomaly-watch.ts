@@ -8,16 +8,19 @@ import type { Engine } from '../../store/engine/engine.ts';
 import { repeat } from '../../system/repeat.ts';
 import { MINUTE_MS } from '../../system/time.ts';
 import { minuteOf } from './circumstances.ts';
-import { flagsIn, replaceFlags, writeFlags } from './flags.ts';
+import { askedFlags, flagsIn, replaceFlags, writeFlags } from './flags.ts';
+import { QUESTIONS } from './index.ts';
 import { createLearning } from './learning.ts';
 import { type LiveSeries, openLiveSeries } from './live-series.ts';
 import { slotsOf } from './local-week.ts';
 import { openCounts } from './recount.ts';
-import type { Flag } from './watched-series.ts';
+import { type Flag, REPLAY_MINUTES } from './watched-series.ts';
 
 const EVERY_MS = 15_000;
 /** Events of a minute may come so long after its end and still be judged with it at once. */
 const GRACE_MS = 30_000;
+/** Names of flags that are asked for with each pass. */
+const ASKED = new Set(QUESTIONS.filter(({ every }) => every === 'minute').map(({ name }) => name));
 /** A clock may go back by so much. */
 const TOLERATED_MINUTES = 2;
 
@@ -66,7 +69,13 @@ export function createAnomalyWatch(deps: AnomalyWatchDeps): AnomalyWatch {
       live = await openLiveSeries(engine, slots, toMinute);
     }
     const { before, after } = await live.judge(counted.version, toMinute);
-    const flagged = await replaceFlags(engine, before, after, now());
+    const stretch = { fromMinute: Math.max(toMinute - REPLAY_MINUTES, minuteOf(live.trainedAtMs)), toMinute };
+    const asked = await askedFlags(
+      { session: engine.session('detect'), ...stretch, trainedAtMs: live.trainedAtMs, timeZone: deps.timeZone },
+      'minute',
+    );
+    const askedBefore = (await flagsIn(engine, stretch.fromMinute)).filter(({ detector }) => ASKED.has(detector));
+    const flagged = await replaceFlags(engine, [...before, ...askedBefore], [...after, ...asked], now());
     deps.onFlagged?.(flagged);
     judgedTo = toMinute;
   }

@@ -1,6 +1,8 @@
 /** `anomaly_flags`: minutes of series that were out of the ordinary. */
 import type { Engine } from '../../store/engine/engine.ts';
 import { nextVersion } from '../../store/engine/versions.ts';
+import { QUESTIONS } from './index.ts';
+import type { Question, Stretch } from './question.ts';
 import type { Flag } from './watched-series.ts';
 
 const STRUCTURE =
@@ -41,6 +43,14 @@ export async function writeFlags(
         expected, expected_low, expected_high, version, dead
       FROM ${rows}`,
   );
+}
+
+/** Flags of a stretch that detectors which ask about stretches say. */
+export async function askedFlags(stretch: Stretch, every: Question['every']): Promise<Flag[]> {
+  if (stretch.trainedAtMs === 0 || stretch.fromMinute >= stretch.toMinute) return [];
+  const all: Flag[] = [];
+  for (const question of QUESTIONS) if (question.every === every) all.push(...(await question.flags(stretch)));
+  return all;
 }
 
 /** Writes what has changed between two lists of flags of one time. Returns those that are new. */

@@ -3,7 +3,7 @@ import type { Engine } from '../../store/engine/engine.ts';
 import { dropMonthsBefore } from '../../store/upkeep/retention.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../system/time.ts';
 import { circumstancesIn, minuteOf, mutedMinutes } from './circumstances.ts';
-import { flagsIn, replaceFlags } from './flags.ts';
+import { askedFlags, flagsIn, replaceFlags } from './flags.ts';
 import { judgePast } from './history.ts';
 import { WARM_UP_MINUTES } from './live-series.ts';
 import type { Slot } from './local-week.ts';
@@ -42,7 +42,8 @@ export function createLearning({ engine, counts, slots, timeZone, now }: Learnin
     const circumstances = await circumstancesIn(engine, slots, fromMinute, toMinute);
     const flags: Flag[] = [];
     for await (const some of judgePast({ session, models, fromMinute, toMinute, timeZone, circumstances })) flags.push(...some);
-    return flags;
+    const trainedAtMs = models[0]?.trainedAtMs ?? 0;
+    return [...flags, ...(await askedFlags({ session, fromMinute, toMinute, trainedAtMs, timeZone }, 'minute'))];
   }
 
   const learnWithout = async (flags: readonly Flag[], toMinute: number) => {
@@ -53,6 +54,13 @@ export function createLearning({ engine, counts, slots, timeZone, now }: Learnin
     ];
     return train({ engine, atMs: toMinute * MINUTE_MS, timeZone, excluded });
   };
+
+  /** What only shows in days, once they are learned from. */
+  const ofDays = (toMinute: number): Promise<Flag[]> =>
+    askedFlags(
+      { session: engine.session('detect'), fromMinute: toMinute - 1, toMinute, trainedAtMs: toMinute * MINUTE_MS, timeZone },
+      'day',
+    );
 
   /** Learns from all that is kept, and judges all of it by that: there was nothing to judge it by when it came. */
   async function learnAll(toMinute: number): Promise<void> {
@@ -67,7 +75,7 @@ export function createLearning({ engine, counts, slots, timeZone, now }: Learnin
     // Faults that were learned as usual hide others, and make what is usual look strange: learned again without them.
     if (first.length > 0) await learnWithout(first, toMinute);
     const flags = first.length > 0 ? await judged(fromMinute, toMinute, atMs) : first;
-    await replaceFlags(engine, await flagsIn(engine, kept, toMinute), flags, now());
+    await replaceFlags(engine, await flagsIn(engine, kept, toMinute), [...flags, ...(await ofDays(toMinute))], now());
   }
 
   /** Judges the day for good, with all that came late, by what was known when it began; then learns from it. */
@@ -80,6 +88,7 @@ export function createLearning({ engine, counts, slots, timeZone, now }: Learnin
     const span = await trainingSpan(engine, atMs);
     if (span) await counts.learnDurations(span, now());
     await learnWithout(await flagsIn(engine, toMinute - KEPT_MINUTES, toMinute), toMinute);
+    await replaceFlags(engine, [], await ofDays(toMinute), now());
   }
 
   return {

@@ -16,6 +16,8 @@ export const WARM_UP_MINUTES = 12 * 60;
 export interface LiveSeries {
   /** How many series are watched. */
   series: number;
+  /** When their models were learned; 0 where there are none. */
+  trainedAtMs: number;
   judge(version: number | undefined, toMinute: number): Promise<{ before: Flag[]; after: Flag[] }>;
 }
 
@@ -52,10 +54,13 @@ export async function openLiveSeries(engine: Engine, slots: (minute: number) => 
           flags: new Map(),
         });
     }
-  for (const flag of await flagsIn(engine, Math.max(fromMinute, settledMinute))) series.get(seriesKey(flag))?.flags.set(flag.minute, flag);
+  const names = new Set(DETECTORS.flatMap((detector) => detector.names));
+  for (const flag of await flagsIn(engine, Math.max(fromMinute, settledMinute)))
+    if (names.has(flag.detector)) series.get(seriesKey(flag))?.flags.set(flag.minute, flag);
   let isFirst = true;
   return {
     series: series.size,
+    trainedAtMs: models[0]?.trainedAtMs ?? 0,
     async judge(version, to) {
       const rows =
         version === undefined && !isFirst

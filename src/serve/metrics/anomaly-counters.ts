@@ -1,6 +1,6 @@
 /** What the series detectors flag, and how many series they watch. */
 import { Counter, Gauge, type Registry } from 'prom-client';
-import { DETECTORS } from '../../detect/series/index.ts';
+import { DETECTORS, QUESTIONS } from '../../detect/series/index.ts';
 import type { Flag } from '../../detect/series/watched-series.ts';
 import { METRICS } from '../../names.ts';
 
@@ -12,7 +12,7 @@ export function anomalyCounters(registers: Registry[], watched: () => number) {
     labelNames: ['metric', 'detector'],
     registers,
   });
-  for (const { names, metrics } of DETECTORS)
+  for (const { names, metrics } of [...DETECTORS, ...QUESTIONS.map(({ name, metrics: of }) => ({ names: [name], metrics: of }))])
     for (const detector of names) for (const metric of metrics) flags.inc({ metric, detector }, 0);
   new Gauge({
     name: METRICS.seriesWatched,

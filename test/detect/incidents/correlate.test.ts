@@ -241,3 +241,22 @@ describe('what is held back', () => {
     for (const each of heldBack(signs, [suppression])) expect(each.isHeldBack).toBeUndefined();
   });
 });
+
+describe('the rest of an incident, which a quiet series says when it is over', () => {
+  const over = only(correlate([], [sign(0, 40)], 1, at(75)));
+  const late = (to: number, fields: Partial<Signal> = {}) => sign(10, to, { ...inRegion('eu'), knownMs: at(140), ...fields });
+
+  test('joins it, and opens nothing', () => {
+    expect(over.status).toBe('resolved');
+    const [next] = correlate([over], [late(142)], 2, at(143));
+    expect(next).toMatchObject({ id: 'INC-1', status: 'resolved', endMs: over.endMs });
+  });
+
+  test('is none once it goes on, where it pages, and where it began later', () => {
+    const [joined] = correlate([over], [late(142)], 2, at(143));
+    const begins = (signal: Signal, known: Incident | undefined = over) => only(correlate(known ? [known] : [], [signal], 2, at(160))).id;
+    expect(begins({ ...late(156), knownMs: at(154) }, joined)).toBe('INC-2');
+    expect(begins(late(142, { isPage: true }))).toBe('INC-2');
+    expect(begins(late(142, { fromMs: at(100) }))).toBe('INC-2');
+  });
+});
