@@ -59,6 +59,8 @@ POST /api/findings/:id/merge admin
 GET /api/incidents read
 GET /api/incidents/:id read
 POST /api/incidents/:id/acts admin
+GET /api/suppressions read
+POST /api/suppressions/end admin
 POST /api/alerts/test admin
 POST /api/rejected/retry admin
 POST /api/backup admin+reveal

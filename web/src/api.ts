@@ -1,20 +1,18 @@
 /** What the server answers, as the page uses it, and how it is asked. */
 
-import type { FailedAttempt } from '../../src/detect/incidents/measure.ts';
 import type { ShownDashboard, ShownPanel } from '../../src/serve/dashboards.ts';
 import type { ShownEvent } from '../../src/serve/event-stream.ts';
 import type { Overview, OverviewSlo } from '../../src/serve/overview.ts';
-import type { ShownIncident } from '../../src/serve/routes/answers.ts';
+import type { IncidentDetail, ShownIncident, ShownSuppression } from '../../src/serve/routes/answers.ts';
 import type { Runbook, RunbookEntry } from '../../src/serve/runbooks.ts';
 import type { AttemptDetail, AttemptEvent } from '../../src/slo/inquiry/attempt-detail.ts';
 import type { Suggestion } from '../../src/slo/inquiry/backtest.ts';
 import type { SloDetail } from '../../src/slo/inquiry/budget.ts';
 
-export type IncidentDetail = ShownIncident & { failed: FailedAttempt[] };
-
 export type {
   AttemptDetail,
   AttemptEvent,
+  IncidentDetail,
   Overview,
   OverviewSlo,
   Runbook,
@@ -23,6 +21,7 @@ export type {
   ShownEvent,
   ShownIncident,
   ShownPanel,
+  ShownSuppression,
   SloDetail,
   Suggestion,
 };

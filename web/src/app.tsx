@@ -10,6 +10,7 @@ import { SloPage } from './pages/slo-page.tsx';
 import { AttemptsChart } from './parts/attempts-chart.tsx';
 import { Changes } from './parts/changes.tsx';
 import { EventList } from './parts/event-list.tsx';
+import { Flags } from './parts/flags.tsx';
 import { duration, moment, zone } from './parts/format.ts';
 import { Icon } from './parts/icons.tsx';
 import { SuccessMatrix } from './parts/matrix.tsx';
@@ -97,7 +98,7 @@ export function App() {
 function Page({ page, name, live, now, theme }: { page: string; name: string | undefined; live: Live; now: number; theme: string }) {
   if (page === 'runbooks') return name === undefined ? <RunbookList /> : <RunbookPage name={name} />;
   if (page === 'incidents')
-    return name === undefined ? <IncidentList live={live} now={now} /> : <IncidentPage id={name} live={live} now={now} />;
+    return name === undefined ? <IncidentList live={live} now={now} /> : <IncidentPage id={name} live={live} now={now} theme={theme} />;
   if (page === 'slos' && name === undefined) return <SloList live={live} now={now} />;
   if (name === undefined || !['slos', 'attempts', 'dashboards'].includes(page)) return <NoSuchPage />;
   if (page === 'attempts') return <AttemptPage id={name} live={live} now={now} />;
@@ -195,7 +196,9 @@ function Content({
           <progress aria-label="Days of history" value={overview.fill.done} max={overview.fill.total} />
         </div>
       )}
-      <AttemptsChart overview={overview} evaluation={evaluation} theme={theme} />
+      <Flags hours={24} overview={overview} evaluation={evaluation}>
+        <AttemptsChart overview={overview} evaluation={evaluation} theme={theme} />
+      </Flags>
       <Changes changes={overview.changes} now={now} />
       <SloTable slos={overview.slos} now={now} />
       <SuccessMatrix overview={overview} evaluation={evaluation} />
@@ -211,7 +214,7 @@ function AlertList({ alerts, now }: { alerts: Overview['alerts']; now: number })
     <section className="panel alerts" aria-label="Alerts beside the burn rates">
       <ul>
         {alerts.map((alert) => (
-          <li key={`${alert.alert}-${alert.provider}-${alert.region}-${alert.deployment}`}>
+          <li key={alert.finding}>
             <span className={`chip ${alert.severity}`}>
               <Icon name={alert.severity} />
               {WORDS[alert.severity]}
@@ -220,6 +223,7 @@ function AlertList({ alerts, now }: { alerts: Overview['alerts']; now: number })
               {alert.summary}
               <small>since {moment(alert.since, now)}</small>
             </span>
+            {alert.incident !== '' && <a href={`/incidents/${encodeURIComponent(alert.incident)}`}>{alert.incident}</a>}
             <a href={alert.runbook}>Runbook</a>
           </li>
         ))}

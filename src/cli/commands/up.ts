@@ -127,7 +127,8 @@ async function up(context: Context, config: Config, isDemo: boolean): Promise<vo
     endpoint = await clickHouseEndpoint(context, config, { parts, answers, onProblem });
     const start = async () => {
       try {
-        await open(parts, { context, config, keys, stream, metrics, onProblem, isDemo, instance, localUrl, token });
+        const isFilling = () => demoRun !== undefined && demoRun.fill() !== null;
+        await open(parts, { context, config, keys, stream, metrics, onProblem, isDemo, isFilling, instance, localUrl, token });
       } catch (error) {
         await close(parts);
         throw error;
@@ -299,11 +300,13 @@ async function open(
   deps: Pick<Serving, 'context' | 'config' | 'stream' | 'metrics' | 'onProblem' | 'instance'> & {
     keys: KeyRegistry;
     isDemo: boolean;
+    /** Whether history is still filled in, of which the newest comes last. */
+    isFilling: () => boolean;
     localUrl: string;
     token: string;
   },
 ): Promise<void> {
-  const { context, config, keys, stream, metrics, onProblem, isDemo, instance, localUrl, token } = deps;
+  const { context, config, keys, stream, metrics, onProblem, isDemo, isFilling, instance, localUrl, token } = deps;
   const services = await openServices({
     config,
     keys,
@@ -338,7 +341,9 @@ async function open(
     onProblem,
     causes: causes.latest,
     onEvaluated: async (evaluation) => {
-      const active = await watch.look(evaluation).catch((error: unknown) => {
+      // That nobody enrolls yet is no stop of traffic while the past is filled in.
+      const look = isFilling() ? Promise.resolve(watch.active()) : watch.look(evaluation);
+      const active = await look.catch((error: unknown) => {
         onProblem(`alerts: ${error instanceof Error ? error.message : String(error)}`);
         // What fired still does, and budgets that burn are told in any case.
         return watch.active();

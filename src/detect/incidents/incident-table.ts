@@ -125,6 +125,17 @@ export async function incidentNamed(engine: Engine, id: string): Promise<Inciden
   throw new MusterError('MUSTER_NOT_FOUND', `no incident has the id ${printable(id.slice(0, 64))}: muster incidents --json lists them`);
 }
 
+/** Those before a moment that had the same cause, the last first; none where no cause is known. */
+export const incidentsLike = (engine: Engine, { id, cause, startMs }: Incident, limit: number): Promise<Incident[]> =>
+  cause === null
+    ? Promise.resolve([])
+    : select(
+        engine,
+        `WHERE cause_dimension = {dimension: String} AND cause_value = {value: String} AND id != {id: String} AND status != 'merged'
+           AND start < fromUnixTimestamp64Milli(${Math.floor(startMs)}, 'UTC') ORDER BY start DESC LIMIT ${limit}`,
+        { ...cause, id },
+      );
+
 /** The number of the next new one. */
 export async function nextNumber(engine: Engine): Promise<number> {
   const [row] = await engine

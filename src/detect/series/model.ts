@@ -1,5 +1,5 @@
 /** What is usual of a series: learned in ClickHouse from up to four weeks of its minutes, kept in `series_models`. */
-import type { Engine, Session } from '../../store/engine/engine.ts';
+import type { Engine, Parameters, Session } from '../../store/engine/engine.ts';
 import { DAY_MS, MINUTE_MS } from '../../system/time.ts';
 import type { Share } from './evidence.ts';
 import type { Slot } from './local-week.ts';
@@ -101,22 +101,37 @@ export async function readModels(session: Session, atMs: number): Promise<Series
   const models: SeriesModel[] = [];
   if (!last) return models;
   for (;;) {
-    const rows = await session.rows<StoredModel>(
-      `SELECT metric, dimension, value, toUnixTimestamp(trained_at) AS trained_at, toUnixTimestamp(learned_from) AS learned_from, days,
-         dispersion, correlation, shares, rates, seen
-       FROM series_models FINAL WHERE trained_at = toDateTime(${last.trainedAtMs / 1_000}, 'UTC')
-       ORDER BY metric, dimension, value LIMIT ${READ_TOGETHER} OFFSET ${models.length}`,
-    );
-    for (const { trained_at, learned_from, rates, seen, ...row } of rows)
-      models.push({
-        ...row,
-        trainedAtMs: trained_at * 1_000,
-        learnedFromMs: learned_from * 1_000,
-        rates: Float32Array.from(rates),
-        seen: Float32Array.from(seen),
-      });
+    const rows = await select(session, last, `ORDER BY metric, dimension, value LIMIT ${READ_TOGETHER} OFFSET ${models.length}`);
+    models.push(...rows);
     if (rows.length < READ_TOGETHER) return models;
   }
+}
+
+/** The model of one series, as it was learned last; undefined where none was. */
+export async function readModel(
+  session: Session,
+  { metric, dimension, value }: SeriesName,
+  atMs: number,
+): Promise<SeriesModel | undefined> {
+  const last = await lastTraining(session, atMs);
+  const where = 'AND metric = {metric: String} AND dimension = {dimension: String} AND value = {value: String}';
+  return last && (await select(session, last, where, { metric, dimension, value }))[0];
+}
+
+async function select(session: Session, { trainedAtMs }: Trained, rest: string, parameters?: Parameters): Promise<SeriesModel[]> {
+  const rows = await session.rows<StoredModel>(
+    `SELECT metric, dimension, value, toUnixTimestamp(trained_at) AS trained_at, toUnixTimestamp(learned_from) AS learned_from, days,
+       dispersion, correlation, shares, rates, seen
+     FROM series_models FINAL WHERE trained_at = toDateTime(${trainedAtMs / 1_000}, 'UTC') ${rest}`,
+    parameters,
+  );
+  return rows.map(({ trained_at, learned_from, rates, seen, ...row }) => ({
+    ...row,
+    trainedAtMs: trained_at * 1_000,
+    learnedFromMs: learned_from * 1_000,
+    rates: Float32Array.from(rates),
+    seen: Float32Array.from(seen),
+  }));
 }
 
 /** With fewer trials in the whole time there is no habit to speak of. */

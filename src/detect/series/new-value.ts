@@ -1,8 +1,8 @@
 import { scoreOf } from './detector.ts';
 import { type Question, within } from './question.ts';
 
-/** Values that do not come by themselves: others, such as a deployment or a tenant, are new every day. */
-const WATCHED = ['source', 'provider', 'factor_type', 'region'];
+/** Values that do not come by themselves: others, such as a deployment or a tenant, are new every day, and a source has been given a key. */
+const WATCHED = ['provider', 'factor_type', 'region'];
 /** So many starts within an hour are no slip. */
 const LEAST = 5;
 const WITHIN_MINUTES = 60;
@@ -19,7 +19,7 @@ interface Row {
 }
 
 /**
- * A source, provider, factor or region that was never seen before: a mistake in a configuration, or something that nobody told.
+ * A provider, factor or region that was never seen before: a mistake in a configuration, or something that nobody told.
  * Example: the fifth start through a provider that nobody knows is flagged.
  */
 export const newValue: Question = {

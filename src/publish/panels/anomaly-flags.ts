@@ -12,7 +12,8 @@ export const anomalyFlags: PanelFile = () => ({
   span: 24,
   height: 8,
   sql: `SELECT min(minute) AS time, max(minute) AS last, detector, metric, if(dimension = '', 'all', concat(dimension, ' ', value)) AS what,
-  count() AS minutes, round(max(score), 3) AS highest, round(argMax(observed, score), 4) AS seen, round(argMax(expected, score), 4) AS usual
+  count() AS minutes, round(max(score), 3) AS highest, round(argMax(observed, score), 4) AS seen, round(argMax(expected, score), 4) AS usual,
+  max(incident) AS incident
 FROM (
   SELECT *, countIf(gap > 900) OVER (PARTITION BY detector, metric, dimension, value ORDER BY minute) AS run FROM (
     SELECT *, dateDiff('second', lagInFrame(minute, 1, minute) OVER (PARTITION BY detector, metric, dimension, value ORDER BY minute

@@ -7,6 +7,7 @@ import type { Rejection } from '../../collect/intake/batch.ts';
 import type { Forgotten } from '../../collect/people/forget.ts';
 import type { PseudonymStatus } from '../../collect/people/people.ts';
 import type { Incident } from '../../detect/incidents/incident.ts';
+import type { LeadSeries } from '../../detect/incidents/lead-series.ts';
 import type { FailedAttempt } from '../../detect/incidents/measure.ts';
 import type { Suppression } from '../../detect/incidents/suppressions.ts';
 import type { Panel } from '../../publish/panels/panel.ts';
@@ -94,6 +95,16 @@ export interface IncidentLogEntry {
   reason: string;
 }
 
+/** One incident in full. */
+export interface IncidentDetail extends ShownIncident {
+  failed: FailedAttempt[];
+  log: IncidentLogEntry[];
+  /** The series that shows it best; null where none is flagged, or nothing is known of it any more. */
+  series: LeadSeries | null;
+  /** Those of the same cause before it. */
+  before: ShownIncident[];
+}
+
 /** What is held back. */
 export interface ShownSuppression extends Omit<Suppression, 'sinceMs' | 'untilMs'> {
   since: string;
@@ -159,7 +170,7 @@ export interface Answers {
   listMaintenance: AnnouncedMaintenance[];
   addMaintenance: AnnouncedMaintenance;
   listIncidents: ShownIncident[];
-  getIncident: ShownIncident & { failed: FailedAttempt[]; log: IncidentLogEntry[] };
+  getIncident: IncidentDetail;
   actOnIncident: ShownIncident;
   listSuppressions: ShownSuppression[];
   endSuppressions: { ended: number };

@@ -3,8 +3,9 @@ import { z } from 'zod';
 import { ACT_NAMES, ACTS, type ActName, loggedReason } from '../../detect/incidents/acts.ts';
 import type { Incident } from '../../detect/incidents/incident.ts';
 import { findingsOf } from '../../detect/incidents/incident.ts';
-import { incidentNamed, incidentsSince } from '../../detect/incidents/incident-table.ts';
+import { incidentNamed, incidentsLike, incidentsSince } from '../../detect/incidents/incident-table.ts';
 import { type Act, act } from '../../detect/incidents/incident-watch.ts';
+import { leadSeries } from '../../detect/incidents/lead-series.ts';
 import { failedAttempts } from '../../detect/incidents/measure.ts';
 import { endSuppressions, type Suppression, suppressionsAt } from '../../detect/incidents/suppressions.ts';
 import type { Engine } from '../../store/engine/engine.ts';
@@ -50,13 +51,20 @@ export const incidentRoutes = [
     method: 'get',
     path: '/incidents/:id',
     access: 'read',
-    summary: 'One incident, with some of the attempts that failed meanwhile where its cause is',
+    summary:
+      'One incident, with what was done, the series that shows it best, those of the same cause before, and some of the attempts that failed',
     params: EXAMPLE_ID,
     async work(call) {
       const { engine } = call.ready().store;
       const incident = await incidentNamed(engine, param(call, 'id'));
-      const [failed, log] = [await failedAttempts(engine, incident, call.deps.now()), await logOf(engine, incident.id)];
-      return { ...shownIncident(incident), failed, log };
+      const { now, config } = call.deps;
+      return {
+        ...shownIncident(incident),
+        failed: await failedAttempts(engine, incident, now()),
+        log: await logOf(engine, incident.id),
+        series: (await leadSeries(engine, incident, config.timeZone, now())) ?? null,
+        before: (await incidentsLike(engine, incident, MAX_BEFORE)).map(shownIncident),
+      };
     },
   }),
   apiRoute({
@@ -121,6 +129,7 @@ export async function logOf(engine: Engine, id: string): Promise<IncidentLogEntr
   }));
 }
 const MAX_LOGGED = 200;
+const MAX_BEFORE = 5;
 
 /** A suppression as the API shows it. */
 export const shownSuppression = ({ sinceMs, untilMs, ...suppression }: Suppression): ShownSuppression => ({

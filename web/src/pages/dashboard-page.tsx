@@ -1,6 +1,7 @@
 /** A dashboard: the panels that Grafana shows, on Muster's own page, over the range that is chosen. */
 import { useEffect, useState } from 'react';
 import { get, type Overview, type ShownDashboard, type ShownPanel } from '../api.ts';
+import { Flags } from '../parts/flags.tsx';
 import { moment } from '../parts/format.ts';
 import { Panel, PanelState, usePanel } from '../parts/panel.tsx';
 import { PanelView } from '../parts/panel-view.tsx';
@@ -57,9 +58,11 @@ export function DashboardPage({ name, live, now, theme }: { name: string; live: 
           ))}
         </fieldset>
       </div>
-      {dashboard.panels.map((panel) => (
-        <ShownInPanel key={panel.name} panel={panel} hours={hours} overview={overview} evaluation={evaluation} theme={theme} now={now} />
-      ))}
+      <Flags hours={hours} overview={overview} evaluation={evaluation}>
+        {dashboard.panels.map((panel) => (
+          <ShownInPanel key={panel.name} panel={panel} hours={hours} overview={overview} evaluation={evaluation} theme={theme} now={now} />
+        ))}
+      </Flags>
     </>
   );
 }

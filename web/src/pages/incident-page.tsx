@@ -1,8 +1,9 @@
 /** Incidents: what is not over and what cost most; and one of them, from its first sign to its end. */
 import { Fragment, type ReactNode, useEffect, useState } from 'react';
-import { get, type IncidentDetail, post, type ShownIncident } from '../api.ts';
+import { get, type IncidentDetail, post, type ShownIncident, type ShownSuppression } from '../api.ts';
 import { count, duration, exact, moment } from '../parts/format.ts';
 import { Icon } from '../parts/icons.tsx';
+import { LeadSeriesChart } from '../parts/lead-series.tsx';
 import { Panel, Scroll } from '../parts/panel.tsx';
 import { Waiting } from '../parts/waiting.tsx';
 import type { Live } from '../use-live.ts';
@@ -90,7 +91,47 @@ export function IncidentList({ live, now }: { live: Live; now: number }) {
           </Scroll>
         )}
       </Panel>
+      <HeldBack renewal={live.evaluation} now={now} />
     </>
+  );
+}
+
+/** What begins no incident since somebody dismissed one of it. */
+function HeldBack({ renewal, now }: { renewal: number; now: number }) {
+  const { answer } = useAnswer<ShownSuppression[]>('/api/suppressions', renewal);
+  if (!answer || answer.length === 0) return null;
+  return (
+    <Panel title="Held back" scope="since an incident of it was dismissed; muster suppressions end takes one back" className="lines">
+      <Scroll label="Held back">
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">What, where</th>
+              <th scope="col">Why</th>
+              <th scope="col">Until</th>
+              <th scope="col" className="right">
+                Minutes held back
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {answer.map(({ detector, metric, dimension, value, reason, until, heldBack }) => (
+              <tr key={`${detector}${metric}${dimension}${value}`}>
+                <td>
+                  {detector.replaceAll('_', ' ')} of {metric.replaceAll('_', ' ')}
+                  <small>
+                    {dimension.replaceAll('_', ' ')} = {value || 'none'}
+                  </small>
+                </td>
+                <td className="grow">{reason}</td>
+                <td className="nowrap">{moment(until, now)}</td>
+                <td className="right">{count(heldBack)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </Scroll>
+    </Panel>
   );
 }
 
@@ -185,7 +226,7 @@ function Row({ incident, now }: { incident: ShownIncident; now: number }) {
   );
 }
 
-export function IncidentPage({ id, live, now }: { id: string; live: Live; now: number }) {
+export function IncidentPage({ id, live, now, theme }: { id: string; live: Live; now: number; theme: string }) {
   const [acted, setActed] = useState(0);
   const { answer, problem } = useAnswer<IncidentDetail>(`/api/incidents/${encodeURIComponent(id)}`, live.evaluation + acted);
   if (!answer) return <Waiting problem={problem} />;
@@ -198,6 +239,9 @@ export function IncidentPage({ id, live, now }: { id: string; live: Live; now: n
           </h1>
           <p>{sentence(answer, now)}</p>
         </div>
+        <a className="button" href={`/runbooks/${runbookOf(answer)}`}>
+          Runbook
+        </a>
       </div>
       <dl className="facts">
         <Fact
@@ -218,7 +262,10 @@ export function IncidentPage({ id, live, now }: { id: string; live: Live; now: n
         />
       </dl>
       <Acts incident={answer} onActed={() => setActed(acted + 1)} />
+      {answer.series && <LeadSeriesChart series={answer.series} theme={theme} />}
       <Lanes incident={answer} now={now} />
+      <Before incidents={answer.before} now={now} />
+      <Log incident={answer} />
       <Failed incident={answer} />
     </>
   );
@@ -240,6 +287,7 @@ function sentence({ start, detected, mitigated, end, mergedInto, assignee }: Sho
 
 const ACTS = [
   { act: 'ack', words: 'Acknowledge', when: ['open'] },
+  { act: 'note', words: 'Add a note', when: ['open', 'acknowledged', 'resolved', 'dismissed'] },
   { act: 'resolve', words: 'Resolve', when: ['open', 'acknowledged'] },
   { act: 'dismiss', words: 'Dismiss', when: ['open', 'acknowledged', 'resolved'] },
 ] as const;
@@ -268,7 +316,7 @@ function Acts({ incident, onActed }: { incident: ShownIncident; onActed: () => v
       <div className="acts">
         <input
           aria-label="Reason"
-          placeholder="Why; goes into the audit log"
+          placeholder="Why, or the note; goes into the log"
           maxLength={500}
           value={reason}
           onChange={(event) => setReason(event.target.value)}
@@ -336,6 +384,57 @@ function Lanes({ incident, now }: { incident: ShownIncident; now: number }) {
           </Fragment>
         ))}
       </div>
+    </Panel>
+  );
+}
+
+/** What to do is said by what leads it. */
+const RUNBOOKS: Readonly<Record<string, string>> = { provider: 'provider-outage', deployment: 'rollback-advised' };
+const runbookOf = ({ cause }: ShownIncident): string => RUNBOOKS[cause?.dimension ?? ''] ?? 'anomaly';
+
+/** Whether it was there before. */
+function Before({ incidents, now }: { incidents: readonly ShownIncident[]; now: number }) {
+  if (incidents.length === 0) return null;
+  return (
+    <Panel title="Seen before" scope="the same cause" className="lines">
+      <table>
+        <tbody>
+          {incidents.map(({ id, title, start, mitigated, slos: [spent] }) => (
+            <tr key={id}>
+              <td className="grow">
+                <a href={`/incidents/${encodeURIComponent(id)}`}>{title}</a>
+                <small>{id}</small>
+              </td>
+              <td className="nowrap">{moment(start, now)}</td>
+              <td className="right">{lasted(secondsBetween(start, mitigated))}</td>
+              <td className="right">{spent ? spentText(spent.budgetSpent) : '–'}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </Panel>
+  );
+}
+
+/** What people did with it. */
+function Log({ incident }: { incident: IncidentDetail }) {
+  if (incident.log.length === 0) return null;
+  return (
+    <Panel title="Log" scope="what was done, oldest first; the audit log has it too" className="lines">
+      <Scroll label="Log" height={320}>
+        <table>
+          <tbody>
+            {incident.log.map(({ at, actor, act, reason }) => (
+              <tr key={`${at}${act}`}>
+                <td className="nowrap">{exact(Date.parse(at))}</td>
+                <td>{act}</td>
+                <td className="grow">{reason}</td>
+                <td className="mono dim">{actor}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </Scroll>
     </Panel>
   );
 }

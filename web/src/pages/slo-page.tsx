@@ -6,6 +6,7 @@ import { budgetOf } from '../../../src/slo/wording/verdict.ts';
 import { get, type OverviewSlo, type SloDetail, type Suggestion } from '../api.ts';
 import { BudgetChart } from '../parts/budget-chart.tsx';
 import { BurnChart } from '../parts/burn-chart.tsx';
+import { Flags } from '../parts/flags.tsx';
 import { budget, burn, count, duration, moment, objective, outlook, percent, share } from '../parts/format.ts';
 import { Icon } from '../parts/icons.tsx';
 import { PairTable } from '../parts/pair-table.tsx';
@@ -14,17 +15,21 @@ import { WORDS } from '../parts/slo-table.tsx';
 import { Waiting } from '../parts/waiting.tsx';
 import type { Live } from '../use-live.ts';
 
+/** A period may be longer; a panel is asked about so much at most. */
+const PERIOD_HOURS = 720;
+
 export function SloPage({ name, live, now, theme }: { name: string; live: Live; now: number; theme: string }) {
   const { detail, suggestion, problem } = useDetail(name, live.evaluation);
-  const slo = live.overview?.slos.find((each) => each.slo === name);
-  if (live.overview && !slo) {
+  const { overview } = live;
+  const slo = overview?.slos.find((each) => each.slo === name);
+  if (overview && !slo) {
     return (
       <div className="verdict">
         <h1>No SLO is called {name}.</h1>
       </div>
     );
   }
-  if (!slo || !detail) return <Waiting problem={problem ?? live.problem} />;
+  if (!overview || !slo || !detail) return <Waiting problem={problem ?? live.problem} />;
   return (
     <>
       <div className="verdict">
@@ -43,12 +48,18 @@ export function SloPage({ name, live, now, theme }: { name: string; live: Live; 
         </a>
       </div>
       <Facts slo={slo} detail={detail} now={now} />
-      {slo.objective !== null && detail.burnDown.length > 0 && <BudgetChart slo={slo} detail={detail} theme={theme} now={now} />}
+      {slo.objective !== null && detail.burnDown.length > 0 && (
+        <Flags hours={PERIOD_HOURS} overview={overview} evaluation={live.evaluation}>
+          <BudgetChart slo={slo} detail={detail} theme={theme} now={now} />
+        </Flags>
+      )}
       {slo.objective !== null && <Where detail={detail} />}
       {slo.objective !== null && detail.pairs.length > 0 && (
         <>
           <PairTable slo={slo} detail={detail} now={now} />
-          <BurnChart detail={detail} theme={theme} />
+          <Flags hours={24} overview={overview} evaluation={live.evaluation}>
+            <BurnChart detail={detail} theme={theme} />
+          </Flags>
         </>
       )}
       {slo.objective !== null && <History detail={detail} now={now} />}
