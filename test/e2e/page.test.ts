@@ -172,6 +172,27 @@ describe.runIf(have('chromium'))('the page', () => {
     await page.getByLabel('Reason').fill('reviewed with the vendor');
     await page.getByRole('button', { name: 'Dismiss' }).click();
     await page.getByRole('heading', { level: 1 }).getByText('dismissed').waitFor();
+    await page.getByRole('region', { name: 'Log' }).getByText('reviewed with the vendor').waitFor();
+    await page.getByRole('region', { name: 'Failed attempts' }).getByRole('link').first().click();
+    await page.getByRole('region', { name: 'Timeline' }).getByText('enrollment.started').waitFor();
+    expect(problems).toEqual([]);
+    await page.close();
+  });
+
+  test('a flag on a chart leads to its incident and an attempt of it, in two clicks, and by keyboard', async () => {
+    const { page, problems } = await open('/dashboards/oncall?from=now-720h', 1440);
+    const mark = page
+      .getByRole('region', { name: 'Attempts by result' })
+      .getByRole('link', { name: /^Flagged / })
+      .first();
+    await mark.focus();
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { level: 1 }).getByText('Attempts fail').waitFor();
+    await page
+      .getByText('minutes were flagged')
+      .or(page.getByRole('img', { name: /minutes were flagged/ }))
+      .first()
+      .waitFor();
     await page.getByRole('region', { name: 'Failed attempts' }).getByRole('link').first().click();
     await page.getByRole('region', { name: 'Timeline' }).getByText('enrollment.started').waitFor();
     expect(problems).toEqual([]);
