@@ -165,7 +165,7 @@ describe.runIf(have('chromium'))('the page', () => {
 
   test('leads from the list of incidents to what led one and to its attempts, and takes what somebody decides', async () => {
     const { page, problems } = await open('/incidents', 1440);
-    await page.getByRole('link', { name: 'Attempts fail: provider sms-aurora' }).click();
+    await page.getByRole('link', { name: 'Attempts fail: provider sms-aurora' }).first().click();
     await page.getByRole('heading', { level: 1 }).getByText('Attempts fail: provider sms-aurora').waitFor();
     await page.getByText('provider; most of the excess').waitFor();
     await page.getByRole('region', { name: 'Signs' }).getByText('provider sms-aurora').first().waitFor();

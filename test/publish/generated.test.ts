@@ -218,7 +218,9 @@ test('macros are expanded as the plugin expands them', () => {
 
 describe('SQL on a store of the demo', () => {
   let services: TestServices;
-  const endMs = Math.floor(Date.now() / 60_000) * 60_000;
+  // One day, so that chance is the same each time: a Wednesday, in the evening.
+  const endMs = Date.UTC(2026, 10, 25, 18);
+  const now = () => endMs;
   // Yesterday, while people are awake: at night nobody would notice.
   const yesterdayMs = (Math.floor(endMs / 86_400_000) - 1) * 86_400_000;
   const [outageMs, migrationMs] = [yesterdayMs + 10 * 3_600_000, yesterdayMs + 15 * 3_600_000];
@@ -253,6 +255,7 @@ describe('SQL on a store of the demo', () => {
     const pending = {
       id: 'p',
       type: 'enrollment.started',
+      // What waits does so now.
       time: new Date().toISOString(),
       source: 'app',
       attempt_id: 'p',
@@ -277,14 +280,14 @@ describe('SQL on a store of the demo', () => {
       engine: services.store.engine,
       dataDir: services.dataDir,
       timeZone: 'UTC',
-      now: Date.now,
+      now,
       lagSeconds: () => 0,
       onProblem: (message) => services.problems.push(message),
     });
     // History first, then what is learned from it.
     await watch.look();
     await watch.look();
-    const deps = { engine: services.store.engine, slos: services.slos, now: Date.now };
+    const deps = { engine: services.store.engine, slos: services.slos, now };
     const incidents = createIncidentWatch({ ...deps, onProblem: (message) => services.problems.push(message) });
     await incidents.look();
     // Nothing is taken in twice.
@@ -296,8 +299,7 @@ describe('SQL on a store of the demo', () => {
   });
 
   test('each fault is one incident, with what leads it, and what was changed before', async () => {
-    // That nobody sends anything since the history ended is another one, sooner or later.
-    const found = (await incidentsSince(services.store.engine, 0)).filter(({ startMs }) => startMs < yesterdayMs + 86_400_000);
+    const found = await incidentsSince(services.store.engine, 0);
     expect(found.map(({ cause, status, severity }) => [cause, status, severity])).toEqual([
       [{ dimension: 'deployment', value: expect.any(String) }, 'resolved', 'page'],
       [{ dimension: 'provider', value: 'sms-aurora' }, 'resolved', 'page'],

@@ -109,8 +109,7 @@ export function joined(incident: Incident, signal: Signal): Incident {
   return {
     ...incident,
     severity: incident.severity === 'page' || signal.isPage ? 'page' : 'ticket',
-    // Of quiet series it is hard to say when it began: whoever saw it first says so.
-    startMs: signal.knownMs < incident.detectedMs ? signal.fromMs : incident.startMs,
+    startMs: startOf(signals),
     lastSignMs: Math.max(incident.lastSignMs, signal.toMs),
     detectedMs: Math.min(incident.detectedMs, signal.knownMs),
     signals,
@@ -118,12 +117,28 @@ export function joined(incident: Incident, signal: Signal): Incident {
   };
 }
 
+/** Signs that come so soon after the first say when it began. */
+const EARLY_MS = 10 * MINUTE_MS;
+/** A quiet series may say much more, since it saw something once before. */
+const FURTHEST_MS = 15 * MINUTE_MS;
+
+/** When the first of its early signs began, without those that say so much more than most. */
+function startOf(signals: readonly Signal[]): number {
+  const detectedMs = Math.min(...signals.map(({ knownMs }) => knownMs));
+  const early = signals
+    .filter(({ knownMs }) => knownMs <= detectedMs + EARLY_MS)
+    .map(({ fromMs }) => fromMs)
+    .sort((a, b) => a - b);
+  const median = early[early.length >> 1] as number;
+  return early.find((fromMs) => fromMs >= median - FURTHEST_MS) ?? median;
+}
+
 /** Whether a sign belongs to an incident, by when and where it is. After somebody has ended it, only what began before does. */
 export function belongs(incident: Incident, signal: Signal): boolean {
   if (incident.status === 'merged') return false;
   if (signal.incident !== undefined) return signal.incident === incident.id;
   if (!isWithin(incident, signal)) return false;
-  // What begins after somebody, or half an hour of calm, has ended it is another one.
+  // What begins after somebody, or an hour of calm, has ended it is another one.
   if (incident.status === 'resolved' && incident.endMs !== null && signal.fromMs > incident.endMs) return false;
   if (isRest(incident, signal)) return incident.signals.some((each) => isCompatible(each, signal));
   const { endMs, lastSignMs } = incident;
@@ -147,7 +162,7 @@ function isRest({ status, startMs, endMs, signals }: Incident, signal: Signal): 
   return isOfThen && signal.knownMs > endMs && signal.toMs - (known?.knownMs ?? signal.knownMs) < REST_LASTS_MS;
 }
 
-/** Over, once nothing was seen of it for half an hour; undefined while that is not so. @param nowMs up to when everything was looked at */
+/** Over, once nothing was seen of it for an hour; undefined while that is not so. @param nowMs up to when everything was looked at */
 export function calmed(incident: Incident, nowMs: number): Incident | undefined {
   if (!isLive(incident) || nowMs - incident.lastSignMs < APART_MS) return undefined;
   return { ...incident, status: 'resolved', mitigatedMs: incident.lastSignMs, endMs: incident.lastSignMs };

@@ -37,7 +37,7 @@ export const isSameSign = (a: Signal, b: Signal): boolean =>
   a.finding === b.finding;
 
 /** Signs of one thing may be so far apart. */
-export const APART_MS = 30 * 60_000;
+export const APART_MS = 60 * 60_000;
 
 /**
  * Whether two signs may be of one cause, by where they are: the whole goes with everything, and one fault shows in many dimensions. Two values of

@@ -1,4 +1,4 @@
-import { bandOf, STALE_MINUTES, scoreOf } from './detector.ts';
+import { bandOf, scoreOf } from './detector.ts';
 import { localMinuteSql } from './local-week.ts';
 import { METRICS } from './metrics.ts';
 import { seriesKey } from './model.ts';
@@ -8,6 +8,8 @@ import { type Question, within } from './question.ts';
 const WATCHED_MINUTES = 120;
 /** What goes on is so in the last minutes too. */
 const RECENT_MINUTES = 20;
+/** What was not flagged for so long is over. */
+const OVER_MINUTES = 30;
 /** Standard deviations, by which much less than what the other detectors see is told from chance. */
 const THRESHOLD = 6;
 const RECENT_THRESHOLD = 3;
@@ -92,7 +94,7 @@ function firstRuns(rows: readonly Row[]): Row[] {
   let isOver = false;
   return rows.filter((row) => {
     const isSame = before && seriesKey(before) === seriesKey(row) && before.deploy === row.deploy;
-    isOver = isSame ? isOver || row.m - (before?.m ?? 0) > STALE_MINUTES : false;
+    isOver = isSame ? isOver || row.m - (before?.m ?? 0) > OVER_MINUTES : false;
     before = row;
     return !isOver;
   });

@@ -63,9 +63,15 @@ describe('signs of one cause', () => {
     expect(gone).toMatchObject({ id: 'INC-2', status: 'merged', mergedInto: 'INC-1' });
   });
 
-  test('half an hour apart is near, more is another one', () => {
-    expect(correlate([], [sign(0, 10), sign(38, 50)], 1, at(51))).toHaveLength(1);
-    expect(correlate([], [sign(0, 10), sign(39, 50)], 1, at(51))).toHaveLength(2);
+  test('when it began is said by its first signs, not by a quiet series that saw something hours before', () => {
+    const quiet = { ...sign(-200, 10, { dimension: 'tenant', value: 'north' }), knownMs: at(1) };
+    expect(only(correlate([], [quiet, sign(0, 10), sign(1, 10, inRegion('eu'))], 1, at(11))).startMs).toBe(at(0));
+    expect(only(correlate([], [quiet], 1, at(11))).startMs).toBe(at(-200));
+  });
+
+  test('an hour apart is near, more is another one', () => {
+    expect(correlate([], [sign(0, 10), sign(68, 80)], 1, at(81))).toHaveLength(1);
+    expect(correlate([], [sign(0, 10), sign(69, 80)], 1, at(81))).toHaveLength(2);
   });
 
   test('a page of a budget and a finding are in it, and make it a page', () => {
@@ -107,14 +113,14 @@ describe('signs of one cause', () => {
 describe('the end', () => {
   const [open] = correlate([], [sign(0, 10)], 1, at(11)) as [Incident];
 
-  test('comes half an hour after the last sign, and says when the signs ended', () => {
-    expect(calmed(open, at(39))).toBeUndefined();
-    expect(only(correlate([open], [], 2, at(40)))).toMatchObject({ status: 'resolved', mitigatedMs: at(10), endMs: at(10) });
+  test('comes an hour after the last sign, and says when the signs ended', () => {
+    expect(calmed(open, at(69))).toBeUndefined();
+    expect(only(correlate([open], [], 2, at(70)))).toMatchObject({ status: 'resolved', mitigatedMs: at(10), endMs: at(10) });
   });
 
   test('does not come by the clock alone: what was not judged yet may hold more signs', () => {
-    expect(correlate([open], [], 2, at(90), at(39))).toEqual([]);
-    expect(only(correlate([open], [], 2, at(90), at(40)))).toMatchObject({ status: 'resolved' });
+    expect(correlate([open], [], 2, at(90), at(69))).toEqual([]);
+    expect(only(correlate([open], [], 2, at(90), at(70)))).toMatchObject({ status: 'resolved' });
   });
 
   test('that somebody says: what began before still belongs to it, what begins later does not', () => {
@@ -243,7 +249,7 @@ describe('what is held back', () => {
 });
 
 describe('the rest of an incident, which a quiet series says when it is over', () => {
-  const over = only(correlate([], [sign(0, 40)], 1, at(75)));
+  const over = only(correlate([], [sign(0, 40)], 1, at(105)));
   const late = (to: number, fields: Partial<Signal> = {}) => sign(10, to, { ...inRegion('eu'), knownMs: at(140), ...fields });
 
   test('joins it, and opens nothing', () => {

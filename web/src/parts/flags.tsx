@@ -55,13 +55,22 @@ export function Flags({
   return <FlagsContext.Provider value={marks}>{children}</FlagsContext.Provider>;
 }
 
+/** Nearer to one another they could not be told apart, nor hit: the newest stands for both. */
+const APART_PIXELS = 24;
+
 /** @param at position of a moment in the chart in pixels; undefined where it is not shown */
 export function FlagMarks({ marks, at }: { marks: readonly FlagMark[]; at: (time: number) => number | undefined }) {
+  const shown: (FlagMark & { left: number })[] = [];
+  for (const mark of marks) {
+    const left = at(mark.from);
+    if (left === undefined) continue;
+    const near = shown.at(-1);
+    if (near && near.left - left < APART_PIXELS) near.text += `; ${mark.text}`;
+    else shown.push({ ...mark, left });
+  }
   return (
     <div className="flags">
-      {marks.map(({ from, incident, text }) => {
-        const left = at(from);
-        if (left === undefined) return null;
+      {shown.map(({ from, incident, text, left }) => {
         const key = `${from} ${text}`;
         return incident === '' ? (
           <span key={key} style={{ left }} title={text}>
