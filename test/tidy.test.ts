@@ -44,6 +44,10 @@ test('no statement of ours asks the engine what time it is, but those that other
   expect(asked).toEqual([]);
 });
 
+test('the generator that detectors are measured by shares nothing with them, nor with anything else of ours', () => {
+  expect(read('test/bench/detection/operations.ts')).not.toMatch(/\bfrom '|\bimport\(/);
+});
+
 test('every file begins by saying what it is for', () => {
   const silent = sources.filter((path) => !/^(\/\*\*|import [\s\S]*?\n\n?\/\*\*)/.test(read(path)));
   expect(silent).toEqual([]);

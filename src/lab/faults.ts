@@ -10,6 +10,13 @@ export interface Conditions {
   storageFails: number;
   /** API latencies are multiplied by this. */
   slowness: number;
+  /** Chance of what else goes wrong; where it is 0, nothing is drawn for it. */
+  duplicates: number;
+  seedFails: number;
+  attestationFails: number;
+  isLimited: number;
+  staysPartial: number;
+  leaksSecret: number;
 }
 
 export interface Fault {
@@ -35,7 +42,59 @@ const migrationBreak: Fault = {
   affect: (_person, conditions) => ({ ...conditions, storageFails: 0.5, slowness: 5 }),
 };
 
-export const FAULTS: readonly Fault[] = [providerOutage, migrationBreak];
+const duplicateFactors: Fault = {
+  name: 'duplicate_factors',
+  description: 'a client repeats without an idempotency key: of its attempts half end with a second record of one factor (F2)',
+  isDeploy: false,
+  affect: (person, conditions) => (person.client_version === 'web-8.1' ? { ...conditions, duplicates: 0.5 } : conditions),
+};
+
+const invalidSeed: Fault = {
+  name: 'invalid_seed',
+  description: 'a deploy makes QR codes with a wrong seed: no code of an authenticator app matches (F3)',
+  isDeploy: true,
+  affect: (person, conditions) => (person.factor_type === 'totp' ? { ...conditions, seedFails: 1 } : conditions),
+};
+
+const badAttestation: Fault = {
+  name: 'bad_attestation',
+  description: 'the certificate chain of attestations has expired: every device is refused (F4)',
+  isDeploy: false,
+  affect: (person, conditions) => (person.factor_type === 'webauthn' ? { ...conditions, attestationFails: 1 } : conditions),
+};
+
+const rateLimit: Fault = {
+  name: 'rate_limit',
+  description: 'a limit is far too low: 60 % of those who start get 429 (F5)',
+  isDeploy: false,
+  affect: (_person, conditions) => ({ ...conditions, isLimited: 0.6 }),
+};
+
+const partialEnrollments: Fault = {
+  name: 'partial_enrollments',
+  description: 'half of those who have proved their factor are never completed: they stay pending until their time is over (F6)',
+  isDeploy: false,
+  affect: (_person, conditions) => ({ ...conditions, staysPartial: 0.5 }),
+};
+
+const secretExposure: Fault = {
+  name: 'secret_exposure',
+  description: 'an error of the page sends the seed of an authenticator app along (F8)',
+  isDeploy: false,
+  affect: (person, conditions) => (person.factor_type === 'totp' ? { ...conditions, leaksSecret: 0.5 } : conditions),
+};
+
+/** The first two are those of the demo. */
+export const FAULTS: readonly Fault[] = [
+  providerOutage,
+  migrationBreak,
+  duplicateFactors,
+  invalidSeed,
+  badAttestation,
+  rateLimit,
+  partialEnrollments,
+  secretExposure,
+];
 
 export interface ScheduledFault {
   fault: Fault;

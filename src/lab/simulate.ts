@@ -17,7 +17,19 @@ const FACTORS_REMOVED_PER_DAY = 12;
 const RECOVERIES_PER_DAY = 24;
 const TICKETS_PER_DAY = 4;
 const BLOCKED_PER_DAY = 9;
-const CALM: Conditions = { providerFails: 0.004, storageFails: 0.0015, slowness: 1 };
+const CALM: Conditions = {
+  providerFails: 0.004,
+  storageFails: 0.0015,
+  slowness: 1,
+  duplicates: 0,
+  seedFails: 0,
+  attestationFails: 0,
+  isLimited: 0,
+  staysPartial: 0,
+  leaksSecret: 0,
+};
+/** A seed that nobody has: what a page must never send. */
+const LEAKED = 'otpauth://totp/acme:somebody?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=acme';
 const TRUTH_WINDOWS = [...WINDOW_NAMES, '30d'];
 
 /** SLIs whose truth the simulator knows, by its own account of what befell whom. */
@@ -314,7 +326,7 @@ function oneAttempt(startMs: number, random: Random, scenario: Scenario, deploys
       cold_start: random.chance(0.01),
       ...traceOf(base.attempt_id, events.length + 1),
     });
-    known.push({ atMs: nowMs, isGood: { A1: status < 500, M6: status < 500 && durationMs < 500 } });
+    known.push({ atMs: nowMs, isGood: { A1: status < 500 && status !== 429, M6: status < 500 && durationMs < 500 } });
   };
   let isRescued = false;
   const endAttempt = (result: string, whose: Ended['whose'] = 'other') => {
@@ -331,11 +343,22 @@ function oneAttempt(startMs: number, random: Random, scenario: Scenario, deploys
     return { events, known, result, settledMs };
   };
 
+  /** Draws only where there is something to draw for, so that a fault changes nothing but what it meets. */
+  const happens = (chance: number): boolean => chance > 0 && random.chance(chance);
+  const fails = (errorClass: string, errorCode: string, whose: Ended['whose'] = 'other') => {
+    emit('enrollment.failed', { outcome: 'failure', error_class: errorClass, error_code: errorCode });
+    return endAttempt('failed', whose);
+  };
+
+  if (happens(conditions.isLimited)) {
+    request('start', 429);
+    emit('enrollment.started', { expires_at: iso(startMs + TIME_LIMIT_MS) });
+    return fails('rate_limit', 'too_many_requests', 'ours');
+  }
   if (random.chance(conditions.storageFails)) {
     request('start', 500);
     emit('enrollment.started', { expires_at: iso(startMs + TIME_LIMIT_MS) });
-    emit('enrollment.failed', { outcome: 'failure', error_class: 'storage', error_code: 'db_write_failed' });
-    return endAttempt('failed', 'ours');
+    return fails('storage', 'db_write_failed', 'ours');
   }
   request('start', 201);
   emit('enrollment.started', { expires_at: iso(startMs + TIME_LIMIT_MS) });
@@ -352,8 +375,7 @@ function oneAttempt(startMs: number, random: Random, scenario: Scenario, deploys
       emit('provider.request', { outcome: 'success', duration_ms: 240, provider: `${person.factor_type}-standby` });
     } else if (isLost && random.chance(0.6)) {
       nowMs += 30_000;
-      emit('enrollment.failed', { outcome: 'failure', error_class: 'provider', error_code: 'undelivered' });
-      return endAttempt('failed');
+      return fails('provider', 'undelivered');
     }
     if (isLost && !isRescued) return endAttempt('timed_out');
   }
@@ -367,16 +389,26 @@ function oneAttempt(startMs: number, random: Random, scenario: Scenario, deploys
     emit('enrollment.cancelled', { reason: 'chose another factor' });
     return endAttempt('cancelled', 'user');
   }
-  while (random.chance(0.06)) {
+  if (happens(conditions.leaksSecret)) emit('ux.error', { error_class: 'client', reason: `cannot draw ${LEAKED}` });
+  const neverMatches = happens(conditions.seedFails);
+  while (neverMatches || random.chance(0.06)) {
     request('verify', 422);
     emit('enrollment.verification_failed', { error_class: 'client', error_code: 'wrong_code' });
     nowMs += Math.round(random.logNormal(9_000, 0.4));
     if (events.length > 14) {
-      emit('enrollment.failed', { outcome: 'failure', error_class: 'client', error_code: 'too_many_wrong_codes' });
-      return endAttempt('failed', 'user');
+      return fails('client', 'too_many_wrong_codes', 'user');
     }
   }
+  if (happens(conditions.attestationFails)) {
+    emit('attestation.rejected', { outcome: 'failure', error_class: 'attestation', error_code: 'chain_expired' });
+    return fails('attestation', 'chain_expired', 'ours');
+  }
   request('verify', 200);
+  if (happens(conditions.staysPartial)) return endAttempt('timed_out');
+  if (happens(conditions.duplicates)) {
+    emit('factor.duplicate_detected', { factor_id: random.uuid(nowMs), reason: 'repeated without an idempotency key' });
+    return fails('duplicate', 'factor_exists', 'ours');
+  }
   if (person.factor_type === 'webauthn') attest(emit, base.attempt_id);
   emit('enrollment.completed', { outcome: 'success', duration_ms: nowMs - startMs, factor_id: random.uuid(nowMs) });
   return endAttempt('completed');

@@ -20,7 +20,7 @@ export function detectCommand(program: Command, context: Context): void {
     .option('--folder', 'score every .csv below the first folder into the second, under the same names')
     .option('--sli <id>', `instead of a file, what an SLI had of bad events in each five minutes: ${SLIS.map(({ id }) => id).join(', ')}`)
     .option('--from <time>', 'with --sli: from this moment on (RFC 3339); the four weeks before are gone through as well')
-    .option('--to <time>', 'with --sli: up to this moment (default now)')
+    .option('--to <time>', 'with --sli: up to this moment (default the last full five minutes)')
     .option('--flagged', 'print flagged points only')
     .option('--data <dir>', 'with --sli: data directory (default .muster, or MUSTER_DATA)')
     .option('--json', 'print as JSON, one point a line')
@@ -50,6 +50,7 @@ interface Options {
 
 const HEADER = 'timestamp,value,anomaly_score,flag\n';
 const STEP_SECONDS = 300;
+const STEP_MS = STEP_SECONDS * 1_000;
 /** What is usual is learned from so long before. */
 const LEARNED_MS = 28 * DAY_MS;
 
@@ -60,7 +61,8 @@ async function detectSli(context: Context, paths: readonly string[], id: string,
   if (paths.length > 0 || options.folder)
     throw new MusterError('MUSTER_BAD_ARGUMENT', '--sli reads the store: it takes no file and no --folder');
   const fromMs = timeOption('--from', options.from);
-  const toMs = timeOption('--to', options.to) ?? context.now();
+  // A step that is not over says nothing yet.
+  const toMs = timeOption('--to', options.to) ?? Math.floor(context.now() / STEP_MS) * STEP_MS;
   if (fromMs === undefined || fromMs >= toMs) throw new MusterError('MUSTER_BAD_ARGUMENT', '--sli needs --from, before --to');
   const seconds = (ms: number) => Math.floor(ms / 1_000);
   const sql = `SELECT toUnixTimestamp(toStartOfInterval(minute, INTERVAL ${STEP_SECONDS} SECOND)) AS at,

@@ -27,7 +27,7 @@ const PAGING: readonly (readonly [detector: string, metric: string])[] = [
 /** Flags that are in no incident, run by run. */
 export async function flagSignals(engine: Engine, nowMs: number): Promise<Signal[]> {
   const series = 'PARTITION BY detector, metric, dimension, value ORDER BY minute';
-  const rows = await engine.session('detect').rows<FlagRun>(
+  const rows = await engine.session('evaluate').rows<FlagRun>(
     `SELECT detector, metric, dimension, value, toUnixTimestamp(min(minute)) AS from_s, toUnixTimestamp(max(minute)) + 60 AS to_s,
        toUnixTimestamp(min(since)) AS since_s
      FROM (
@@ -73,7 +73,7 @@ async function sharesBefore(engine: Engine, runs: readonly FlagRun[]): Promise<(
   const hours = runs.map(hourBefore);
   if (hours.length === 0) return () => 0;
   const [first, last] = hours.reduce(([low, high], hour) => [Math.min(low, hour), Math.max(high, hour)], [Number.MAX_SAFE_INTEGER, 0]);
-  const rows = await engine.session('detect').rows<FlagRun & { hour: number; share: number }>(
+  const rows = await engine.session('evaluate').rows<FlagRun & { hour: number; share: number }>(
     `SELECT metric, dimension, value, hour, trials / max(if(dimension = '', trials, 0)) OVER (PARTITION BY metric, hour) AS share FROM (
        SELECT metric, dimension, value, toUnixTimestamp(toStartOfHour(minute)) AS hour, sum(trials) AS trials FROM series_minutes FINAL
        WHERE minute >= toDateTime(${first}, 'UTC') AND minute < toDateTime(${last + HOUR_SECONDS}, 'UTC')
@@ -87,7 +87,7 @@ async function sharesBefore(engine: Engine, runs: readonly FlagRun[]): Promise<(
 
 /** Alerts of error budgets that fire, or did within a day: each from when it began to burn. */
 export async function alertSignals(engine: Engine, nowMs: number): Promise<Signal[]> {
-  const rows = await engine.session('detect').rows<{ slo: string; severity: string; from_s: number; to_s: number; opened_s: number }>(
+  const rows = await engine.session('evaluate').rows<{ slo: string; severity: string; from_s: number; to_s: number; opened_s: number }>(
     `SELECT slo, severity, toUnixTimestamp(min(ifNull(since, at))) AS from_s, toUnixTimestamp(max(at)) AS to_s,
        toUnixTimestamp(min(ifNull(opened_at, at))) AS opened_s
      FROM alert_states
@@ -109,7 +109,7 @@ export async function alertSignals(engine: Engine, nowMs: number): Promise<Signa
 
 /** Findings of operations that are open, or were within a day. */
 export async function findingSignals(engine: Engine, nowMs: number): Promise<Signal[]> {
-  const rows = await engine.session('detect').rows<{
+  const rows = await engine.session('evaluate').rows<{
     id: string;
     detector: string;
     severity: string;
@@ -153,7 +153,7 @@ export const nameIncident = (engine: Engine, id: string, signals: readonly Signa
   );
   if (lines.length === 0) return Promise.resolve();
   return engine.insert(
-    'detect',
+    'evaluate',
     {
       data: lines.join('\n'),
       format: 'JSONCompactEachRow',
