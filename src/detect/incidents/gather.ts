@@ -7,7 +7,7 @@ import { APART_MS, type Signal } from './signal.ts';
 /** Alerts and findings that ended longer ago are history of before there were incidents. */
 const LOOKED_BACK_MS = 24 * HOUR_MS;
 /** No flag is given to a minute that is older than what series are kept for. */
-const FLAGS_KEPT_MS = 40 * 24 * HOUR_MS;
+export const FLAGS_KEPT_MS = 40 * 24 * HOUR_MS;
 /** A minute is judged so long after its beginning: when it is over, and what is late by some seconds is there. */
 const JUDGED_AFTER_MS = 90_000;
 /** What is asked once a day says nothing else for so long. */
@@ -38,7 +38,8 @@ export async function flagSignals(engine: Engine, nowMs: number): Promise<Signal
          WHERE incident = '' AND minute >= toDateTime(${Math.floor((nowMs - FLAGS_KEPT_MS) / 1_000)}, 'UTC')))
      GROUP BY detector, metric, dimension, value, run ORDER BY from_s`,
   );
-  const shares = await sharesBefore(engine, rows);
+  const mayPage = (row: FlagRun) => PAGING.some(([detector, metric]) => detector === row.detector && metric === row.metric);
+  const shares = await sharesBefore(engine, rows.filter(mayPage));
   return rows.map((row) => ({
     source: 'flag',
     name: row.detector,
@@ -49,7 +50,7 @@ export async function flagSignals(engine: Engine, nowMs: number): Promise<Signal
     knownMs: row.from_s * 1_000 + JUDGED_AFTER_MS,
     toMs: row.to_s * 1_000 + (DAILY.has(row.detector) ? DAILY_LASTS_MS : 0),
     ...(DAILY.has(row.detector) && { isDaily: true }),
-    isPage: PAGING.some(([detector, metric]) => detector === row.detector && metric === row.metric) && shares(row) >= PAGE_SHARE,
+    isPage: mayPage(row) && shares(row) >= PAGE_SHARE,
   }));
 }
 
@@ -70,13 +71,14 @@ const HOUR_SECONDS = HOUR_MS / 1_000;
 /** How much of all a series carried in the whole hour before a run of its flags began. */
 async function sharesBefore(engine: Engine, runs: readonly FlagRun[]): Promise<(run: FlagRun) => number> {
   const hourBefore = ({ from_s }: FlagRun) => Math.floor(from_s / HOUR_SECONDS) * HOUR_SECONDS - HOUR_SECONDS;
-  const hours = runs.map(hourBefore);
+  const hours = [...new Set(runs.map(hourBefore))];
   if (hours.length === 0) return () => 0;
-  const [first, last] = hours.reduce(([low, high], hour) => [Math.min(low, hour), Math.max(high, hour)], [Number.MAX_SAFE_INTEGER, 0]);
+  const within = hours.map((hour) => `minute >= toDateTime(${hour}, 'UTC') AND minute < toDateTime(${hour + HOUR_SECONDS}, 'UTC')`);
+  const metrics = [...new Set(PAGING.map(([, metric]) => `'${metric}'`))].join(', ');
   const rows = await engine.session('evaluate').rows<FlagRun & { hour: number; share: number }>(
     `SELECT metric, dimension, value, hour, trials / max(if(dimension = '', trials, 0)) OVER (PARTITION BY metric, hour) AS share FROM (
        SELECT metric, dimension, value, toUnixTimestamp(toStartOfHour(minute)) AS hour, sum(trials) AS trials FROM series_minutes FINAL
-       WHERE minute >= toDateTime(${first}, 'UTC') AND minute < toDateTime(${last + HOUR_SECONDS}, 'UTC')
+       WHERE metric IN (${metrics}) AND (${within.join(' OR ')})
        GROUP BY metric, dimension, value, hour)`,
   );
   const key = ({ metric, dimension, value }: Pick<FlagRun, 'metric' | 'dimension' | 'value'>, hour: number) =>

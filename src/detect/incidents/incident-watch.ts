@@ -8,12 +8,12 @@ import { repeat } from '../../system/repeat.ts';
 import { HOUR_MS, MINUTE_MS } from '../../system/time.ts';
 import { ACTS, type ActName } from './acts.ts';
 import { correlate } from './correlate.ts';
-import { alertSignals, findingSignals, flagSignals, nameIncident } from './gather.ts';
+import { alertSignals, FLAGS_KEPT_MS, findingSignals, flagSignals, nameIncident } from './gather.ts';
 import { type Incident, isLive, told } from './incident.ts';
 import { incidentNamed, incidentsReaching, nextNumber, writeIncidents } from './incident-table.ts';
 import { measured } from './measure.ts';
 import { APART_MS, isSameSign, type Signal } from './signal.ts';
-import { heldBack, suppressionsAt } from './suppressions.ts';
+import { heldBack, suppressionsSince } from './suppressions.ts';
 
 const EVERY_MS = 15_000;
 /** What goes on is measured anew so often. */
@@ -59,7 +59,7 @@ export function createIncidentWatch(deps: IncidentDeps): IncidentWatch {
       const known = await incidentsReaching(engine, reach);
       const fresh = heldBack(
         signals.filter((signal) => !isKnown(known, signal)),
-        await suppressionsAt(engine, nowMs),
+        await suppressionsSince(engine, nowMs - FLAGS_KEPT_MS),
       );
       const changed = correlate(known, fresh, await nextNumber(engine), nowMs, deps.judgedToMs?.() ?? nowMs);
       const all = deps.told?.() ?? [];
@@ -69,7 +69,7 @@ export function createIncidentWatch(deps: IncidentDeps): IncidentWatch {
       );
       const written: Incident[] = [];
       for (const incident of [...changed, ...going]) {
-        written.push(incident.status === 'merged' ? incident : await measured(engine, deps.slos, told(incident, all), nowMs));
+        written.push(incident.status === 'merged' ? incident : await measuredOrNot(told(incident, all), nowMs));
         measuredAt.set(incident.id, nowMs);
       }
       for (const id of measuredAt.keys())
@@ -78,6 +78,12 @@ export function createIncidentWatch(deps: IncidentDeps): IncidentWatch {
       // After the incidents are there: flags that a crash leaves without are taken in by the next look, into the same ones.
       for (const { id, signals: of } of written.filter(({ status }) => status !== 'merged'))
         await nameIncident(engine, id, of, await nextVersion(engine, 'anomaly_flags_log', nowMs));
+    });
+  /** One that cannot be measured now is there all the same. */
+  const measuredOrNot = (incident: Incident, nowMs: number): Promise<Incident> =>
+    measured(deps.engine, deps.slos, incident, nowMs).catch((error: unknown) => {
+      deps.onProblem(`${incident.id} cannot be measured: ${error instanceof Error ? error.message : String(error)}`);
+      return incident;
     });
   const isDue = ({ id }: Incident, nowMs: number) => nowMs - (measuredAt.get(id) ?? 0) >= MEASURED_EVERY_MS;
 

@@ -140,6 +140,11 @@ export function belongs(incident: Incident, signal: Signal): boolean {
   if (!isWithin(incident, signal)) return false;
   // What begins after somebody, or an hour of calm, has ended it is another one.
   if (incident.status === 'resolved' && incident.endMs !== null && signal.fromMs > incident.endMs) return false;
+  // What somebody took for none was what he saw: what pages, or comes from elsewhere, is another one.
+  if (incident.status === 'dismissed' && incident.endMs !== null && signal.fromMs > incident.endMs) {
+    const isSeen = incident.signals.some((each) => isSameSign(each, signal) && each.isPage === signal.isPage);
+    if (!isSeen) return false;
+  }
   if (isRest(incident, signal)) return incident.signals.some((each) => isCompatible(each, signal));
   const { endMs, lastSignMs } = incident;
   const span = {

@@ -43,7 +43,9 @@ export async function leadSeries(engine: Engine, incident: Incident, timeZone: s
   const toMinute = Math.min(fromMinute + MAX_MINUTES, Math.ceil(lastMs / MINUTE_MS));
   const rows = await session.rows<{ m: number; trials: number; hits: number; is_flagged: number }>(
     `SELECT toUInt32(intDiv(toUnixTimestamp(s.minute), 60)) AS m, trials, hits, (minute, metric, dimension, value) IN (
-         SELECT minute, metric, dimension, value FROM anomaly_flags) AS is_flagged
+         SELECT f.minute, metric, dimension, value FROM anomaly_flags AS f
+         WHERE metric = {metric: String} AND dimension = {dimension: String} AND value = {value: String}
+           AND f.minute >= toDateTime(${fromMinute * 60}, 'UTC') AND f.minute < toDateTime(${toMinute * 60}, 'UTC')) AS is_flagged
      FROM series_minutes AS s FINAL
      WHERE metric = {metric: String} AND dimension = {dimension: String} AND value = {value: String}
        AND s.minute >= toDateTime(${fromMinute * 60}, 'UTC') AND s.minute < toDateTime(${toMinute * 60}, 'UTC')`,

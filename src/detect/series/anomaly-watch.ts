@@ -63,7 +63,13 @@ export function createAnomalyWatch(deps: AnomalyWatchDeps): AnomalyWatch {
     // A clock that was ahead: what was judged of times that are still to come is judged when they come.
     if (minuteOf(now()) < judgedTo - TOLERATED_MINUTES) live = undefined;
     const counted = await counts.recount(toMinute, now());
-    if (await learning.learnIfDue(counted, toMinute)) live = undefined;
+    try {
+      if (await learning.learnIfDue(counted, toMinute)) live = undefined;
+    } catch (error) {
+      // What was learned before goes on to judge.
+      deps.onProblem(`learning: ${error instanceof Error ? error.message : String(error)}`);
+      live = undefined;
+    }
     if (!live) {
       await writeFlags(engine, { flags: [], gone: await flagsIn(engine, minuteOf(now()) + 1) }, now());
       live = await openLiveSeries(engine, slots, toMinute);

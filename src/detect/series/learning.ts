@@ -5,6 +5,7 @@ import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../system/time.ts';
 import { circumstancesIn, minuteOf, mutedMinutes } from './circumstances.ts';
 import { askedFlags, flagsIn, replaceFlags } from './flags.ts';
 import { judgePast } from './history.ts';
+import { QUESTIONS } from './index.ts';
 import { WARM_UP_MINUTES } from './live-series.ts';
 import type { Slot } from './local-week.ts';
 import { lastTraining, readModels, seriesKey, type Trained, trainingSpan } from './model.ts';
@@ -17,6 +18,9 @@ const TRAIN_EVERY_MS = DAY_MS;
 const TRY_AGAIN_MS = HOUR_MS;
 /** Flags are kept as long as incidents are spoken of: thirteen months. */
 const FLAGS_KEPT_MS = 400 * DAY_MS;
+
+/** Names of flags of days: each is said on its day. */
+const DAILY = new Set(QUESTIONS.filter(({ every }) => every === 'day').map(({ name }) => name));
 
 export interface LearningDeps {
   engine: Engine;
@@ -34,6 +38,7 @@ export interface Learning {
 /** What a store learns of its series. */
 export function createLearning({ engine, counts, slots, timeZone, now }: LearningDeps): Learning {
   let triedAtMs = Number.NEGATIVE_INFINITY;
+  let hasFailed = false;
 
   /** Flags of a time, by the models that were learned last up to a moment. */
   async function judged(fromMinute: number, toMinute: number, learnedToMs: number): Promise<Flag[]> {
@@ -64,18 +69,18 @@ export function createLearning({ engine, counts, slots, timeZone, now }: Learnin
 
   /** Learns from all that is kept, and judges all of it by that: there was nothing to judge it by when it came. */
   async function learnAll(toMinute: number): Promise<void> {
-    const kept = toMinute - KEPT_MINUTES;
     const atMs = toMinute * MINUTE_MS;
     const span = await trainingSpan(engine, atMs);
     if (!span) return;
     await counts.learnDurations(span, now());
     await learnWithout([], toMinute);
-    const fromMinute = Math.max(kept, minuteOf(span.fromMs));
+    const fromMinute = Math.max(toMinute - KEPT_MINUTES, minuteOf(span.fromMs));
     const first = await judged(fromMinute, toMinute, atMs);
     // Faults that were learned as usual hide others, and make what is usual look strange: learned again without them.
     if (first.length > 0) await learnWithout(first, toMinute);
     const flags = first.length > 0 ? await judged(fromMinute, toMinute, atMs) : first;
-    await replaceFlags(engine, await flagsIn(engine, kept, toMinute), [...flags, ...(await ofDays(toMinute))], now());
+    const before = (await flagsIn(engine, fromMinute, toMinute)).filter(({ detector }) => !DAILY.has(detector));
+    await replaceFlags(engine, before, [...flags, ...(await ofDays(toMinute))], now());
   }
 
   /** Judges the day for good, with all that came late, by what was known when it began; then learns from it. */
@@ -96,14 +101,16 @@ export function createLearning({ engine, counts, slots, timeZone, now }: Learnin
       if (restatedMinutes > LARGE_MINUTES) return false;
       const last = await lastTraining(engine.session('detect'), toMinute * MINUTE_MS);
       const isOfAll = isRestated || last?.timeZone !== timeZone;
-      const isDue = last
-        ? isOfAll || toMinute * MINUTE_MS - last.trainedAtMs >= TRAIN_EVERY_MS
-        : isRestated || now() - triedAtMs >= TRY_AGAIN_MS;
-      if (!isDue) return false;
+      const isDue = isOfAll || toMinute * MINUTE_MS - last.trainedAtMs >= TRAIN_EVERY_MS;
+      // What was too little, or failed, is tried again in a while; history that has come in does not wait.
+      const mayTry = (isRestated && !hasFailed) || now() - triedAtMs >= TRY_AGAIN_MS;
+      if (!isDue || !mayTry) return false;
       triedAtMs = now();
+      hasFailed = true;
       if (last && !isOfAll) await learnDay(last, toMinute);
       else await learnAll(toMinute);
       await counts.learned();
+      hasFailed = false;
       await dropMonthsBefore(engine, 'series_minutes', (toMinute - KEPT_MINUTES) * MINUTE_MS);
       await dropMonthsBefore(engine, 'anomaly_flags_log', now() - FLAGS_KEPT_MS);
       await forgetTrainings(engine, toMinute * MINUTE_MS);

@@ -14,6 +14,7 @@ const OVER_MINUTES = 30;
 const THRESHOLD = 6;
 const RECENT_THRESHOLD = 3;
 const LEAST = { hits: 20, lately: 5, times: 1.5 };
+/** A day. */
 const MAX_DEPLOYS = 20;
 
 interface Row {
@@ -38,10 +39,11 @@ export const levelShift: Question = {
   metrics: METRICS.filter(({ kind, isKnownLater }) => kind === 'share' && !isKnownLater).map(({ name }) => name),
   every: 'minute',
   async flags({ session, fromMinute, toMinute, trainedAtMs, timeZone }) {
+    const limit = Math.ceil((toMinute - fromMinute) / 1_440) * MAX_DEPLOYS;
     const deploys = await session.rows<{ m: number }>(
       `SELECT DISTINCT toUInt32(intDiv(toUnixTimestamp(e.time), 60)) AS m FROM events AS e
        WHERE type = 'deploy.completed' AND e.time >= toDateTime(${(fromMinute - WATCHED_MINUTES) * 60}, 'UTC')
-         AND e.time < toDateTime(${toMinute * 60}, 'UTC') ORDER BY m DESC LIMIT ${MAX_DEPLOYS}`,
+         AND e.time < toDateTime(${toMinute * 60}, 'UTC') ORDER BY m DESC LIMIT ${limit}`,
     );
     if (deploys.length === 0) return [];
     const list = deploys.map(({ m }) => m);

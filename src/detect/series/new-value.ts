@@ -26,7 +26,7 @@ export const newValue: Question = {
   name: 'new_value',
   metrics: ['starts'],
   every: 'minute',
-  async flags({ session, fromMinute, toMinute }) {
+  async flags({ session, fromMinute, toMinute, trainedAtMs }) {
     const starts = `metric = 'starts' AND trials > 0 AND dimension IN (${WATCHED.map((name) => `'${name}'`).join(', ')}) AND value != ''`;
     const begin = fromMinute - WITHIN_MINUTES;
     const seen = await session.rows<Row>(
@@ -38,8 +38,16 @@ export const newValue: Question = {
        ) WHERE total >= ${LEAST} AND total - trials < ${LEAST} AND m - first < ${WITHIN_MINUTES} AND m >= ${fromMinute}`,
     );
     if (seen.length === 0) return [];
-    const [history, known] = [await firstMinute(session), await seenBefore(session, starts, begin, seen)];
-    return seen
+    // What has a model was there: hardly anything is left to be looked for in the past.
+    const modelled = await session.rows<{ dimension: string; value: string }>(
+      `SELECT dimension, value FROM series_models WHERE metric = 'starts' AND trained_at = toDateTime(${trainedAtMs / 1_000}, 'UTC')
+         AND learned_from < toDateTime(${begin * 60}, 'UTC') AND trained_at <= toDateTime(${begin * 60}, 'UTC')`,
+    );
+    const learned = new Set(modelled.map(({ dimension, value }) => JSON.stringify([dimension, value])));
+    const unknown = seen.filter(({ dimension, value }) => !learned.has(JSON.stringify([dimension, value])));
+    if (unknown.length === 0) return [];
+    const [history, known] = [await firstMinute(session), await seenBefore(session, starts, begin, unknown)];
+    return unknown
       .filter(({ dimension, value, first }) => first - history >= KNOWN_DAYS * 1_440 && !known.has(JSON.stringify([dimension, value])))
       .map(({ dimension, value, first, m, total }) => ({
         minute: m,

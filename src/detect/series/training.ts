@@ -1,6 +1,6 @@
 /** Learns the models of all series, in ClickHouse, from `series_minutes`. */
 
-import { removeLater } from '../../store/engine/ddl.ts';
+import { removeLater, rewrite } from '../../store/engine/ddl.ts';
 import type { Engine, Session } from '../../store/engine/engine.ts';
 import type { Range } from '../../store/rows/ranges.ts';
 import { DAY_MS, MINUTE_MS } from '../../system/time.ts';
@@ -39,6 +39,8 @@ export async function train(training: Training): Promise<number> {
   if (!span) return 0;
   const session = engine.session('detect');
   const of: Learned = { atMs, timeZone, fromMinute: span.fromMs / MINUTE_MS, toMinute: span.toMs / MINUTE_MS, days: span.days };
+  // A training before that was for the same moment left what this one may not learn again.
+  await rewrite(session, 'series_models', `DELETE WHERE ${ofTraining(of)}`);
   await leaveOut(engine, training.excluded, of);
   for (const metric of METRICS) {
     if (metric.kind === 'share') await session.run(shareModels(metric, of));

@@ -109,6 +109,8 @@ export interface IncidentDetail extends ShownIncident {
 export interface ShownSuppression extends Omit<Suppression, 'sinceMs' | 'untilMs'> {
   since: string;
   until: string;
+  /** Minutes that were flagged meanwhile and are in no incident. */
+  heldBack: number;
 }
 
 /** A finding as commands and API show it. */

@@ -132,7 +132,7 @@ const MAX_LOGGED = 200;
 const MAX_BEFORE = 5;
 
 /** A suppression as the API shows it. */
-export const shownSuppression = ({ sinceMs, untilMs, ...suppression }: Suppression): ShownSuppression => ({
+export const shownSuppression = ({ sinceMs, untilMs, ...suppression }: Suppression & { heldBack: number }): ShownSuppression => ({
   ...suppression,
   since: new Date(sinceMs).toISOString(),
   until: new Date(untilMs).toISOString(),

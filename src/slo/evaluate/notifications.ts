@@ -60,14 +60,15 @@ export function createNotifier(deps: {
   onProblem: (message: string) => void;
 }): Notifier {
   const known = new Map<string, Notification>();
-  let told = new Map<string, Told>();
+  let told: readonly Told[] = [];
 
   return {
-    told: () => [...told.values()],
+    told: () => told,
     async tell(evaluation, active, causes) {
       if (deps.senders.length === 0) return;
       const firing = new Map<string, Notification>();
-      const subjects = new Map<string, Omit<Told, 'atMs'>>();
+      // Two may be one alert to receivers: of both somebody is told.
+      const subjects: Omit<Told, 'atMs'>[] = [];
       for (const slo of deps.slos) {
         const status = evaluation.statuses.find((each) => each.slo === slo.name);
         for (const pair of slo.pairs) {
@@ -75,7 +76,7 @@ export function createNotifier(deps: {
           if (!status || !alert) continue;
           const notification = burnNotification(slo, status, alert, causes.get(slo.name), deps.baseUrl);
           firing.set(keyOf(notification), notification);
-          subjects.set(keyOf(notification), { slo: slo.name, finding: '', incident: '' });
+          subjects.push({ slo: slo.name, finding: '', incident: '' });
         }
       }
       for (const alert of active) {
@@ -83,7 +84,7 @@ export function createNotifier(deps: {
         // Whoever was told already hears of its end, not that a page has come.
         if (alert.isInhibited && !known.has(keyOf(notification))) continue;
         firing.set(keyOf(notification), notification);
-        subjects.set(keyOf(notification), { slo: '', finding: alert.finding, incident: alert.incident });
+        subjects.push({ slo: '', finding: alert.finding, incident: alert.incident });
       }
       const nowMs = deps.now();
       for (const [key, notification] of known) {
@@ -94,7 +95,9 @@ export function createNotifier(deps: {
       for (const [key, notification] of firing) known.set(key, notification);
       const failed = await sendAll(deps.senders, [...known.values()], deps.onProblem);
       if (failed === deps.senders.length) return;
-      told = new Map([...subjects].map(([key, subject]) => [key, told.get(key) ?? { ...subject, atMs: nowMs }]));
+      const before = told;
+      const isSame = (a: Omit<Told, 'atMs'>) => (b: Told) => a.slo === b.slo && a.finding === b.finding && a.incident === b.incident;
+      told = subjects.map((subject) => before.find(isSame(subject)) ?? { ...subject, atMs: nowMs });
     },
   };
 }

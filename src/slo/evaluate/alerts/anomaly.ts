@@ -23,7 +23,8 @@ export const anomaly = {
       `SELECT id, title, toUInt32(least(attempts, 4294967295)) AS failed, toUInt32(least(users, 4294967295)) AS people,
          arrayFilter(each -> each.source = 'flag', JSONExtract(signals, '${SIGNALS}')) AS flags,
          arrayMap(each -> each.name, arrayFilter(each -> each.source = 'alert', JSONExtract(signals, '${SIGNALS}'))) AS budgets
-       FROM incidents_log FINAL WHERE status IN ('open', 'acknowledged') AND notEmpty(flags) ORDER BY start, id LIMIT ${MAX_INCIDENTS}`,
+       FROM incidents_log FINAL WHERE status IN ('open', 'acknowledged') AND notEmpty(flags)
+       ORDER BY severity = 'page' DESC, start DESC, id LIMIT ${MAX_INCIDENTS}`,
     );
     const paging = new Set(evaluation.statuses.filter(({ alerts }) => alerts.some(isPaging)).map(({ slo }) => slo));
     return rows.map(({ id, title, failed, people, flags, budgets }) => ({
