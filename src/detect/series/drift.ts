@@ -3,6 +3,7 @@ import { localMinuteSql } from './local-week.ts';
 import { METRICS } from './metrics.ts';
 import { MAX_TRAINING_DAYS } from './model.ts';
 import { type Question, within } from './question.ts';
+import { HOUR_PRIOR } from './training.ts';
 
 const DAY = 1_440;
 /** The last days are held against those before them. */
@@ -13,8 +14,6 @@ const LEAST_DAYS = 7;
 const THRESHOLD = 9.5;
 const [MOST_OF_A_DAY, LESS] = [6, 1];
 const SERIES_OF_THRESHOLD = 300;
-/** Trials of the whole day's share that stand beside those of an hour. */
-const HOUR_PRIOR = 300;
 
 interface Row {
   dimension: string;

@@ -74,7 +74,7 @@ export function createLearning({ engine, counts, slots, timeZone, now }: Learnin
     if (!span) return;
     await counts.learnDurations(span, now());
     await learnWithout([], toMinute);
-    const fromMinute = Math.max(toMinute - KEPT_MINUTES, minuteOf(span.fromMs));
+    const fromMinute = minuteOf(span.fromMs);
     const first = await judged(fromMinute, toMinute, atMs);
     // Faults that were learned as usual hide others, and make what is usual look strange: learned again without them.
     if (first.length > 0) await learnWithout(first, toMinute);

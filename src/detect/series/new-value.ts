@@ -1,5 +1,6 @@
 import { scoreOf } from './detector.ts';
-import { type Question, within } from './question.ts';
+import { type Question, type Stretch, within } from './question.ts';
+import { KEPT_MINUTES } from './recount.ts';
 
 /** Values that do not come by themselves: others, such as a deployment or a tenant, are new every day, and a source has been given a key. */
 const WATCHED = ['provider', 'factor_type', 'region'];
@@ -8,7 +9,6 @@ const LEAST = 5;
 const WITHIN_MINUTES = 60;
 /** With less history nothing can be said to be new. */
 const KNOWN_DAYS = 3;
-const KEPT_DAYS = 35;
 
 interface Row {
   dimension: string;
@@ -65,18 +65,13 @@ export const newValue: Question = {
   },
 };
 
-const firstMinute = async (session: Parameters<Question['flags']>[0]['session']): Promise<number> =>
+const firstMinute = async (session: Stretch['session']): Promise<number> =>
   (await session.rows<{ m: number }>('SELECT toUInt32(intDiv(toUnixTimestamp(min(minute)), 60)) AS m FROM series_minutes'))[0]?.m ?? 0;
 
 /** Those of these values that were there before a minute. */
-async function seenBefore(
-  session: Parameters<Question['flags']>[0]['session'],
-  starts: string,
-  begin: number,
-  values: readonly Row[],
-): Promise<Set<string>> {
+async function seenBefore(session: Stretch['session'], starts: string, begin: number, values: readonly Row[]): Promise<Set<string>> {
   const rows = await session.rows<{ dimension: string; value: string }>(
-    `SELECT DISTINCT dimension, value FROM series_minutes FINAL WHERE ${starts} AND ${within(begin - KEPT_DAYS * 1_440, begin)}
+    `SELECT DISTINCT dimension, value FROM series_minutes FINAL WHERE ${starts} AND ${within(begin - KEPT_MINUTES, begin)}
        AND (dimension, value) IN arrayZip({dimensions: Array(String)}, {values: Array(String)})`,
     { dimensions: values.map(({ dimension }) => dimension), values: values.map(({ value }) => value) },
   );

@@ -135,7 +135,7 @@ async function parts(session: Session, { name }: Metric, of: Learned): Promise<P
 /** A share that never was is not held to be impossible, nor one that always was to be certain. */
 const LEAST_SHARE = 0.002;
 /** Trials of the whole day's share that stand beside those of an hour. */
-const HOUR_PRIOR = 300;
+export const HOUR_PRIOR = 300;
 
 /**
  * Shares by hour of the local day, and the correlation: how much further than chance the hits of a minute scatter, by moments, where one minute counts
