@@ -161,6 +161,12 @@ describe('what people decide', () => {
     expect(only(correlate([later], [sign(60, 80)], 2, at(81)))).toMatchObject({ id: 'INC-1', status: 'dismissed' });
   });
 
+  test('what pages, or comes from elsewhere, after one was dismissed is another one', () => {
+    const none = dismissed(open, at(12));
+    expect(only(correlate([none], [sign(20, 30, { isPage: true })], 2, at(31)))).toMatchObject({ id: 'INC-2', severity: 'page' });
+    expect(only(correlate([none], [sign(20, 30, { dimension: 'provider', value: 'sms' })], 2, at(31))).id).toBe('INC-2');
+  });
+
   test('of two that are merged one stays, with the signs and the severity of both', () => {
     const { stays, gone } = merged(open, other);
     expect(stays).toMatchObject({ id: 'INC-2', severity: 'page' });
@@ -235,6 +241,11 @@ describe('what is held back', () => {
     const held = heldBack([sign(5, 10, inRegion('eu'))], [suppression]);
     expect(correlate([], held, 1, at(11))).toEqual([]);
     expect(only(correlate([], [...held, sign(5, 10)], 1, at(11))).signals).toHaveLength(2);
+  });
+
+  test('is no longer held back once its time is over', () => {
+    const [held, free] = [6, 7].map((minute) => heldBack([sign(5, 10, inRegion('eu'))], [{ ...suppression, untilMs: at(minute + 1) }])[0]);
+    expect([held?.isHeldBack, free?.isHeldBack]).toEqual([undefined, true]);
   });
 
   test('is no other value, nothing that pages, and nothing that was known before', () => {

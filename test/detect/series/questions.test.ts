@@ -86,6 +86,17 @@ describe('after a deploy', () => {
     expect(await flagged(levelShift, from, to)).toEqual(whole.filter(({ minute }) => minute >= from && minute < to));
   });
 
+  test('what was over after forty minutes is not flagged for what is left of it', async () => {
+    const over = worse(of(9), (i) => (i >= DEPLOY && i < DEPLOY + 40 ? 0.3 : 0));
+    const named = [{ dimension: 'region', value: 'healthy 4', counts: over }];
+    await insertSeries(services.store.engine, named, START, [DEPLOY - 300, DEPLOY + 300], ['failures']);
+    const minutes = (await flagged(levelShift, first, end))
+      .filter(({ value }) => value === 'healthy 4')
+      .map(({ minute }) => minute - first - DEPLOY);
+    expect(Math.min(...minutes)).toBeLessThan(40);
+    expect(Math.max(...minutes)).toBeLessThan(65);
+  });
+
   test('what was as bad before is no shift', async () => {
     const before = worse(of(7), (i) => (i >= DEPLOY - 200 && i < DEPLOY + 240 ? 0.06 : 0));
     await insertSeries(
@@ -96,7 +107,7 @@ describe('after a deploy', () => {
       ['failures'],
     );
     const flags = await flagged(levelShift, first + DEPLOY, first + DEPLOY + 120);
-    expect(flags.filter(({ value }) => value !== 'shifted')).toEqual([]);
+    expect(flags.filter(({ value }) => !['shifted', 'healthy 4'].includes(value))).toEqual([]);
   });
 });
 
