@@ -99,6 +99,10 @@ test('of two who act at the same moment, each gets an answer of his own', async 
     });
   const answers = await Promise.all([act(), act(), act()]);
   expect(answers.map(({ status }) => status).sort()).toEqual([200, 409, 409]);
+  // Nothing failed in this store: that is an answer too.
+  const causes = await fetch(`${muster.url}/api/incidents/INC-4/causes`);
+  expect(await causes.json()).toEqual({ sli: 'M1', causes: [], errors: [] });
+  expect((await fetch(`${muster.url}/api/incidents/INC-99/causes`)).status).toBe(404);
   const metrics = await (await fetch(`${muster.url}/metrics`)).text();
   expect(metrics).toContain('muster_incidents_open{severity="ticket"} 1\n');
   expect(metrics).toContain('muster_incidents_open{severity="page"} 0\n');

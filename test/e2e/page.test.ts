@@ -167,7 +167,10 @@ describe.runIf(have('chromium'))('the page', () => {
     const { page, problems } = await open('/incidents', 1440);
     await page.getByRole('link', { name: 'Attempts fail: provider sms-aurora' }).first().click();
     await page.getByRole('heading', { level: 1 }).getByText('Attempts fail: provider sms-aurora').waitFor();
-    await page.getByText('provider; most of the excess').waitFor();
+    await page.getByText('of the excess failures').waitFor();
+    await page.getByRole('region', { name: 'Where the failures come from' }).getByText('undelivered').waitFor();
+    await page.getByRole('button', { name: 'Done: step 1' }).click();
+    await page.getByRole('region', { name: 'Runbook' }).getByText('done', { exact: true }).waitFor();
     await page.getByRole('region', { name: 'Signs' }).getByText('provider sms-aurora').first().waitFor();
     await page.getByLabel('Reason').fill('reviewed with the vendor');
     await page.getByRole('button', { name: 'Dismiss' }).click();

@@ -58,6 +58,7 @@ POST /api/findings/:id/dismissal admin
 POST /api/findings/:id/merge admin
 GET /api/incidents read
 GET /api/incidents/:id read
+GET /api/incidents/:id/causes read
 POST /api/incidents/:id/acts admin
 GET /api/suppressions read
 POST /api/suppressions/end admin

@@ -5,7 +5,7 @@ import { bandOf } from '../series/detector.ts';
 import { slotsOf } from '../series/local-week.ts';
 import { METRICS } from '../series/metrics.ts';
 import { readModel, type SeriesModel, type SeriesName, usualRate, usualShare } from '../series/model.ts';
-import type { Incident } from './incident.ts';
+import { type Incident, namingFlags } from './incident.ts';
 import type { Signal } from './signal.ts';
 
 /** Shown before its first sign and after its last. */
@@ -29,7 +29,7 @@ export interface LeadSeries extends SeriesName {
   }[];
 }
 
-/** The flagged series of the incident's cause, or the one that was flagged first; undefined where no flag is in it, or nothing is known of it any more. */
+/** The flagged series that says what the incident is called after; undefined where no flag is in it, or nothing is known of it any more. */
 export async function leadSeries(engine: Engine, incident: Incident, timeZone: string, nowMs: number): Promise<LeadSeries | undefined> {
   const lead = leadOf(incident);
   const metric = METRICS.find(({ name }) => name === lead?.of);
@@ -63,9 +63,14 @@ export async function leadSeries(engine: Engine, incident: Incident, timeZone: s
   return { ...name, title: metric.title, kind: metric.kind, points };
 }
 
+/** Of the flags that it is called after: that of its cause, or of the whole, or the first. */
 function leadOf({ signals, cause }: Incident): Signal | undefined {
-  const flags = signals.filter(({ source }) => source === 'flag').sort((a, b) => a.knownMs - b.knownMs);
-  return flags.find(({ dimension, value }) => cause?.dimension === dimension && cause.value === value) ?? flags[0];
+  const flags = namingFlags(signals).sort((a, b) => a.knownMs - b.knownMs);
+  return (
+    flags.find(({ dimension, value }) => cause?.dimension === dimension && cause.value === value) ??
+    flags.find(({ dimension }) => dimension === '') ??
+    flags[0]
+  );
 }
 
 function usualIn(model: SeriesModel, slot: ReturnType<ReturnType<typeof slotsOf>>, trials: number) {

@@ -3,12 +3,11 @@
 import { elapsedAt } from '../../slo/arithmetic/period.ts';
 import type { Slo } from '../../slo/definition/openslo.ts';
 import { judgedOf } from '../../slo/definition/openslo.ts';
-import { explain, leadingCause, timesToExplain } from '../../slo/inquiry/explain.ts';
-import { SLIS } from '../../slo/slis/index.ts';
+import { leadingCause } from '../../slo/inquiry/explain.ts';
 import type { Engine } from '../../store/engine/engine.ts';
 import { eventsIn } from '../../store/rows/rows-of.ts';
 import { HOUR_MS, MINUTE_MS } from '../../system/time.ts';
-import { METRICS } from '../series/metrics.ts';
+import { explained } from './explained.ts';
 import { type Incident, titleOf } from './incident.ts';
 import type { Signal } from './signal.ts';
 
@@ -19,8 +18,6 @@ const CHANGED_AFTER_MS = 5 * MINUTE_MS;
 /** A smaller part of a budget is nothing to speak of. */
 const LEAST_SPENT = 0.01;
 
-/** Which SLI explains a metric; the first of an incident's does. */
-const SLI_OF_METRIC = METRICS.flatMap(({ name, earlySignOf: [sli] }) => (sli === undefined ? [] : [[name, sli] as const]));
 /** Labels that an attempt has. */
 const ATTEMPT_LABELS: readonly string[] = [
   'region',
@@ -54,25 +51,17 @@ interface Span {
 }
 
 /** From its first sign to its last. */
-const spanOf = ({ startMs, lastSignMs }: Incident, nowMs: number): Span => ({
+export const spanOf = ({ startMs, lastSignMs }: Incident, nowMs: number): Span => ({
   fromMs: startMs,
   toMs: Math.max(startMs + MINUTE_MS, Math.min(lastSignMs, nowMs)),
 });
 
 /** What accounts for most of what failed beyond the usual; of traffic that does not come, the greatest place from which none does. */
 async function causeOf(engine: Engine, slos: readonly Slo[], incident: Incident, toMs: number, nowMs: number): Promise<Incident['cause']> {
-  const sliId =
-    SLI_OF_METRIC.find(([metric]) => incident.signals.some((signal) => signal.source === 'flag' && signal.of === metric))?.[1] ??
-    slos.find(
-      ({ name, sli }) => sli.kind === 'ratio' && incident.signals.some((signal) => signal.source === 'alert' && signal.name === name),
-    )?.sli.id;
-  const sli = slos.find((slo) => slo.sli.id === sliId)?.sli ?? SLIS.find(({ id }) => id === sliId);
-  if (sli?.kind === 'ratio') {
-    const times = timesToExplain({ onsetMs: incident.startMs, calmMs: toMs }, nowMs);
-    const leading = leadingCause(await explain(engine, sli, times, 'explain'));
-    const [dimension = ''] = leading?.dimension.split(',') ?? [];
-    if (leading && dimension !== '') return { dimension, value: leading.values[0] ?? '' };
-  }
+  const found = await explained(engine, slos, incident, { toMs, nowMs, role: 'explain' });
+  const leading = leadingCause(found?.explanations ?? []);
+  const [dimension = ''] = leading?.dimension.split(',') ?? [];
+  if (leading && dimension !== '') return { dimension, value: leading.values[0] ?? '' };
   const places = incident.signals.filter(({ dimension }) => dimension !== '');
   const longest = places.reduce<Signal | undefined>(
     (best, each) => (best && best.toMs - best.fromMs >= each.toMs - each.fromMs ? best : each),

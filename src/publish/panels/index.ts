@@ -15,6 +15,7 @@ import { duplicates } from './duplicates.ts';
 import { factorChanges } from './factor-changes.ts';
 import { failedAttempts } from './failed-attempts.ts';
 import { fallbackShare } from './fallback-share.ts';
+import { flagsByDetector } from './flags-by-detector.ts';
 import { funnel } from './funnel.ts';
 import { incidents } from './incidents.ts';
 import { latencyByRegion } from './latency-by-region.ts';
@@ -67,6 +68,7 @@ export const DASHBOARDS: readonly DashboardSpec[] = [
       attemptsByResult,
       topErrorCodes,
       anomalyFlags,
+      flagsByDetector,
       changes,
       successByProviderRegion,
       providerHealth,

@@ -105,6 +105,16 @@ export interface IncidentDetail extends ShownIncident {
   before: ShownIncident[];
 }
 
+/** Where what failed in an incident came from. */
+export interface IncidentCauses {
+  /** Id of the SLI whose failures these are; null where its signs speak of none that counts failures. */
+  sli: string | null;
+  /** The strongest value of each dimension, and of pairs of dimensions that say more: largest share of the excess first. */
+  causes: Explanation[];
+  /** How it failed: error codes, most failures first. */
+  errors: { code: string; bad: number }[];
+}
+
 /** What is held back. */
 export interface ShownSuppression extends Omit<Suppression, 'sinceMs' | 'untilMs'> {
   since: string;
@@ -173,6 +183,7 @@ export interface Answers {
   addMaintenance: AnnouncedMaintenance;
   listIncidents: ShownIncident[];
   getIncident: IncidentDetail;
+  explainIncident: IncidentCauses;
   actOnIncident: ShownIncident;
   listSuppressions: ShownSuppression[];
   endSuppressions: { ended: number };

@@ -1,17 +1,18 @@
 /** `/api` about incidents: what went wrong as one thing, and what people decide of it. */
 import { z } from 'zod';
 import { ACT_NAMES, ACTS, type ActName, loggedReason } from '../../detect/incidents/acts.ts';
+import { type Explained, explained } from '../../detect/incidents/explained.ts';
 import type { Incident } from '../../detect/incidents/incident.ts';
 import { findingsOf } from '../../detect/incidents/incident.ts';
 import { incidentNamed, incidentsLike, incidentsSince } from '../../detect/incidents/incident-table.ts';
 import { type Act, act } from '../../detect/incidents/incident-watch.ts';
 import { leadSeries } from '../../detect/incidents/lead-series.ts';
-import { failedAttempts } from '../../detect/incidents/measure.ts';
+import { failedAttempts, spanOf } from '../../detect/incidents/measure.ts';
 import { endSuppressions, type Suppression, suppressionsAt } from '../../detect/incidents/suppressions.ts';
 import type { Engine } from '../../store/engine/engine.ts';
 import { DAY_MS } from '../../system/time.ts';
 import { momentOf } from '../moments.ts';
-import type { IncidentLogEntry, ShownIncident, ShownSuppression } from './answers.ts';
+import type { IncidentCauses, IncidentLogEntry, ShownIncident, ShownSuppression } from './answers.ts';
 import { ACTOR, actor, apiRoute, param, text } from './route.ts';
 
 const EXAMPLE_ID = { id: 'INC-1' };
@@ -65,6 +66,21 @@ export const incidentRoutes = [
         series: (await leadSeries(engine, incident, config.timeZone, now())) ?? null,
         before: (await incidentsLike(engine, incident, MAX_BEFORE)).map(shownIncident),
       };
+    },
+  }),
+  apiRoute({
+    id: 'explainIncident',
+    method: 'get',
+    path: '/incidents/:id/causes',
+    access: 'read',
+    summary: 'Where what failed in an incident came from, beyond what is usual, and how it failed',
+    params: EXAMPLE_ID,
+    async work(call) {
+      const { store, slos } = call.ready();
+      const incident = await incidentNamed(store.engine, param(call, 'id'));
+      const nowMs = call.deps.now();
+      const found = await explained(store.engine, slos, incident, { toMs: spanOf(incident, nowMs).toMs, nowMs, role: 'panels' });
+      return shownCauses(found);
     },
   }),
   apiRoute({
@@ -130,6 +146,18 @@ export async function logOf(engine: Engine, id: string): Promise<IncidentLogEntr
 }
 const MAX_LOGGED = 200;
 const MAX_BEFORE = 5;
+
+const MAX_CAUSES = 8;
+const MAX_ERRORS = 6;
+
+/** One value for each dimension says where to look; the rest is in `muster explain`. */
+function shownCauses(found: Explained | undefined): IncidentCauses {
+  if (!found) return { sli: null, causes: [], errors: [] };
+  const firsts = Map.groupBy(found.explanations, ({ dimension }) => dimension);
+  const causes = [...firsts].flatMap(([dimension, [first]]) => (first && !dimension.startsWith('error_') ? [first] : []));
+  const codes = (firsts.get('error_code') ?? []).map(({ value, bad }) => ({ code: value, bad })).sort((a, b) => b.bad - a.bad);
+  return { sli: found.sli.id, causes: causes.slice(0, MAX_CAUSES), errors: codes.slice(0, MAX_ERRORS) };
+}
 
 /** A suppression as the API shows it. */
 export const shownSuppression = ({ sinceMs, untilMs, ...suppression }: Suppression & { heldBack: number }): ShownSuppression => ({

@@ -1,22 +1,13 @@
 /** Runbooks: what to do, with queries that run here. */
-import { Fragment, type ReactNode, useEffect, useState } from 'react';
+import { Fragment, type ReactNode, useState } from 'react';
 import Markdown from 'react-markdown';
-import { get, type PanelRow, post, type Runbook, type RunbookEntry } from '../api.ts';
+import { type PanelRow, post, type Runbook, type RunbookEntry } from '../api.ts';
 import { Panel, PlainTable, Scroll } from '../parts/panel.tsx';
 import { Waiting } from '../parts/waiting.tsx';
-
-/** Asks once; a runbook does not change while it is read. */
-function useOnce<T>(path: string) {
-  const [answer, setAnswer] = useState<T>();
-  const [problem, setProblem] = useState<string>();
-  useEffect(() => {
-    get<T>(path).then(setAnswer, (error: Error) => setProblem(error.message));
-  }, [path]);
-  return { answer, problem };
-}
+import { useAnswer } from '../use-answer.ts';
 
 export function RunbookList() {
-  const { answer, problem } = useOnce<RunbookEntry[]>('/api/runbooks');
+  const { answer, problem } = useAnswer<RunbookEntry[]>('/api/runbooks');
   if (!answer) return <Waiting problem={problem} />;
   return (
     <>
@@ -47,7 +38,7 @@ export function RunbookList() {
 }
 
 export function RunbookPage({ name }: { name: string }) {
-  const { answer, problem } = useOnce<Runbook>(`/api/runbooks/${encodeURIComponent(name)}`);
+  const { answer, problem } = useAnswer<Runbook>(`/api/runbooks/${encodeURIComponent(name)}`);
   if (!answer) return <Waiting problem={problem} />;
   return (
     <>

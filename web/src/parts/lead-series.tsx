@@ -10,6 +10,7 @@ type Series = NonNullable<IncidentDetail['series']>;
 
 export function LeadSeriesChart({ series, theme }: { series: Series; theme: string }) {
   const { points, kind } = series;
+  const isHigh = kind === 'share' && points.some(({ observed, high }) => Math.max(observed ?? 0, high) > 0.5);
   const format = useCallback(
     (value: number) => (kind === 'share' ? `${Number((100 * value).toPrecision(3))}\u00a0%` : String(Number(value.toPrecision(3)))),
     [kind],
@@ -30,7 +31,7 @@ export function LeadSeriesChart({ series, theme }: { series: Series; theme: stri
         tooltip: tooltip(colour, format),
         xAxis: axis(colour, { type: 'time' }),
         yAxis: {
-          ...axis(colour, { type: 'value', min: 0, max: (extent: { max: number }) => (kind === 'share' && extent.max > 0.5 ? 1 : null) }),
+          ...axis(colour, { type: 'value', min: 0, ...(isHigh && { max: 1, interval: 0.25 }) }),
           axisLabel: { color: colour('text-3'), fontSize: 11, formatter: format },
         },
         series: [
@@ -54,7 +55,7 @@ export function LeadSeriesChart({ series, theme }: { series: Series; theme: stri
         ],
       };
     },
-    [points, format, kind],
+    [points, format, isHigh],
   );
   const flagged = points.filter(({ isFlagged }) => isFlagged).length;
   const where = series.dimension === '' ? 'all' : `${series.dimension.replaceAll('_', ' ')} ${series.value || 'none'}`;
