@@ -1,8 +1,8 @@
 /** Secrets that arrived in telemetry (F8): each place where one keeps arriving is a finding, without what arrived. */
 import { SENSITIVE_KIND_NAMES, SENSITIVE_KINDS, type SensitiveKind } from '../../privacy/detector.ts';
 import type { Engine } from '../../store/engine/engine.ts';
-import { closed, kept, opened } from '../../store/records/finding-life.ts';
-import { type Finding, openFindings, writeFindings } from '../../store/records/findings.ts';
+import { openFindingKeeper } from '../../store/records/finding-keeper.ts';
+import type { Finding, Found } from '../../store/records/finding-life.ts';
 import { repeat } from '../../system/repeat.ts';
 import type { Find } from './scrub.ts';
 
@@ -16,12 +16,13 @@ const MAX_PLACES = 500;
 /** ATT&CK: Unsecured Credentials. */
 const ATTACK = ['T1552'];
 
+/** A place where secrets arrive. */
 interface Exposure {
   source: string;
   field: string;
   kind: SensitiveKind;
-  finding: Finding;
   count: number;
+  firstMs: number;
   lastMs: number;
 }
 
@@ -36,16 +37,24 @@ export interface Exposures {
 export async function openExposures(deps: { engine: Engine; now: () => number; onProblem: (message: string) => void }): Promise<Exposures> {
   const places = new Map<string, Exposure>();
   const changed = new Set<Exposure>();
-  for (const finding of await openFindings(deps.engine, [SECRET_EXPOSURE])) {
-    const exposure = leftOpen(finding);
-    if (exposure) places.set(placeOf(exposure), exposure);
-  }
+  const keeper = await openFindingKeeper(
+    deps.engine,
+    [SECRET_EXPOSURE],
+    (finding) => {
+      const exposure = leftOpen(finding);
+      if (!exposure) return undefined;
+      places.set(placeOf(exposure), exposure);
+      return placeOf(exposure);
+    },
+    deps.now(),
+  );
 
   const noteOne = (source: string, { field, kind }: Find) => {
     const nowMs = deps.now();
     const key = placeOf({ source, field, kind });
     const named = places.has(key) || places.size < MAX_PLACES ? source : 'other';
-    const exposure = places.get(placeOf({ source: named, field, kind })) ?? newExposure(named, field, kind, nowMs);
+    const known = places.get(placeOf({ source: named, field, kind }));
+    const exposure = known ?? { source: named, field, kind, count: 0, firstMs: nowMs, lastMs: nowMs };
     exposure.count += 1;
     exposure.lastMs = nowMs;
     places.set(placeOf(exposure), exposure);
@@ -54,23 +63,14 @@ export async function openExposures(deps: { engine: Engine; now: () => number; o
 
   const flush = async () => {
     const nowMs = deps.now();
-    for (const [key, exposure] of places) {
-      if (nowMs - exposure.lastMs < QUIET_MS) continue;
-      places.delete(key);
-      changed.add(exposure);
-    }
-    const due = [...changed];
+    for (const exposure of changed) keeper.see(placeOf(exposure), foundAt(exposure), exposure.lastMs, exposure.firstMs);
     changed.clear();
-    try {
-      await writeFindings(
-        deps.engine,
-        due.map((exposure) => findingOf(exposure, nowMs)),
-        nowMs,
-      );
-    } catch (error) {
-      for (const exposure of due) changed.add(exposure);
-      throw error;
+    for (const [key, { lastMs }] of places) {
+      if (nowMs - lastMs < QUIET_MS) continue;
+      places.delete(key);
+      keeper.close(key, lastMs);
     }
+    await keeper.write(nowMs);
   };
 
   const flushing = repeat(FLUSH_EVERY_MS, (message) => deps.onProblem(`findings of exposed secrets: ${message}`));
@@ -89,37 +89,26 @@ export async function openExposures(deps: { engine: Engine; now: () => number; o
 
 const placeOf = ({ source, field, kind }: Pick<Exposure, 'source' | 'field' | 'kind'>): string => JSON.stringify([source, field, kind]);
 
-function newExposure(source: string, field: string, kind: SensitiveKind, nowMs: number): Exposure {
-  const dimensions = { source, field, secret: kind };
-  const finding = opened(
-    {
-      kind: 'security',
-      detector: SECRET_EXPOSURE,
-      severity: SEVERITY,
-      dimensions,
-      evidence: {},
-      attack: ATTACK,
-      place: [source, field, kind],
-    },
-    nowMs,
-  );
-  return { source, field, kind, finding, count: 0, lastMs: nowMs };
-}
-
-function findingOf({ finding, source, field, kind, count, lastMs }: Exposure, nowMs: number): Finding {
+function foundAt({ source, field, kind, count, lastMs }: Exposure): Found {
   const times = count === 1 ? 'once' : `${count} times`;
-  const evidence = {
-    summary: `${source} sent ${SENSITIVE_KIND_NAMES[kind]} in ${field}, ${times}; it was left out of what is stored. Stop it there, and revoke what was sent.`,
-    count,
-    last: new Date(lastMs).toISOString(),
+  return {
+    kind: 'security',
+    detector: SECRET_EXPOSURE,
+    severity: SEVERITY,
+    dimensions: { source, field, secret: kind },
+    place: [source, field, kind],
+    attack: ATTACK,
+    evidence: {
+      summary: `${source} sent ${SENSITIVE_KIND_NAMES[kind]} in ${field}, ${times}; it was left out of what is stored. Stop it there, and revoke what was sent.`,
+      count,
+      last: new Date(lastMs).toISOString(),
+    },
   };
-  const now = kept(finding, { severity: SEVERITY, evidence });
-  return nowMs - lastMs >= QUIET_MS ? closed(now, lastMs) : now;
 }
 
-function leftOpen(finding: Finding): Exposure | undefined {
-  const { source, field, secret } = finding.dimensions;
-  const lastMs = Date.parse(String(finding.evidence.last));
+function leftOpen({ dimensions, evidence, startMs }: Finding): Exposure | undefined {
+  const { source, field, secret } = dimensions;
   if (source === undefined || field === undefined || !(secret !== undefined && secret in SENSITIVE_KINDS)) return undefined;
-  return { source, field, kind: secret as SensitiveKind, finding, count: Number(finding.evidence.count), lastMs };
+  const { count, last } = evidence;
+  return { source, field, kind: secret as SensitiveKind, count: Number(count), firstMs: startMs, lastMs: Date.parse(String(last)) };
 }

@@ -1,7 +1,7 @@
 /** Watches the alerts beside the burn rates: what holds is a finding and a metric, until it has not held for a while. */
 import type { Engine } from '../../store/engine/engine.ts';
-import { closed, kept, opened } from '../../store/records/finding-life.ts';
-import { type Finding, openFindings, writeFindings } from '../../store/records/findings.ts';
+import { type FindingKeeper, openFindingKeeper } from '../../store/records/finding-keeper.ts';
+import type { Finding, Found } from '../../store/records/finding-life.ts';
 import { maintenanceIn } from '../../store/records/maintenance.ts';
 import { MIN_COVERAGE } from '../arithmetic/episode.ts';
 import type { Severity } from '../arithmetic/pairs.ts';
@@ -32,12 +32,6 @@ export interface ActiveAlert extends Record<PlaceLabel, string> {
   isInhibited: boolean;
 }
 
-interface Watched {
-  active: ActiveAlert;
-  finding: Finding;
-  lastSeenMs: number;
-}
-
 export interface AlertWatch {
   /** Alerts that fire now. */
   active(): ActiveAlert[];
@@ -56,9 +50,9 @@ export function createAlertWatch(deps: {
 }): AlertWatch {
   const thresholdsOf = thresholdsIn(deps.thresholds);
   const service = deps.slos[0]?.service ?? 'mfa-enrollment';
-  let watched: Map<string, Watched> | undefined;
-  /** Findings that could not be written down yet, by id. */
-  const unwritten = new Map<string, Finding>();
+  let keeper: FindingKeeper | undefined;
+  /** Of what fires, by key: what a page tells of already. */
+  let inhibited = new Set<string>();
 
   const lookAt = async (alert: Alert, evaluation: Evaluation): Promise<Condition[] | undefined> => {
     try {
@@ -68,16 +62,20 @@ export function createAlertWatch(deps: {
       return undefined;
     }
   };
+  const active = (): ActiveAlert[] =>
+    [...(keeper?.open ?? [])].flatMap(([key, { finding }]) => {
+      const alert = alertOf(deps.alerts, finding);
+      return alert ? [activeOf(alert, finding, inhibited.has(key))] : [];
+    });
   return {
-    active: () => [...(watched?.values() ?? [])].map(({ active }) => active),
+    active,
     async look(evaluation) {
-      watched ??= await leftOpen(deps.engine, deps.alerts, evaluation.atMs);
       const { atMs } = evaluation;
-      const next = new Map(watched);
-      const changed: Finding[] = [];
+      keeper ??= await leftOpen(deps.engine, deps.alerts, atMs);
       const isMuted = (await maintenanceIn(deps.engine.session('evaluate'), atMs, atMs + 1)).some(({ slo }) => slo === '*');
       // Nothing resolves on what was not seen.
       const canResolve = (evaluation.figures.coverage.get('5m') ?? 1) >= MIN_COVERAGE;
+      const nowInhibited = new Set(inhibited);
       for (const alert of deps.alerts) {
         const conditions = isMuted ? [] : await lookAt(alert, evaluation);
         if (!conditions) continue;
@@ -85,31 +83,25 @@ export function createAlertWatch(deps: {
         for (const condition of conditions.slice(0, MAX_CONDITIONS)) {
           const key = keyOf(alert.name, condition);
           here.add(key);
-          const before = next.get(key);
-          const now = seen(alert, condition, service, before, atMs);
-          next.set(key, now);
-          if (!before || JSON.stringify(before.finding) !== JSON.stringify(now.finding)) changed.push(now.finding);
+          keeper.see(key, foundBy(alert, condition, service, keeper.open.get(key)?.finding), atMs);
+          nowInhibited[condition.isInhibited ? 'add' : 'delete'](key);
         }
-        for (const [key, each] of next) {
-          if (each.active.alert !== alert.name || here.has(key)) continue;
+        for (const [key, { finding, lastSeenMs }] of keeper.open) {
+          if (finding.detector !== alert.detector || here.has(key)) continue;
           // An incident is open or over: it does not flicker, and ends by what was seen itself.
-          const endsAtOnce = isMuted || each.active.incident !== '';
+          const endsAtOnce = isMuted || finding.dimensions.incident !== undefined;
           const mayEnd = canResolve || alert.detector === 'telemetry_stale';
-          if (!endsAtOnce && (!mayEnd || atMs - each.lastSeenMs < KEEP_MS)) continue;
-          next.delete(key);
-          changed.push(closed(each.finding, each.lastSeenMs));
+          if (endsAtOnce || (mayEnd && atMs - lastSeenMs >= KEEP_MS)) keeper.close(key);
         }
       }
-      for (const finding of changed) unwritten.set(finding.id, finding);
-      watched = next;
+      inhibited = new Set([...nowInhibited].filter((key) => keeper?.open.has(key)));
       try {
-        await writeFindings(deps.engine, [...unwritten.values()], deps.now());
-        unwritten.clear();
+        await keeper.write(deps.now());
       } catch (error) {
         // Whoever has to be told is told; it is written down with the next evaluation.
         deps.onProblem(`findings cannot be written: ${error instanceof Error ? error.message : String(error)}`);
       }
-      return [...watched.values()].map(({ active }) => active);
+      return active();
     },
   };
 }
@@ -121,18 +113,21 @@ const placeOf = (of: Place): Record<PlaceLabel, string> =>
 const keyOf = (alert: string, { incident = '', ...condition }: Place & { incident?: string }): string =>
   JSON.stringify([alert, ...(incident === '' ? Object.values(placeOf(condition)) : [incident])]);
 
-function seen(alert: Alert, condition: Condition, service: string, before: Watched | undefined, atMs: number): Watched {
-  const isWorst = !before || alert.weight(condition.evidence) >= alert.weight(before.active.evidence);
-  const { summary, evidence } = isWorst ? condition : before.active;
-  const { incident = '' } = condition;
-  const place = placeOf(before && incident !== '' ? before.active : condition);
-  const dimensions = Object.fromEntries(Object.entries({ service, ...place, incident }).filter(([, value]) => value !== ''));
-  const now = { severity: condition.severity, evidence: { ...evidence, summary } };
-  const { kind, detector } = alert;
-  const finding = before
-    ? { ...kept(before.finding, now), dimensions }
-    : opened({ kind, detector, dimensions, place: [...Object.values(place), incident], ...now }, atMs);
-  return { active: activeOf(alert, finding, condition.isInhibited), finding, lastSeenMs: atMs };
+const alertOf = (alerts: readonly Alert[], { detector }: Finding): Alert | undefined => alerts.find((alert) => alert.detector === detector);
+
+/** What is written down of a condition; of the evidence, the worst while it lasts. */
+function foundBy(alert: Alert, condition: Condition, service: string, before: Finding | undefined): Found {
+  const { incident = '', severity } = condition;
+  const isWorst = !before || alert.weight(condition.evidence) >= alert.weight(before.evidence as Condition['evidence']);
+  const place = placeOf(condition);
+  return {
+    kind: alert.kind,
+    detector: alert.detector,
+    severity,
+    dimensions: Object.fromEntries(Object.entries({ service, ...place, incident }).filter(([, value]) => value !== '')),
+    place: [...Object.values(place), incident],
+    evidence: isWorst ? { ...condition.evidence, summary: condition.summary } : before.evidence,
+  };
 }
 
 /** The alert that a finding is written down of. */
@@ -153,18 +148,14 @@ function activeOf(alert: Alert, { id, severity, dimensions, evidence, startMs }:
   };
 }
 
-/** Findings of the last process that are still open. */
-async function leftOpen(engine: Engine, alerts: readonly Alert[], atMs: number): Promise<Map<string, Watched>> {
-  const open = await openFindings(
+/** Goes on with what the last process left open. */
+const leftOpen = (engine: Engine, alerts: readonly Alert[], atMs: number): Promise<FindingKeeper> =>
+  openFindingKeeper(
     engine,
     alerts.map(({ detector }) => detector),
+    (finding) => {
+      const alert = alertOf(alerts, finding);
+      return alert && keyOf(alert.name, finding.dimensions);
+    },
+    atMs,
   );
-  const watched = new Map<string, Watched>();
-  for (const finding of open) {
-    const alert = alerts.find(({ detector }) => detector === finding.detector);
-    if (!alert) continue;
-    const active = activeOf(alert, finding);
-    watched.set(keyOf(alert.name, active), { active, finding, lastSeenMs: atMs });
-  }
-  return watched;
-}

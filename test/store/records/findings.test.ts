@@ -1,6 +1,7 @@
 /** Findings: one life for all detectors, and all that is open is all. */
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { namingOf } from '../../../src/privacy/identifier.ts';
+import { openFindingKeeper } from '../../../src/store/records/finding-keeper.ts';
 import { closed, kept, opened } from '../../../src/store/records/finding-life.ts';
 import {
   countOpen,
@@ -97,4 +98,31 @@ test('one that says the same as another is its duplicate, while its detector see
   const both = await Promise.allSettled([mergeFinding(engine, left.id, right.id, 1), mergeFinding(engine, right.id, left.id, 1)]);
   expect(both.map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
   await expect(mergeFinding(engine, first.id, 'nobody', 0)).rejects.toMatchObject({ code: 'MUSTER_NOT_FOUND' });
+});
+
+test('a keeper opens once, goes on after another process, closes at the right moment, and writes later what it could not write', async () => {
+  const { engine } = services.store;
+  const at = 1_700_100_000_000;
+  const place = (n: number) => ({
+    ...{ kind: 'operational' as const, detector: 'kept', severity: 'ticket', dimensions: { place: 'a' }, evidence: { n }, place: ['a'] },
+  });
+  const keep = (atMs: number) => openFindingKeeper(engine, ['kept'], ({ dimensions }) => dimensions.place, atMs);
+  const stored = () => findingsSince(engine, at - 60_000, 10).then((all) => all.filter(({ detector }) => detector === 'kept'));
+  const first = await keep(at);
+  first.see('a', place(1), at, at - 30_000);
+  first.see('a', place(2), at + 1_000);
+  expect(await stored()).toEqual([]);
+  await first.write(at);
+  expect(await stored()).toMatchObject([{ startMs: at - 30_000, endMs: null, evidence: { n: 2 } }]);
+  const second = await keep(at + 60_000);
+  expect([...second.open.keys()]).toEqual(['a']);
+  second.see('a', place(3), at + 61_000);
+  const insert = vi.spyOn(engine, 'insert').mockRejectedValueOnce(new Error('disk full'));
+  await expect(second.write(at)).rejects.toThrow('disk full');
+  insert.mockRestore();
+  second.close('a');
+  second.close('never there');
+  await second.write(at);
+  expect(await stored()).toMatchObject([{ startMs: at - 30_000, endMs: at + 61_000, evidence: { n: 3 }, status: 'resolved' }]);
+  expect((await keep(at)).open.size).toBe(0);
 });
