@@ -30,19 +30,17 @@ export async function* judgePast(past: Past): AsyncGenerator<Flag[]> {
       const models = new Map(past.models.filter((model) => model.metric === metric.name).map((model) => [seriesKey(model), model]));
       const threshold = thresholdFor(detector, models.size);
       const runs = detector.kind === 'share' ? shareRuns(past, detector, metric.name, threshold) : wholeSeries(past, metric.name, models);
-      for await (const { series, minutes } of runs) {
+      for await (const { series, first, trials, hits } of runs) {
         const model = models.get(seriesKey(series));
         if (!model) continue;
         const memory = detector.begin(silentFor(model));
-        const known = past.toMinute - delayOf(model);
         const flags: Flag[] = [];
-        for (let i = 0, minute = minutes[0]?.[0] ?? 0; i < minutes.length && minute < known; minute++) {
-          const isCounted = minutes[i]?.[0] === minute;
-          const [, trials, hits] = isCounted ? (minutes[i] as Run['minutes'][number]) : [minute, 0, 0];
-          if (isCounted) i += 1;
+        const known = Math.min(first + trials.length, past.toMinute - delayOf(model));
+        for (let minute = first; minute < known; minute++) {
+          const counted = { trials: trials[minute - first] as number, hits: hits?.[minute - first] ?? 0 };
           const found = detector.step(
             memory,
-            { ...(circumstances[minute - past.fromMinute] as Circumstance), trials, hits },
+            { ...(circumstances[minute - past.fromMinute] as Circumstance), ...counted },
             model,
             threshold,
           );
@@ -55,36 +53,43 @@ export async function* judgePast(past: Past): AsyncGenerator<Flag[]> {
 
 type Circumstance = ReturnType<Circumstances>;
 
+/** Minutes of a series one after another, those without trials too. */
 interface Run {
   series: SeriesName;
-  minutes: readonly (readonly [minute: number, trials: number, hits: number])[];
+  /** Minute since 1970. */
+  first: number;
+  trials: Uint32Array;
+  /** @default none */
+  hits?: Uint32Array;
 }
 
-/** So many series are read together. */
-const SERIES_TOGETHER = 50;
+/** So many minutes of series are read together: each reading goes through all rows of the metric. */
+const MINUTES_TOGETHER = 16_000_000;
 
 /** Every minute of each series: a loss is seen in the minutes in which nothing is. */
 async function* wholeSeries(past: Past, metric: string, models: ReadonlyMap<string, SeriesModel>): AsyncGenerator<Run> {
   const all = [...models.values()];
-  for (let i = 0; i < all.length; i += SERIES_TOGETHER) {
-    const some = all.slice(i, i + SERIES_TOGETHER);
-    const rows = await past.session.rows<{ dimension: string; value: string; trials: number[] }>(
-      `SELECT dimension, value, groupArrayInsertAt(toUInt32(0), ${past.toMinute - past.fromMinute})(trials,
-         toUInt32(intDiv(toUnixTimestamp(minute), 60) - ${past.fromMinute})) AS trials
+  const length = past.toMinute - past.fromMinute;
+  const together = Math.ceil(MINUTES_TOGETHER / length);
+  for (let i = 0; i < all.length; i += together) {
+    const some = all.slice(i, i + together);
+    const rows = await past.session.rows<{ dimension: string; value: string; counts: number[] }>(
+      `SELECT dimension, value, groupArrayInsertAt(toUInt32(0), ${length})(trials,
+         toUInt32(intDiv(toUnixTimestamp(minute), 60) - ${past.fromMinute})) AS counts
        FROM series_minutes FINAL
        WHERE metric = '${metric}' AND ${within(past)}
          AND (dimension, value) IN arrayZip({dimensions: Array(String)}, {values: Array(String)})
        GROUP BY dimension, value`,
       { dimensions: some.map(({ dimension }) => dimension), values: some.map(({ value }) => value) },
     );
-    const counted = new Map(rows.map((row) => [seriesKey({ metric, ...row }), row.trials]));
-    for (const model of some) yield { series: model, minutes: everyMinute(past, counted.get(seriesKey(model)) ?? []) };
+    const counted = new Map(rows.map((row) => [seriesKey({ metric, ...row }), row.counts]));
+    for (const model of some) {
+      // Where nothing was, there were none.
+      const trials = Uint32Array.from(counted.get(seriesKey(model)) ?? new Uint32Array(length));
+      yield { series: model, first: past.fromMinute, trials };
+    }
   }
 }
-
-/** Silence counts: where nothing was, there were none. */
-const everyMinute = ({ fromMinute, toMinute }: Past, counts: readonly number[]): Run['minutes'] =>
-  Array.from({ length: toMinute - fromMinute }, (_, i) => [fromMinute + i, counts[i] ?? 0, 0] as const);
 
 /** Minutes that are not muted, of runs between two minutes without evidence whose uncapped sum reaches the threshold. */
 async function* shareRuns(past: Past, detector: ShareDetector, metric: string, threshold: number): AsyncGenerator<Run> {
@@ -94,7 +99,16 @@ async function* shareRuns(past: Past, detector: ShareDetector, metric: string, t
        FROM (${sumsSql(past, detector, metric)}) WHERE s1 > 0 OR s2 > 0 ORDER BY dimension, value, m
      ) WHERE highest >= ${threshold} GROUP BY dimension, value, run ORDER BY dimension, value, run`,
   );
-  for (const { minutes, ...series } of rows) yield { series: { metric, ...series }, minutes };
+  for (const { minutes, dimension, value } of rows) {
+    const [first = 0] = minutes[0] ?? [];
+    const [last = 0] = minutes.at(-1) ?? [];
+    const run = { first, trials: new Uint32Array(last - first + 1), hits: new Uint32Array(last - first + 1) };
+    for (const [minute, trials, hits] of minutes) {
+      run.trials[minute - first] = trials;
+      run.hits[minute - first] = hits;
+    }
+    yield { series: { metric, dimension, value }, ...run };
+  }
 }
 
 const within = ({ fromMinute, toMinute }: Pick<Past, 'fromMinute' | 'toMinute'>): string =>
