@@ -3,7 +3,7 @@ import { expect } from 'vitest';
 import { type AnomalyWatch, createAnomalyWatch } from '../../src/detect/series/anomaly-watch.ts';
 import { flagsIn } from '../../src/detect/series/flags.ts';
 import { writeMaintenance } from '../../src/store/records/maintenance.ts';
-import { type Counts, series } from '../bench/detection/operations.ts';
+import { type Counts, dice, series } from '../bench/detection/operations.ts';
 import { insertSeries } from './series.ts';
 import { takeIn, testServices } from './store.ts';
 
@@ -42,6 +42,8 @@ interface Told {
 
 /**
  * Tells a story minute by minute.
+ * @param lateBy how many minutes after its own each event comes
+ * @param scattered each event comes twice, within so many minutes, in no order
  * @param restarts whether the watch is a new one, as after a crash, at every minute
  * @param fullAt a minute in which flags cannot be written
  * @param ahead a minute in which the clock is ahead, and by how many minutes
@@ -51,6 +53,7 @@ export async function tell(
   minutes: number,
   options: {
     lateBy?: number;
+    scattered?: number;
     restarts?: boolean;
     maintenance?: readonly [number, number];
     fullAt?: number;
@@ -90,6 +93,9 @@ export async function tell(
     const window = { id: 'm', slo: '*', startMs: NOW + from * MINUTE, endMs: NOW + to * MINUTE, reason: 'planned', actorRef: '' };
     await writeMaintenance(engine, window, clock.ms);
   }
+  const random = dice(3);
+  const { lateBy = 0, scattered } = options;
+  const delays = () => (scattered === undefined ? [lateBy] : [random.between(0, scattered), random.between(0, scattered)]);
   let watch = opened();
   await watch.look();
   const flagged: { at: number; flags: number }[] = [];
@@ -100,7 +106,7 @@ export async function tell(
       const id = `${m}-${i}`;
       const event = (suffix: string, type: string, ms: number) => {
         const fields = { id: `${id}${suffix}`, type, time: new Date(ms).toISOString(), source: 'app', attempt_id: id, region };
-        waiting.push({ atMs: ms + (options.lateBy ?? 0) * MINUTE, event: fields });
+        for (const late of delays()) waiting.push({ atMs: ms + late * MINUTE, event: fields });
       };
       event('s', 'enrollment.started', atMs);
       if (end) event('e', `enrollment.${end[1]}`, atMs + end[0] * 1_000);
@@ -108,6 +114,8 @@ export async function tell(
     clock.ms = NOW + (m + 1) * MINUTE + 31_000;
     const due = waiting.filter(({ atMs }) => atMs < NOW + (m + 1) * MINUTE);
     for (const each of due) waiting.splice(waiting.indexOf(each), 1);
+    if (scattered !== undefined) for (const each of due) each.atMs = random.uniform();
+    due.sort((a, b) => a.atMs - b.atMs);
     await takeIn(
       services,
       due.map(({ event }) => event),
