@@ -12,7 +12,7 @@ import { IS_LONG, scaled } from '../../support/scale.ts';
 import { type TestServices, takeIn, testServices } from '../../support/store.ts';
 
 /** Places in which each function is tried; those that are known to be dangerous are tried in all of them. */
-const PLACES_EACH = scaled(6, 2);
+const PLACES_EACH = scaled(4, 2);
 
 let services: TestServices;
 let secretFile: string;

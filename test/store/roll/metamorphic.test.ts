@@ -15,7 +15,7 @@ import {
   STEPS,
 } from './crashing-store.ts';
 
-const RUNS = Number(process.env.MUSTER_PROPERTY_RUNS ?? scaled(6, 2));
+const RUNS = Number(process.env.MUSTER_PROPERTY_RUNS ?? scaled(4, 2));
 const RUN_MS = 120_000;
 
 prepareStores();
