@@ -11,7 +11,7 @@ import { ERRORS, type ErrorCode, MusterError, systemCode } from '../errors.ts';
 import { parseTime } from '../events/time.ts';
 import { FILES, INSTANCE_HEADER } from '../names.ts';
 import { LockedError } from '../system/lock.ts';
-import { openServices, type Services } from './services.ts';
+import type { Services } from './services.ts';
 
 export interface Context {
   environment: NodeJS.ProcessEnv;
@@ -228,6 +228,8 @@ const LOOK_AGAIN_MS = 500;
 
 /** The services of a directory; while another process holds it, the address at which that one answers once it has started. */
 async function openedOrRunning(context: Context, config: Config): Promise<Services | string> {
+  // Whoever is answered by a running process does not wait for the code of a store.
+  const { openServices } = await import('./services.ts');
   let isSaid = false;
   for (const startMs = performance.now(); ; ) {
     try {

@@ -2,58 +2,37 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { MusterError, systemCode } from '../errors.ts';
-import { alertCommand } from './commands/alert.ts';
-import { attemptCommand } from './commands/attempt.ts';
-import { auditCommand } from './commands/audit.ts';
-import { backupCommand } from './commands/backup.ts';
-import { detectCommand } from './commands/detect.ts';
-import { doctorCommand } from './commands/doctor.ts';
-import { explainCommand } from './commands/explain.ts';
-import { findingsCommand } from './commands/findings.ts';
-import { forgetCommand } from './commands/forget.ts';
-import { gateCommand } from './commands/gate.ts';
-import { generateCommand } from './commands/generate.ts';
-import { importCommand } from './commands/import.ts';
-import { incidentsCommand } from './commands/incidents.ts';
-import { keysCommand } from './commands/keys.ts';
-import { pseudonymsCommand } from './commands/pseudonyms.ts';
-import { queryCommand } from './commands/query.ts';
-import { restoreCommand } from './commands/restore.ts';
-import { revealCommand } from './commands/reveal.ts';
-import { simulateCommand } from './commands/simulate.ts';
-import { sloCommand } from './commands/slo.ts';
-import { suppressionsCommand } from './commands/suppressions.ts';
-import { upCommand } from './commands/up.ts';
-import { vaultCommand } from './commands/vault.ts';
 import { type Context, shown } from './context.ts';
 import { leave } from './leave.ts';
 
-/** The registry of commands: one file each, one line here. */
-const COMMANDS = [
-  upCommand,
-  importCommand,
-  sloCommand,
-  queryCommand,
-  explainCommand,
-  detectCommand,
-  gateCommand,
-  findingsCommand,
-  incidentsCommand,
-  suppressionsCommand,
-  attemptCommand,
-  alertCommand,
-  revealCommand,
-  forgetCommand,
-  pseudonymsCommand,
-  vaultCommand,
-  keysCommand,
-  auditCommand,
-  backupCommand,
-  doctorCommand,
-  restoreCommand,
-  generateCommand,
-  simulateCommand,
-];
+type Register = (program: Command, context: Context) => void;
+
+/** The registry of commands: one file each, one line here. Only what is asked for is loaded: all of it together takes longer than most commands. */
+const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
+  up: async () => (await import('./commands/up.ts')).upCommand,
+  import: async () => (await import('./commands/import.ts')).importCommand,
+  slo: async () => (await import('./commands/slo.ts')).sloCommand,
+  query: async () => (await import('./commands/query.ts')).queryCommand,
+  explain: async () => (await import('./commands/explain.ts')).explainCommand,
+  detect: async () => (await import('./commands/detect.ts')).detectCommand,
+  gate: async () => (await import('./commands/gate.ts')).gateCommand,
+  findings: async () => (await import('./commands/findings.ts')).findingsCommand,
+  incidents: async () => (await import('./commands/incidents.ts')).incidentsCommand,
+  suppressions: async () => (await import('./commands/suppressions.ts')).suppressionsCommand,
+  attempt: async () => (await import('./commands/attempt.ts')).attemptCommand,
+  alert: async () => (await import('./commands/alert.ts')).alertCommand,
+  reveal: async () => (await import('./commands/reveal.ts')).revealCommand,
+  forget: async () => (await import('./commands/forget.ts')).forgetCommand,
+  pseudonyms: async () => (await import('./commands/pseudonyms.ts')).pseudonymsCommand,
+  vault: async () => (await import('./commands/vault.ts')).vaultCommand,
+  keys: async () => (await import('./commands/keys.ts')).keysCommand,
+  audit: async () => (await import('./commands/audit.ts')).auditCommand,
+  backup: async () => (await import('./commands/backup.ts')).backupCommand,
+  doctor: async () => (await import('./commands/doctor.ts')).doctorCommand,
+  restore: async () => (await import('./commands/restore.ts')).restoreCommand,
+  generate: async () => (await import('./commands/generate.ts')).generateCommand,
+  simulate: async () => (await import('./commands/simulate.ts')).simulateCommand,
+};
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
 
@@ -77,7 +56,9 @@ const program = new Command('muster')
   .configureHelp({ showGlobalOptions: true })
   .addHelpText('after', '\nExample:\n  $ muster up --demo')
   .exitOverride();
-for (const command of COMMANDS) command(program, context);
+const asked = process.argv.slice(2).find((word) => !word.startsWith('-')) ?? '';
+const names = Object.hasOwn(COMMANDS, asked) ? [asked] : Object.keys(COMMANDS);
+for (const register of await Promise.all(names.map((name) => COMMANDS[name]?.()))) register?.(program, context);
 for (const command of program.commands) inheritExit(command);
 
 /** What the operating system says of a file, in words. */

@@ -364,8 +364,9 @@ async function open(
   });
   parts.evaluator = evaluator;
   // Only who starts the core waits for its code.
-  const [{ openCore }, { startTelemetry }] = await Promise.all([import('../running-core.ts'), import('../telemetry.ts')]);
+  const { openCore } = await import('../running-core.ts');
   if (config.coreTraces !== 'none') {
+    const { startTelemetry } = await import('../telemetry.ts');
     const toOurselves = { collector: localUrl, headers: { authorization: `Bearer ${token}` } };
     const where = config.coreTraces === undefined ? toOurselves : { collector: config.coreTraces, headers: {} };
     parts.telemetry ??= startTelemetry({ ...where, version: context.version, instance, onProblem });
