@@ -3,7 +3,8 @@ import { cloudevents } from './cloudevents.ts';
 import type { Connector } from './connector.ts';
 import { duo } from './duo.ts';
 import { googleWorkspace } from './google-workspace.ts';
+import { keycloak } from './keycloak.ts';
 import { muster } from './muster.ts';
 import { okta } from './okta.ts';
 
-export const CONNECTORS: readonly Connector[] = [muster, cloudevents, okta, duo, googleWorkspace];
+export const CONNECTORS: readonly Connector[] = [muster, cloudevents, okta, duo, googleWorkspace, keycloak];
