@@ -79,17 +79,17 @@ async function importAll(
   if (source === undefined || files.length === 0)
     throw new MusterError('MUSTER_BAD_ARGUMENT', 'expected a source and its files, such as muster import okta system-log.ndjson.gz');
   const connector = connectorNamed(CONNECTORS, source);
-  const total = await totalBytes(files);
   const first: { record?: unknown } = {};
+  const reading = { files, totalBytes: await totalBytes(files), first, connector };
   const counts = await throughEither(
     context,
     config,
     (url) =>
-      importFiles(context, files, total, first, (records) =>
+      importFiles(context, reading, (records) =>
         post<ImportCounts>(`${url}/api/import/${connector.name}`, { records, ...(defaultTime !== undefined && { defaultTime }) }),
       ),
     async (services) => {
-      const imported = await importFiles(context, files, total, first, async (records) => {
+      const imported = await importFiles(context, reading, async (records) => {
         const part = await importRecords(services, connector, records, {
           fingerprint: services.pseudonyms.fingerprint,
           ...(defaultTime !== undefined && { defaultTime }),
@@ -130,9 +130,12 @@ type Send = (records: ImportRecord[]) => Promise<ImportCounts>;
 /** Takes in files one after the other. When one cannot be read to its end, the counts so far are said with the error. */
 async function importFiles(
   context: Context,
-  files: readonly string[],
-  totalBytes: number,
-  first: { record?: unknown },
+  {
+    files,
+    totalBytes,
+    first,
+    connector,
+  }: { files: readonly string[]; totalBytes: number; first: { record?: unknown }; connector: Connector },
   send: Send,
 ): Promise<ImportCounts> {
   const bar = progress(context, 'importing', totalBytes);
@@ -145,7 +148,7 @@ async function importFiles(
         doneBytes += bytes;
         bar.update(doneBytes);
       });
-      for await (const batch of batches(recordsOf(counted))) {
+      for await (const batch of batches(recordsOf(counted, connector.ofLine))) {
         const [record] = batch;
         if (record && 'value' in record) first.record ??= record.value;
         addCounts(counts, await send(batch));

@@ -28,6 +28,8 @@ export interface Connector {
   /** What it reads, for the help. */
   readonly reads: string;
   map(record: unknown, context: ConnectorContext): Mapped;
+  /** Of a product whose log is text: the record that a line stands for; undefined for one of JSON. */
+  ofLine?(line: string): unknown;
 }
 
 export const IGNORED: Mapped = { kind: 'ignored' };

@@ -186,9 +186,18 @@ function recordOf(message: string | undefined): Record<string, unknown> | undefi
   return { ...record, details };
 }
 
+/** A line of the log as text; its time has no zone. */
+const LOGGED = /^(\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2},\d{1,9}) +[A-Z]+ +\[org\.keycloak\.events\] \([^)]*\) (.*)$/;
+
 export const keycloak: Connector = {
   name: 'keycloak',
-  reads: 'user and admin events of the REST interface, or of the JSON log',
+  reads: 'user and admin events of the REST interface, or lines of the log',
+  ofLine(line) {
+    if (/^\s*[[{"]/.test(line)) return undefined;
+    const [, timestamp, message] = LOGGED.exec(line) ?? [];
+    // Of other loggers, and lines that go on.
+    return message === undefined ? {} : { loggerName: 'org.keycloak.events', timestamp, message };
+  },
   map(given, context) {
     const line = textAt(given, 'loggerName') === 'org.keycloak.events' ? recordOf(textAt(given, 'message')) : undefined;
     const record = line ?? given;

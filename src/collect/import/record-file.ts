@@ -1,8 +1,10 @@
 /** From the bytes of a file to its records, whichever of the forms it has: NDJSON, a JSON array or object, gzip around either. */
+import { isUtf8 } from 'node:buffer';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { MusterError } from '../../errors.ts';
+import type { Connector } from '../connectors/connector.ts';
 import { ArraySplitter } from '../intake/json-array.ts';
 import { JsonScan } from '../intake/json-scan.ts';
 import type { ImportRecord } from './import.ts';
@@ -19,6 +21,8 @@ const MAX_LATER_BYTES = 16 * 1024 * 1024;
 const [LINE_FEED, CARRIAGE_RETURN, RECORD_SEPARATOR] = [10, 13, 30];
 const BYTE_ORDER_MARK = Buffer.from('\ufeff');
 
+type OfLine = NonNullable<Connector['ofLine']>;
+
 /** A record, and how many bytes of the file it was made of, about. */
 export interface FileRecord {
   record: ImportRecord;
@@ -27,12 +31,13 @@ export interface FileRecord {
 
 /**
  * The records of a file, as far as it can be read.
+ * @param ofLine what a line of text stands for, of products that log some
  * @throws MUSTER_BAD_JSON, MUSTER_BODY_TOO_LARGE behind the records that were whole
  */
-export async function* recordsOf(input: AsyncIterable<Buffer>): AsyncGenerator<FileRecord> {
+export async function* recordsOf(input: AsyncIterable<Buffer>, ofLine?: OfLine): AsyncGenerator<FileRecord> {
   const { first, all } = await peeked(asUtf8(await unpacked(input)));
   if (first === '[') yield* arrayRecords(all);
-  else yield* sequenceRecords(all, first === '{');
+  else yield* sequenceRecords(all, first === '{', ofLine);
 }
 
 /** Elements of an array of any length; and what follows it. */
@@ -61,7 +66,7 @@ async function* arrayRecords(chunks: AsyncIterable<Buffer>): AsyncGenerator<File
 }
 
 /** Values one after another. The first may be one object that holds all records, as products answer. */
-async function* sequenceRecords(chunks: AsyncIterable<Buffer>, isWhole: boolean): AsyncGenerator<FileRecord> {
+async function* sequenceRecords(chunks: AsyncIterable<Buffer>, isWhole: boolean, ofLine?: OfLine): AsyncGenerator<FileRecord> {
   const sequence = new JsonSequence();
   let isFirst = isWhole;
   let number = 0;
@@ -79,6 +84,12 @@ async function* sequenceRecords(chunks: AsyncIterable<Buffer>, isWhole: boolean)
         continue;
       }
       if (isBlank(line) && !sequence.isOpen()) continue;
+      const value = ofLine && !sequence.isOpen() && isUtf8(line) ? ofLine(line.toString('utf8')) : undefined;
+      if (value !== undefined) {
+        yield { record: { line: number, value }, bytes: line.length };
+        isFirst = false;
+        continue;
+      }
       if (isFirst) assertBounded(line);
       const reads = sequence.push(line, number);
       if (sequence.size > maxBytes()) {

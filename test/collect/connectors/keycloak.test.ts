@@ -1,8 +1,10 @@
 /** Keycloak's events, of each kind and version: what each act becomes, once. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import { keycloak } from '../../../src/collect/connectors/keycloak.ts';
+import { recordsOf } from '../../../src/collect/import/record-file.ts';
 import { have, pathOf } from '../../support/counterparts.ts';
 
 type Json = Record<string, unknown>;
@@ -196,6 +198,22 @@ describe('lines of the log', () => {
     expect(done).toMatchObject({ type: 'admin.action', action: 'logout', user: 'user-1', actor: 'admin-1', ip: '192.0.2.9' });
     expect(done).not.toHaveProperty('tenant');
   });
+  test('are read from text too, among others', async () => {
+    const text = [
+      '2026-11-29 22:14:09,264 WARN  [org.keycloak.events] (executor-thread-7) type="LOGIN_ERROR", realmId="r", userId="user-1", error="user_disabled"',
+      '2026-11-29 22:14:09,265 INFO  [io.quarkus] (main) Keycloak 26.7.3 started',
+      '\tat org.keycloak.Some.method(Some.java:1)',
+      JSON.stringify(line('type="REMOVE_TOTP", userId="user-1"')),
+      '',
+    ].join('\n');
+    const read = await Array.fromAsync(recordsOf(Readable.from([Buffer.from(text)]), keycloak.ofLine));
+    const found = read.flatMap(({ record }) => ('value' in record ? eventsOf(record.value) : [{ unreadable: record.unreadable }]));
+    expect(read).toHaveLength(4);
+    expect(found).toMatchObject([
+      { type: 'access.blocked', user: 'user-1', time: '2026-11-29T22:14:09.264Z' },
+      { type: 'factor.revoked', user: 'user-1' },
+    ]);
+  });
   test('that are none of an event, or endless, are left alone', () => {
     expect(eventsOf(line('something else'))).toEqual([]);
     expect(eventsOf(line(`type="LOGIN", ${'a="b", '.repeat(100_000)}`))).toEqual([]);
@@ -242,5 +260,7 @@ describe.runIf(have('shared'))('a driven Keycloak', () => {
     const lines = readFileSync(join(folder(), 'console.json.ndjson'), 'utf8').trim().split('\n');
     const rest = [...read<Json[]>('events.json'), ...read<Json[]>('admin-events.json')];
     expect(counted(lines.map((line) => JSON.parse(line) as unknown))).toEqual(counted(rest));
+    const text = readFileSync(join(folder(), 'listener.log'), 'utf8').split('\n');
+    expect(counted(text.map((line) => keycloak.ofLine?.(line)))).toEqual(counted(rest));
   });
 });
