@@ -56,10 +56,14 @@ const program = new Command('muster')
   .configureHelp({ showGlobalOptions: true })
   .addHelpText('after', '\nExample:\n  $ muster up --demo')
   .exitOverride();
-const asked = process.argv.slice(2).find((word) => !word.startsWith('-')) ?? '';
-const names = Object.hasOwn(COMMANDS, asked) ? [asked] : Object.keys(COMMANDS);
+const parameters = process.argv.slice(2);
+const at = parameters.findIndex((word) => !word.startsWith('-'));
+const command = parameters[at] ?? '';
+// The help of Muster itself lists all.
+const isHelp = parameters.slice(0, at).some((word) => word === '-h' || word === '--help');
+const names = Object.hasOwn(COMMANDS, command) && !isHelp ? [command] : Object.keys(COMMANDS);
 for (const register of await Promise.all(names.map((name) => COMMANDS[name]?.()))) register?.(program, context);
-for (const command of program.commands) inheritExit(command);
+for (const each of program.commands) inheritExit(each);
 
 /** What the operating system says of a file, in words. */
 const FILE_PROBLEMS: Readonly<Record<string, string>> = {

@@ -101,7 +101,7 @@ test('of two who act at the same moment, each gets an answer of his own', async 
   expect(answers.map(({ status }) => status).sort()).toEqual([200, 409, 409]);
   // Nothing failed in this store: that is an answer too.
   const causes = await fetch(`${muster.url}/api/incidents/INC-4/causes`);
-  expect(await causes.json()).toEqual({ sli: 'M1', causes: [], errors: [] });
+  expect(await causes.json()).toEqual({ sli: 'M1', causes: [], errors: [], isChangeRuledOut: false });
   expect((await fetch(`${muster.url}/api/incidents/INC-99/causes`)).status).toBe(404);
   const metrics = await (await fetch(`${muster.url}/metrics`)).text();
   expect(metrics).toContain('muster_incidents_open{severity="ticket"} 1\n');

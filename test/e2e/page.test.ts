@@ -167,14 +167,14 @@ describe.runIf(have('chromium'))('the page', () => {
     const { page, problems } = await open('/incidents', 1440);
     await page.getByRole('link', { name: 'Attempts fail: provider sms-aurora' }).first().click();
     await page.getByRole('heading', { level: 1 }).getByText('Attempts fail: provider sms-aurora').waitFor();
-    await page.getByText('of the excess failures').waitFor();
+    await page.getByText('of failures beyond the usual').waitFor();
     await page.getByRole('region', { name: 'Where the failures come from' }).getByText('undelivered').waitFor();
     await page.getByRole('button', { name: 'Done: step 1' }).click();
     await page.getByRole('region', { name: 'Runbook' }).getByText('done', { exact: true }).waitFor();
     await page.getByRole('region', { name: 'Signs' }).getByText('provider sms-aurora').first().waitFor();
     await page.getByLabel('Reason').fill('reviewed with the vendor');
     await page.getByRole('button', { name: 'Dismiss' }).click();
-    await page.getByRole('heading', { level: 1 }).getByText('dismissed').waitFor();
+    await page.getByText('Page, dismissed').waitFor();
     await page.getByRole('region', { name: 'Log' }).getByText('reviewed with the vendor').waitFor();
     await page.getByRole('region', { name: 'Failed attempts' }).getByRole('link').first().click();
     await page.getByRole('region', { name: 'Timeline' }).getByText('enrollment.started').waitFor();

@@ -42,12 +42,11 @@ export async function openExposures(deps: { engine: Engine; now: () => number; o
     [SECRET_EXPOSURE],
     (finding) => {
       const exposure = leftOpen(finding);
-      if (!exposure) return undefined;
-      places.set(placeOf(exposure), exposure);
-      return placeOf(exposure);
+      return exposure && placeOf(exposure);
     },
     deps.now(),
   );
+  for (const [key, { finding }] of keeper.open) places.set(key, leftOpen(finding) as Exposure);
 
   const noteOne = (source: string, { field, kind }: Find) => {
     const nowMs = deps.now();

@@ -18,18 +18,20 @@ const SLI_OF_METRIC = METRICS.flatMap(({ name, earlySignOf: [sli] }) => (sli ===
 
 /**
  * Explains the time of an incident by the SLI that its signs speak of; undefined where they speak of none that counts failures.
- * @param of until when, at which moment of asking, and whose connection is used
+ * @param toMs until when
+ * @param nowMs the moment of asking
+ * @param role whose connection is used
  */
 export async function explained(
   engine: Engine,
   slos: readonly Slo[],
   incident: Pick<Incident, 'startMs' | 'signals'>,
-  of: { toMs: number; nowMs: number; role: Role },
+  { toMs, nowMs, role }: { toMs: number; nowMs: number; role: Role },
 ): Promise<Explained | undefined> {
   const sli = sliOf(slos, incident);
   if (sli?.kind !== 'ratio') return undefined;
-  const times = timesToExplain({ onsetMs: incident.startMs, calmMs: of.toMs }, of.nowMs);
-  return { sli, explanations: await explain(engine, sli, times, of.role) };
+  const times = timesToExplain({ onsetMs: incident.startMs, calmMs: toMs }, nowMs);
+  return { sli, explanations: await explain(engine, sli, times, role) };
 }
 
 function sliOf(slos: readonly Slo[], { signals }: Pick<Incident, 'signals'>): Sli | undefined {
@@ -39,4 +41,31 @@ function sliOf(slos: readonly Slo[], { signals }: Pick<Incident, 'signals'>): Sl
     ({ name, sli }) => sli.kind === 'ratio' && signals.some((each) => each.source === 'alert' && each.name === name),
   );
   return ofFlag ?? burning?.sli;
+}
+
+/** Of fewer attempts, none that stands out says nothing. */
+const LEAST_ATTEMPTS = 30;
+
+/**
+ * Whether the deploy before an incident is not why: enough attempts were of it meanwhile, and it does not stand out among what failed. Of a
+ * rollback, of a deployment that attempts do not name, and of few attempts this cannot be said.
+ */
+export async function isRuledOut(
+  engine: Engine,
+  { change, startMs }: Pick<Incident, 'change' | 'startMs'>,
+  { sli, explanations }: Explained,
+  { toMs, role }: { toMs: number; role: Role },
+): Promise<boolean> {
+  const isOfAttempts = sli.counters.some(({ id, unit }) => id === sli.id && unit === 'attempt');
+  if (!isOfAttempts || change === null || change.deployment === '' || change.type === 'deploy.rolled_back') return false;
+  const isOfIt = ({ dimension, values }: Explanation) =>
+    dimension.split(',').some((name, i) => name === 'deployment' && values[i] === change.deployment);
+  if (explanations.some((each) => each.isSignificant && isOfIt(each))) return false;
+  const [row] = await engine.session(role).rows<{ n: number }>(
+    `SELECT toUInt32(count()) AS n FROM attempts
+     WHERE traffic = 'user' AND observed = 'full' AND result != 'pending' AND deployment = {deployment: String}
+       AND settled_at >= fromUnixTimestamp64Milli(${startMs}, 'UTC') AND settled_at < fromUnixTimestamp64Milli(${toMs}, 'UTC')`,
+    { deployment: change.deployment },
+  );
+  return (row?.n ?? 0) >= LEAST_ATTEMPTS;
 }

@@ -251,18 +251,18 @@ const WORDS: readonly (readonly [name: string, of: string, words: string])[] = [
   ['drift', '', 'Worse, day by day'],
 ];
 
-const isSaid = ({ source, name, of }: Signal, [words, metric]: (typeof WORDS)[number]): boolean =>
+const isNamedBy = ({ source, name, of }: Signal, [words, metric]: (typeof WORDS)[number]): boolean =>
   source === 'flag' && name === words && (metric === '' || of === metric);
 
 /** The flags that an incident is called after. */
 export function namingFlags(signals: readonly Signal[]): Signal[] {
-  const words = WORDS.find((each) => signals.some((signal) => isSaid(signal, each)));
-  return signals.filter((signal) => words && isSaid(signal, words));
+  const words = WORDS.find((each) => signals.some((signal) => isNamedBy(signal, each)));
+  return signals.filter((signal) => words && isNamedBy(signal, words));
 }
 
 /** What it is called: what is wrong, and where. */
 export function titleOf(cause: Incident['cause'], signals: readonly Signal[]): string {
-  const words = WORDS.find((each) => signals.some((signal) => isSaid(signal, each)));
+  const words = WORDS.find((each) => signals.some((signal) => isNamedBy(signal, each)));
   const [alert] = signals.filter(({ source }) => source === 'alert');
   const [first] = signals;
   const what = words?.[2] ?? (alert ? `The error budget of ${alert.name} burns` : (first?.summary ?? first?.name ?? 'Something is wrong'));

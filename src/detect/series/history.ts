@@ -65,12 +65,14 @@ interface Run {
 
 /** So many minutes of series are read together: each reading goes through all rows of the metric. */
 const MINUTES_TOGETHER = 16_000_000;
+/** They are named in the statement, which a server takes up to some size. */
+const MOST_SERIES_TOGETHER = 500;
 
 /** Every minute of each series: a loss is seen in the minutes in which nothing is. */
 async function* wholeSeries(past: Past, metric: string, models: ReadonlyMap<string, SeriesModel>): AsyncGenerator<Run> {
   const all = [...models.values()];
   const length = past.toMinute - past.fromMinute;
-  const together = Math.ceil(MINUTES_TOGETHER / length);
+  const together = Math.min(MOST_SERIES_TOGETHER, Math.ceil(MINUTES_TOGETHER / length));
   for (let i = 0; i < all.length; i += together) {
     const some = all.slice(i, i + together);
     const rows = await past.session.rows<{ dimension: string; value: string; counts: number[] }>(

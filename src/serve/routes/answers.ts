@@ -109,10 +109,12 @@ export interface IncidentDetail extends ShownIncident {
 export interface IncidentCauses {
   /** Id of the SLI whose failures these are; null where its signs speak of none that counts failures. */
   sli: string | null;
-  /** The strongest value of each dimension, and of pairs of dimensions that say more: largest share of the excess first. */
+  /** The first value of each dimension, and of pairs of dimensions that say more, in the order of explain. */
   causes: Explanation[];
   /** How it failed: error codes, most failures first. */
   errors: { code: string; bad: number }[];
+  /** Whether the deploy before it is not why: enough attempts were of it, and it does not stand out. */
+  isChangeRuledOut: boolean;
 }
 
 /** What is held back. */

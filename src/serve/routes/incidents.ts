@@ -1,7 +1,7 @@
 /** `/api` about incidents: what went wrong as one thing, and what people decide of it. */
 import { z } from 'zod';
 import { ACT_NAMES, ACTS, type ActName, loggedReason } from '../../detect/incidents/acts.ts';
-import { type Explained, explained } from '../../detect/incidents/explained.ts';
+import { type Explained, explained, isRuledOut } from '../../detect/incidents/explained.ts';
 import type { Incident } from '../../detect/incidents/incident.ts';
 import { findingsOf } from '../../detect/incidents/incident.ts';
 import { incidentNamed, incidentsLike, incidentsSince } from '../../detect/incidents/incident-table.ts';
@@ -79,8 +79,10 @@ export const incidentRoutes = [
       const { store, slos } = call.ready();
       const incident = await incidentNamed(store.engine, param(call, 'id'));
       const nowMs = call.deps.now();
-      const found = await explained(store.engine, slos, incident, { toMs: spanOf(incident, nowMs).toMs, nowMs, role: 'panels' });
-      return shownCauses(found);
+      const span = { toMs: spanOf(incident, nowMs).toMs, nowMs, role: 'panels' } as const;
+      const found = await explained(store.engine, slos, incident, span);
+      if (!found) return { sli: null, causes: [], errors: [], isChangeRuledOut: false };
+      return { ...shownCauses(found), isChangeRuledOut: await isRuledOut(store.engine, incident, found, span) };
     },
   }),
   apiRoute({
@@ -151,8 +153,7 @@ const MAX_CAUSES = 8;
 const MAX_ERRORS = 6;
 
 /** One value for each dimension says where to look; the rest is in `muster explain`. */
-function shownCauses(found: Explained | undefined): IncidentCauses {
-  if (!found) return { sli: null, causes: [], errors: [] };
+export function shownCauses(found: Explained): Omit<IncidentCauses, 'isChangeRuledOut'> {
   const firsts = Map.groupBy(found.explanations, ({ dimension }) => dimension);
   const causes = [...firsts].flatMap(([dimension, [first]]) => (first && !dimension.startsWith('error_') ? [first] : []));
   const codes = (firsts.get('error_code') ?? []).map(({ value, bad }) => ({ code: value, bad })).sort((a, b) => b.bad - a.bad);

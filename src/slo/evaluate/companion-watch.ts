@@ -62,16 +62,19 @@ export function createAlertWatch(deps: {
       return undefined;
     }
   };
+  /** As of the last look: one that goes on is not shown half. */
+  let firing: ActiveAlert[] = [];
   const active = (): ActiveAlert[] =>
     [...(keeper?.open ?? [])].flatMap(([key, { finding }]) => {
       const alert = alertOf(deps.alerts, finding);
       return alert ? [activeOf(alert, finding, inhibited.has(key))] : [];
     });
   return {
-    active,
+    active: () => firing,
     async look(evaluation) {
       const { atMs } = evaluation;
       keeper ??= await leftOpen(deps.engine, deps.alerts, atMs);
+      if (firing.length === 0) firing = active();
       const isMuted = (await maintenanceIn(deps.engine.session('evaluate'), atMs, atMs + 1)).some(({ slo }) => slo === '*');
       // Nothing resolves on what was not seen.
       const canResolve = (evaluation.figures.coverage.get('5m') ?? 1) >= MIN_COVERAGE;
@@ -95,13 +98,14 @@ export function createAlertWatch(deps: {
         }
       }
       inhibited = new Set([...nowInhibited].filter((key) => keeper?.open.has(key)));
+      firing = active();
       try {
         await keeper.write(deps.now());
       } catch (error) {
         // Whoever has to be told is told; it is written down with the next evaluation.
         deps.onProblem(`findings cannot be written: ${error instanceof Error ? error.message : String(error)}`);
       }
-      return active();
+      return firing;
     },
   };
 }

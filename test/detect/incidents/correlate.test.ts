@@ -9,6 +9,7 @@ import {
   dismissed,
   type Incident,
   merged,
+  namingFlags,
   resolved,
   split,
   told,
@@ -276,4 +277,14 @@ describe('the rest of an incident, which a quiet series says when it is over', (
     expect(begins(late(142, { isPage: true }))).toBe('INC-2');
     expect(begins(late(142, { fromMs: at(100) }))).toBe('INC-2');
   });
+});
+
+test('it is called after what says most, and shown by the series of those flags', () => {
+  const flags = [sign(0, 5, { name: 'level_shift' }), sign(1, 5, inRegion('eu')), sign(2, 5)];
+  expect(namingFlags(flags).map(({ name, dimension }) => [name, dimension])).toEqual([
+    ['failures', 'region'],
+    ['failures', ''],
+  ]);
+  expect(namingFlags([...flags, sign(3, 5, { name: 'feed_silence', of: 'starts' })]).map(({ name }) => name)).toEqual(['feed_silence']);
+  expect(namingFlags([])).toEqual([]);
 });

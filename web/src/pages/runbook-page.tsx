@@ -3,6 +3,7 @@ import { Fragment, type ReactNode, useState } from 'react';
 import Markdown from 'react-markdown';
 import { type PanelRow, post, type Runbook, type RunbookEntry } from '../api.ts';
 import { Panel, PlainTable, Scroll } from '../parts/panel.tsx';
+import { RunbookLink } from '../parts/runbook-link.tsx';
 import { Waiting } from '../parts/waiting.tsx';
 import { useAnswer } from '../use-answer.ts';
 
@@ -49,16 +50,10 @@ export function RunbookPage({ name }: { name: string }) {
         </div>
       </div>
       <article className="prose">
-        <Markdown components={{ pre: Fragment, code: Code, a: Link }}>{answer.markdown}</Markdown>
+        <Markdown components={{ pre: Fragment, code: Code, a: RunbookLink }}>{answer.markdown}</Markdown>
       </article>
     </>
   );
-}
-
-/** Runbooks refer to one another by file. */
-function Link({ href = '', children }: { href?: string | undefined; children?: ReactNode }) {
-  const name = /^([a-z0-9-]+)\.md$/.exec(href)?.[1];
-  return <a href={name === undefined ? href : `/runbooks/${name}`}>{children}</a>;
 }
 
 function Code({ className, children }: { className?: string | undefined; children?: ReactNode }) {

@@ -4,11 +4,11 @@ import { post, type ShownIncident } from '../../api.ts';
 import { pathOf } from './shown.tsx';
 
 const ACTS = [
-  { act: 'ack', words: 'Acknowledge', when: ['open'], unsaid: 'looking at it' },
+  { act: 'ack', words: 'Acknowledge', when: ['open'], otherwise: 'looking at it' },
   { act: 'note', words: 'Add a note', when: ['open', 'acknowledged', 'resolved', 'dismissed'] },
   { act: 'resolve', words: 'Resolve', when: ['open', 'acknowledged'] },
   { act: 'dismiss', words: 'Dismiss', when: ['open', 'acknowledged', 'resolved'] },
-] as const satisfies readonly { act: string; words: string; when: readonly ShownIncident['status'][]; unsaid?: string }[];
+] as const satisfies readonly { act: string; words: string; when: readonly ShownIncident['status'][]; otherwise?: string }[];
 
 /** Each asks for a reason, but for the first thing that somebody does whom a page woke: that is one click. */
 export function Acts({ incident, onActed }: { incident: ShownIncident; onActed: () => void }) {
@@ -41,7 +41,7 @@ export function Acts({ incident, onActed }: { incident: ShownIncident; onActed: 
           onChange={(event) => setReason(event.target.value)}
         />
         {possible.map((each) => {
-          const why = reason.trim() || ('unsaid' in each ? each.unsaid : '');
+          const why = reason.trim() || ('otherwise' in each ? each.otherwise : '');
           return (
             <button
               key={each.act}

@@ -82,7 +82,7 @@ function Incidents({ all, now }: { all: readonly ShownIncident[]; now: number })
       {shown.length === 0 ? (
         <p className="note">
           <b>{wanted === 'all' ? `No incident in ${SHOWN_DAYS} days.` : `None is ${wanted}.`}</b>
-          Series are watched from the third day of history on.
+          {wanted === 'all' && 'Series are watched from the third day of history on.'}
         </p>
       ) : (
         <Scroll label="Incidents">
@@ -92,6 +92,7 @@ function Incidents({ all, now }: { all: readonly ShownIncident[]; now: number })
                 <th scope="col">Severity</th>
                 <th scope="col">What, where</th>
                 <th scope="col">
+                  <span className="hidden">Began</span>
                   <Ticks from={from} to={now} />
                 </th>
                 {['Budget spent', 'People hit', 'Detected in', 'Mitigated in'].map((name) => (
@@ -132,7 +133,7 @@ function StatusFilter({ all, wanted, onWant }: { all: readonly ShownIncident[]; 
 function Ticks({ from, to }: { from: number; to: number }) {
   const step = (to - from) / 4;
   return (
-    <span className="span-axis">
+    <span className="span-axis" aria-hidden="true">
       {[0, 1, 2, 3].map((i) => (
         <span key={i}>{moment(new Date(from + i * step).toISOString(), to).replace(/ \d\d:\d\d$/, '')}</span>
       ))}

@@ -8,17 +8,17 @@ import { Waiting } from '../../parts/waiting.tsx';
 import { useAnswer } from '../../use-answer.ts';
 import type { Live } from '../../use-live.ts';
 import { Acts } from './acts.tsx';
-import { CausesPanel, shareText } from './causes.tsx';
-import { isRuledOut } from './ruled-out.ts';
+import { CausesPanel, failuresOf, shareText } from './causes.tsx';
 import { runbookOf } from './runbook-of.ts';
 import { RunbookSteps } from './runbook-steps.tsx';
-import { Fact, lasted, pathOf, Severity, STATUS, secondsBetween, spentText, words } from './shown.tsx';
+import { Fact, isOver, lasted, pathOf, Severity, STATUS, secondsBetween, spentText, words } from './shown.tsx';
 
 export function IncidentPage({ id, live, now, theme }: { id: string; live: Live; now: number; theme: string }) {
   const [acted, setActed] = useState(0);
   const onActed = useCallback(() => setActed((times) => times + 1), []);
   const { answer, problem } = useAnswer<IncidentDetail>(`/api${pathOf(id)}`, live.evaluation + acted);
-  const { answer: causes } = useAnswer<IncidentCauses>(`/api${pathOf(id)}/causes`, live.evaluation);
+  // It goes through all that failed: asked again when another sign was seen, and not with each evaluation.
+  const causes = useAnswer<IncidentCauses>(answer && `/api${pathOf(id)}/causes`, Date.parse(answer?.lastSign ?? ''));
   if (!answer) return <Waiting problem={problem} />;
   return (
     <>
@@ -34,7 +34,7 @@ export function IncidentPage({ id, live, now, theme }: { id: string; live: Live;
           Runbook
         </a>
       </div>
-      <Facts incident={answer} causes={causes} now={now} />
+      <Facts incident={answer} causes={causes.answer} now={now} />
       <Acts incident={answer} onActed={onActed} />
       <div className="wide stack">
         {answer.series && <LeadSeriesChart series={answer.series} theme={theme} />}
@@ -43,7 +43,7 @@ export function IncidentPage({ id, live, now, theme }: { id: string; live: Live;
       </div>
       <div className="side stack">
         <RunbookSteps incident={answer} onActed={onActed} />
-        {causes && <CausesPanel causes={causes} />}
+        <CausesPanel {...causes} />
         <Before incidents={answer.before} now={now} />
         <Log incident={answer} />
       </div>
@@ -69,22 +69,32 @@ function madeOf({ signals }: ShownIncident): string {
 function Facts({ incident, causes, now }: { incident: IncidentDetail; causes: IncidentCauses | undefined; now: number }) {
   const { start, detected, notified, cause, users, attempts, slos, change } = incident;
   const leading = causes?.causes.find(({ dimension, value }) => dimension === cause?.dimension && value === cause.value);
-  const told = notified === null ? 'nobody was told' : `told ${moment(notified, now)}`;
+  const notification = notified === null ? 'nobody was told' : `told ${moment(notified, now)}`;
   return (
     <dl className="facts">
-      <Fact label="Since" value={moment(start, now)} note={`detected ${moment(detected, now)}; ${told}`} />
+      <Fact
+        label={isOver(incident) ? 'Began' : 'Since'}
+        value={moment(start, now)}
+        note={`detected ${moment(detected, now)}; ${notification}`}
+      />
       <Fact
         label="Where"
         value={cause ? `${words(cause.dimension)} ${cause.value || 'none'}` : '–'}
-        note={leading ? `${shareText(leading.excessShare)} of the excess failures` : cause ? 'most of the excess' : 'no value stands out'}
+        note={
+          leading
+            ? `${shareText(leading.excessShare)} of ${failuresOf(causes?.sli)} beyond the usual`
+            : cause
+              ? 'most of the excess'
+              : 'no value stands out'
+        }
       />
       <Fact
         label="Impact"
-        value={`${count(attempts)} attempts, ${count(users)} people`}
+        value={`${count(attempts)} failed, ${count(users)} people`}
         note={slos.map(({ slo, budgetSpent }) => `${slo} ${spentText(budgetSpent)}`).join('; ') || 'less than one per cent of any budget'}
       />
       <Fact
-        label={causes && isRuledOut(incident, causes) ? 'Ruled out' : 'Changed before'}
+        label={causes?.isChangeRuledOut ? 'Ruled out' : 'Changed before'}
         value={change?.deployment || '–'}
         note={change ? `${words(change.type.replace('.', ' '))}, ${moment(change.time, now)}` : 'nothing is known of the two hours before'}
       />
