@@ -230,3 +230,12 @@ test.each([MAX_LISTED - 1, MAX_LISTED + 5])('of %s findings it says whether the 
   else expect(stderr).toBe('');
   await removeData(dataDir);
 });
+
+test('the help of Muster lists all commands, whatever stands behind it; that of a command is its own', async () => {
+  const listed = async (...parameters: string[]) => (await runMuster(parameters)).stdout.match(/^ {2}[a-z]+ /gm)?.length ?? 0;
+  const all = await listed('--help');
+  expect(all).toBeGreaterThan(20);
+  for (const parameters of [['help'], ['-h', 'slo'], ['--verbose', '--help', 'up']]) expect(await listed(...parameters)).toBe(all);
+  expect((await runMuster(['--verbose', 'query', '--help'])).stdout).toContain('Usage: muster query');
+  expect(await runMuster(['qery'])).toMatchObject({ status: 2, stderr: expect.stringContaining('Did you mean query?') });
+});
