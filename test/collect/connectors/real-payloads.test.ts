@@ -21,6 +21,7 @@ describe.runIf(have('shared'))('real payloads of the products', () => {
   test.each([
     ['okta', { read: 37, accepted: 4, duplicates: 2, ignored: 29, rejected: 2 }],
     ['duo', { read: 24, accepted: 5, duplicates: 0, ignored: 13, rejected: 6 }],
+    ['onelogin', { read: 13, accepted: 0, duplicates: 0, ignored: 12, rejected: 1 }],
     ['google_workspace', { read: 65, accepted: 0, duplicates: 0, ignored: 60, rejected: 5 }],
   ])('%s', async (source, counts) => {
     const real = await testServices();
