@@ -42,6 +42,8 @@ const PAGES = [
   '/dashboards/:name',
   '/incidents',
   '/incidents/:id',
+  '/findings',
+  '/findings/:id',
   '/runbooks',
   '/runbooks/:name',
 ];

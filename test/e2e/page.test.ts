@@ -32,6 +32,21 @@ describe.runIf(have('chromium'))('the page', () => {
     return rows[0]?.attempt_id ?? '';
   }
 
+  /** A source that leaks a secret; the id of what is found of it, as in an address. */
+  async function firstFinding(): Promise<string> {
+    const leak = { id: 'leak', type: 'admin.action', time: '2026-11-20T10:00:00Z', source: 'leaky-service', action: 'export' };
+    const sent = await fetch(`${muster.url}/v1/events`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ ...leak, reason: 'otpauth://totp/x?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP' }),
+    });
+    expect(sent.status).toBe(200);
+    const found = async () =>
+      ((await (await fetch(`${muster.url}/api/findings`)).json()) as { id: string }[]).find(({ id }) => id.includes('leaky'));
+    await expect.poll(found, { timeout: 60_000 }).toBeDefined();
+    return encodeURIComponent((await found())?.id ?? '');
+  }
+
   async function open(path: string, width: number, height = 900): Promise<{ page: Page; problems: string[] }> {
     const page = await browser.newPage();
     const problems: string[] = [];
@@ -169,7 +184,7 @@ describe.runIf(have('chromium'))('the page', () => {
     await page.getByRole('heading', { level: 1 }).getByText('Attempts fail: provider sms-aurora').waitFor();
     await page.getByText('of failures beyond the usual').waitFor();
     await page.getByRole('region', { name: 'Where the failures come from' }).getByText('undelivered').waitFor();
-    await page.getByRole('button', { name: 'Done: step 1' }).click();
+    await page.getByRole('button', { name: 'Done with step 1' }).click();
     await page.getByRole('region', { name: 'Runbook' }).getByText('done', { exact: true }).waitFor();
     await page.getByRole('region', { name: 'Signs' }).getByText('provider sms-aurora').first().waitFor();
     await page.getByLabel('Reason').fill('reviewed with the vendor');
@@ -178,6 +193,20 @@ describe.runIf(have('chromium'))('the page', () => {
     await page.getByRole('region', { name: 'Log' }).getByText('reviewed with the vendor').waitFor();
     await page.getByRole('region', { name: 'Failed attempts' }).getByRole('link').first().click();
     await page.getByRole('region', { name: 'Timeline' }).getByText('enrollment.started').waitFor();
+    expect(problems).toEqual([]);
+    await page.close();
+  });
+
+  test('leads from the list of findings to what one stands on, and takes what somebody decides', async () => {
+    await firstFinding();
+    const { page, problems } = await open('/findings', 1440);
+    await page.getByRole('link', { name: /leaky-service sent/ }).click();
+    await page.getByRole('heading', { level: 1 }).getByText('leaky-service sent').waitFor();
+    await page.getByText('T1552').waitFor();
+    await page.getByRole('region', { name: 'Where' }).getByText('reason').waitFor();
+    await page.getByLabel('Reason').fill('a test of ours');
+    await page.getByRole('button', { name: 'There is, and it may be so' }).click();
+    await page.getByText('dismissed, ').waitFor();
     expect(problems).toEqual([]);
     await page.close();
   });
@@ -235,6 +264,8 @@ describe.runIf(have('chromium'))('the page', () => {
     '/dashboards/secops': '.chart canvas',
     '/incidents': '.lines td',
     '/incidents/INC-1': '.lanes',
+    '/findings': '.lines td',
+    '/findings/first': '.lines td',
     '/runbooks': '.lines td',
     '/runbooks/f1-provider-outage': '.query',
     '/attempts/first': '.facts',
@@ -255,7 +286,8 @@ describe.runIf(have('chromium'))('the page', () => {
       LOOKS.filter((_, index) => index % 5 === 0),
     ),
   )('%s, %s at %i: nothing sticks out, no accessibility violation, no error in the console', async (path, theme, width) => {
-    const address = path === '/attempts/first' ? `/attempts/${await firstFailed()}` : path;
+    const first = { '/attempts/first': firstFailed, '/findings/first': firstFinding }[path];
+    const address = first ? path.replace('first', await first()) : path;
     const { page, problems } = await open(`${address}?theme=${theme}`, width);
     await page
       .locator(LANDMARKS[path] as string)

@@ -14,6 +14,8 @@ GET /attempts/:id open
 GET /dashboards/:name open
 GET /incidents open
 GET /incidents/:id open
+GET /findings open
+GET /findings/:id open
 GET /runbooks open
 GET /runbooks/:name open
 POST /v1/events ingest
@@ -33,6 +35,7 @@ POST /api/slo-files/gate read
 GET /api/gate read
 GET /api/maintenance read
 GET /api/findings read
+GET /api/findings/:id read
 GET /api/alerts read
 POST /api/query read
 GET /api/attempts/:id read

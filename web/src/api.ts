@@ -3,7 +3,7 @@
 import type { ShownDashboard, ShownPanel } from '../../src/serve/dashboards.ts';
 import type { ShownEvent } from '../../src/serve/event-stream.ts';
 import type { Overview, OverviewSlo } from '../../src/serve/overview.ts';
-import type { IncidentCauses, IncidentDetail, ShownIncident, ShownSuppression } from '../../src/serve/routes/answers.ts';
+import type { IncidentCauses, IncidentDetail, ShownFinding, ShownIncident, ShownSuppression } from '../../src/serve/routes/answers.ts';
 import type { Runbook, RunbookEntry } from '../../src/serve/runbooks.ts';
 import type { AttemptDetail, AttemptEvent } from '../../src/slo/inquiry/attempt-detail.ts';
 import type { Suggestion } from '../../src/slo/inquiry/backtest.ts';
@@ -20,6 +20,7 @@ export type {
   RunbookEntry,
   ShownDashboard,
   ShownEvent,
+  ShownFinding,
   ShownIncident,
   ShownPanel,
   ShownSuppression,

@@ -3,6 +3,8 @@ import { Fragment, useEffect, useState } from 'react';
 import type { Overview } from './api.ts';
 import { AttemptPage } from './pages/attempt-page.tsx';
 import { DashboardPage } from './pages/dashboard-page.tsx';
+import { FindingList } from './pages/findings/finding-list.tsx';
+import { FindingPage } from './pages/findings/finding-page.tsx';
 import { IncidentList } from './pages/incidents/incident-list.tsx';
 import { IncidentPage } from './pages/incidents/incident-page.tsx';
 import { RunbookList, RunbookPage } from './pages/runbook-page.tsx';
@@ -25,13 +27,14 @@ const PAGES = [
   { path: '/incidents', title: 'Incidents', icon: 'incidents', group: 'Operate' },
   { path: '/slos', title: 'SLOs', icon: 'slos', group: 'Operate' },
   { path: '/runbooks', title: 'Runbooks', icon: 'runbook', group: 'Operate' },
+  { path: '/findings', title: 'Findings', icon: 'findings', group: 'Secure' },
   { path: '/dashboards/oncall', title: 'On call', icon: 'dashboard', group: 'Dashboards' },
   { path: '/dashboards/debug', title: 'Debug', icon: 'dashboard', group: 'Dashboards' },
   { path: '/dashboards/secops', title: 'SecOps', icon: 'dashboard', group: 'Dashboards' },
   { path: '/dashboards/provider-and-cost', title: 'Providers & cost', icon: 'dashboard', group: 'Dashboards' },
   { path: '/dashboards/executive', title: 'Executive', icon: 'dashboard', group: 'Dashboards' },
 ] as const;
-const GROUPS = ['Operate', 'Dashboards'] as const;
+const GROUPS = ['Operate', 'Secure', 'Dashboards'] as const;
 
 /** Which page the address names, and which thing on it. */
 function addressed(): { page: string; name: string | undefined; title: string } {
@@ -100,6 +103,8 @@ function Page({ page, name, live, now, theme }: { page: string; name: string | u
   if (page === 'runbooks') return name === undefined ? <RunbookList /> : <RunbookPage name={name} />;
   if (page === 'incidents')
     return name === undefined ? <IncidentList live={live} now={now} /> : <IncidentPage id={name} live={live} now={now} theme={theme} />;
+  if (page === 'findings')
+    return name === undefined ? <FindingList live={live} now={now} /> : <FindingPage id={name} live={live} now={now} />;
   if (page === 'slos' && name === undefined) return <SloList live={live} now={now} />;
   if (name === undefined || !['slos', 'attempts', 'dashboards'].includes(page)) return <NoSuchPage />;
   if (page === 'attempts') return <AttemptPage id={name} live={live} now={now} />;

@@ -190,6 +190,7 @@ export interface Answers {
   listSuppressions: ShownSuppression[];
   endSuppressions: { ended: number };
   listFindings: ShownFinding[];
+  getFinding: ShownFinding;
   dismissFinding: ShownFinding;
   mergeFinding: ShownFinding;
   listAlerts: ActiveAlert[];

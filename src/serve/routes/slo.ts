@@ -12,7 +12,7 @@ import { oneAsked, sloAsked, trialPast, trialStatus } from '../../slo/inquiry/tr
 import { toMinute } from '../../slo/measure/figures.ts';
 import { sloReport } from '../../slo/measure/report.ts';
 import { turnstile } from '../../store/guard/turns.ts';
-import { dismissFinding, type Finding, findingsSince, mergeFinding, VERDICTS } from '../../store/records/findings.ts';
+import { dismissFinding, type Finding, findingNamed, findingsSince, mergeFinding, VERDICTS } from '../../store/records/findings.ts';
 import { maintenanceIn } from '../../store/records/maintenance.ts';
 import { DAY_MS } from '../../system/time.ts';
 import { momentOf } from '../moments.ts';
@@ -272,6 +272,15 @@ export const sloRoutes = [
     async work({ ready, query, deps }) {
       return (await findingsSince(ready().store.engine, momentOf(query.since, deps.now() - 30 * DAY_MS))).map(shownFinding);
     },
+  }),
+  apiRoute({
+    id: 'getFinding',
+    method: 'get',
+    path: '/findings/:id',
+    access: 'read',
+    summary: 'One finding, with what it stands on',
+    params: { id: 'secret_exposure:idp:reason:credential:2026-03-01T09:00:00.000Z' },
+    work: async (call) => shownFinding(await findingNamed(call.ready().store.engine, param(call, 'id'))),
   }),
   apiRoute({
     id: 'dismissFinding',

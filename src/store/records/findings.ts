@@ -66,9 +66,15 @@ export const mergeFinding = (engine: Engine, id: string, intoId: string, nowMs: 
     return duplicate;
   });
 
-async function undecided(engine: Engine, id: string): Promise<Finding> {
+/** @throws MUSTER_NOT_FOUND */
+export async function findingNamed(engine: Engine, id: string): Promise<Finding> {
   const [finding] = await select(engine, 'findings WHERE id = {id: String}', { id });
-  if (!finding) throw new MusterError('MUSTER_NOT_FOUND', `no finding has the id ${printable(id)}: muster findings --json lists them`);
+  if (finding) return finding;
+  throw new MusterError('MUSTER_NOT_FOUND', `no finding has the id ${printable(id.slice(0, 200))}: muster findings --json lists them`);
+}
+
+async function undecided(engine: Engine, id: string): Promise<Finding> {
+  const finding = await findingNamed(engine, id);
   const { incident } = finding.dimensions;
   if (incident !== undefined)
     throw new MusterError(

@@ -57,7 +57,7 @@ export function RunbookSteps({ incident, onActed }: { incident: IncidentDetail; 
             ) : (
               incident.status !== 'merged' && (
                 <button type="button" className="tool" aria-disabled={sent !== undefined} onClick={() => tick(logged)}>
-                  Done<span className="hidden">: step {i + 1}</span>
+                  Done<span className="hidden"> with step {i + 1}</span>
                 </button>
               )
             )}
