@@ -22,7 +22,7 @@ export function FindingPage({ id, live, now }: { id: string; live: Live; now: nu
         <div aria-live="polite">
           <p className="over-title">
             <FindingSeverity finding={answer} /> {STATUS[status].toLowerCase()}, {lasted}
-            {verdict !== '' && decidedAt !== null && `, ${verdict} by ${moment(decidedAt, now)}`}
+            {verdict !== '' && decidedAt !== null && `, taken for ${verdict} ${moment(decidedAt, now)}`}
             <code>{detector}</code>
             {attack.map((technique) => (
               <code key={technique} title="ATT&CK technique">
