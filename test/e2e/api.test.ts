@@ -27,6 +27,7 @@ const BEFORE: Readonly<Record<string, () => Promise<{ params?: Record<string, st
   },
   'post /findings/:id/dismissal': async () => ({ params: { id: await leaked('idp') } }),
   'post /findings/:id/merge': async () => ({ params: { id: await leaked('first') }, body: { into: await leaked('second') } }),
+  'get /findings/:id': async () => ({ params: { id: await leaked('one-that-is-shown') } }),
   'post /reveal': async () => {
     const found = await post('/api/query', { sql: "SELECT user_ref FROM events_v WHERE user_ref != '' LIMIT 1", format: 'TSV' });
     return { body: { ref: (await found.text()).trim() } };
