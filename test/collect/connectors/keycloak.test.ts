@@ -244,7 +244,7 @@ describe.runIf(have('shared'))('a driven Keycloak', () => {
         else wrong.push(`${n} ${what}: ${meaning}, not ${types.join()}`);
       }
     expect(right).toBeGreaterThan(115);
-    // Ten changes of settings for which the one before has to be known, and a person without a factor who was deleted.
+    // Eleven changes of settings for which the one before has to be known, and a person without a factor who was deleted.
     expect(wrong.filter((each) => !/: policy\.changed, not $/.test(each) && !each.includes('deletes the user (no factor)'))).toEqual([]);
   });
 
