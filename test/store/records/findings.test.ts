@@ -120,6 +120,8 @@ test('a keeper opens once, goes on after another process, closes at the right mo
   const insert = vi.spyOn(engine, 'insert').mockRejectedValueOnce(new Error('disk full'));
   await expect(second.write(at)).rejects.toThrow('disk full');
   insert.mockRestore();
+  await second.write(at);
+  expect(await stored()).toMatchObject([{ endMs: null, evidence: { n: 3 } }]);
   second.close('a');
   second.close('never there');
   await second.write(at);
