@@ -1,8 +1,9 @@
 /** One finding: what it stands on, where it is, and what somebody decides of it. */
 import { useState } from 'react';
-import { post, type RunbookEntry, type ShownFinding } from '../../api.ts';
+import type { RunbookEntry, ShownFinding } from '../../api.ts';
 import { moment } from '../../parts/format.ts';
 import { Panel } from '../../parts/panel.tsx';
+import { ReasonForm } from '../../parts/reason-form.tsx';
 import { Waiting } from '../../parts/waiting.tsx';
 import { useAnswer } from '../../use-answer.ts';
 import type { Live } from '../../use-live.ts';
@@ -44,7 +45,15 @@ export function FindingPage({ id, live, now }: { id: string; live: Live; now: nu
           </a>
         )}
       </div>
-      {status !== 'dismissed' && answer.dimensions.incident === undefined && <Decision id={id} onActed={() => setActed(acted + 1)} />}
+      {status !== 'dismissed' && answer.dimensions.incident === undefined && (
+        <ReasonForm
+          label="Dismiss it"
+          hint="Why it is dismissed; goes into the audit log"
+          path={`/api${findingPath(id)}/dismissal`}
+          choices={VERDICTS}
+          onActed={() => setActed(acted + 1)}
+        />
+      )}
       <Fields title="Where" fields={answer.dimensions} />
       <Fields title="Evidence" fields={answer.evidence} />
     </>
@@ -79,48 +88,8 @@ function Fields({ title, fields }: { title: string; fields: Readonly<Record<stri
   );
 }
 
+/** Somebody takes it for none. */
 const VERDICTS = [
-  { verdict: 'false', words: 'There is nothing' },
-  { verdict: 'benign', words: 'There is, and it may be so' },
-] as const;
-
-/** Somebody takes it for none, with a reason. */
-function Decision({ id, onActed }: { id: string; onActed: () => void }) {
-  const [reason, setReason] = useState('');
-  const [problem, setProblem] = useState<string>();
-  const decide = (verdict: string) =>
-    post(`/api${findingPath(id)}/dismissal`, { reason, verdict }).then(
-      () => {
-        setReason('');
-        setProblem(undefined);
-        onActed();
-      },
-      (error: Error) => {
-        setProblem(error.message);
-        onActed();
-      },
-    );
-  return (
-    <form className="panel" onSubmit={(event) => event.preventDefault()} aria-label="Dismiss it">
-      <div className="acts">
-        <input
-          aria-label="Reason"
-          placeholder="Why it is dismissed; goes into the audit log"
-          maxLength={500}
-          value={reason}
-          onChange={(event) => setReason(event.target.value)}
-        />
-        {VERDICTS.map(({ verdict, words }) => (
-          <button key={verdict} type="button" className="button" disabled={reason.trim() === ''} onClick={() => void decide(verdict)}>
-            {words}
-          </button>
-        ))}
-        {problem && (
-          <p className="problem" role="alert">
-            {problem}
-          </p>
-        )}
-      </div>
-    </form>
-  );
-}
+  { body: { verdict: 'false' }, words: 'There is nothing' },
+  { body: { verdict: 'benign' }, words: 'There is, and it may be so' },
+];
