@@ -19,6 +19,8 @@ import { CATALOGUE_VIEW_SQL, CATALOGUE_VIEWS } from './guard/catalogue.ts';
 import { createGuard, type Guard, type GuardOptions } from './guard/guard.ts';
 import { type Loader, openLoader } from './load/loader.ts';
 import { openReferenceTable, type ReferenceTable } from './records/reference-table.ts';
+import { recordsOfAttempt } from './roll/joining.ts';
+import type { RecordToJoin } from './roll/pending-roll.ts';
 import { FACT_COLUMNS, FACT_TABLES } from './rows/attempt-row.ts';
 import type { CompletionWindows } from './rows/attempt-state.ts';
 import type { EventRow } from './rows/event-row.ts';
@@ -36,6 +38,8 @@ export interface Store {
   /** For panels of the web page: slow ones do not delay figures. */
   readonly panels: Session;
   readonly references: ReferenceTable;
+  /** The `attempt_id` of each record that an attempt was joined of. */
+  recordsOfAttempt(near: RecordToJoin, attemptId: string): Promise<string[]>;
   /** For SQL that Muster did not write. */
   readonly guard: Guard;
   close(): Promise<void>;
@@ -75,6 +79,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     await engine.offer();
     references = openReferenceTable(join(options.dataDir, FILES.references));
     await references.once('rows of the version before', () => fillReferences(engine as Engine, references as ReferenceTable));
+    const windows = options.windows ?? COMPLETION_WINDOWS;
     const loader = await openLoader({
       engine,
       references,
@@ -83,7 +88,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       slis: options.slis,
       ...(options.retention && { retention: options.retention }),
       archiveDir: options.archiveDir,
-      windows: options.windows ?? COMPLETION_WINDOWS,
+      windows,
       now: options.now,
       onProblem: options.onProblem,
       ...(options.onLoaded && { onLoaded: options.onLoaded }),
@@ -96,6 +101,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       loader,
       read: opened.session('read'),
       panels: opened.session('panels'),
+      recordsOfAttempt: (near, attemptId) => recordsOfAttempt(opened, near, attemptId, windows),
       guard,
       async close() {
         await loader.stop();

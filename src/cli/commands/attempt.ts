@@ -20,7 +20,7 @@ export function attemptCommand(program: Command, context: Context): void {
         context,
         configOf(context, options),
         (url) => ask<AttemptDetail>(`${url}/api/attempts/${encodeURIComponent(id)}${query}`),
-        ({ store, slos }) => attemptDetail(store.read, slos, { id, source: options.source }, context.now()),
+        ({ store, slos }) => attemptDetail({ ...store, session: store.read, slos }, { id, source: options.source }, context.now()),
         { mayCreate: false },
       );
       if (options.json) printJson(context, detail);

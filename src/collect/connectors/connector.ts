@@ -2,6 +2,7 @@
 
 import { MusterError } from '../../errors.ts';
 import type { EventType } from '../../events/catalogue.ts';
+import { JOINED } from '../../store/rows/attempt-facts.ts';
 import { canonicalJson } from '../../system/canonical-json.ts';
 import type { ProductTime } from './product-time.ts';
 
@@ -63,9 +64,14 @@ export function listAt(record: unknown, ...path: string[]): unknown[] {
   return typeof value === 'object' && value !== null ? [value] : [];
 }
 
-/** A draft with everything a registration needs; an attempt that is only known by its end gets an id of source, user, factor and time. */
-export function registration(draft: Draft, context: ConnectorContext): Draft {
+/**
+ * A draft with everything a registration needs. Where the source tells of starts and ends without a common id, each record of a person gets an
+ * id of its own, to be joined with others; an attempt that is only known by its end gets one of source, user, factor and time.
+ */
+export function registration(draft: Draft, context: ConnectorContext, joins = false): Draft {
   if (!draft.type.startsWith('enrollment.') || draft.attempt_id !== undefined) return draft;
+  if (joins && draft.user !== undefined)
+    return { ...draft, attempt_id: `${JOINED}${context.fingerprint([draft.source, draft.id, draft.time].join('\0'))}` };
   const parts = [draft.source, String(draft.user ?? ''), String(draft.factor_type ?? ''), draft.time];
   return { ...draft, attempt_id: `${draft.source}:${context.fingerprint(parts.join('\0'))}` };
 }
@@ -81,11 +87,12 @@ export interface RecordMeaning {
 /**
  * The event of one record. A record without an id gets one made of its content, so that a second import adds nothing.
  * @param record.content what the id is made of when the product gives none
+ * @param record.joins whether starts and ends of its registrations come as records without a common id
  */
 export function eventOf(
   source: string,
   finding: RecordMeaning,
-  record: { id: string | undefined; time: ProductTime; content: unknown },
+  record: { id: string | undefined; time: ProductTime; content: unknown; joins?: boolean },
   context: ConnectorContext,
 ): Mapped {
   const time = record.time ?? context.defaultTime;
@@ -104,7 +111,7 @@ export function eventOf(
   if (typeof time !== 'string') {
     return { kind: 'rejected', message: `${finding.type}: ${JSON.stringify(time.unreadable)} is no time that is known here`, draft };
   }
-  return { kind: 'events', events: [registration({ ...draft, time }, context)] };
+  return { kind: 'events', events: [registration({ ...draft, time }, context, record.joins)] };
 }
 
 /** Text of a product cut to what the catalogue takes. */

@@ -3,6 +3,7 @@ import { type Event, eventSchema } from '../../events/catalogue.ts';
 import { checkEvent, httpBounds, importBounds, type TimeBounds } from '../../events/checker.ts';
 import { kindsInId } from '../../privacy/ids.ts';
 import type { Folding, PendingRoll } from '../../store/roll/pending-roll.ts';
+import { JOINED } from '../../store/rows/attempt-facts.ts';
 import type { DeadLetter } from '../../store/rows/dead-letter-row.ts';
 import { FIELDS_OF_ACTORS } from '../../store/upkeep/erase.ts';
 import type { Fresh, Pseudonyms } from '../people/pseudonyms.ts';
@@ -119,7 +120,11 @@ export class Batch {
       return;
     }
     const { event, timeMs } = checked;
-    const refusal = binding && refusalOf(binding, event);
+    // Each such id has to be of one record, as connectors see to.
+    const isForged = this.mode === 'live' && event.attempt_id?.startsWith(JOINED);
+    const refusal = isForged
+      ? `attempt_id: ${JOINED} begins the ids of records that a connector joins; send an id of your own`
+      : binding && refusalOf(binding, event);
     // No letter: it would come in by being driven again.
     if (refusal !== undefined) this.name({ index, id: event.id, message: refusal });
     else if (event.user !== undefined && pseudonyms.isForgotten(event.user, timeMs)) this.forgotten.push(index);

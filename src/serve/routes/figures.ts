@@ -66,7 +66,7 @@ export const figureRoutes = [
     work(call) {
       const { store, slos } = call.ready();
       const asked = { id: param(call, 'id'), source: call.query.source || undefined };
-      return attemptDetail(store.panels, slos, asked, call.deps.now());
+      return attemptDetail({ ...store, session: store.panels, slos }, asked, call.deps.now());
     },
   }),
   apiRoute({

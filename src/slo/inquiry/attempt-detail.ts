@@ -3,8 +3,10 @@
 import { MusterError } from '../../errors.ts';
 import type { Session } from '../../store/engine/engine.ts';
 import { maintenanceIn } from '../../store/records/maintenance.ts';
+import { JOINED } from '../../store/rows/attempt-facts.ts';
 import { attemptKey } from '../../store/rows/attempt-row.ts';
 import type { Counter } from '../../store/rows/sli-counter.ts';
+import type { Store } from '../../store/store.ts';
 import { HOUR_MS, MINUTE_MS } from '../../system/time.ts';
 import type { Slo } from '../definition/openslo.ts';
 import { knownId } from '../slis/sli.ts';
@@ -117,14 +119,19 @@ type Row = Record<(typeof LABELS)[number], string> & {
   fault: string;
 };
 
+/** What an attempt is read with. */
+export interface AttemptReader extends Pick<Store, 'recordsOfAttempt'> {
+  session: Session;
+  slos: readonly Slo[];
+}
+
 /**
  * An attempt by its id, as known at `nowMs`.
  * @param source needed when several sources use this id
  * @throws MUSTER_NOT_FOUND, MUSTER_BAD_ARGUMENT naming the sources to choose from
  */
 export async function attemptDetail(
-  session: Session,
-  slos: readonly Slo[],
+  { session, slos, recordsOfAttempt }: AttemptReader,
   asked: { id: string; source?: string | undefined },
   nowMs: number,
 ): Promise<AttemptDetail> {
@@ -141,7 +148,9 @@ export async function attemptDetail(
   const settledMs = Number(row.settled_at);
   const isPending = settledMs === 0 || (row.by_clock === 1 && settledMs > nowMs);
   const homeMs = row.home * MINUTE_MS;
-  const of = eventsWhere(asked.id, source, homeMs - AROUND_MS, Math.max(homeMs, settledMs, row.overdue_until * MINUTE_MS) + AROUND_MS);
+  const near = { source, userRef: row.user_ref, timeMs: Number(row.started_at) || settledMs || homeMs };
+  const ids = asked.id.startsWith(JOINED) ? await recordsOfAttempt(near, asked.id) : [];
+  const of = eventsWhere(asked.id, ids, source, homeMs - AROUND_MS, Math.max(homeMs, settledMs, row.overdue_until * MINUTE_MS) + AROUND_MS);
   const events = await eventsOf(session, of);
   const traces = [...new Set(events.flatMap(({ trace_id: trace }) => (typeof trace === 'string' ? [trace] : [])))];
   const spans = await spansOf(session, traces);
@@ -206,14 +215,14 @@ interface Source {
   parameters: Record<string, string | number>;
 }
 
-/** A request that was refused before it had an attempt is one of its own, named after the event. */
-function eventsWhere(id: string, source: string, fromMs: number, toMs: number): Source {
+/** A request that was refused before it had an attempt is one of its own, named after the event. @param ids of the records that it was joined of */
+function eventsWhere(id: string, ids: readonly string[], source: string, fromMs: number, toMs: number): Source {
   const event = id.startsWith(REFUSED) ? id.slice(REFUSED.length) : '';
   return {
     table: 'events FINAL',
-    where: `source = {source:String} AND (attempt_id = {id:String} OR (attempt_id = '' AND id = {event:String}))
+    where: `source = {source:String} AND (attempt_id IN splitByChar(',', {ids:String}) OR (attempt_id = '' AND id = {event:String}))
        AND toStartOfTenMinutes(time) >= toStartOfTenMinutes(fromUnixTimestamp64Milli({from:Int64}, 'UTC')) AND time <= fromUnixTimestamp64Milli({to:Int64}, 'UTC')`,
-    parameters: { id, source, event, from: fromMs, to: toMs },
+    parameters: { ids: [id, ...ids].join(','), source, event, from: fromMs, to: toMs },
   };
 }
 

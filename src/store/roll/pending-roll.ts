@@ -1,5 +1,5 @@
 /** Events on their way into figures, folded: states of attempts and recoveries, and the minutes that they count in. */
-import type { Lifecycle } from '../rows/attempt-facts.ts';
+import { isToJoin, type Lifecycle } from '../rows/attempt-facts.ts';
 import { ATTEMPT, type AttemptState, absorb, join, RECOVERY } from '../rows/attempt-state.ts';
 import { COLUMN, type EventRow } from '../rows/event-row.ts';
 
@@ -11,10 +11,19 @@ export const ROLLED_UNITS = {
 export type RolledUnit = keyof typeof ROLLED_UNITS;
 export const ROLLED_UNIT_NAMES = Object.keys(ROLLED_UNITS) as RolledUnit[];
 
+/** Where a record lies that has to be joined with others. */
+export interface RecordToJoin {
+  source: string;
+  userRef: string;
+  timeMs: number;
+}
+
 /** What events say of attempts, recoveries and minutes, until it is rolled up: a semilattice, so parts may be made anywhere and joined in any order. */
 export class PendingRoll {
   readonly states: Record<RolledUnit, Map<string, AttemptState>> = { attempt: new Map(), recovery: new Map() };
   readonly eventMinutes = new Set<number>();
+  /** Records whose attempt is found beside other records of their person, see `joining.ts`. */
+  readonly toJoin: RecordToJoin[] = [];
   lastSequence = 0;
   events = 0;
   /** Events of minutes that are closed: they are stored, and no figure changes by them. */
@@ -33,8 +42,13 @@ export class PendingRoll {
 
   add(row: EventRow): void {
     this.events += 1;
-    if ((row[COLUMN.time] as number) < this.closedMinute * 60_000) this.late += 1;
-    if (this.countedTypes.has(row[COLUMN.type] as string)) this.eventMinutes.add(Math.floor((row[COLUMN.time] as number) / 60_000));
+    const timeMs = row[COLUMN.time] as number;
+    const isLate = timeMs < this.closedMinute * 60_000;
+    if (isLate) this.late += 1;
+    if (this.countedTypes.has(row[COLUMN.type] as string)) this.eventMinutes.add(Math.floor(timeMs / 60_000));
+    // What lies beside a late one may be deleted already: joined without it, an attempt would say something else.
+    if (isToJoin(row) && !isLate)
+      this.toJoin.push({ source: row[COLUMN.source] as string, userRef: row[COLUMN.user_ref] as string, timeMs });
     for (const kind of ROLLED_UNIT_NAMES) {
       const { lifecycle } = ROLLED_UNITS[kind];
       const name = lifecycle.nameOf(row);
@@ -56,6 +70,7 @@ export class PendingRoll {
       }
     }
     for (const minute of other.eventMinutes) this.eventMinutes.add(minute);
+    for (const record of other.toJoin) this.toJoin.push(record);
     this.lastSequence = Math.max(this.lastSequence, other.lastSequence);
     this.events += other.events;
     this.late += other.late;

@@ -2,7 +2,6 @@
 import { z } from 'zod';
 import { removeLater } from '../engine/ddl.ts';
 import { LAYOUT } from '../rows/attempt-row.ts';
-import { EVENT_COLUMN_NAMES, type EventRow } from '../rows/event-row.ts';
 import { rangesFrom } from '../rows/ranges.ts';
 import { countedTypes, type StoredSli } from '../rows/sli-counter.ts';
 import { recomputeMinutes } from './minutes.ts';
@@ -10,9 +9,9 @@ import { PendingRoll } from './pending-roll.ts';
 import { type LoaderState, writeLoaderState } from './roll-state.ts';
 import { type RollerDeps, roll } from './roller.ts';
 import { recomputeSlices } from './slices.ts';
+import { storedEvents } from './stored-events.ts';
 
 const DAY_MINUTES = 1_440;
-const MILLISECONDS = new Set<string>(['time', 'received_at', 'expires_at']);
 
 export interface RebuildDeps extends RollerDeps {
   now: () => number;
@@ -45,21 +44,18 @@ async function rollAgain(deps: RebuildDeps, old: LoaderState): Promise<LoaderSta
   const hours = await session.rows<{ hour: number; n: number }>(
     'SELECT toUInt32(intDiv(toUnixTimestamp(time), 3600)) AS hour, toUInt32(count()) AS n FROM events GROUP BY hour ORDER BY hour',
   );
-  const columns = EVENT_COLUMN_NAMES.map((name) => (MILLISECONDS.has(name) ? `toUnixTimestamp64Milli(${name})` : name)).join(', ');
   let state = old;
   for (let from = 0; from < hours.length; ) {
     let events = 0;
     let to = from;
     while (to < hours.length && (to === from || events + (hours[to]?.n ?? 0) <= CHUNK_EVENTS)) events += hours[to++]?.n ?? 0;
     const [first, last] = [hours[from]?.hour ?? 0, hours[to - 1]?.hour ?? 0];
-    const rows = await session.rows<{ row: EventRow }>(
-      `SELECT tuple(${columns}) AS row FROM events FINAL
-       WHERE toStartOfTenMinutes(time) >= toDateTime(${first * 3_600}, 'UTC')
-         AND toStartOfTenMinutes(time) < toDateTime(${(last + 1) * 3_600}, 'UTC')
-       SETTINGS output_format_json_named_tuples_as_objects = 0, output_format_json_quote_64bit_integers = 0`,
+    const rows = await storedEvents(
+      session,
+      `toStartOfTenMinutes(time) >= toDateTime(${first * 3_600}, 'UTC') AND toStartOfTenMinutes(time) < toDateTime(${(last + 1) * 3_600}, 'UTC')`,
     );
     const pending = new PendingRoll(countedTypes(deps.slis));
-    for (const { row } of rows) pending.add(row);
+    for (const row of rows) pending.add(row);
     state = await roll(deps, state, pending, deps.now());
     from = to;
   }

@@ -12,8 +12,9 @@ import { type AttemptState, type CompletionWindows, join, longestOf, type Settle
 import { mergedRanges, type Range, rangesFrom } from '../rows/ranges.ts';
 import { RECOVERY_WINDOW_MS } from '../rows/rows-of.ts';
 import { type StoredSli, UNITS } from '../rows/sli-counter.ts';
+import { joinNear } from './joining.ts';
 import { recomputeMinutes } from './minutes.ts';
-import { type PendingRoll, ROLLED_UNIT_NAMES, ROLLED_UNITS, type RolledUnit } from './pending-roll.ts';
+import { type PendingRoll, type RecordToJoin, ROLLED_UNIT_NAMES, ROLLED_UNITS, type RolledUnit } from './pending-roll.ts';
 import { type LoaderState, writeLoaderState } from './roll-state.ts';
 import { longestReach, recomputeSlices } from './slices.ts';
 
@@ -68,6 +69,7 @@ export async function roll(
       changes.settled(result.settledAt, result.byClock);
       if (kind === 'attempt') changes.started(result, known);
     }
+    if (kind === 'attempt') await rollJoined(deps, pending.toJoin, { rows: rows.attempt, changes, version });
     const due = await minutesDue(deps.engine, kind, longestOf(windows), old.settledUntilMs, now);
     for (const minute of due) changes.minute(minute);
     if (kind === 'recovery') changes.hasRecoveries = keys.size + due.length > 0;
@@ -103,6 +105,30 @@ export async function roll(
   return done;
 }
 
+/** Attempts of records without a common id: made anew of all records near the new ones, in the place of what was made of fewer. */
+async function rollJoined(
+  { engine, windows }: RollerDeps,
+  records: readonly RecordToJoin[],
+  { rows, changes, version }: { rows: Rows; changes: Changes; version: number },
+): Promise<void> {
+  for await (const { states, absorbed } of joinNear(engine, records, windows)) {
+    const stored = await storedRows(engine, 'attempt', [...states.keys(), ...absorbed]);
+    for (const [k, state] of states) {
+      const known = stored.get(k) ?? [];
+      const result = settle(state, windows);
+      rows.add(k, state, result, known, version);
+      changes.settled(result.settledAt, result.byClock);
+      changes.started(result, known);
+    }
+    for (const known of stored.values()) for (const row of known) changes.settled(Number(row.settled_at), Number(row.by_clock) === 1);
+    for (const k of absorbed) {
+      const known = stored.get(k) ?? [];
+      rows.leave(k, known, windows, version);
+      changes.started(undefined, known);
+    }
+  }
+}
+
 const isNewHour = (beforeMs: number, nowMs: number) => beforeMs > 0 && Math.floor(beforeMs / 3_600_000) < Math.floor(nowMs / 3_600_000);
 
 /** Most attempts wait only for a moment: what they leave behind in the backlog is dropped once an hour, or it would be read for a week. */
@@ -132,9 +158,9 @@ class Changes {
   }
 
   /** Starts that came, went or moved, and times of being overdue that did. */
-  started(result: Settlement, known: readonly StateRow[]): void {
+  started(result: Settlement | undefined, known: readonly StateRow[]): void {
     const versions = [
-      { startedAt: result.startedAt, overdueFrom: result.overdueFrom, overdueUntil: result.overdueUntil },
+      ...(result ? [result] : []),
       ...known.map((row) => ({
         startedAt: Number(row.started_at),
         overdueFrom: Number(row.overdue_from),
@@ -196,6 +222,10 @@ const BACKLOG_STRUCTURE = BACKLOG_COLUMNS.map(
     `${name} ${{ overdue_from: 'UInt32', k: 'UInt64', overdue_until: 'UInt32', roll: 'UInt64', dead: 'UInt8' }[name as string] ?? 'String'}`,
 ).join(', ');
 
+/** Where the backlog may hold entries of an attempt. */
+const overdueSince = (known: readonly StateRow[]): Set<number> =>
+  new Set(known.filter((row) => Number(row.overdue_from) < Number(row.overdue_until)).map((row) => Number(row.overdue_from)));
+
 /** Rows of one kind that a roll writes. */
 class Rows {
   private readonly homes: string[] = [];
@@ -205,7 +235,7 @@ class Rows {
   private readonly backlog = { gone: [] as string[], waiting: [] as string[] };
 
   get isEmpty(): boolean {
-    return this.alive.length === 0;
+    return this.alive.length === 0 && this.dead.length === 0;
   }
 
   add(k: string, state: AttemptState, result: Settlement, known: readonly StateRow[], roll: number): void {
@@ -220,12 +250,18 @@ class Rows {
     const labels = DIMENSIONS.map((name) => state.earliest[name]?.[1] ?? '');
     const entry = (from: number, until: number, dead: 0 | 1) => JSON.stringify([from, k, until, ...labels, roll, dead]);
     if (waits) this.backlog.waiting.push(entry(result.overdueFrom, result.overdueUntil, 0));
-    const before = new Set(
-      known.filter((row) => Number(row.overdue_from) < Number(row.overdue_until)).map((row) => Number(row.overdue_from)),
-    );
-    for (const from of before) {
+    for (const from of overdueSince(known)) {
       if (!waits || from !== result.overdueFrom) this.backlog.gone.push(entry(from, from, 1));
     }
+  }
+
+  /** An attempt that is none any more, as its records belong to another. */
+  leave(k: string, known: readonly StateRow[], windows: CompletionWindows, roll: number): void {
+    for (const row of known) {
+      const state = fromRow(row);
+      this.dead.push(toRow(k, state, settle(state, windows), roll, { deadAt: Number(row.home) }));
+    }
+    for (const from of overdueSince(known)) this.backlog.gone.push(JSON.stringify([from, k, from, ...DIMENSIONS.map(() => ''), roll, 1]));
   }
 
   /** Where rows may be is known before they are there, and entries that have to leave the backlog are gone before. */

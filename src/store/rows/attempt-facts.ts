@@ -102,3 +102,12 @@ function isOwnError(row: EventRow): boolean {
   const errorClass = row[COLUMN.error_class];
   return (typeOf(row) === 'api.request' && status !== null && status >= 500) || errorClass === 'internal' || errorClass === 'storage';
 }
+
+/** Begins the `attempt_id` of a record that has to be joined; what follows is the record's own. */
+export const JOINED = 'joined:';
+
+/** Whether an event's attempt is found by joining: it says so, and names a person to join by. */
+export const isToJoin = (row: EventRow): boolean =>
+  (row[COLUMN.attempt_id] as string).startsWith(JOINED) &&
+  row[COLUMN.user_ref] !== '' &&
+  (row[COLUMN.type] as string).startsWith('enrollment.');

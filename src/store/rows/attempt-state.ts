@@ -8,6 +8,7 @@ import {
   FLAGS,
   type FlagName,
   isRefusedStart,
+  isToJoin,
   LABELS,
   type Label,
   type Lifecycle,
@@ -117,8 +118,9 @@ export function absorb(state: AttemptState | undefined, row: EventRow, name: Att
   return into;
 }
 
-/** The attempt that an event concerns: its own, the one that a refused start makes, or none. */
+/** The attempt that an event concerns: its own, the one that a refused start makes, or none, as when it has to be joined with others. */
 function attemptOf(row: EventRow): AttemptName | undefined {
+  if (isToJoin(row)) return undefined;
   const source = row[COLUMN.source] as string;
   const attemptId = row[COLUMN.attempt_id] as string;
   if (attemptId !== '') return { source, attemptId };
@@ -190,10 +192,13 @@ export interface CompletionWindows {
 /** The longest of them, in milliseconds. */
 export const longestOf = ({ otherwise, byFactor }: CompletionWindows): number => Math.max(otherwise, ...Object.values(byFactor));
 
+/** How long an attempt of this factor may take, in milliseconds. */
+export const windowOf = ({ otherwise, byFactor }: CompletionWindows, factor: string): number => byFactor[factor] ?? otherwise;
+
 /** Applies the contract's rules of start, deadline, settlement and fault. Pure; needs no clock. */
 export function settle(state: AttemptState, windows: CompletionWindows): Settlement {
   const { earliest } = state;
-  const windowMs = windows.byFactor[String(earliest.factor_type?.[1] ?? '')] ?? windows.otherwise;
+  const windowMs = windowOf(windows, String(earliest.factor_type?.[1] ?? ''));
   const isRefusal = !state.flags.enrolled && earliest.refused !== undefined;
   const startedAt = (isRefusal ? earliest.refused : earliest.started)?.[0] ?? 0;
   const end = isRefusal

@@ -67,7 +67,8 @@ export const EVENT_STRUCTURE = EVENT_COLUMN_NAMES.map(
   (name) => `${name} ${EVENT_COLUMNS[name].replace('LowCardinality(String)', 'String')}`,
 ).join(', ');
 
-const MILLISECONDS = new Set<EventColumn>(['time', 'received_at', 'expires_at']);
+/** Columns that the log has as milliseconds since 1970, and the table as times. */
+export const MILLISECONDS: ReadonlySet<EventColumn> = new Set(['time', 'received_at', 'expires_at']);
 
 /** The SELECT list that turns rows of the log into rows of `events`. */
 export const EVENT_SELECT = EVENT_COLUMN_NAMES.map((name) =>

@@ -17,7 +17,7 @@ const event = (id: string, type: string, atMs: number, fields: object = {}) => (
   ...fields,
 });
 const detail = (id: string, source?: string, nowMs = NOON + 60 * MINUTE) =>
-  attemptDetail(services.store.panels, services.slos, { id, source }, nowMs);
+  attemptDetail({ ...services.store, session: services.store.panels, slos: services.slos }, { id, source }, nowMs);
 const counts = ({ counted }: Awaited<ReturnType<typeof detail>>, ...slis: string[]) =>
   counted.filter(({ sli }) => slis.includes(sli)).map(({ sli, good, total }) => [sli, good, total]);
 
@@ -46,6 +46,9 @@ beforeAll(async () => {
     event('s4', 'enrollment.started', NOON + 55 * MINUTE, { attempt_id: 'waits' }),
     event('s5', 'enrollment.started', NOON, { attempt_id: 'twin' }),
     { ...event('s5', 'enrollment.started', NOON, { attempt_id: 'twin' }), source: 'other' },
+    event('j1', 'enrollment.started', NOON, { attempt_id: 'joined:j1', factor_type: 'totp' }),
+    event('j2', 'enrollment.completed', NOON + MINUTE, { attempt_id: 'joined:j2' }),
+    event('j3', 'enrollment.completed', NOON + 2 * MINUTE, { attempt_id: 'joined:j3', factor_type: 'sms' }),
     event('s6', 'enrollment.started', NOON, { attempt_id: 'bot', traffic: 'bot' }),
     event('e6', 'enrollment.failed', NOON + 1, { attempt_id: 'bot', traffic: 'bot' }),
   ]);
@@ -114,4 +117,12 @@ describe('an id that', () => {
     expect((await detail('twin', 'other')).source).toBe('other');
     await expect(detail('twin', 'third')).rejects.toThrow('no attempt twin of third is known');
   });
+});
+
+test('of records without a common id those that it was joined of', async () => {
+  const found = await detail('joined:j1');
+  expect(found.events.map(({ id }) => id)).toEqual(['j1', 'j2']);
+  expect(found.sentence).toContain('Completed after 60 s');
+  expect((await detail('joined:j3')).events.map(({ id }) => id)).toEqual(['j3']);
+  await expect(detail('joined:j2')).rejects.toThrow('no attempt joined:j2');
 });

@@ -16,6 +16,9 @@ import type { Engine } from '../../../src/store/engine/engine.ts';
 import { migrate } from '../../../src/store/engine/migrate.ts';
 import { openLoader } from '../../../src/store/load/loader.ts';
 import { readLoaderState } from '../../../src/store/roll/roll-state.ts';
+import { isToJoin } from '../../../src/store/rows/attempt-facts.ts';
+import { COLUMN, type EventRow } from '../../../src/store/rows/event-row.ts';
+import { joinedAttempts } from '../../../src/store/rows/joined-attempts.ts';
 import { type Delivered, modelAttempts, modelFigures } from './contract-model.ts';
 
 export const WINDOW_MS = 600_000;
@@ -187,16 +190,25 @@ export async function onFreshDatabase(work: (name: string) => Promise<void>): Pr
   }
 }
 
+/** Of records without a common id: the attempt that each belongs to, by the record's id. */
+function joinedIds(rows: readonly EventRow[]): Map<string, string> {
+  const people = Map.groupBy(rows.filter(isToJoin), (row) => `${row[COLUMN.source]}\0${row[COLUMN.user_ref]}`);
+  const attempts = [...people.values()].flatMap((of) => joinedAttempts(of, { otherwise: WINDOW_MS, byFactor: {} }));
+  return new Map(attempts.flatMap((of) => of.map((row) => [String(row[COLUMN.id]), String(of[0]?.[COLUMN.attempt_id])] as const)));
+}
+
 /** The store against the contract's model: minutes, users hit, hours, attempts. */
 export async function equalsContract(all: readonly Delivery[], endMs: number): Promise<void> {
-  const model: Delivered[] = all.map(({ event, timeMs }) => ({
+  const masked = all.map(({ event, timeMs }) =>
+    mask(event, { timeMs, expiresAtMs: event.expires_at === undefined ? undefined : Date.parse(event.expires_at) }, names),
+  );
+  const joined = joinedIds(masked.map(({ row }) => row));
+  const model: Delivered[] = all.map(({ event, timeMs }, i) => ({
     ...(event as unknown as Delivered),
     timeMs,
     ...(event.user !== undefined && { userRef: names.of('person', event.user) }),
-    contentHash: new LineBuffer().add(
-      mask(event, { timeMs, expiresAtMs: event.expires_at === undefined ? undefined : Date.parse(event.expires_at) }, names).content,
-      0,
-    ),
+    ...(joined.has(event.id) && { attempt_id: joined.get(event.id) as string }),
+    contentHash: new LineBuffer().add(masked[i]?.content ?? '', 0),
   }));
   const figures = modelFigures(model, WINDOW_MS, endMs);
   expect(differences(await storedMinutes(), figures.minutes)).toEqual([]);

@@ -51,7 +51,7 @@ test('an attempt has the spans of its traces, to the microsecond', async () => {
       trace_id: OURS,
     },
   ]);
-  const { spans } = await attemptDetail(services.store.panels, services.slos, { id: 'a' }, now);
+  const { spans } = await attemptDetail({ ...services.store, session: services.store.panels, slos: services.slos }, { id: 'a' }, now);
   expect(spans).toMatchObject([
     { name: 'root', startMs: NOON + 0.25, durationMs: 1.5, hasFailed: false, attributes: { 'http.route': "/enroll/'x" } },
     { name: 'broken', parentSpanId: '1'.repeat(16), hasFailed: true },
