@@ -103,7 +103,9 @@ test('every part is in its registry', () => {
   expect(parts('src/slo/slis', 'sli.ts')).toBe(SLIS.length);
   expect(parts('src/slo/evaluate/alerts', 'alert.ts', 'thresholds.ts')).toBe(BESIDE_ALERTS.length);
   expect(parts('src/publish/panels', 'panel.ts', 'collector-metrics.ts')).toBe(PANELS.length);
-  expect(parts('src/collect/connectors', 'connector.ts', 'envelope.ts', 'product-time.ts')).toBe(CONNECTORS.length);
+  expect(parts('src/collect/connectors', 'connector.ts', 'entra-sign-in.ts', 'envelope.ts', 'factor-names.ts', 'product-time.ts')).toBe(
+    CONNECTORS.length,
+  );
 });
 
 /** F1 to F8 of the domain. */

@@ -33,6 +33,9 @@ export interface Connector {
   ofLine?(line: string): unknown;
 }
 
+/** Of JSON in a text. */
+const MAX_JSON_TEXT = 64 * 1_024;
+
 export const IGNORED: Mapped = { kind: 'ignored' };
 
 /** A record of a type that says nothing of enrollment. */
@@ -82,6 +85,8 @@ export interface RecordMeaning {
   user?: string | undefined;
   actor?: string | undefined;
   fields?: Record<string, string | number | boolean | undefined>;
+  /** Cut to what the catalogue takes; those without a value are left out. */
+  attributes?: Record<string, string | undefined>;
 }
 
 /**
@@ -97,6 +102,7 @@ export function eventOf(
 ): Mapped {
   const time = record.time ?? context.defaultTime;
   const { user, actor, fields = {} } = finding;
+  const attributes = Object.entries(finding.attributes ?? {}).flatMap(([name, value]) => (value ? [[name, value.slice(0, 1_024)]] : []));
   const draft = {
     id: record.id ?? `derived:${context.fingerprint(`${source}\0${canonicalJson(record.content)}`)}`,
     type: finding.type,
@@ -104,6 +110,7 @@ export function eventOf(
     ...(user !== undefined && { user }),
     ...(actor !== undefined && actor !== user && { actor }),
     ...Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined && value !== '')),
+    ...(attributes.length > 0 && { attributes: Object.fromEntries(attributes) as Record<string, string> }),
   };
   if (time === undefined) {
     return { kind: 'rejected', message: `${finding.type}: the record has no time; name one for such records with --default-time`, draft };
@@ -112,6 +119,41 @@ export function eventOf(
     return { kind: 'rejected', message: `${finding.type}: ${JSON.stringify(time.unreadable)} is no time that is known here`, draft };
   }
   return { kind: 'events', events: [registration({ ...draft, time }, context, record.joins)] };
+}
+
+/**
+ * The events of one record that may concern several people: one for each, whose id does not depend on their order.
+ * @param users whom it concerns; undefined for somebody whom the record does not name
+ */
+export function eventsOf(
+  source: string,
+  users: readonly (string | undefined)[],
+  meaning: Omit<RecordMeaning, 'user'>,
+  record: { id: string | undefined; time: ProductTime; content: unknown; joins?: boolean },
+  context: ConnectorContext,
+): Mapped {
+  const people = [...new Set(users)];
+  if (people.length <= 1) return eventOf(source, { ...meaning, user: people[0] }, record, context);
+  const mapped = people.map((user) => {
+    const id = record.id === undefined ? undefined : `${record.id}:${context.fingerprint(user ?? '')}`;
+    return eventOf(source, { ...meaning, user }, { ...record, id, content: [record.content, user ?? null] }, context);
+  });
+  return (
+    mapped.find(({ kind }) => kind === 'rejected') ?? {
+      kind: 'events',
+      events: mapped.flatMap((each) => (each.kind === 'events' ? each.events : [])),
+    }
+  );
+}
+
+/** An object that stands there as such, or as JSON in text. */
+export function objectOrJson(value: unknown): unknown {
+  if (typeof value !== 'string' || !/^\s*[[{"]/.test(value) || value.length > MAX_JSON_TEXT) return value;
+  try {
+    return JSON.parse(value) as unknown;
+  } catch {
+    return value;
+  }
 }
 
 /** Text of a product cut to what the catalogue takes. */

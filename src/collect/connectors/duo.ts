@@ -144,6 +144,7 @@ export const duo: Connector = {
         id: textAt(record, 'activity_id') ?? textAt(record, 'telephony_id') ?? textAt(record, 'txid'),
         time: firstTime(at(record, 'isotimestamp'), at(record, 'ts'), at(record, 'timestamp')),
         content: record,
+        joins: true,
       },
       context,
     );

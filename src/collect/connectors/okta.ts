@@ -1,6 +1,6 @@
 /** Okta System Log: https://developer.okta.com/docs/reference/api/event-types/ */
 import { canonicalJson } from '../../system/canonical-json.ts';
-import { at, type Connector, cut, eventOf, ignored, listAt, type Mapped, type RecordMeaning, textAt } from './connector.ts';
+import { at, type Connector, cut, eventsOf, ignored, listAt, type RecordMeaning, textAt } from './connector.ts';
 import { productTime } from './product-time.ts';
 
 /** By what Classic calls a factor, Identity Engine a method (`methodTypeUsed`), and messages either. The first that fits. */
@@ -93,18 +93,7 @@ export const okta: Connector = {
       ip: textAt(record, 'client', 'ipAddress'),
       user_agent: textAt(record, 'client', 'userAgent', 'rawUserAgent'),
     };
-    const uuid = textAt(record, 'uuid');
-    const mapped = users.map((user): Mapped => {
-      // Of several people each has an event, whose id does not depend on their order.
-      const id = uuid === undefined || users.length === 1 ? uuid : `${uuid}:${context.fingerprint(user ?? '')}`;
-      const content = users.length === 1 ? record : [record, user ?? null];
-      return eventOf('okta', { type, user, actor, fields }, { id, time: productTime(at(record, 'published')), content }, context);
-    });
-    return (
-      mapped.find(({ kind }) => kind === 'rejected') ?? {
-        kind: 'events',
-        events: mapped.flatMap((each) => ('events' in each ? each.events : [])),
-      }
-    );
+    const time = productTime(at(record, 'published'));
+    return eventsOf('okta', users, { type, actor, fields }, { id: textAt(record, 'uuid'), time: time, content: record }, context);
   },
 };

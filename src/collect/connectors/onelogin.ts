@@ -1,5 +1,6 @@
 /** OneLogin events, of its API and its webhooks: https://developers.onelogin.com/api-docs/1/events/event-resource */
 import { at, type Connector, eventOf, ignored, type RecordMeaning, textAt } from './connector.ts';
+import { factorNamed } from './factor-names.ts';
 import { firstTime } from './product-time.ts';
 
 /** By `event_type_id`: a factor registered or removed, an OTP device registered or deactivated. */
@@ -9,17 +10,6 @@ const MEANINGS: Readonly<Record<string, RecordMeaning['type']>> = {
   '171': 'enrollment.completed',
   '172': 'factor.revoked',
 };
-/** By what administrators call a factor, or the product its device; the first that fits. */
-const FACTORS: readonly [RegExp, string][] = [
-  [/webauthn|fido|passkey|security key|biometric/i, 'webauthn'],
-  [/yubikey|rsa|hardware|symantec|vip/i, 'hardware_otp'],
-  [/protect|push/i, 'push'],
-  [/sms|text/i, 'sms'],
-  [/voice|call/i, 'voice'],
-  [/e-?mail/i, 'email'],
-  [/authenticator|totp|otp|duo/i, 'totp'],
-];
-
 export const onelogin: Connector = {
   name: 'onelogin',
   reads: 'events of the API or of webhooks',
@@ -35,7 +25,7 @@ export const onelogin: Connector = {
         user: textAt(record, 'user_name') ?? textAt(record, 'user_id'),
         actor: textAt(record, 'actor_user_name') ?? textAt(record, 'actor_user_id'),
         fields: {
-          factor_type: FACTORS.find(([pattern]) => pattern.test(factor))?.[1],
+          factor_type: factorNamed(factor),
           outcome: type === 'enrollment.completed' ? 'success' : undefined,
           ip: textAt(record, 'ipaddr'),
         },

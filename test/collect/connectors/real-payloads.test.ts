@@ -21,6 +21,9 @@ describe.runIf(have('shared'))('real payloads of the products', () => {
   test.each([
     ['okta', { read: 37, accepted: 4, duplicates: 2, ignored: 29, rejected: 2 }],
     ['duo', { read: 24, accepted: 5, duplicates: 0, ignored: 13, rejected: 6 }],
+    ['entra', { read: 26, accepted: 10, duplicates: 1, ignored: 15, rejected: 0 }],
+    ['auth0', { read: 30, accepted: 7, duplicates: 1, ignored: 22, rejected: 0 }],
+    ['aws_cloudtrail', { read: 16, accepted: 4, duplicates: 1, ignored: 11, rejected: 0 }],
     ['onelogin', { read: 13, accepted: 0, duplicates: 0, ignored: 12, rejected: 1 }],
     ['google_workspace', { read: 65, accepted: 0, duplicates: 0, ignored: 60, rejected: 5 }],
   ])('%s', async (source, counts) => {
