@@ -1,3 +1,4 @@
+import { globSync, readFileSync } from 'node:fs';
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
@@ -11,17 +12,8 @@ class WaitingFirst extends BaseSequencer {
   }
 }
 
-/** Files of which `npm test` runs a part, and `npm run test:long` all: they ask `scaled()`. */
-const SCALED = [
-  'test/e2e/page.test.ts',
-  'test/e2e/clickhouse-server.test.ts',
-  'test/publish/generated.test.ts',
-  'test/publish/grafana-alerts.test.ts',
-  'test/e2e/bombs.test.ts',
-  'test/collect/connectors/real-payloads.test.ts',
-  'test/store/guard/attacks.test.ts',
-  'test/store/roll/*.test.ts',
-];
+/** Files of which `npm test` runs a part, and `npm run test:long` another: they ask `support/scale.ts`. */
+const SCALED = globSync('test/**/*.test.ts').filter((path) => readFileSync(path, 'utf8').includes("support/scale.ts'"));
 /** The tests of `npm test`; those that take long, and those of peers in other languages, have a command each. */
 const SUITES = {
   test: { include: ['test/**/*.test.ts'], exclude: ['test/long/**', 'test/peers/**'] },

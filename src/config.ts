@@ -102,6 +102,8 @@ const schema = z.strictObject({
   identities: z.enum(['sealed', 'none'], { error: 'expected sealed or none' }).default('sealed'),
   /** How long an attempt may take to its completion, by type of factor too; a change computes what is kept anew. @default 10 minutes */
   completionWindow: completionWindow.default({ otherwise: 10 * MINUTE_MS, byFactor: {} }),
+  /** Days of history that `muster up --demo` fills in. @default 30 */
+  demoDays: z.coerce.number('expected days').int().min(3, 'expected 3 to 90 days').max(90, 'expected 3 to 90 days').default(30),
   /** Days for which tables are kept. @default {}: all for good */
   retention: retention.default({}),
   /** Folder to which months of events go as Parquet before they are dropped. @default none */
@@ -185,6 +187,7 @@ const VARIABLES = {
   slo: 'MUSTER_SLO',
   identities: 'MUSTER_IDENTITIES',
   completionWindow: 'MUSTER_COMPLETION_WINDOW',
+  demoDays: 'MUSTER_DEMO_DAYS',
   retention: 'MUSTER_RETENTION',
   archiveDir: 'MUSTER_ARCHIVE',
   clickhouseUrl: 'MUSTER_CLICKHOUSE_URL',

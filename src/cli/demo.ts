@@ -1,4 +1,4 @@
-/** The demo: thirty days of simulated history, filled in behind the page, and people who then enroll for real. */
+/** The demo: days of simulated history, filled in behind the page, and people who then enroll for real. */
 
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -18,7 +18,6 @@ import { type Context, print, progress } from './context.ts';
 import type { Services } from './services.ts';
 
 const SEED = 20_26;
-const DAYS = 30;
 const ATTEMPTS_PER_DAY = 1_770;
 /** The fill waits while more than this many events wait for their roll. */
 const MAX_WAITING_EVENTS = 60_000;
@@ -32,14 +31,15 @@ export const DEMO_CORE: Partial<Settings> = {
   canary: { every_minutes: 5 },
 };
 
-const schema = z.object({ endMs: z.number().int(), daysDone: z.number().int() });
+const schema = z.object({ endMs: z.number().int(), daysDone: z.number().int(), days: z.number().int().default(30) });
 export type Demo = z.infer<typeof schema>;
 
 /**
  * The demo of a data directory, begun now if it is new.
+ * @param days of history, where it is new
  * @throws MUSTER_DATA_NOT_DEMO when the directory holds other data
  */
-export async function openDemo(dataDir: string, nowMs: number): Promise<Demo> {
+export async function openDemo(dataDir: string, nowMs: number, days: number): Promise<Demo> {
   try {
     return schema.parse(JSON.parse(await readFile(join(dataDir, FILES.demo), 'utf8')));
   } catch (error) {
@@ -52,7 +52,7 @@ export async function openDemo(dataDir: string, nowMs: number): Promise<Demo> {
       `${dataDir} holds other than demo data; leave out --demo, or name another directory with --data`,
     );
   }
-  return { endMs: Math.floor(nowMs / 60_000) * 60_000, daysDone: 0 };
+  return { endMs: Math.floor(nowMs / 60_000) * 60_000, daysDone: 0, days };
 }
 
 export interface DemoRun {
@@ -72,14 +72,14 @@ export function runDemo(options: {
   tell: (fill: Fill | null) => void;
 }): DemoRun {
   const { demo, context, signal, onProblem } = options;
-  let fill: Fill | null = { done: demo.daysDone, total: DAYS };
+  let fill: Fill | null = { done: demo.daysDone, total: demo.days };
   const show = (now: Fill | null) => {
     fill = now;
     options.tell(now);
   };
   const run = async ({ services, url, token, onFilled }: Parameters<DemoRun['start']>[0]) => {
     const startMs = performance.now();
-    const bar = progress(context, 'history (days)', DAYS);
+    const bar = progress(context, 'history (days)', demo.days);
     let sent = 0;
     try {
       sent = await fillHistory({ ...options, services }, (now) => {
@@ -94,13 +94,13 @@ export function runDemo(options: {
     show(null);
     await onFilled();
     const seconds = ((performance.now() - startMs) / 1_000).toFixed(1);
-    if (sent > 0) print(context, `History is in: ${sent} events of ${DAYS} days in ${seconds} s. Live traffic enrolls now.`);
+    if (sent > 0) print(context, `History is in: ${sent} events of ${demo.days} days in ${seconds} s. Live traffic enrolls now.`);
     await liveTraffic({
       baseUrl: url,
       token,
       random: seededRandom(context.now() % 2 ** 31),
       now: context.now,
-      history: { startMs: demo.endMs - DAYS * DAY_MS, endMs: demo.endMs, perDay: ATTEMPTS_PER_DAY },
+      history: { startMs: demo.endMs - demo.days * DAY_MS, endMs: demo.endMs, perDay: ATTEMPTS_PER_DAY },
       signal,
       onProblem,
     });
@@ -120,9 +120,10 @@ async function fillHistory(
   onProgress: (fill: Fill) => void,
 ): Promise<number> {
   const { demo, services, signal } = deps;
-  if (demo.daysDone >= DAYS) return 0;
+  if (demo.daysDone >= demo.days) return 0;
   const save = (daysDone: number) => writeDurably(join(deps.dataDir, FILES.demo), JSON.stringify({ ...demo, daysDone }));
-  const { days } = simulate({ seed: SEED, days: DAYS, perDay: ATTEMPTS_PER_DAY, endMs: demo.endMs, faults: demoFaults(demo.endMs) });
+  const faults = demoFaults(demo.endMs).filter(({ startMs }) => startMs >= demo.endMs - demo.days * DAY_MS);
+  const { days } = simulate({ seed: SEED, days: demo.days, perDay: ATTEMPTS_PER_DAY, endMs: demo.endMs, faults });
   let sent = 0;
   await save(demo.daysDone);
   for (const { day, events } of days) {
@@ -135,7 +136,7 @@ async function fillHistory(
       sent += batch.length - rejectedCount;
     }
     await save(day + 1);
-    onProgress({ done: day + 1, total: DAYS });
+    onProgress({ done: day + 1, total: demo.days });
     while (services.store.loader.stats().pendingEvents > MAX_WAITING_EVENTS && !signal.aborted) await sleep(20);
   }
   return sent;

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Fault, startClickHouse, type TestServer } from '../support/clickhouse-server.ts';
 import { type Running, removeData, runMuster, startUnder, temporaryData } from '../support/process.ts';
-import { scaled } from '../support/scale.ts';
+import { scaled, whenLong, whenShort } from '../support/scale.ts';
 
 /** A statement that is not answered is sent again after this. */
 const TIMEOUT_SECONDS = 2;
@@ -107,45 +107,47 @@ const figures = async (database: string): Promise<string> =>
     )
   ).trim();
 
-test.concurrent('events, figures and queries go through the server', async () => {
-  await withMuster(
-    async ({ running, dataDir, database, env }) => {
-      expect(await send(running, attempts(0, 100))).toBe(200);
-      await eventually(() => figures(database), '200\t80\t100');
-      const query = (sql: string, ...rest: string[]) => runMuster(['query', sql, '--data', dataDir, '--format', 'TSV', ...rest], { env });
-      expect((await query('SELECT result, count() FROM attempts GROUP BY result ORDER BY result')).stdout).toBe(
-        'completed\t80\nfailed\t20\n',
-      );
-      const refusals = [
-        'DROP TABLE events',
-        'INSERT INTO events (id) VALUES (1)',
-        "SELECT file('/etc/passwd')",
-        'SELECT 1 SETTINGS readonly = 0',
-      ];
-      for (const sql of refusals) expect({ sql, status: (await query(sql)).status }).toEqual({ sql, status: 2 });
-      expect((await query('SELECT nothing FROM attempts')).stderr).toContain('nothing');
-      // What a dashboard sends to the endpoint that speaks as ClickHouse does, with a value.
-      const { clickhouseUrl } = JSON.parse(await readFile(join(dataDir, 'muster.json'), 'utf8')) as { clickhouseUrl: string };
-      const key = (await readFile(join(dataDir, 'clickhouse.key'), 'utf8')).trim();
-      const asked = new URLSearchParams({
-        query: 'SELECT count(), {source:String} FROM events_v WHERE source = {source:String}',
-        param_source: 'app',
-      });
-      const counted = await fetch(`${clickhouseUrl}/?${asked}`, { method: 'POST', headers: { 'x-clickhouse-key': key } });
-      expect(await counted.text()).toBe('200\tapp\n');
-      const status = await runMuster(['slo', 'status', '--json', '--data', dataDir], { env });
-      expect(status.stdout).toContain('"M1"');
-      const doctor = await runMuster(['doctor', '--data', dataDir], { env });
-      expect(doctor.stdout).toContain(`database ${database}`);
-      // Its files are not here to be copied.
-      expect((await runMuster(['backup', `${dataDir}.tar`, '--data', dataDir], { env })).stderr).toContain('back up the database');
-      const forgotten = await runMuster(['forget', '--user', 'user-7', '--data', dataDir], { env });
-      expect(forgotten.stdout).toContain('Not searched: the files of the ClickHouse server');
-      expect(await figures(database)).toBe('200\t80\t100');
-      expect(await clickhouse.query(`SELECT count() FROM ${database}.events WHERE user_ref = ''`)).toBe('0\n');
-    },
-    { MUSTER_CLICKHOUSE_PORT: '0' },
-  );
+whenShort(() => {
+  test.concurrent('events, figures and queries go through the server', async () => {
+    await withMuster(
+      async ({ running, dataDir, database, env }) => {
+        expect(await send(running, attempts(0, 100))).toBe(200);
+        await eventually(() => figures(database), '200\t80\t100');
+        const query = (sql: string, ...rest: string[]) => runMuster(['query', sql, '--data', dataDir, '--format', 'TSV', ...rest], { env });
+        expect((await query('SELECT result, count() FROM attempts GROUP BY result ORDER BY result')).stdout).toBe(
+          'completed\t80\nfailed\t20\n',
+        );
+        const refusals = [
+          'DROP TABLE events',
+          'INSERT INTO events (id) VALUES (1)',
+          "SELECT file('/etc/passwd')",
+          'SELECT 1 SETTINGS readonly = 0',
+        ];
+        for (const sql of refusals) expect({ sql, status: (await query(sql)).status }).toEqual({ sql, status: 2 });
+        expect((await query('SELECT nothing FROM attempts')).stderr).toContain('nothing');
+        // What a dashboard sends to the endpoint that speaks as ClickHouse does, with a value.
+        const { clickhouseUrl } = JSON.parse(await readFile(join(dataDir, 'muster.json'), 'utf8')) as { clickhouseUrl: string };
+        const key = (await readFile(join(dataDir, 'clickhouse.key'), 'utf8')).trim();
+        const asked = new URLSearchParams({
+          query: 'SELECT count(), {source:String} FROM events_v WHERE source = {source:String}',
+          param_source: 'app',
+        });
+        const counted = await fetch(`${clickhouseUrl}/?${asked}`, { method: 'POST', headers: { 'x-clickhouse-key': key } });
+        expect(await counted.text()).toBe('200\tapp\n');
+        const status = await runMuster(['slo', 'status', '--json', '--data', dataDir], { env });
+        expect(status.stdout).toContain('"M1"');
+        const doctor = await runMuster(['doctor', '--data', dataDir], { env });
+        expect(doctor.stdout).toContain(`database ${database}`);
+        // Its files are not here to be copied.
+        expect((await runMuster(['backup', `${dataDir}.tar`, '--data', dataDir], { env })).stderr).toContain('back up the database');
+        const forgotten = await runMuster(['forget', '--user', 'user-7', '--data', dataDir], { env });
+        expect(forgotten.stdout).toContain('Not searched: the files of the ClickHouse server');
+        expect(await figures(database)).toBe('200\t80\t100');
+        expect(await clickhouse.query(`SELECT count() FROM ${database}.events WHERE user_ref = ''`)).toBe('0\n');
+      },
+      { MUSTER_CLICKHOUSE_PORT: '0' },
+    );
+  });
 });
 
 describe('a server that is', () => {
@@ -198,44 +200,48 @@ describe('a server that is', () => {
   });
 });
 
-test.concurrent('the log grows to its limit, then intake refuses, and all that was taken in is loaded', async () => {
-  await withMuster(
-    async ({ running, database, suffer }) => {
-      suffer('down');
-      let acknowledged = 0;
-      let status = 200;
-      for (; status === 200 && acknowledged < 40_000; ) {
-        status = await send(running, attempts(acknowledged, 500));
-        if (status === 200) acknowledged += 500;
-      }
-      expect(status).toBe(503);
-      const unready = await fetch(`${running.url}/readyz`);
-      expect(unready.status).toBe(503);
-      expect(await unready.text()).toContain('the log is full');
-      suffer(undefined);
-      await eventually(() => figures(database), `${acknowledged * 2}\t${acknowledged * 0.8}\t${acknowledged}`);
-      expect(await send(running, attempts(0, 1))).toBe(200);
-    },
-    { MUSTER_MAX_LOG_BYTES: String(2 * 1024 * 1024) },
-  );
+whenLong(() => {
+  test.concurrent('the log grows to its limit, then intake refuses, and all that was taken in is loaded', async () => {
+    await withMuster(
+      async ({ running, database, suffer }) => {
+        suffer('down');
+        let acknowledged = 0;
+        let status = 200;
+        for (; status === 200 && acknowledged < 40_000; ) {
+          status = await send(running, attempts(acknowledged, 500));
+          if (status === 200) acknowledged += 500;
+        }
+        expect(status).toBe(503);
+        const unready = await fetch(`${running.url}/readyz`);
+        expect(unready.status).toBe(503);
+        expect(await unready.text()).toContain('the log is full');
+        suffer(undefined);
+        await eventually(() => figures(database), `${acknowledged * 2}\t${acknowledged * 0.8}\t${acknowledged}`);
+        expect(await send(running, attempts(0, 1))).toBe(200);
+      },
+      { MUSTER_MAX_LOG_BYTES: String(2 * 1024 * 1024) },
+    );
+  });
 });
 
-test.concurrent('a Muster that is killed while the server is away waits for it, and loads what it had acknowledged', async () => {
-  await withMuster(async ({ running, database, dataDir, env, start, suffer }) => {
-    suffer('down');
-    expect(await send(running, attempts(0, 50))).toBe(200);
-    await running.kill();
-    const once = await runMuster(['slo', 'status', '--data', dataDir], { env });
-    expect(once).toMatchObject({ status: 1, stderr: expect.stringContaining('does not answer') });
-    // It is back once it was tried in vain, and that was said.
-    const before = clickhouse.hits.get(database) ?? 0;
-    const watching = setInterval(() => {
-      if ((clickhouse.hits.get(database) ?? 0) > before + 2) suffer(undefined);
-    }, 100);
-    const again = await start();
-    clearInterval(watching);
-    expect(again.output()).toContain('trying again');
-    await eventually(() => figures(database), '100\t40\t50');
+whenLong(() => {
+  test.concurrent('a Muster that is killed while the server is away waits for it, and loads what it had acknowledged', async () => {
+    await withMuster(async ({ running, database, dataDir, env, start, suffer }) => {
+      suffer('down');
+      expect(await send(running, attempts(0, 50))).toBe(200);
+      await running.kill();
+      const once = await runMuster(['slo', 'status', '--data', dataDir], { env });
+      expect(once).toMatchObject({ status: 1, stderr: expect.stringContaining('does not answer') });
+      // It is back once it was tried in vain, and that was said.
+      const before = clickhouse.hits.get(database) ?? 0;
+      const watching = setInterval(() => {
+        if ((clickhouse.hits.get(database) ?? 0) > before + 2) suffer(undefined);
+      }, 100);
+      const again = await start();
+      clearInterval(watching);
+      expect(again.output()).toContain('trying again');
+      await eventually(() => figures(database), '100\t40\t50');
+    });
   });
 });
 

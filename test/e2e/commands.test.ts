@@ -8,6 +8,7 @@ import { SLIS } from '../../src/slo/slis/index.ts';
 import { opened } from '../../src/store/records/finding-life.ts';
 import { MAX_LISTED, writeFindings } from '../../src/store/records/findings.ts';
 import { type Running, removeData, runMuster, startMuster, temporaryData } from '../support/process.ts';
+import { scaled, whenShort } from '../support/scale.ts';
 import { testServices } from '../support/store.ts';
 
 const WEEK = 7 * 86_400_000;
@@ -37,20 +38,22 @@ afterAll(async () => {
 const OUTAGE = ['--from', iso(END - 14 * 3_600_000), '--to', iso(END - 11 * 3_600_000)];
 const range = ['--from', iso(END - 86_400_000), '--to', iso(END)];
 
-test('a command that is run while up starts waits for it, and is answered by it', async () => {
-  const starting = startMuster(data);
-  // The one that comes first opens the store, and the other waits.
-  const answers = await Promise.all(Array.from({ length: 3 }, () => runMuster(['slo', 'status', '--json', '--data', data])));
-  const running = await starting;
-  try {
-    expect(answers.map(({ status, stdout }) => [status, JSON.parse(stdout).length])).toEqual(answers.map(() => [0, SLIS.length]));
-    for (const { stderr } of answers) expect(stderr).toMatch(/^(muster: another Muster process is at work.*waiting for it\n)?$/);
-  } finally {
-    await running.stop();
-  }
+whenShort(() => {
+  test('a command that is run while up starts waits for it, and is answered by it', async () => {
+    const starting = startMuster(data);
+    // The one that comes first opens the store, and the other waits.
+    const answers = await Promise.all(Array.from({ length: 3 }, () => runMuster(['slo', 'status', '--json', '--data', data])));
+    const running = await starting;
+    try {
+      expect(answers.map(({ status, stdout }) => [status, JSON.parse(stdout).length])).toEqual(answers.map(() => [0, SLIS.length]));
+      for (const { stderr } of answers) expect(stderr).toMatch(/^(muster: another Muster process is at work.*waiting for it\n)?$/);
+    } finally {
+      await running.stop();
+    }
+  });
 });
 
-describe.each(['without a running process', 'through a running process'])('%s', (how) => {
+describe.each(scaled(['without a running process'], ['through a running process']))('%s', (how) => {
   beforeAll(async () => {
     if (how.startsWith('through')) muster = await startMuster(data);
   });
@@ -211,31 +214,35 @@ describe.each(['without a running process', 'through a running process'])('%s', 
   });
 });
 
-test.each([MAX_LISTED - 1, MAX_LISTED + 5])('of %s findings it says whether the list has them all', async (count) => {
-  const dataDir = await temporaryData();
-  const services = await testServices({ dataDir });
-  const found = {
-    kind: 'security',
-    detector: 'secret_exposure',
-    severity: 'ticket',
-    dimensions: {},
-    evidence: { summary: 'a secret' },
-  } as const;
-  const all = Array.from({ length: count }, (_, n) => opened({ ...found, place: [`source-${n}`] }, Date.now() - n * 1_000));
-  await writeFindings(services.store.engine, all, Date.now());
-  await services.close();
-  const { stdout, stderr } = await runMuster(['findings', '--json', '--data', dataDir]);
-  expect(JSON.parse(stdout)).toHaveLength(Math.min(count, MAX_LISTED));
-  if (count > MAX_LISTED) expect(stderr).toMatch(/the newest 1000, and there may be more/);
-  else expect(stderr).toBe('');
-  await removeData(dataDir);
+whenShort(() => {
+  test.each([MAX_LISTED - 1, MAX_LISTED + 5])('of %s findings it says whether the list has them all', async (count) => {
+    const dataDir = await temporaryData();
+    const services = await testServices({ dataDir });
+    const found = {
+      kind: 'security',
+      detector: 'secret_exposure',
+      severity: 'ticket',
+      dimensions: {},
+      evidence: { summary: 'a secret' },
+    } as const;
+    const all = Array.from({ length: count }, (_, n) => opened({ ...found, place: [`source-${n}`] }, Date.now() - n * 1_000));
+    await writeFindings(services.store.engine, all, Date.now());
+    await services.close();
+    const { stdout, stderr } = await runMuster(['findings', '--json', '--data', dataDir]);
+    expect(JSON.parse(stdout)).toHaveLength(Math.min(count, MAX_LISTED));
+    if (count > MAX_LISTED) expect(stderr).toMatch(/the newest 1000, and there may be more/);
+    else expect(stderr).toBe('');
+    await removeData(dataDir);
+  });
 });
 
-test('the help of Muster lists all commands, whatever stands behind it; that of a command is its own', async () => {
-  const listed = async (...parameters: string[]) => (await runMuster(parameters)).stdout.match(/^ {2}[a-z]+ /gm)?.length ?? 0;
-  const all = await listed('--help');
-  expect(all).toBeGreaterThan(20);
-  for (const parameters of [['help'], ['-h', 'slo'], ['--verbose', '--help', 'up']]) expect(await listed(...parameters)).toBe(all);
-  expect((await runMuster(['--verbose', 'query', '--help'])).stdout).toContain('Usage: muster query');
-  expect(await runMuster(['qery'])).toMatchObject({ status: 2, stderr: expect.stringContaining('Did you mean query?') });
+whenShort(() => {
+  test('the help of Muster lists all commands, whatever stands behind it; that of a command is its own', async () => {
+    const listed = async (...parameters: string[]) => (await runMuster(parameters)).stdout.match(/^ {2}[a-z]+ /gm)?.length ?? 0;
+    const all = await listed('--help');
+    expect(all).toBeGreaterThan(20);
+    for (const parameters of [['help'], ['-h', 'slo'], ['--verbose', '--help', 'up']]) expect(await listed(...parameters)).toBe(all);
+    expect((await runMuster(['--verbose', 'query', '--help'])).stdout).toContain('Usage: muster query');
+    expect(await runMuster(['qery'])).toMatchObject({ status: 2, stderr: expect.stringContaining('Did you mean query?') });
+  });
 });

@@ -5,15 +5,16 @@ import type { BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { openBrowser, violations } from '../support/browser.ts';
 import { have } from '../support/counterparts.ts';
-import { type Running, removeData, runMuster, startMuster, temporaryData } from '../support/process.ts';
-import { scaled } from '../support/scale.ts';
+import { type Running, removeData, runMuster, startUnder, temporaryData } from '../support/process.ts';
+import { scaled, whenShort } from '../support/scale.ts';
 
 describe.runIf(have('chromium'))('the page', () => {
   let muster: Running;
   let opened: Awaited<ReturnType<typeof openBrowser>>;
   let browser: BrowserContext;
   beforeAll(async () => {
-    muster = await startMuster(await temporaryData(), '--demo');
+    // What is usual is learned, and the outage of the ninth day before is in it: that much is enough for most.
+    muster = await startUnder(['env', `MUSTER_DEMO_DAYS=${scaled(30, 14)}`], await temporaryData(), '--demo');
     opened = await openBrowser();
     browser = opened.browser;
   });
@@ -70,188 +71,210 @@ describe.runIf(have('chromium'))('the page', () => {
     await page.close();
   });
 
-  test('says first what fires, then shows the SLOs with the figures of the API', async () => {
-    const { page } = await open('/overview', 1440);
-    await page.locator('.chart canvas').waitFor();
-    // An evaluation between the two readings changes figures: the page follows it.
-    await vi.waitFor(
-      async () => {
-        const overview = (await (await fetch(`${muster.url}/api/overview`)).json()) as {
-          verdict: { headline: string };
-          slos: { slo: string; errorBudgetRemaining: number | null }[];
-        };
-        expect(await page.getByRole('heading', { level: 1 }).textContent()).toBe(overview.verdict.headline);
-        for (const { slo, errorBudgetRemaining } of overview.slos) {
-          const row = page.getByRole('row').filter({ hasText: slo });
-          expect((await row.textContent())?.replaceAll('\u00a0', ' ')).toContain(
-            errorBudgetRemaining === null ? 'counted' : `${Math.floor(errorBudgetRemaining * 100)} %`.replace('-', '−'),
-          );
-        }
-      },
-      { timeout: 240_000, interval: 1_000 },
-    );
-    await page.close();
-  });
-
-  test('shows live events as people enroll', async () => {
-    const { page } = await open('/overview', 1440);
-    await page
-      .getByRole('region', { name: 'Live events, newest first' })
-      .getByText('enrollment.started')
-      .first()
-      .waitFor({ timeout: 240_000 });
-    await page.getByRole('button', { name: 'Pause' }).click();
-    await page.getByRole('button', { name: 'Go on' }).waitFor();
-    await page.close();
-  });
-
-  test('gives the SQL and the table of a chart, by keyboard too', async () => {
-    const { page } = await open('/overview', 1440);
-    const sql = page.getByRole('button', { name: 'SQL of Attempts' });
-    await sql.focus();
-    await page.keyboard.press('Enter');
-    await page.getByText('FROM attempts WHERE').waitFor();
-    await page.getByRole('button', { name: 'Table of Attempts' }).click();
-    await page.getByRole('columnheader', { name: 'result' }).waitFor();
-    await page.close();
-  });
-
-  test('shows names from events as text, whatever they hold', async () => {
-    const markup = '<img src=x onerror=alert(1)>';
-    const deploy = { id: 'xss', type: 'deploy.completed', time: new Date().toISOString(), source: 'ci', deployment: markup };
-    const answer = await fetch(`${muster.url}/v1/events`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(deploy),
+  whenShort(() => {
+    test('says first what fires, then shows the SLOs with the figures of the API', async () => {
+      const { page } = await open('/overview', 1440);
+      await page.locator('.chart canvas').waitFor();
+      // An evaluation between the two readings changes figures: the page follows it.
+      await vi.waitFor(
+        async () => {
+          const overview = (await (await fetch(`${muster.url}/api/overview`)).json()) as {
+            verdict: { headline: string };
+            slos: { slo: string; errorBudgetRemaining: number | null }[];
+          };
+          expect(await page.getByRole('heading', { level: 1 }).textContent()).toBe(overview.verdict.headline);
+          for (const { slo, errorBudgetRemaining } of overview.slos) {
+            const row = page.getByRole('row').filter({ hasText: slo });
+            expect((await row.textContent())?.replaceAll('\u00a0', ' ')).toContain(
+              errorBudgetRemaining === null ? 'counted' : `${Math.floor(errorBudgetRemaining * 100)} %`.replace('-', '−'),
+            );
+          }
+        },
+        { timeout: 240_000, interval: 1_000 },
+      );
+      await page.close();
     });
-    expect(answer.status).toBe(200);
-    await expect.poll(async () => (await fetch(`${muster.url}/api/overview`)).text(), { timeout: 240_000 }).toContain('onerror');
-    const { page, problems } = await open('/overview', 1440);
-    await page.getByText(`Deploy ${markup}`).waitFor();
-    expect(await page.locator('img').count()).toBe(0);
-    expect(problems).toEqual([]);
-    await page.close();
   });
 
-  test('leads from the list to one SLO: what its alerts stand on, when they fired, and why', async () => {
-    const { page, problems } = await open('/slos', 1440);
-    await page.getByRole('link', { name: 'enrollment-success' }).click();
-    await page.getByRole('heading', { level: 1, name: /enrollment-success/ }).waitFor();
-    const pairs = page.getByRole('region', { name: 'Burn rates against their thresholds' });
-    expect(await pairs.getByRole('row').count()).toBe(5);
-    await pairs.getByText('1h and 5m').waitFor();
-    // Both faults of the demo's history fired.
-    await page.getByRole('region', { name: 'Alert history' }).getByText('Page').first().waitFor();
-    await page.getByRole('region', { name: 'Where it fails' }).getByRole('row').first().waitFor();
-    await page.getByRole('region', { name: 'Backtest' }).getByText('now', { exact: false }).first().waitFor();
-    expect(await page.locator('.chart canvas').count()).toBe(2);
-    expect(problems).toEqual([]);
-    await page.close();
+  whenShort(() => {
+    test('shows live events as people enroll', async () => {
+      const { page } = await open('/overview', 1440);
+      await page
+        .getByRole('region', { name: 'Live events, newest first' })
+        .getByText('enrollment.started')
+        .first()
+        .waitFor({ timeout: 240_000 });
+      await page.getByRole('button', { name: 'Pause' }).click();
+      await page.getByRole('button', { name: 'Go on' }).waitFor();
+      await page.close();
+    });
   });
 
-  test.each(['executive', 'oncall', 'debug', 'secops', 'provider-and-cost'])('the dashboard %s has data in every panel', async (name) => {
-    const { page, problems } = await open(`/dashboards/${name}?from=now-720h`, 1440);
-    await page.locator('.panel').first().waitFor();
-    await expect.poll(() => page.locator('.skeleton').count(), { timeout: 240_000 }).toBe(0);
-    const empty = await page.locator('.panel:has(.note) h2').allTextContents();
-    // Whether somebody waits just now is up to the live traffic; the demo leaks no secret.
-    expect(empty.filter((title) => title !== 'Waiting attempts' && title !== 'Security findings')).toEqual([]);
-    await page.getByRole('button', { name: '7 d' }).click();
-    expect(new URL(page.url()).search).toBe('?from=now-168h');
-    expect(problems).toEqual([]);
-    await page.close();
+  whenShort(() => {
+    test('gives the SQL and the table of a chart, by keyboard too', async () => {
+      const { page } = await open('/overview', 1440);
+      const sql = page.getByRole('button', { name: 'SQL of Attempts' });
+      await sql.focus();
+      await page.keyboard.press('Enter');
+      await page.getByText('FROM attempts WHERE').waitFor();
+      await page.getByRole('button', { name: 'Table of Attempts' }).click();
+      await page.getByRole('columnheader', { name: 'result' }).waitFor();
+      await page.close();
+    });
   });
 
-  test('leads from a failed attempt to its events, and to how each SLO counted it', async () => {
-    const { page, problems } = await open('/dashboards/debug?from=now-720h', 1440);
-    const link = page.getByRole('region', { name: 'Failed attempts' }).getByRole('link').first();
-    const id = await link.textContent();
-    await link.click();
-    await page.getByRole('region', { name: 'Timeline' }).getByText('enrollment.started').waitFor();
-    expect(page.url()).toContain(`/attempts/${id}?source=`);
-    const counted = page.getByRole('row').filter({ hasText: 'settled and completed' });
-    await counted.getByText('bad').waitFor();
-    await page.getByRole('button', { name: 'enrollment.started' }).click();
-    await page.getByText('"type": "enrollment.started"').waitFor();
-    await page.locator('#trace').waitFor();
-    expect(problems).toEqual([]);
-    await page.close();
+  whenShort(() => {
+    test('shows names from events as text, whatever they hold', async () => {
+      const markup = '<img src=x onerror=alert(1)>';
+      const deploy = { id: 'xss', type: 'deploy.completed', time: new Date().toISOString(), source: 'ci', deployment: markup };
+      const answer = await fetch(`${muster.url}/v1/events`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(deploy),
+      });
+      expect(answer.status).toBe(200);
+      await expect.poll(async () => (await fetch(`${muster.url}/api/overview`)).text(), { timeout: 240_000 }).toContain('onerror');
+      const { page, problems } = await open('/overview', 1440);
+      await page.getByText(`Deploy ${markup}`).waitFor();
+      expect(await page.locator('img').count()).toBe(0);
+      expect(problems).toEqual([]);
+      await page.close();
+    });
   });
 
-  test('leads from the list of incidents to what led one and to its attempts, and takes what somebody decides', async () => {
-    const { page, problems } = await open('/incidents', 1440);
-    await page.getByRole('link', { name: 'Attempts fail: provider sms-aurora' }).first().click();
-    await page.getByRole('heading', { level: 1 }).getByText('Attempts fail: provider sms-aurora').waitFor();
-    await page.getByText('of failures beyond the usual').waitFor();
-    await page.getByRole('region', { name: 'Where the failures come from' }).getByText('undelivered').waitFor();
-    await page.getByRole('button', { name: 'Done with step 1' }).click();
-    await page.getByRole('region', { name: 'Runbook' }).getByText('done', { exact: true }).waitFor();
-    await page.getByRole('region', { name: 'Signs' }).getByText('provider sms-aurora').first().waitFor();
-    await page.getByLabel('Reason').fill('reviewed with the vendor');
-    await page.getByRole('button', { name: 'Dismiss' }).click();
-    await page.getByText('Page, dismissed').waitFor();
-    await page.getByRole('region', { name: 'Log' }).getByText('reviewed with the vendor').waitFor();
-    await page.getByRole('region', { name: 'Failed attempts' }).getByRole('link').first().click();
-    await page.getByRole('region', { name: 'Timeline' }).getByText('enrollment.started').waitFor();
-    expect(problems).toEqual([]);
-    await page.close();
+  whenShort(() => {
+    test('leads from the list to one SLO: what its alerts stand on, when they fired, and why', async () => {
+      const { page, problems } = await open('/slos', 1440);
+      await page.getByRole('link', { name: 'enrollment-success' }).click();
+      await page.getByRole('heading', { level: 1, name: /enrollment-success/ }).waitFor();
+      const pairs = page.getByRole('region', { name: 'Burn rates against their thresholds' });
+      expect(await pairs.getByRole('row').count()).toBe(5);
+      await pairs.getByText('1h and 5m').waitFor();
+      // Both faults of the demo's history fired.
+      await page.getByRole('region', { name: 'Alert history' }).getByText('Page').first().waitFor();
+      await page.getByRole('region', { name: 'Where it fails' }).getByRole('row').first().waitFor();
+      await page.getByRole('region', { name: 'Backtest' }).getByText('now', { exact: false }).first().waitFor();
+      expect(await page.locator('.chart canvas').count()).toBe(2);
+      expect(problems).toEqual([]);
+      await page.close();
+    });
   });
 
-  test('leads from the list of findings to what one stands on, and takes what somebody decides', async () => {
-    await firstFinding();
-    const { page, problems } = await open('/findings', 1440);
-    await page.getByRole('link', { name: /leaky-service sent/ }).click();
-    await page.getByRole('heading', { level: 1 }).getByText('leaky-service sent').waitFor();
-    await page.getByText('T1552').waitFor();
-    await page.getByRole('region', { name: 'Where' }).getByText('reason').waitFor();
-    await page.getByLabel('Reason').fill('a test of ours');
-    await page.getByRole('button', { name: 'There is, and it may be so' }).click();
-    await page.getByText('dismissed, ').waitFor();
-    expect(problems).toEqual([]);
-    await page.close();
+  whenShort(() => {
+    test.each(['executive', 'oncall', 'debug', 'secops', 'provider-and-cost'])('the dashboard %s has data in every panel', async (name) => {
+      const { page, problems } = await open(`/dashboards/${name}?from=now-720h`, 1440);
+      await page.locator('.panel').first().waitFor();
+      await expect.poll(() => page.locator('.skeleton').count(), { timeout: 240_000 }).toBe(0);
+      const empty = await page.locator('.panel:has(.note) h2').allTextContents();
+      // Whether somebody waits just now is up to the live traffic; the demo leaks no secret.
+      expect(empty.filter((title) => title !== 'Waiting attempts' && title !== 'Security findings')).toEqual([]);
+      await page.getByRole('button', { name: '7 d' }).click();
+      expect(new URL(page.url()).search).toBe('?from=now-168h');
+      expect(problems).toEqual([]);
+      await page.close();
+    });
   });
 
-  test('a flag on a chart leads to its incident and an attempt of it, in two clicks, and by keyboard', async () => {
-    const { page, problems } = await open('/dashboards/oncall?from=now-720h', 1440);
-    const mark = page
-      .getByRole('region', { name: 'Attempts by result' })
-      .getByRole('link', { name: /^Flagged / })
-      .first();
-    await mark.focus();
-    await page.keyboard.press('Enter');
-    await page.getByRole('heading', { level: 1 }).getByText('Attempts fail').waitFor();
-    await page
-      .getByText('minutes were flagged')
-      .or(page.getByRole('img', { name: /minutes were flagged/ }))
-      .first()
-      .waitFor();
-    await page.getByRole('region', { name: 'Failed attempts' }).getByRole('link').first().click();
-    await page.getByRole('region', { name: 'Timeline' }).getByText('enrollment.started').waitFor();
-    expect(problems).toEqual([]);
-    await page.close();
+  whenShort(() => {
+    test('leads from a failed attempt to its events, and to how each SLO counted it', async () => {
+      const { page, problems } = await open('/dashboards/debug?from=now-720h', 1440);
+      const link = page.getByRole('region', { name: 'Failed attempts' }).getByRole('link').first();
+      const id = await link.textContent();
+      await link.click();
+      await page.getByRole('region', { name: 'Timeline' }).getByText('enrollment.started').waitFor();
+      expect(page.url()).toContain(`/attempts/${id}?source=`);
+      const counted = page.getByRole('row').filter({ hasText: 'settled and completed' });
+      await counted.getByText('bad').waitFor();
+      await page.getByRole('button', { name: 'enrollment.started' }).click();
+      await page.getByText('"type": "enrollment.started"').waitFor();
+      await page.locator('#trace').waitFor();
+      expect(problems).toEqual([]);
+      await page.close();
+    });
   });
 
-  test('has the runbooks, and runs their queries', async () => {
-    const { page, problems } = await open('/runbooks', 1440);
-    await page.getByRole('link', { name: 'F1: a provider is down' }).click();
-    await page.getByRole('heading', { level: 2, name: 'First five minutes' }).waitFor();
-    const answer = page.getByRole('region', { name: 'The answer' });
-    await vi.waitFor(
-      async () => {
-        await page.getByRole('button', { name: 'Run this query' }).first().click();
-        expect(await answer.textContent({ timeout: 1_000 })).toContain('sms-');
-      },
-      { timeout: 240_000, interval: 1_000 },
-    );
-    await page.getByRole('link', { name: 'EnrollmentProviderOutage' }).click();
-    await page.getByRole('heading', { level: 1, name: 'EnrollmentProviderOutage' }).waitFor();
-    // A terminal gets the file.
-    const text = await fetch(`${muster.url}/runbooks/f1-provider-outage`);
-    expect(text.headers.get('content-type')).toMatch(/^text\/plain/);
-    expect(await text.text()).toMatch(/^---\nlast_reviewed: /);
-    expect((await fetch(`${muster.url}/runbooks/..%2f..%2fpackage`)).status).toBe(404);
-    expect(problems).toEqual([]);
-    await page.close();
+  whenShort(() => {
+    test('leads from the list of incidents to what led one and to its attempts, and takes what somebody decides', async () => {
+      const { page, problems } = await open('/incidents', 1440);
+      await page.getByRole('link', { name: 'Attempts fail: provider sms-aurora' }).first().click();
+      await page.getByRole('heading', { level: 1 }).getByText('Attempts fail: provider sms-aurora').waitFor();
+      await page.getByText('of failures beyond the usual').waitFor();
+      await page.getByRole('region', { name: 'Where the failures come from' }).getByText('undelivered').waitFor();
+      await page.getByRole('button', { name: 'Done with step 1' }).click();
+      await page.getByRole('region', { name: 'Runbook' }).getByText('done', { exact: true }).waitFor();
+      await page.getByRole('region', { name: 'Signs' }).getByText('provider sms-aurora').first().waitFor();
+      await page.getByLabel('Reason').fill('reviewed with the vendor');
+      await page.getByRole('button', { name: 'Dismiss' }).click();
+      await page.getByText('Page, dismissed').waitFor();
+      await page.getByRole('region', { name: 'Log' }).getByText('reviewed with the vendor').waitFor();
+      await page.getByRole('region', { name: 'Failed attempts' }).getByRole('link').first().click();
+      await page.getByRole('region', { name: 'Timeline' }).getByText('enrollment.started').waitFor();
+      expect(problems).toEqual([]);
+      await page.close();
+    });
+  });
+
+  whenShort(() => {
+    test('leads from the list of findings to what one stands on, and takes what somebody decides', async () => {
+      await firstFinding();
+      const { page, problems } = await open('/findings', 1440);
+      await page.getByRole('link', { name: /leaky-service sent/ }).click();
+      await page.getByRole('heading', { level: 1 }).getByText('leaky-service sent').waitFor();
+      await page.getByText('T1552').waitFor();
+      await page.getByRole('region', { name: 'Where' }).getByText('reason').waitFor();
+      await page.getByLabel('Reason').fill('a test of ours');
+      await page.getByRole('button', { name: 'There is, and it may be so' }).click();
+      await page.getByText('dismissed, ').waitFor();
+      expect(problems).toEqual([]);
+      await page.close();
+    });
+  });
+
+  whenShort(() => {
+    test('a flag on a chart leads to its incident and an attempt of it, in two clicks, and by keyboard', async () => {
+      const { page, problems } = await open('/dashboards/oncall?from=now-720h', 1440);
+      const mark = page
+        .getByRole('region', { name: 'Attempts by result' })
+        .getByRole('link', { name: /^Flagged / })
+        .first();
+      await mark.focus();
+      await page.keyboard.press('Enter');
+      await page.getByRole('heading', { level: 1 }).getByText('Attempts fail').waitFor();
+      await page
+        .getByText('minutes were flagged')
+        .or(page.getByRole('img', { name: /minutes were flagged/ }))
+        .first()
+        .waitFor();
+      await page.getByRole('region', { name: 'Failed attempts' }).getByRole('link').first().click();
+      await page.getByRole('region', { name: 'Timeline' }).getByText('enrollment.started').waitFor();
+      expect(problems).toEqual([]);
+      await page.close();
+    });
+  });
+
+  whenShort(() => {
+    test('has the runbooks, and runs their queries', async () => {
+      const { page, problems } = await open('/runbooks', 1440);
+      await page.getByRole('link', { name: 'F1: a provider is down' }).click();
+      await page.getByRole('heading', { level: 2, name: 'First five minutes' }).waitFor();
+      const answer = page.getByRole('region', { name: 'The answer' });
+      await vi.waitFor(
+        async () => {
+          await page.getByRole('button', { name: 'Run this query' }).first().click();
+          expect(await answer.textContent({ timeout: 1_000 })).toContain('sms-');
+        },
+        { timeout: 240_000, interval: 1_000 },
+      );
+      await page.getByRole('link', { name: 'EnrollmentProviderOutage' }).click();
+      await page.getByRole('heading', { level: 1, name: 'EnrollmentProviderOutage' }).waitFor();
+      // A terminal gets the file.
+      const text = await fetch(`${muster.url}/runbooks/f1-provider-outage`);
+      expect(text.headers.get('content-type')).toMatch(/^text\/plain/);
+      expect(await text.text()).toMatch(/^---\nlast_reviewed: /);
+      expect((await fetch(`${muster.url}/runbooks/..%2f..%2fpackage`)).status).toBe(404);
+      expect(problems).toEqual([]);
+      await page.close();
+    });
   });
 
   /** What a page shows once it is there. */
@@ -306,23 +329,25 @@ describe.runIf(have('chromium'))('the page', () => {
   });
 
   // The last one: from then on every page wants a key.
-  test('asks for a key once there is one, by keyboard alone, and goes on where somebody wanted to go', async () => {
-    const { stdout } = await runMuster(['keys', 'create', '--scope', 'read', '--data', muster.dataDir]);
-    await sleep(1_100);
-    const { page } = await open('/slos', 1440);
-    await page.waitForURL('**/login?next=%2Fslos');
-    await page.getByLabel('Key').waitFor();
-    await page.keyboard.press('Tab');
-    await page.keyboard.type('muster_00000000_wrong');
-    await page.keyboard.press('Enter');
-    await page.getByText('This is not a key that may be used now.').waitFor();
-    await page.getByLabel('Key').fill(stdout.trim());
-    await page.keyboard.press('Enter');
-    await page.waitForURL('**/slos');
-    await page.locator('.slos tbody tr').first().waitFor();
-    await page.getByRole('button', { name: 'Sign out' }).click();
-    await page.waitForURL('**/login');
-    expect(await page.context().cookies()).toEqual([]);
-    await page.close();
+  whenShort(() => {
+    test('asks for a key once there is one, by keyboard alone, and goes on where somebody wanted to go', async () => {
+      const { stdout } = await runMuster(['keys', 'create', '--scope', 'read', '--data', muster.dataDir]);
+      await sleep(1_100);
+      const { page } = await open('/slos', 1440);
+      await page.waitForURL('**/login?next=%2Fslos');
+      await page.getByLabel('Key').waitFor();
+      await page.keyboard.press('Tab');
+      await page.keyboard.type('muster_00000000_wrong');
+      await page.keyboard.press('Enter');
+      await page.getByText('This is not a key that may be used now.').waitFor();
+      await page.getByLabel('Key').fill(stdout.trim());
+      await page.keyboard.press('Enter');
+      await page.waitForURL('**/slos');
+      await page.locator('.slos tbody tr').first().waitFor();
+      await page.getByRole('button', { name: 'Sign out' }).click();
+      await page.waitForURL('**/login');
+      expect(await page.context().cookies()).toEqual([]);
+      await page.close();
+    });
   });
 });

@@ -26,7 +26,6 @@ import { addMaintenance } from '../../src/slo/evaluate/maintenance.ts';
 import { opened } from '../../src/store/records/finding-life.ts';
 import { writeFindings } from '../../src/store/records/findings.ts';
 import { have, pathOf } from '../support/counterparts.ts';
-import { scaled } from '../support/scale.ts';
 import { type TestServices, testServices } from '../support/store.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
@@ -60,45 +59,6 @@ describe.runIf(have('promtool'))('Prometheus', () => {
     const rules = fileAt('alerts/prometheus/muster-slo.rules.yaml').match(/^ +- (?:alert|record):/gm) ?? [];
     expect(rules.length).toBeGreaterThan(slos.length);
     expect(stdout).toContain(`SUCCESS: ${rules.length} rules found`);
-  });
-
-  test('the generated unit tests pass: each pair fires when it should, and in no other minute', async () => {
-    // Each case evaluates the rules of all SLOs: those of two take a tenth of the time.
-    const some = scaled(slos, slos.slice(0, 2));
-    for (const { path, text } of GENERATORS.alerts({ slos: some, links: LINKS, escalation })) await writeFile(join(folder, path), text);
-    expect((await promtool('test', 'rules', 'muster-slo.test.yaml')).stdout).toContain('SUCCESS');
-  });
-
-  // The tests must be able to fail: each condition of a rule is taken out in turn.
-  const CONDITIONS: [string, RegExp, string][] = [
-    [
-      'the long window',
-      /slo:sli_evidence:ratio_pair1_1h\{slo="enrollment-success"\} \/ \(1 - 0\.98\) > 14\.4/,
-      'slo:sli_evidence:ratio_pair1_1h{slo="enrollment-success"} / (1 - 0.98) > 0',
-    ],
-    ['the short window', /and slo:sli_error:ratio_rate5m\{slo="enrollment-success"\}.*\n/, '\n'],
-    ['five bad ones', /and max by \(slo\) \(muster_slo_evidence_events\{slo="enrollment-success",pair="1",outcome="bad"\}\) >= 5\n/, '\n'],
-    [
-      'three users',
-      /and max by \(slo\) \(muster_slo_evidence_events\{slo="enrollment-success",pair="1",outcome="users_bad"\}\) >= 3\n/,
-      '\n',
-    ],
-    ['coverage', /and max by \(slo\) \(muster_slo_coverage_ratio\{slo="enrollment-success",window="[^"]*"\}\) >= 0\.9\n/g, '\n'],
-    ['maintenance', /and max by \(slo\) \(muster_slo_maintenance\{slo="enrollment-success"\}\) == 0\n/g, '\n'],
-    ['what the evaluator holds', /state="firing"\}\) == 1/g, 'state="firing"}) == 2'],
-  ];
-  test.each(scaled(CONDITIONS, CONDITIONS.slice(4, 5)))('without the condition on %s they fail', async (_name, pattern, replacement) => {
-    const one = slos.filter(({ name }) => name === 'enrollment-success');
-    const alerts = GENERATORS.alerts({ slos: one, links: LINKS, escalation });
-    const rules = alerts.find(({ path }) => path.endsWith('.rules.yaml'))?.text ?? '';
-    const tests = alerts.find(({ path }) => path.endsWith('.test.yaml'))?.text ?? '';
-    await writeFile(join(folder, 'alerts/prometheus/muster-slo.test.yaml'), tests);
-    const broken = rules.replace(pattern, replacement);
-    expect(broken).not.toBe(rules);
-    const path = join(folder, 'alerts/prometheus/muster-slo.rules.yaml');
-    await writeFile(path, broken);
-    await expect(promtool('test', 'rules', 'muster-slo.test.yaml')).rejects.toMatchObject({ code: 1 });
-    await writeFile(path, rules);
   });
 });
 

@@ -154,7 +154,7 @@ describe('the SQL of a burn-rate rule', () => {
         },
       ),
       {
-        numRuns: scaled(400, 120),
+        numRuns: scaled(400, 40),
         // Of each kind one at least, whatever chance brings.
         examples: (['nothing', 'itself', 'another'] as const).flatMap((firing) =>
           [5, 0].map(

@@ -83,7 +83,7 @@ async function up(context: Context, config: Config, isDemo: boolean): Promise<vo
   const { dataDir } = config;
   await assertUnused(dataDir);
   await ownDirectory(dataDir);
-  const demo = isDemo ? await openDemo(dataDir, context.now()) : undefined;
+  const demo = isDemo ? await openDemo(dataDir, context.now(), config.demoDays) : undefined;
 
   const problems = quieted((message) => context.stderr.write(`muster: ${shown(message)}\n`));
   const onProblem = problems.say;

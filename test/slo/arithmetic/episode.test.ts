@@ -18,6 +18,7 @@ import { windowSeconds } from '../../../src/slo/arithmetic/windows.ts';
 import { type History, walk } from '../../../src/slo/measure/history.ts';
 import { have, pathOf } from '../../support/counterparts.ts';
 import { type Fired, fired, MINUTE, naively, type Outage, withOutages } from '../../support/outages.ts';
+import { scaled } from '../../support/scale.ts';
 import { historyOf, workbookPairs } from '../../support/slo.ts';
 
 const judged = { objective: 0.98, isSliced: false };
@@ -215,7 +216,7 @@ describe('over simulated time', () => {
     ['five minutes out of fifteen, for four hours', (from: number): Outage => ({ from, to: from + 240, share: 1, on: 5, off: 10 })],
   ])('%s: one page', (name, outageOf) => {
     for (const objective of OBJECTIVES) {
-      for (const rate of [0.5, 3, 20]) {
+      for (const rate of scaled([0.5, 3, 20], [20])) {
         const { seen, each } = perOutage('page', objective, rate, outageOf);
         // At night too few try to tell an outage by, and at 95 % a third that fails is at the edge of what pages at all.
         if (objective !== 0.95 && rate > 3) expect([name, objective, rate, seen]).toEqual([name, objective, rate, SEEDS.length]);

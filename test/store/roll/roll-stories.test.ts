@@ -114,10 +114,13 @@ const STORIES: [name: string, rolls: [atMs: number, ...Delivery[]][]][] = [
 ];
 
 /** Where the last roll of a story ends before it is begun again: nowhere, after a step that leaves most half done, after every step in turn. */
-const ENDINGS: string[][] = scaled([[], ['alive'], STEPS], [STEPS]);
+const ENDINGS: string[][] = scaled([[], STEPS], [STEPS]);
 
 /** The story as it is told, and with its last roll ending early, each time to begin again in a new process. */
-for (const [name, rolls] of STORIES) {
+for (const [name, rolls] of scaled(
+  STORIES,
+  STORIES.filter((_, index) => index % 3 === 0),
+)) {
   test(name, async () => {
     const all = rolls.flatMap(([, ...deliveries]) => deliveries);
     const endMs = BASE_MS + Math.max(...rolls.map(([atMs]) => atMs));

@@ -1,6 +1,6 @@
 /** The live pass over a made-up history: what is flagged, when, and that it ends. More stories are told in the long suite. */
 import { expect, test } from 'vitest';
-import { euFails, tell } from '../../support/anomaly-story.ts';
+import { euFails, tell } from '../support/anomaly-story.ts';
 
 test('a region that fails is flagged within four minutes, by its share and in the whole, and no longer once it works', async () => {
   const { flags, earlier, told, firstOf, firstSeenAt } = await tell(euFails, 30);

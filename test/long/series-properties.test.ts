@@ -1,12 +1,12 @@
 /** What must not matter: the week in which a series is watched, and the zone whose clock it follows. */
 import { expect, test } from 'vitest';
-import { judgePast } from '../../../src/detect/series/history.ts';
-import { slotsOf } from '../../../src/detect/series/local-week.ts';
-import { readModels } from '../../../src/detect/series/model.ts';
-import { train } from '../../../src/detect/series/training.ts';
-import { type Fault, series } from '../../bench/detection/operations.ts';
-import { insertSeries } from '../../support/series.ts';
-import { testServices } from '../../support/store.ts';
+import { judgePast } from '../../src/detect/series/history.ts';
+import { slotsOf } from '../../src/detect/series/local-week.ts';
+import { readModels } from '../../src/detect/series/model.ts';
+import { train } from '../../src/detect/series/training.ts';
+import { type Fault, series } from '../bench/detection/operations.ts';
+import { insertSeries } from '../support/series.ts';
+import { testServices } from '../support/store.ts';
 
 const DAY = 1_440;
 const TRAINED_DAYS = 14;

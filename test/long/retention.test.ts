@@ -3,8 +3,8 @@ import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import { sloReport } from '../../../src/slo/measure/report.ts';
-import { type TestServices, takeIn, testServices } from '../../support/store.ts';
+import { sloReport } from '../../src/slo/measure/report.ts';
+import { type TestServices, takeIn, testServices } from '../support/store.ts';
 
 const DAY = 86_400_000;
 const NOW = Date.UTC(2026, 5, 20, 12);

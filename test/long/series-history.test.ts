@@ -1,20 +1,20 @@
 /** Models and flags of the past: what is learned is what was made, and SQL and the state machine say the same of every minute. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { MOST_OF_A_MINUTE, thresholdFor } from '../../../src/detect/series/detector.ts';
-import { shareEvidence } from '../../../src/detect/series/evidence.ts';
-import { failures } from '../../../src/detect/series/failures.ts';
-import { judgePast, sumsSql } from '../../../src/detect/series/history.ts';
-import { latency } from '../../../src/detect/series/latency.ts';
-import { slotsOf } from '../../../src/detect/series/local-week.ts';
-import { readModels, type SeriesModel, usualShare } from '../../../src/detect/series/model.ts';
-import { train } from '../../../src/detect/series/training.ts';
-import { volume } from '../../../src/detect/series/volume.ts';
-import { type Flag, watchSeries } from '../../../src/detect/series/watched-series.ts';
-import { emptyTable } from '../../../src/store/engine/ddl.ts';
-import type { Range } from '../../../src/store/rows/ranges.ts';
-import { type Counts, type Fault, series } from '../../bench/detection/operations.ts';
-import { insertSeries } from '../../support/series.ts';
-import { type TestServices, testServices } from '../../support/store.ts';
+import { MOST_OF_A_MINUTE, thresholdFor } from '../../src/detect/series/detector.ts';
+import { shareEvidence } from '../../src/detect/series/evidence.ts';
+import { failures } from '../../src/detect/series/failures.ts';
+import { judgePast, sumsSql } from '../../src/detect/series/history.ts';
+import { latency } from '../../src/detect/series/latency.ts';
+import { slotsOf } from '../../src/detect/series/local-week.ts';
+import { readModels, type SeriesModel, usualShare } from '../../src/detect/series/model.ts';
+import { train } from '../../src/detect/series/training.ts';
+import { volume } from '../../src/detect/series/volume.ts';
+import { type Flag, watchSeries } from '../../src/detect/series/watched-series.ts';
+import { emptyTable } from '../../src/store/engine/ddl.ts';
+import type { Range } from '../../src/store/rows/ranges.ts';
+import { type Counts, type Fault, series } from '../bench/detection/operations.ts';
+import { insertSeries } from '../support/series.ts';
+import { type TestServices, testServices } from '../support/store.ts';
 
 const START = Date.UTC(2026, 2, 2);
 const DAY = 1_440;
