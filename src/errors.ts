@@ -14,6 +14,12 @@ export const ERRORS = {
   MUSTER_BAD_ARGUMENT: { status: 400, exit: 2, retryable: false, meaning: 'An option, argument or field is not what is taken here.' },
   MUSTER_BAD_JSON: { status: 400, exit: 2, retryable: false, meaning: 'The body or file is not valid JSON.' },
   MUSTER_INVALID_EVENTS: { status: 400, exit: 2, retryable: false, meaning: 'None of the events is valid.' },
+  MUSTER_BAD_MAPPING: {
+    status: 400,
+    exit: 2,
+    retryable: false,
+    meaning: 'A mapping file cannot be read, or its own tests do not pass.',
+  },
   MUSTER_BAD_SLO: { status: 400, exit: 2, retryable: false, meaning: 'An SLO file does not follow the OpenSLO form that Muster reads.' },
   MUSTER_UNKNOWN_SOURCE: { status: 404, exit: 2, retryable: false, meaning: 'No connector has this name.' },
   MUSTER_NO_SUCH_FILE: { status: 404, exit: 2, retryable: false, meaning: 'A file that was named does not exist or cannot be read.' },

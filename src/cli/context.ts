@@ -249,3 +249,10 @@ async function openedOrRunning(context: Context, config: Config): Promise<Servic
     }
   }
 }
+
+/** A whole number of an option. @throws MUSTER_BAD_ARGUMENT outside of the bounds */
+export function wholeNumber(option: string, text: string, from: number, to: number): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= from && value <= to) return value;
+  throw new MusterError('MUSTER_BAD_ARGUMENT', `${option} ${text.slice(0, 40)}: expected a whole number from ${from} to ${to}`);
+}

@@ -21,6 +21,7 @@ GET /runbooks/:name open
 POST /v1/events ingest
 POST /v1/traces ingest
 POST /v1/logs ingest
+POST /api/import-by-mapping admin
 POST /api/import/:source ingest
 GET /metrics read
 GET /api/overview read

@@ -1,18 +1,19 @@
 /** `muster import SOURCE FILE…` */
 import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import type { Command } from 'commander';
-import { type Connector, connectorNamed } from '../../collect/connectors/connector.ts';
-import { mapUnwrapped } from '../../collect/connectors/envelope.ts';
+import type { AnyConnector } from '../../collect/connectors/connector.ts';
 import { CONNECTORS } from '../../collect/connectors/index.ts';
 import { addCounts, type ImportCounts, type ImportRecord, importRecords, noCounts } from '../../collect/import/import.ts';
 import { type FileRecord, recordsOf } from '../../collect/import/record-file.ts';
 import { retryRejected } from '../../collect/import/retry.ts';
+import { MAPPED_SOURCES, sourceNamed, testedMapping } from '../../collect/mappings/index.ts';
 import type { Config } from '../../config.ts';
 import { MusterError, systemCode } from '../../errors.ts';
-import { fieldName, printable } from '../../events/checker.ts';
+import { printable } from '../../events/checker.ts';
 import { type Context, configOf, post, print, printJson, progress, shown, throughEither, timeOption } from '../context.ts';
+import { dryRun, likeliestReason } from '../dry-run.ts';
 
 const RECORDS_PER_BATCH = 2_000;
 /** A running process takes bodies of 16 MiB. */
@@ -24,16 +25,31 @@ export function importCommand(program: Command, context: Context): void {
   program
     .command('import')
     .description('Take in events from files: NDJSON, a JSON array or object, optionally gzip, or - for standard input.')
-    .argument('[source]', `what the files hold: ${CONNECTORS.map(({ name }) => name).join(', ')}`)
+    .argument('[source]', `what the files hold: ${[...CONNECTORS.map(({ name }) => name), ...MAPPED_SOURCES].join(', ')}`)
     .argument('[file...]', 'files, or - for standard input')
+    .option('--mapping <file>', 'instead of a source, a mapping file (YAML) that says what the records mean; see docs/sources.md')
+    .option('--dry-run', 'say what would become of each record, and keep nothing')
+    .option('--explain <n>', 'show record N field by field, and keep nothing')
     .option('--retry-rejected', 'instead of files, drive records again that were refused before (table dead_letters)')
     .option('--data <dir>', 'data directory (default .muster, or MUSTER_DATA)')
     .option('--default-time <time>', 'time of records that carry none (RFC 3339)')
     .option('--strict', 'end with status 1 when any record was rejected')
     .option('--json', 'print the counts as JSON')
-    .addHelpText('after', '\nExamples:\n  $ muster import okta system-log.ndjson.gz\n  $ muster import --retry-rejected')
+    .addHelpText(
+      'after',
+      [
+        '',
+        'Examples:',
+        '  $ muster import okta system-log.ndjson.gz',
+        '  $ muster import entra audits.json --dry-run',
+        '  $ muster import entra audits.json --explain 3',
+        '  $ muster import --mapping our-portal.yaml portal.ndjson',
+        '  $ muster import --retry-rejected',
+      ].join('\n'),
+    )
     .action(async (source: string | undefined, files: string[], options: Options) => {
       timeOption('--default-time', options.defaultTime);
+      if (options.dryRun || options.explain !== undefined) return dryRun(context, options, await askedFor(options, source, files));
       const config = configOf(context, { data: options.data });
       const counts = options.retryRejected
         ? await retry(context, config, options, [source, ...files])
@@ -48,6 +64,9 @@ export function importCommand(program: Command, context: Context): void {
 
 interface Options {
   data?: string;
+  mapping?: string;
+  dryRun?: boolean;
+  explain?: string;
   defaultTime?: string;
   retryRejected?: boolean;
   strict?: boolean;
@@ -72,13 +91,12 @@ async function retry(context: Context, config: Config, { defaultTime }: Options,
 async function importAll(
   context: Context,
   config: Config,
-  { defaultTime }: Options,
+  options: Options,
   source: string | undefined,
-  files: string[],
+  named: string[],
 ): Promise<ImportCounts> {
-  if (source === undefined || files.length === 0)
-    throw new MusterError('MUSTER_BAD_ARGUMENT', 'expected a source and its files, such as muster import okta system-log.ndjson.gz');
-  const connector = connectorNamed(CONNECTORS, source);
+  const { defaultTime } = options;
+  const { connector, files, mapping } = await askedFor(options, source, named);
   const first: { record?: unknown } = {};
   const reading = { files, totalBytes: await totalBytes(files), first, connector };
   const counts = await throughEither(
@@ -86,7 +104,11 @@ async function importAll(
     config,
     (url) =>
       importFiles(context, reading, (records) =>
-        post<ImportCounts>(`${url}/api/import/${connector.name}`, { records, ...(defaultTime !== undefined && { defaultTime }) }),
+        post<ImportCounts>(`${url}/api/${mapping === undefined ? `import/${connector.name}` : 'import-by-mapping'}`, {
+          records,
+          ...(mapping !== undefined && { mapping }),
+          ...(defaultTime !== undefined && { defaultTime }),
+        }),
       ),
     async (services) => {
       const imported = await importFiles(context, reading, async (records) => {
@@ -107,23 +129,20 @@ async function importAll(
   return counts;
 }
 
-/** Why a connector makes nothing of any record, by the first. */
-function likeliestReason(connector: Connector, record: unknown): string {
-  const context = { fingerprint: () => '', defaultTime: '2000-01-01T00:00:00Z' };
-  const other = CONNECTORS.find(
-    (each) => !['muster', 'cloudevents', connector.name].includes(each.name) && mapUnwrapped(each, record, context).kind === 'events',
-  );
-  if (other) return `these look like records of ${other.name}; try muster import ${other.name}`;
-  if (typeof record !== 'object' || record === null || Array.isArray(record)) return 'its records are no JSON objects';
-  const names = Object.keys(record)
-    .slice(0, MAX_KEYS)
-    .map((name) => JSON.stringify(fieldName(name)));
-  if ('specversion' in record) return 'these look like CloudEvents; try muster import cloudevents';
-  if ('attempt_id' in record) return 'these look like events of Muster; try muster import muster';
-  return `it reads ${connector.reads}, and the first record has the fields ${names.join(', ')}`;
+/** The connector that was asked for, and the files: with a mapping file, what stands in the place of the source is a file too. */
+async function askedFor(
+  { mapping }: Options,
+  source: string | undefined,
+  files: readonly string[],
+): Promise<{ connector: AnyConnector; files: string[]; mapping?: { text: string; file: string } }> {
+  const all = source === undefined ? [...files] : mapping === undefined ? [...files] : [source, ...files];
+  if ((mapping === undefined && source === undefined) || all.length === 0)
+    throw new MusterError('MUSTER_BAD_ARGUMENT', 'expected a source and its files, such as muster import okta system-log.ndjson.gz');
+  if (mapping === undefined) return { connector: await sourceNamed(CONNECTORS, source ?? ''), files: all };
+  await totalBytes([mapping]);
+  const text = await readFile(mapping, 'utf8');
+  return { connector: await testedMapping(text, mapping), files: all, mapping: { text, file: mapping } };
 }
-
-const MAX_KEYS = 8;
 
 type Send = (records: ImportRecord[]) => Promise<ImportCounts>;
 
@@ -135,7 +154,7 @@ async function importFiles(
     totalBytes,
     first,
     connector,
-  }: { files: readonly string[]; totalBytes: number; first: { record?: unknown }; connector: Connector },
+  }: { files: readonly string[]; totalBytes: number; first: { record?: unknown }; connector: AnyConnector },
   send: Send,
 ): Promise<ImportCounts> {
   const bar = progress(context, 'importing', totalBytes);

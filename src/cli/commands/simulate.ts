@@ -9,7 +9,7 @@ import { parseTime } from '../../events/time.ts';
 import { FAULTS, parseFault, type ScheduledFault } from '../../lab/faults.ts';
 import { simulate } from '../../lab/simulate.ts';
 import { DAY_MS } from '../../system/time.ts';
-import { type Context, print, progress } from '../context.ts';
+import { type Context, print, progress, wholeNumber } from '../context.ts';
 
 interface Options {
   seed: string;
@@ -83,10 +83,4 @@ function within(fault: ScheduledFault, text: string, startMs: number, endMs: num
   if (fault.startMs >= startMs && fault.endMs <= endMs) return fault;
   const range = `${new Date(startMs).toISOString()} to ${new Date(endMs).toISOString()}`;
   throw new MusterError('MUSTER_BAD_ARGUMENT', `--fault ${text.slice(0, 80)}: lies outside the history, which is from ${range}`);
-}
-
-function wholeNumber(option: string, text: string, from: number, to: number): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value >= from && value <= to) return value;
-  throw new MusterError('MUSTER_BAD_ARGUMENT', `${option} ${text.slice(0, 40)}: expected a whole number from ${from} to ${to}`);
 }

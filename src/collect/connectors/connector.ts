@@ -36,6 +36,12 @@ export interface Connector {
 /** Of JSON in a text. */
 const MAX_JSON_TEXT = 64 * 1_024;
 
+/** One whose answer comes later: its records are mapped by the expressions of a file. */
+export interface MappedConnector extends Omit<Connector, 'map'> {
+  map(record: unknown, context: ConnectorContext): Promise<Mapped>;
+}
+export type AnyConnector = Connector | MappedConnector;
+
 export const IGNORED: Mapped = { kind: 'ignored' };
 
 /** A record of a type that says nothing of enrollment. */
@@ -159,12 +165,12 @@ export function objectOrJson(value: unknown): unknown {
 /** Text of a product cut to what the catalogue takes. */
 export const cut = (text: string | undefined): string | undefined => text?.slice(0, 128);
 
-/** The connector of a name. @throws MUSTER_UNKNOWN_SOURCE */
-export function connectorNamed(connectors: readonly Connector[], name: string): Connector {
+/** The connector of a name. @param others names that the error lists too @throws MUSTER_UNKNOWN_SOURCE */
+export function connectorNamed(connectors: readonly Connector[], name: string, others: readonly string[] = []): Connector {
   const connector = connectors.find((candidate) => candidate.name === name);
   if (connector) return connector;
   throw new MusterError(
     'MUSTER_UNKNOWN_SOURCE',
-    `no connector is called ${JSON.stringify(name.slice(0, 40))}; known are ${connectors.map((each) => each.name).join(', ')}`,
+    `no connector is called ${JSON.stringify(name.slice(0, 40))}; known are ${[...connectors.map((each) => each.name), ...others].join(', ')}`,
   );
 }

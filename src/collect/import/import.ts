@@ -3,8 +3,8 @@ import { MusterError } from '../../errors.ts';
 import { fieldName } from '../../events/checker.ts';
 import { breather } from '../../system/breather.ts';
 import { isLargerThan } from '../../system/size-of.ts';
-import type { Connector, ConnectorContext, Mapped } from '../connectors/connector.ts';
-import { mapUnwrapped } from '../connectors/envelope.ts';
+import type { AnyConnector, ConnectorContext, Mapped } from '../connectors/connector.ts';
+import { mapUnwrappedLater } from '../connectors/envelope.ts';
 import { type Candidate, MAX_NAMED } from '../intake/batch.ts';
 import type { Intake } from '../intake/intake.ts';
 import type { Binding } from '../intake/key-binding.ts';
@@ -77,7 +77,7 @@ export type ImportRecord = { line: number } & Candidate;
  */
 export async function importRecords(
   deps: { intake: Intake },
-  connector: Connector,
+  connector: AnyConnector,
   records: readonly ImportRecord[],
   context: ConnectorContext & { binding?: Binding | undefined },
 ): Promise<ImportCounts> {
@@ -111,7 +111,7 @@ export async function importRecords(
       add(record, [{ unreadable: `holds more than ${RECORD_LIMITS.values} values, or ${RECORD_LIMITS.letters} letters` }]);
       continue;
     }
-    const mapped = mapSafely(connector, record.value, context);
+    const mapped = await mapSafely(connector, record.value, context);
     if (mapped.kind === 'ignored') {
       counts.ignored += 1;
       countType(counts.ignored_types, fieldName(mapped.type ?? 'unknown'), 1);
@@ -143,9 +143,9 @@ export async function importRecords(
   return counts;
 }
 
-function mapSafely(connector: Connector, value: unknown, context: ConnectorContext): Mapped {
+async function mapSafely(connector: AnyConnector, value: unknown, context: ConnectorContext): Promise<Mapped> {
   try {
-    return mapUnwrapped(connector, value, context);
+    return await mapUnwrappedLater(connector, value, context);
   } catch (error) {
     if (error instanceof RangeError) return { kind: 'rejected', message: 'nested too deeply' };
     throw error;

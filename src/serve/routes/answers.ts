@@ -195,6 +195,7 @@ export interface Answers {
   mergeFinding: ShownFinding;
   listAlerts: ActiveAlert[];
   importRecords: ImportCounts;
+  importByMapping: ImportCounts;
   retryRejected: ImportCounts;
   testAlerts: TestedRoute[];
   examine: Diagnosis[];

@@ -1,19 +1,29 @@
 /** `/api` about running Muster: records taken in by a command, backup, doctor, a test of the alerts. */
 import { pipeline } from 'node:stream/promises';
 import { z } from 'zod';
-import { connectorNamed } from '../../collect/connectors/connector.ts';
+import type { AnyConnector } from '../../collect/connectors/connector.ts';
 import { CONNECTORS } from '../../collect/connectors/index.ts';
 import { type ImportRecord, importRecords } from '../../collect/import/import.ts';
 import { retryRejected } from '../../collect/import/retry.ts';
 import { jsonValue } from '../../collect/intake/parse.ts';
+import { sourceNamed, testedMapping } from '../../collect/mappings/index.ts';
 import { MusterError } from '../../errors.ts';
 import { examine } from '../doctor.ts';
-import { apiRoute, param, text } from './route.ts';
+import { type ApiCall, apiRoute, param, text } from './route.ts';
 
 const importBody = z.object({
   records: z.array(z.unknown()).max(10_000),
   defaultTime: z.string().optional(),
 });
+
+const mappedBody = importBody.extend({ mapping: z.strictObject({ text: z.string().max(64 * 1_024), file: z.string().max(200) }) });
+const MAPPING = `source: portal
+reads: rows of the portal
+time: at
+user: who
+events: [{ when: "true", type: access.blocked }]
+tests: [{ says: a row, record: { at: '2026-03-01T09:30:00Z', who: ada }, events: [{ type: access.blocked, user: ada }] }]
+`;
 
 /** Looked at without a schema of its own: what is wrong with ten thousand of them is said once. */
 function isImportRecord(value: unknown): boolean {
@@ -24,6 +34,25 @@ function isImportRecord(value: unknown): boolean {
 }
 
 const EVENT = { id: '1', type: 'enrollment.started', time: '2026-03-01T09:30:00Z', source: 'idp', attempt_id: 'a-1', factor_type: 'totp' };
+
+/** Takes in the records of a request's body, through the connector that `connectorOf` finds by it. */
+async function takeIn(call: ApiCall, schema: typeof importBody, connectorOf: (body: z.infer<typeof mappedBody>) => Promise<AnyConnector>) {
+  const { deps, request, caller } = call;
+  const { intake, pseudonyms } = call.ready();
+  if (!deps.hasRoom()) throw new MusterError('MUSTER_OVERLOADED', 'events come in faster than they can be loaded; send this request again');
+  if (!request.is('application/json')) throw new MusterError('MUSTER_UNSUPPORTED_TYPE', 'Content-Type: expected application/json');
+  return deps.bodies.read(request, { maxBytes: deps.config.maxBodyBytes, form: 'json' }, async (bytes) => {
+    const body = schema.safeParse(jsonValue(bytes));
+    if (!body.success || !body.data.records.every(isImportRecord))
+      throw new MusterError('MUSTER_BAD_ARGUMENT', 'expected {"records":[{"line","value"}]}, at most 10,000 records');
+    const connector = await connectorOf(body.data as z.infer<typeof mappedBody>);
+    return importRecords({ intake }, connector, body.data.records as ImportRecord[], {
+      fingerprint: pseudonyms.fingerprint,
+      ...(body.data.defaultTime !== undefined && { defaultTime: body.data.defaultTime }),
+      binding: caller.binding,
+    });
+  });
+}
 
 /** What operators do. */
 export const operationRoutes = [
@@ -38,23 +67,21 @@ export const operationRoutes = [
     example: { records: [{ line: 1, value: EVENT }] },
     readsBody: true,
     async work(call) {
-      const { deps, request, caller } = call;
-      const { intake, pseudonyms } = call.ready();
-      if (!deps.hasRoom())
-        throw new MusterError('MUSTER_OVERLOADED', 'events come in faster than they can be loaded; send this request again');
-      const connector = connectorNamed(CONNECTORS, param(call, 'source'));
-      if (!request.is('application/json')) throw new MusterError('MUSTER_UNSUPPORTED_TYPE', 'Content-Type: expected application/json');
-      return deps.bodies.read(request, { maxBytes: deps.config.maxBodyBytes, form: 'json' }, async (bytes) => {
-        const body = importBody.safeParse(jsonValue(bytes));
-        if (!body.success || !body.data.records.every(isImportRecord))
-          throw new MusterError('MUSTER_BAD_ARGUMENT', 'expected {"records":[{"line","value"}]}, at most 10,000 records');
-        return importRecords({ intake }, connector, body.data.records as ImportRecord[], {
-          fingerprint: pseudonyms.fingerprint,
-          ...(body.data.defaultTime !== undefined && { defaultTime: body.data.defaultTime }),
-          binding: caller.binding,
-        });
-      });
+      const connector = await sourceNamed(CONNECTORS, param(call, 'source'));
+      return takeIn(call, importBody, async () => connector);
     },
+  }),
+  apiRoute({
+    id: 'importByMapping',
+    method: 'post',
+    path: '/import-by-mapping',
+    // A mapping is a program.
+    access: 'admin',
+    summary: 'Takes records in by a mapping file',
+    body: mappedBody,
+    example: { mapping: { file: 'portal.yaml', text: MAPPING }, records: [{ line: 1, value: { at: '2026-03-01T09:30:00Z', who: 'ada' } }] },
+    readsBody: true,
+    work: (call) => takeIn(call, mappedBody, ({ mapping }) => testedMapping(mapping.text, mapping.file)),
   }),
   apiRoute({
     id: 'retryRejected',

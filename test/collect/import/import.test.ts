@@ -185,5 +185,5 @@ describe('files', () => {
 });
 
 test('an unknown source names those that are known', () => {
-  expect(() => connectorNamed(CONNECTORS, 'myspace')).toThrow(/myspace.*muster, cloudevents, okta, duo, google_workspace/);
+  expect(() => connectorNamed(CONNECTORS, 'myspace')).toThrow(/myspace.*muster, cloudevents, okta, entra, auth0/);
 });
