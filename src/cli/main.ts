@@ -16,6 +16,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   explain: async () => (await import('./commands/explain.ts')).explainCommand,
   detect: async () => (await import('./commands/detect.ts')).detectCommand,
   gate: async () => (await import('./commands/gate.ts')).gateCommand,
+  sources: async () => (await import('./commands/sources.ts')).sourcesCommand,
   findings: async () => (await import('./commands/findings.ts')).findingsCommand,
   incidents: async () => (await import('./commands/incidents.ts')).incidentsCommand,
   suppressions: async () => (await import('./commands/suppressions.ts')).suppressionsCommand,

@@ -24,6 +24,7 @@ POST /v1/logs ingest
 POST /api/import-by-mapping admin
 POST /api/import/:source ingest
 GET /metrics read
+GET /api/sources read
 GET /api/overview read
 GET /api/slos read
 GET /api/slos/:name/detail read

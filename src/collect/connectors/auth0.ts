@@ -90,6 +90,22 @@ function directionOf(asked: unknown): 'weakened' | 'strengthened' | 'unknown' {
 export const auth0: Connector = {
   name: 'auth0',
   reads: 'tenant logs of a log stream or of the Management API',
+  tells: [
+    'enrollment.started',
+    'enrollment.completed',
+    'enrollment.failed',
+    'factor.revoked',
+    'factor.deprovisioned',
+    'recovery.completed',
+    'recovery.failed',
+    'provider.request',
+    'access.blocked',
+    'access.rate_limited',
+    'challenge.sent',
+    'challenge.approved',
+    'challenge.denied',
+    'policy.changed',
+  ],
   map(record, context) {
     const inner = at(record, 'data');
     const data = typeof inner === 'object' && inner !== null ? inner : record;

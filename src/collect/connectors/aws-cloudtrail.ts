@@ -78,6 +78,15 @@ const isWrongFactor = (record: unknown) =>
 export const awsCloudtrail: Connector = {
   name: 'aws_cloudtrail',
   reads: 'records of CloudTrail',
+  tells: [
+    'enrollment.started',
+    'enrollment.completed',
+    'enrollment.failed',
+    'factor.rotated',
+    'factor.revoked',
+    'challenge.denied',
+    'admin.action',
+  ],
   map(record, context) {
     const name = textAt(record, 'eventName');
     if (name === undefined) return ignored(undefined);

@@ -99,6 +99,7 @@ function mapToken(token: unknown, context: ConnectorContext): Mapped {
 export const caep: Connector = {
   name: 'caep',
   reads: 'security event tokens, decoded or as JWT',
+  tells: ['enrollment.completed', 'factor.rotated', 'factor.revoked'],
   ofLine: (line) => (TOKEN.test(line.trim()) ? line.trim() : undefined),
   map(record, context) {
     if (typeof record === 'string') return mapToken(payloadOf(record), context);

@@ -28,6 +28,8 @@ export interface Connector {
   readonly name: string;
   /** What it reads, for the help. */
   readonly reads: string;
+  /** Types of events that its product can tell of. */
+  readonly tells: readonly EventType[];
   map(record: unknown, context: ConnectorContext): Mapped;
   /** Of a product whose log is text: the record that a line stands for; undefined for one of JSON. */
   ofLine?(line: string): unknown;

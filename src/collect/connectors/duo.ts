@@ -123,6 +123,16 @@ function telephonyFinding(record: unknown): RecordMeaning | undefined {
 export const duo: Connector = {
   name: 'duo',
   reads: 'administrator, authentication, activity and telephony logs',
+  tells: [
+    'enrollment.completed',
+    'enrollment.failed',
+    'factor.revoked',
+    'provider.request',
+    'challenge.approved',
+    'challenge.denied',
+    'admin.action',
+    'policy.changed',
+  ],
   map(record, context) {
     const action = textAt(record, 'action');
     const activity = textAt(record, 'action', 'name');

@@ -176,6 +176,19 @@ function listOf(value: unknown): unknown[] {
 export const entra: Connector = {
   name: 'entra',
   reads: 'directory audits and sign-ins of Graph, Azure Monitor or an Event Hub',
+  tells: [
+    'enrollment.started',
+    'enrollment.completed',
+    'enrollment.failed',
+    'enrollment.cancelled',
+    'factor.rotated',
+    'factor.revoked',
+    'factor.reset',
+    'access.blocked',
+    'challenge.denied',
+    'admin.action',
+    'policy.changed',
+  ],
   map(record, context) {
     const inner = objectOrJson(at(record, 'properties'));
     const body = typeof inner === 'object' && inner !== null ? inner : record;

@@ -88,6 +88,7 @@ const ACTIVITY_LIMITS = { values: 100, letters: 4_096 } as const;
 export const googleWorkspace: Connector = {
   name: 'google_workspace',
   reads: 'Reports API activities',
+  tells: ['enrollment.completed', 'factor.rotated', 'factor.revoked', 'factor.reset', 'recovery.codes_issued', 'policy.changed'],
   map(record, context) {
     const nested = listAt(record, 'events');
     // It is part of the id of each event.

@@ -192,6 +192,22 @@ const LOGGED = /^(\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2},\d{1,9}) +[A-Z]+ +\[org\.k
 export const keycloak: Connector = {
   name: 'keycloak',
   reads: 'user and admin events of the REST interface, or lines of the log',
+  tells: [
+    'enrollment.completed',
+    'enrollment.failed',
+    'enrollment.expired',
+    'enrollment.cancelled',
+    'factor.revoked',
+    'factor.deprovisioned',
+    'recovery.completed',
+    'recovery.failed',
+    'recovery.codes_issued',
+    'access.blocked',
+    'challenge.approved',
+    'challenge.denied',
+    'admin.action',
+    'policy.changed',
+  ],
   ofLine(line) {
     if (/^\s*[[{"]/.test(line)) return undefined;
     const [, timestamp, message] = LOGGED.exec(line) ?? [];

@@ -69,6 +69,21 @@ const nameOf = (person: unknown) => textAt(person, 'alternateId') ?? textAt(pers
 export const okta: Connector = {
   name: 'okta',
   reads: 'System Log events',
+  tells: [
+    'enrollment.completed',
+    'enrollment.failed',
+    'factor.rotated',
+    'factor.revoked',
+    'factor.suspended',
+    'factor.reset',
+    'provider.request',
+    'access.blocked',
+    'challenge.sent',
+    'challenge.approved',
+    'challenge.denied',
+    'admin.action',
+    'policy.changed',
+  ],
   map(record, context) {
     const eventType = textAt(record, 'eventType');
     const result = textAt(record, 'outcome', 'result')?.toUpperCase();

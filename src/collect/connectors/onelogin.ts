@@ -13,6 +13,7 @@ const MEANINGS: Readonly<Record<string, RecordMeaning['type']>> = {
 export const onelogin: Connector = {
   name: 'onelogin',
   reads: 'events of the API or of webhooks',
+  tells: ['enrollment.completed', 'factor.revoked'],
   map(record, context) {
     const id = textAt(record, 'event_type_id');
     const type = id !== undefined && Object.hasOwn(MEANINGS, id) ? MEANINGS[id] : undefined;

@@ -134,6 +134,7 @@ function connectorOf(mapping: Mapping, compile: Compile): MappedConnector {
   return {
     name: mapping.source,
     reads: mapping.reads,
+    tells: [...new Set(mapping.events.map(({ type }) => type))],
     async map(record, context): Promise<Mapped> {
       try {
         for (const rule of rules) {

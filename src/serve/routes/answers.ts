@@ -2,6 +2,7 @@
  * What each operation answers, by its `operationId`. The work of a route is held to these types, and `npm run answers` makes the schemas of the
  * OpenAPI document from them.
  */
+
 import type { ImportCounts } from '../../collect/import/import.ts';
 import type { Rejection } from '../../collect/intake/batch.ts';
 import type { Forgotten } from '../../collect/people/forget.ts';
@@ -28,6 +29,7 @@ import type { Diagnosis } from '../doctor.ts';
 import type { ShownEvent } from '../event-stream.ts';
 import type { Overview } from '../overview.ts';
 import type { Runbook, RunbookEntry } from '../runbooks.ts';
+import type { ShownSource } from '../sources.ts';
 import type { VaultRotation, VaultStatus } from './vault-control.ts';
 
 /** What became of events. */
@@ -196,6 +198,7 @@ export interface Answers {
   listAlerts: ActiveAlert[];
   importRecords: ImportCounts;
   importByMapping: ImportCounts;
+  listSources: ShownSource[];
   retryRejected: ImportCounts;
   testAlerts: TestedRoute[];
   examine: Diagnosis[];

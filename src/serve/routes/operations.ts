@@ -9,6 +9,7 @@ import { jsonValue } from '../../collect/intake/parse.ts';
 import { sourceNamed, testedMapping } from '../../collect/mappings/index.ts';
 import { MusterError } from '../../errors.ts';
 import { examine } from '../doctor.ts';
+import { sourcesNow } from '../sources.ts';
 import { type ApiCall, apiRoute, param, text } from './route.ts';
 
 const importBody = z.object({
@@ -82,6 +83,14 @@ export const operationRoutes = [
     example: { mapping: { file: 'portal.yaml', text: MAPPING }, records: [{ line: 1, value: { at: '2026-03-01T09:30:00Z', who: 'ada' } }] },
     readsBody: true,
     work: (call) => takeIn(call, mappedBody, ({ mapping }) => testedMapping(mapping.text, mapping.file)),
+  }),
+  apiRoute({
+    id: 'listSources',
+    method: 'get',
+    path: '/sources',
+    access: 'read',
+    summary: 'Sources: what came in from each, and which SLIs it feeds',
+    work: ({ ready, deps }) => sourcesNow(ready().store.panels, deps.now()),
   }),
   apiRoute({
     id: 'retryRejected',

@@ -11,6 +11,7 @@ export const a1: Sli = {
   title: 'API availability',
   meaning: 'API requests served, without 5xx and 429',
   kind: 'ratio',
+  needs: ['api.request'],
   counters: [
     {
       id: 'A1',

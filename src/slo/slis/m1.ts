@@ -18,6 +18,7 @@ export const m1: Sli = {
   title: 'Enrollment success',
   meaning: 'settled and completed',
   kind: 'ratio',
+  needs: ['enrollment.started', 'enrollment.completed'],
   failsWithProvider: true,
   counters: [counter, { ...counter, id: 'M1:all', traffic: 'any' }],
   companions: {

@@ -11,6 +11,7 @@ export const m10: Sli = {
   title: 'Rollbacks',
   meaning: 'deploys rolled back',
   kind: 'count',
+  needs: ['deploy.rolled_back'],
   countedPer: { companion: 'deploys', one: 'deploy' },
   counters: [
     { id: 'M10', unit: 'event', types: ['deploy.rolled_back'], total: '1', good: '0' },

@@ -13,6 +13,7 @@ export const m1s: Sli = {
   title: 'System success',
   meaning: 'completed, user and policy aside',
   kind: 'ratio',
+  needs: ['enrollment.started', 'enrollment.completed'],
   failsWithProvider: true,
   counters: [
     {

@@ -16,6 +16,7 @@ export const m2: Sli = {
   title: 'Time to enroll',
   meaning: meaning(LIMIT_MS),
   kind: 'ratio',
+  needs: ['enrollment.started', 'enrollment.completed'],
   failsWithProvider: true,
   hasDurations: true,
   threshold: { ms: LIMIT_MS, good, meaning },

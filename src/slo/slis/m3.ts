@@ -17,6 +17,7 @@ export const m3: Sli = {
   title: 'Pending backlog',
   meaning: 'minutes below 1 % overdue',
   kind: 'time_slices',
+  needs: ['enrollment.started', 'enrollment.completed'],
   sliceTarget: 0.99,
   counters: [STARTS],
   slices: {

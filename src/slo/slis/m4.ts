@@ -12,5 +12,6 @@ export const m4: Sli = {
   title: 'Recovery success',
   meaning: 'recoveries completed without help',
   kind: 'ratio',
+  needs: ['recovery.completed', 'recovery.failed'],
   counters: [{ id: 'M4', unit: 'recovery', total: '1', good: `result = 'completed' AND NOT assisted` }],
 };

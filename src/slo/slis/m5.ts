@@ -13,6 +13,7 @@ export const m5: Sli = {
   title: 'Enrollment errors',
   meaning: 'attempts without an error of our own',
   kind: 'ratio',
+  needs: ['enrollment.completed', 'api.request'],
   counters: [
     { id: 'M5', unit: 'attempt', total: '1', good: 'NOT own_error' },
     { id: 'M5:provider', unit: 'attempt', total: `fault = 'provider'`, good: '0' },

@@ -16,6 +16,7 @@ export const m6: Sli = {
   title: 'API latency',
   meaning: meaning(LIMIT_MS),
   kind: 'ratio',
+  needs: ['api.request'],
   hasDurations: true,
   threshold: { ms: LIMIT_MS, good, meaning },
   counters: [

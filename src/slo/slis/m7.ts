@@ -13,6 +13,7 @@ export const m7: Sli = {
   title: 'Provider fallback',
   meaning: 'attempts without fallback to another',
   kind: 'ratio',
+  needs: ['provider.request', 'provider.fallback'],
   failsWithProvider: true,
   counters: [{ id: 'M7', unit: 'attempt', total: 'provider_requested', good: 'NOT provider_fell_back' }],
 };

@@ -15,6 +15,7 @@ export const m8: Sli = {
   title: 'Support tickets',
   meaning: 'hours below 5 per 1,000 completed',
   kind: 'rate',
+  needs: ['ticket.opened'],
   sliceTarget: 0.995,
   counters: [
     { id: 'M8:completed', unit: 'attempt', total: `result = 'completed'`, good: '0' },

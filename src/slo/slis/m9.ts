@@ -12,6 +12,7 @@ export const m9: Sli = {
   title: 'Unauthorised attempts',
   meaning: 'blocked requests and risky denials',
   kind: 'count',
+  needs: ['access.blocked'],
   hasFindings: true,
   counters: [
     { id: 'M9', unit: 'event', types: ['access.blocked'], total: '1', good: '0' },

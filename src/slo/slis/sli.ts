@@ -1,4 +1,5 @@
 /** What an SLI is. One file each; everything else (minutes, burn rates, metrics, rules, panels) is derived from it. */
+import type { EventType } from '../../events/catalogue.ts';
 import type { StoredSli } from '../../store/rows/sli-counter.ts';
 
 /**
@@ -19,6 +20,8 @@ export interface Sli extends StoredSli {
   /** What is counted, as a reader of the page would say it: "settled and completed". */
   readonly meaning: string;
   readonly kind: SliKind;
+  /** Types of events that a source has to tell of for its figure to say anything: with fewer it would read 0 or 100 %. */
+  readonly needs: readonly EventType[];
   /** Whether open security findings that began in the period count too. */
   readonly hasFindings?: true;
   /** Whether its rows have a duration of which half, 95 % and 99 % are worth knowing. */
