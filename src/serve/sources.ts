@@ -73,8 +73,8 @@ export async function sourcesNow(session: Session, nowMs: number): Promise<Shown
       { since: momentOf(sinceMs), day: momentOf(nowMs - DAY_MS) },
     ),
     session.rows<{ source: string; n: number }>(
-      `SELECT source, toUInt32(count()) AS n FROM dead_letters WHERE at >= {day:DateTime64(3)} GROUP BY source ORDER BY n DESC LIMIT ${MAX_SOURCES}
-       SETTINGS max_execution_time = ${MAX_SECONDS}`,
+      `SELECT source, toUInt32(count()) AS n FROM dead_letters WHERE at >= {day:DateTime64(3)}
+       GROUP BY source ORDER BY n DESC LIMIT ${MAX_SOURCES} SETTINGS max_execution_time = ${MAX_SECONDS}`,
       { day: momentOf(nowMs - DAY_MS) },
     ),
   ]);
