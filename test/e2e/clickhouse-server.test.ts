@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Fault, startClickHouse, type TestServer } from '../support/clickhouse-server.ts';
 import { type Running, removeData, runMuster, startUnder, temporaryData } from '../support/process.ts';
-import { scaled, whenLong, whenShort } from '../support/scale.ts';
+import { whenLong, whenShort } from '../support/scale.ts';
 
 /** A statement that is not answered is sent again after this. */
 const TIMEOUT_SECONDS = 2;
@@ -150,52 +150,49 @@ whenShort(() => {
   });
 });
 
-describe('a server that is', () => {
-  const ALL: [Fault, RegExp][] = [
-    ['down', /does not answer \(ECONNRE/],
-    ['hanging', /no answer in time/],
-    ['slow', /^ready$/],
-    ['failing', /Memory limit/],
-    ['half', /not enough space/],
-    ['cut', /the answer was cut off|^ready$|ECONNRE/],
-    ['lost', /does not answer/],
-    ['late', /no answer in time/],
-  ];
-  test.concurrent.each(
-    scaled(
-      ALL,
-      ALL.filter(([fault]) => fault === 'half'),
-    ),
-  )('%s stops no intake, and everything is there once when it is back', async (fault, said) => {
-    await withMuster(async ({ running, database, suffer }) => {
-      expect(await send(running, attempts(0, 50))).toBe(200);
-      await eventually(() => figures(database), '100\t40\t50');
-      suffer(fault);
-      const hits = () => clickhouse.hits.get(database) ?? 0;
-      for (const from of [50, 100, 150]) {
-        expect(await send(running, attempts(from, 50))).toBe(200);
-        await sleep(300);
-      }
-      await eventually(async () => hits() > 2, true);
-      const readiness = async () => {
-        const response = await fetch(`${running.url}/readyz`);
-        return { status: response.status, isSaid: said.test((await response.text()).trim()) };
-      };
-      await eventually(readiness, { status: 200, isSaid: true });
-      // What was taken in before comes again, in the middle of it.
-      expect(await send(running, attempts(25, 50))).toBe(200);
-      // Somebody asks meanwhile, and is told; that must not be the last answer.
-      if (fault === 'down') expect(await ask(running, 'SELECT 1')).toContain('does not answer');
-      suffer(undefined);
-      await eventually(() => figures(database), '400\t160\t200');
-      // Nothing does its work later, behind what came after it.
-      if (fault === 'late') {
-        expect(clickhouse.killed.size).toBeGreaterThan(0);
-        await sleep(LATE_MS);
-        expect(await figures(database)).toBe('400\t160\t200');
-      }
-      expect(await ask(running, 'SELECT count() FROM events_v')).toBe('400\n');
-      await eventually(async () => (await (await fetch(`${running.url}/readyz`)).text()).trim(), 'ready');
+whenLong(() => {
+  describe('a server that is', () => {
+    const ALL: [Fault, RegExp][] = [
+      ['down', /does not answer \(ECONNRE/],
+      ['hanging', /no answer in time/],
+      ['slow', /^ready$/],
+      ['failing', /Memory limit/],
+      ['half', /not enough space/],
+      ['cut', /the answer was cut off|^ready$|ECONNRE/],
+      ['lost', /does not answer/],
+      ['late', /no answer in time/],
+    ];
+    test.concurrent.each(ALL)('%s stops no intake, and everything is there once when it is back', async (fault, said) => {
+      await withMuster(async ({ running, database, suffer }) => {
+        expect(await send(running, attempts(0, 50))).toBe(200);
+        await eventually(() => figures(database), '100\t40\t50');
+        suffer(fault);
+        const hits = () => clickhouse.hits.get(database) ?? 0;
+        for (const from of [50, 100, 150]) {
+          expect(await send(running, attempts(from, 50))).toBe(200);
+          await sleep(300);
+        }
+        await eventually(async () => hits() > 2, true);
+        const readiness = async () => {
+          const response = await fetch(`${running.url}/readyz`);
+          return { status: response.status, isSaid: said.test((await response.text()).trim()) };
+        };
+        await eventually(readiness, { status: 200, isSaid: true });
+        // What was taken in before comes again, in the middle of it.
+        expect(await send(running, attempts(25, 50))).toBe(200);
+        // Somebody asks meanwhile, and is told; that must not be the last answer.
+        if (fault === 'down') expect(await ask(running, 'SELECT 1')).toContain('does not answer');
+        suffer(undefined);
+        await eventually(() => figures(database), '400\t160\t200');
+        // Nothing does its work later, behind what came after it.
+        if (fault === 'late') {
+          expect(clickhouse.killed.size).toBeGreaterThan(0);
+          await sleep(LATE_MS);
+          expect(await figures(database)).toBe('400\t160\t200');
+        }
+        expect(await ask(running, 'SELECT count() FROM events_v')).toBe('400\n');
+        await eventually(async () => (await (await fetch(`${running.url}/readyz`)).text()).trim(), 'ready');
+      });
     });
   });
 });
@@ -245,17 +242,19 @@ whenLong(() => {
   });
 });
 
-test.concurrent('a database belongs to one data directory, and a data directory to one store', async () => {
-  await withMuster(async ({ dataDir, env, running }) => {
-    const other = await temporaryData();
-    expect((await runMuster(['up', '--port', '0', '--data', other], { env })).stderr).toContain('belongs to another data directory');
-    await removeData(other);
-    await running.stop();
-    const typo = await runMuster(['slo', 'status', '--data', dataDir], { env: { MUSTER_CLICKHOUSE_URL: `${clickhouse.url}/mistyped` } });
-    expect(typo.stderr).toContain('and this one (mistyped) is not it');
-    const embedded = await runMuster(['slo', 'status', '--data', dataDir], { env: { MUSTER_CLICKHOUSE_URL: '' } });
-    expect(embedded.stderr).toContain('are in a ClickHouse server');
-    const wrong = await runMuster(['slo', 'status', '--data', dataDir], { env: { MUSTER_CLICKHOUSE_URL: 'http://localhost/a/b' } });
-    expect(wrong).toMatchObject({ status: 2, stderr: expect.stringContaining('MUSTER_CLICKHOUSE_URL') });
+whenLong(() => {
+  test.concurrent('a database belongs to one data directory, and a data directory to one store', async () => {
+    await withMuster(async ({ dataDir, env, running }) => {
+      const other = await temporaryData();
+      expect((await runMuster(['up', '--port', '0', '--data', other], { env })).stderr).toContain('belongs to another data directory');
+      await removeData(other);
+      await running.stop();
+      const typo = await runMuster(['slo', 'status', '--data', dataDir], { env: { MUSTER_CLICKHOUSE_URL: `${clickhouse.url}/mistyped` } });
+      expect(typo.stderr).toContain('and this one (mistyped) is not it');
+      const embedded = await runMuster(['slo', 'status', '--data', dataDir], { env: { MUSTER_CLICKHOUSE_URL: '' } });
+      expect(embedded.stderr).toContain('are in a ClickHouse server');
+      const wrong = await runMuster(['slo', 'status', '--data', dataDir], { env: { MUSTER_CLICKHOUSE_URL: 'http://localhost/a/b' } });
+      expect(wrong).toMatchObject({ status: 2, stderr: expect.stringContaining('MUSTER_CLICKHOUSE_URL') });
+    });
   });
 });

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { crashRounds } from '../support/crash-rounds.ts';
 import { scaled } from '../support/scale.ts';
 
-const KILLS = scaled(5, 3);
+const KILLS = scaled(5, 2);
 
 test('after some kills every acknowledged event counts once, to the last count', async () => {
   const { expected, found, killed, problems, repeated } = await crashRounds({ kills: KILLS, seed: 3, perDay: scaled(1_500, 700) });

@@ -173,7 +173,7 @@ describe('over simulated time', () => {
   const DAY = 1_440;
   const FROM = 5 * DAY;
   const LENGTH = 12 * DAY;
-  const SEEDS = Array.from({ length: 12 }, (_, i) => i + 1);
+  const SEEDS = Array.from({ length: scaled(12, 4) }, (_, i) => i + 1);
   const usual = { 0.98: 0.012, 0.995: 0.003, 0.95: 0.02 } as const;
   type Objective = keyof typeof usual;
   const OBJECTIVES = [0.98, 0.995, 0.95] as const;
