@@ -9,7 +9,7 @@ const NEIGHBOURS = [
 /** Rooms, and files that stand beside them, in the same order. */
 const ROOMS = {
   store: ['engine/', 'rows/', 'records/', 'upkeep/', 'roll/', 'load/', 'guard/', 'store.ts'],
-  collect: ['people/', 'intake/', 'cloudevents.ts', 'otlp/', 'connectors/', 'mappings/', 'import/'],
+  collect: ['people/', 'intake/', 'cloudevents.ts', 'otlp/', 'connectors/', 'mappings/', 'push/', 'import/'],
   core: [
     'telemetry.ts',
     'vault/',

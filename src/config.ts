@@ -94,6 +94,8 @@ const schema = z.strictObject({
   tlsClientCa: z.string().min(1).optional(),
   /** File of hashed API keys. @default keys.json in the data directory */
   keys: z.string().min(1).optional(),
+  /** File of the sources that may deliver by themselves. @default sources.yaml in the data directory, if it is there */
+  sources: z.string().min(1).optional(),
   /** Port of the read-only ClickHouse endpoint, or `off`; `auto` takes 8123 when nobody else has. @default auto, or MUSTER_CLICKHOUSE_PORT */
   clickhousePort: z.union([z.literal(['auto', 'off']), port], { error: 'expected a number from 0 to 65535, or off' }).default('auto'),
   /** OpenSLO files and folders that are computed. @default those that ship, or MUSTER_SLO (separated as in PATH) */
@@ -184,6 +186,7 @@ const VARIABLES = {
   tlsKey: 'MUSTER_TLS_KEY',
   tlsClientCa: 'MUSTER_TLS_CLIENT_CA',
   keys: 'MUSTER_KEYS',
+  sources: 'MUSTER_SOURCES',
   slo: 'MUSTER_SLO',
   identities: 'MUSTER_IDENTITIES',
   completionWindow: 'MUSTER_COMPLETION_WINDOW',

@@ -75,6 +75,8 @@ export const FILES = {
   identityKey: 'identity.key',
   references: 'references.sqlite',
   keys: 'keys.json',
+  /** Which sources may deliver. */
+  sources: 'sources.yaml',
   auditKey: 'audit.key',
   auditHead: 'audit-head.json',
   forgetting: 'forgetting.json',

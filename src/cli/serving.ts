@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { toBuffer as qrToBuffer } from 'qrcode';
+import type { Connection } from '../collect/push/connections.ts';
 import type { Config } from '../config.ts';
 import type { IncidentWatch } from '../detect/incidents/incident-watch.ts';
 import type { AnomalyWatch } from '../detect/series/anomaly-watch.ts';
@@ -93,11 +94,14 @@ export interface Serving {
   requests: OpenRequests;
   answers: WholeAnswers;
   fill: () => { done: number; total: number } | null;
+  /** Sources that may deliver, by name. */
+  connections: ReadonlyMap<string, Connection>;
   onProblem: (message: string) => void;
 }
 
 /** Starts the server, which answers with whatever is there. */
-export async function serve({ context, config, gate, parts, stream, metrics, instance, requests, answers, fill, onProblem }: Serving) {
+export async function serve(serving: Serving) {
+  const { context, config, gate, parts, stream, metrics, instance, requests, answers, fill, connections, onProblem } = serving;
   const hasRoom = () => roomProblem(parts, config) === undefined;
   return listen(
     {
@@ -116,6 +120,7 @@ export async function serve({ context, config, gate, parts, stream, metrics, ins
         observe: metrics.observeIntake,
         onDefect: onProblem,
       },
+      connections,
       api: {
         config,
         ready: () => parts.ready,

@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
 import helmet from 'helmet';
+import type { Connection } from '../collect/push/connections.ts';
 import { MusterError } from '../errors.ts';
 import { INSTANCE_HEADER } from '../names.ts';
 import type { Gate } from './access/gate.ts';
@@ -21,6 +22,7 @@ import { OPENMETRICS_CONTENT_TYPE, openMetricsOf, wantsOpenMetrics } from './met
 import { type OpenRequests, stopping } from './open-requests.ts';
 import { createOtlp, type OtlpDeps, refuseMetrics } from './otlp.ts';
 import { problemOf, sendProblem } from './problem.ts';
+import { pushRoutes } from './push.ts';
 import { signInRoutes } from './routes/access.ts';
 import { API_ROUTES, apiRoutes } from './routes/api.ts';
 import type { ApiDeps } from './routes/route.ts';
@@ -55,6 +57,8 @@ export interface ServerDeps {
   /** Hosts by which the server is reached from elsewhere. */
   hosts: readonly string[];
   api: Omit<ApiDeps, 'bodies'>;
+  /** Sources that may deliver, by name. */
+  connections: ReadonlyMap<string, Connection>;
   core: CoreRoutesDeps;
   metrics: Metrics;
   /** Of this process, alone. */
@@ -78,7 +82,8 @@ export interface Listening {
 export function createApp(deps: ServerDeps, assertHost: HostCheck, bodies: Bodies): Express {
   const app = express();
   app.disable('x-powered-by');
-  const isAnyHost = (request: Request) => PROBES.has(request.path) || deps.gate.hasKey(request);
+  // Senders of deliveries prove who they are, which a page that was led astray cannot.
+  const isAnyHost = (request: Request) => PROBES.has(request.path) || request.path.startsWith('/v1/sources/') || deps.gate.hasKey(request);
   // Before anything is refused: errors carry the same headers.
   app.use(
     helmet({
@@ -121,6 +126,7 @@ export function createApp(deps: ServerDeps, assertHost: HostCheck, bodies: Bodie
     next();
   });
   app.use(signInRoutes(deps.gate, deps.api.ready));
+  app.use('/v1/sources', pushRoutes({ ...deps.api, connections: deps.connections, bodies }));
   app.use('/api', apiRoutes({ ...deps.api, bodies }));
   app.use('/core/v1', coreRoutes(deps.core));
   app.get('/runbooks/:name', async (request, response, next) => {

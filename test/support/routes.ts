@@ -21,6 +21,8 @@ GET /runbooks/:name open
 POST /v1/events ingest
 POST /v1/traces ingest
 POST /v1/logs ingest
+GET /v1/sources/:source open
+POST /v1/sources/:source open
 POST /api/import-by-mapping admin
 POST /api/import/:source ingest
 GET /metrics read

@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { toString as qrToString } from 'qrcode';
+import { readConnections } from '../../collect/push/connections.ts';
 import type { Config } from '../../config.ts';
 import { countOpenIncidents } from '../../detect/incidents/incident-table.ts';
 import { MusterError } from '../../errors.ts';
@@ -90,6 +91,11 @@ async function up(context: Context, config: Config, isDemo: boolean): Promise<vo
   const instance = randomUUID();
   const token = randomBytes(TOKEN_BYTES).toString('base64url');
   const keys = keysOf(config, context.now, onProblem);
+  const connections = await readConnections(
+    config.sources ?? join(dataDir, FILES.sources),
+    config.sources === undefined,
+    context.environment,
+  );
   assertSafe(config, keys.isConfigured());
   const gate = createGate({
     keys,
@@ -118,6 +124,7 @@ async function up(context: Context, config: Config, isDemo: boolean): Promise<vo
     requests,
     answers,
     fill: () => demoRun?.fill() ?? null,
+    connections,
     onProblem,
   });
   const background: Promise<unknown>[] = [];

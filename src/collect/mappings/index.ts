@@ -5,7 +5,19 @@ import { type AnyConnector, type Connector, connectorNamed } from '../connectors
 import { loadMapping } from './mapping.ts';
 
 /** Sources whose records are mapped by a file. */
-export const MAPPED_SOURCES = ['authentik', 'fusionauth', 'jumpcloud', 'ory_kratos', 'pingone', 'privacyidea', 'zitadel'] as const;
+export const MAPPED_SOURCES = [
+  'authentik',
+  'fusionauth',
+  'github',
+  'gitlab',
+  'jira',
+  'jumpcloud',
+  'ory_kratos',
+  'pingone',
+  'privacyidea',
+  'zendesk',
+  'zitadel',
+] as const;
 
 /** A mapping that ships. */
 export async function shippedMapping(name: (typeof MAPPED_SOURCES)[number]) {

@@ -147,7 +147,7 @@ function ofProcess(route: ProcessRoute): Json {
     summary,
     tags: [path.startsWith('/v1') ? 'intake' : 'process'],
     ...security(access),
-    parameters: queryOf(query),
+    parameters: [...parametersOf(path), ...queryOf(query)],
     ...(bodies && {
       requestBody: { required: true, content: Object.fromEntries(bodies.map(({ type, ...content }) => [type, content])) },
     }),

@@ -79,6 +79,19 @@ export const PROCESS_ROUTES: readonly ProcessRoute[] = [
   },
   { id: 'sendTraces', method: 'post', path: '/v1/traces', summary: 'OTLP/HTTP traces', bodies: otlp('resourceSpans'), isOtlp: true },
   { id: 'sendLogs', method: 'post', path: '/v1/logs', summary: 'OTLP/HTTP logs', bodies: otlp('resourceLogs'), isOtlp: true },
+  {
+    id: 'receiveDelivery',
+    method: 'post',
+    path: '/v1/sources/:source',
+    summary: 'Takes a delivery of a product in, by the signature of its sender; answers once its events are durable',
+    bodies: [{ type: 'application/json', schema: {} }],
+  },
+  {
+    id: 'answerHandshake',
+    method: 'get',
+    path: '/v1/sources/:source',
+    summary: 'Answers a sender that asks, before it sends anything, whether it is awaited here',
+  },
   { id: 'signIn', method: 'post', path: '/login', summary: 'Signs a browser in with a key', bodies: [key], status: 204 },
   { id: 'signOut', method: 'post', path: '/logout', summary: 'Signs it out', status: 204 },
 ];

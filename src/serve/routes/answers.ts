@@ -161,8 +161,15 @@ export interface PanelFigures extends Pick<Panel, 'name' | 'title' | 'descriptio
   rows: Record<string, unknown>[];
 }
 
+/** What became of the records of a delivery; of one that was taken in before, nothing is read again. */
+export type ReceivedDelivery =
+  | Pick<ImportCounts, 'read' | 'accepted' | 'duplicates' | 'ignored' | 'rejected' | 'errors'>
+  | { read: 0; repeated: true };
+
 export interface Answers {
   sendEvents: TakenEvents | TriedEvents;
+  receiveDelivery: ReceivedDelivery;
+  answerHandshake: { verification: string };
   sendTraces: OtlpAnswer;
   sendLogs: OtlpAnswer;
   getOverview: Overview;

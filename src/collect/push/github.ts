@@ -1,0 +1,10 @@
+/** Webhooks of GitHub: deployments and their states. https://docs.github.com/webhooks/using-webhooks/validating-webhook-deliveries */
+import { type Sender, signedIn } from './sender.ts';
+
+export const githubHook: Sender = {
+  product: 'github',
+  proof: 'the secret of the webhook, with the content type application/json',
+  verify: signedIn('x-hub-signature-256', 'sha256='),
+  records: (body, headers) => [{ event: headers['x-github-event'], delivery: headers['x-github-delivery'], body }],
+  idOf: ({ headers }) => headers['x-github-delivery'],
+};
