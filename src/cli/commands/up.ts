@@ -80,6 +80,10 @@ export function upCommand(program: Command, context: Context): void {
     });
 }
 
+/** Who is let in: holders of keys, and commands of this machine by the token in the data directory. */
+const gateOf = (config: Config, keys: KeyRegistry, localToken: string, now: () => number) =>
+  createGate({ keys, accessOf: createAccess(API_ACCESS), localToken, isSecure: config.tlsCert !== undefined || config.behindProxy, now });
+
 async function up(context: Context, config: Config, isDemo: boolean): Promise<void> {
   const { dataDir } = config;
   await assertUnused(dataDir);
@@ -97,13 +101,7 @@ async function up(context: Context, config: Config, isDemo: boolean): Promise<vo
     context.environment,
   );
   assertSafe(config, keys.isConfigured());
-  const gate = createGate({
-    keys,
-    accessOf: createAccess(API_ACCESS),
-    localToken: token,
-    isSecure: config.tlsCert !== undefined || config.behindProxy,
-    now: context.now,
-  });
+  const gate = gateOf(config, keys, token, context.now);
   const parts: Parts = {};
   const stream = createEventStream();
   const metrics = metricsOf(parts, context, dataDir);

@@ -6,7 +6,23 @@ const ENROLLING = /^(phone_create|hardtoken_create|webauthncredential_create|adm
 const BEGINNING = /^(activation_begin|send_enroll_codes)$/;
 const REVOKING = /^(phone_delete|hardtoken_delete|webauthncredential_delete|u2ftoken_delete)$/;
 const BYPASSING = /^bypass_(create|view|delete)$/;
-const POLICIES = new Set(['policy_create', 'policy_update', 'policy_delete', 'update_admin_factor_restrictions']);
+const POLICIES: Readonly<Record<string, string>> = {
+  policy_create: 'sign_on_policy',
+  policy_update: 'sign_on_policy',
+  policy_delete: 'sign_on_policy',
+  update_admin_factor_restrictions: 'factor_catalogue',
+};
+const BYPASS_ACTIONS: Readonly<Record<string, string>> = { bypass_create: 'bypass_created', bypass_view: 'bypass_viewed' };
+/** Why a challenge failed, by the words that sources share. */
+const REASONS: Readonly<Record<string, string>> = {
+  user_marked_fraud: 'fraud',
+  anomalous_push: 'fraud',
+  no_response: 'unanswered',
+  invalid_passcode: 'wrong_code',
+  verification_code_incorrect: 'number_mismatch',
+  locked_out: 'locked',
+  user_mistake: 'denied',
+};
 const FACTORS: Readonly<Record<string, string>> = {
   duo_push: 'push',
   phone_call: 'voice',
@@ -66,10 +82,11 @@ function findingOf(action: string, { user, actor, fields, description }: Acted):
   if (ENROLLING.test(action))
     return { type: 'enrollment.completed', user, actor, fields: { ...fields, factor_type: factorOfAction(action) } };
   if (REVOKING.test(action)) return { type: 'factor.revoked', user, actor, fields: { ...plain, factor_type: factorOfAction(action) } };
-  if (BYPASSING.test(action)) return { type: 'admin.action', user, actor, fields: { ...plain, action } };
+  if (BYPASSING.test(action)) return { type: 'admin.action', user, actor, fields: { ...plain, action: BYPASS_ACTIONS[action] ?? action } };
   if (action === 'user_update' && setsBypass(description))
-    return { type: 'admin.action', user, actor, fields: { ...plain, action: 'user_bypass' } };
-  if (POLICIES.has(action)) return { type: 'policy.changed', actor, fields: { action } };
+    return { type: 'admin.action', user, actor, fields: { ...plain, action: 'bypass_mode' } };
+  if (Object.hasOwn(POLICIES, action))
+    return { type: 'policy.changed', actor, fields: { action: POLICIES[action] }, attributes: { setting: action, direction: 'unknown' } };
   return undefined;
 }
 
@@ -95,11 +112,12 @@ function authenticationFinding(record: unknown, eventType: string): RecordMeanin
   const fields = { factor_type: FACTORS[textAt(record, 'factor') ?? ''], ip: textAt(record, 'access_device', 'ip'), reason };
   if (eventType === 'enrollment') return { type: 'enrollment.completed', user, fields: { ...fields, outcome: 'success' } };
   if (eventType !== 'authentication') return undefined;
-  if (reason === 'bypass_user') return { type: 'admin.action', user, fields: { ...fields, action: 'bypass_user' } };
+  if (reason === 'bypass_user') return { type: 'admin.action', user, fields: { ...fields, action: 'bypass_used' } };
   const result = textAt(record, 'result')?.toLowerCase();
   if (result === 'success') return { type: 'challenge.approved', user, fields: { ...fields, outcome: 'success' } };
   if (result === 'denied' || result === 'fraud' || result === 'failure') {
-    return { type: 'challenge.denied', user, fields: { ...fields, outcome: 'denied' } };
+    const why = result === 'fraud' ? 'fraud' : (REASONS[reason ?? ''] ?? reason);
+    return { type: 'challenge.denied', user, fields: { ...fields, reason: why, outcome: 'denied' } };
   }
   return undefined;
 }

@@ -44,6 +44,19 @@ function parameter(parameters: unknown, name: string): string | undefined {
   return listed === undefined ? textAt(parameters, name) : textAt(listed, 'value');
 }
 
+/** A requirement that is off is weaker; of methods and grace periods the log does not say it. */
+function changeOf(name: string, parameters: unknown): NonNullable<RecordMeaning['attributes']> {
+  const [before, after] = [parameter(parameters, 'OLD_VALUE'), parameter(parameters, 'NEW_VALUE')];
+  const direction = after?.toLowerCase() === 'false' ? 'weakened' : after?.toLowerCase() === 'true' ? 'strengthened' : 'unknown';
+  return {
+    setting: name.trim().toLowerCase(),
+    old_value: before,
+    new_value: after,
+    scope: parameter(parameters, 'ORG_UNIT_NAME'),
+    direction,
+  };
+}
+
 /** Parameters in any order are the same parameters. */
 function contentOf(activity: unknown, event: unknown): unknown {
   const parameters = at(event, 'parameters');
@@ -73,9 +86,10 @@ function mapOne(activity: unknown, event: unknown, content: unknown, nth: number
       fields: {
         factor_type: meaning.factor,
         outcome: meaning.type === 'enrollment.completed' ? 'success' : undefined,
-        action: isPolicy ? name.trim().toLowerCase() : undefined,
+        action: isPolicy ? 'mfa_requirement' : undefined,
         ip: textAt(activity, 'ipAddress'),
       },
+      attributes: isPolicy ? changeOf(name, at(event, 'parameters')) : {},
     },
     { id: undefined, time: productTime(at(activity, 'id', 'time')), content: nth === 0 ? content : [content, nth] },
     context,

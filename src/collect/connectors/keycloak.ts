@@ -98,7 +98,7 @@ const USER_EVENTS: Readonly<Record<string, (event: UserEvent) => Meaning>> = {
     fields: { reason: 'permanent_lockout', outcome: 'denied' },
   }),
   DELETE_ACCOUNT: ({ user }) => ({ type: 'factor.deprovisioned', user }),
-  IMPERSONATE: ({ user }) => ({ type: 'admin.action', user, fields: { action: 'impersonate' } }),
+  IMPERSONATE: ({ user }) => ({ type: 'admin.action', user, fields: { action: 'impersonation_started' } }),
 };
 
 function userEvent(record: unknown, type: string): Meaning {
@@ -128,9 +128,9 @@ const USER_PATH = /^users\/([^/]+)(?:\/(.*))?$/;
 const LOCKED_PATH = /^attack-detection\/brute-force\/users(?:\/([^/]+))?$/;
 const POLICIES = /^(?:AUTH_EXECUTION|AUTH_EXECUTION_FLOW|AUTH_FLOW|AUTHENTICATOR_CONFIG|REQUIRED_ACTION|REQUIRED_ACTION_CONFIG)$/;
 const USER_ACTIONS: Readonly<Record<string, string>> = {
-  'reset-password': 'reset_password',
-  logout: 'logout',
-  'execute-actions-email': 'execute_actions_email',
+  'reset-password': 'password_reset',
+  logout: 'session_ended',
+  'execute-actions-email': 'required_actions',
 };
 function representation(record: unknown): Record<string, unknown> {
   const text = textAt(record, 'representation');
@@ -146,10 +146,15 @@ function adminEvent(record: unknown, operation: string, resource: string): Meani
   const path = textAt(record, 'resourcePath') ?? '';
   const [, user, rest] = USER_PATH.exec(path) ?? [];
   const action = (name: string): Meaning => ({ type: 'admin.action', user, fields: { action: name } });
-  if (POLICIES.test(resource)) return { type: 'policy.changed', fields: { action: cut(`${operation} ${path}`.toLowerCase()) } };
+  const policy = (name: string): Meaning => ({
+    type: 'policy.changed',
+    fields: { action: name },
+    attributes: { setting: `${operation} ${path}`.toLowerCase(), direction: 'unknown' },
+  });
+  if (POLICIES.test(resource)) return policy(resource.startsWith('REQUIRED_ACTION') ? 'factor_catalogue' : 'sign_on_policy');
   // Of other settings the whole realm comes, or a part that may have changed nothing: what has changed is not said.
-  if (resource === 'REALM' && path === 'events/config') return { type: 'policy.changed', fields: { action: 'update events/config' } };
-  if (resource === 'REALM' && path === 'logout-all') return action('logout_all');
+  if (resource === 'REALM' && path === 'events/config') return policy('saving');
+  if (resource === 'REALM' && path === 'logout-all') return action('session_ended');
   if (resource === 'USER_LOGIN_FAILURE') return { ...action('unlock'), user: LOCKED_PATH.exec(path)?.[1] } as RecordMeaning;
   if (resource !== 'USER' || user === undefined) return undefined;
   if (operation === 'ACTION' && rest?.startsWith('credentials/')) {
@@ -162,7 +167,7 @@ function adminEvent(record: unknown, operation: string, resource: string): Meani
   if (rest !== undefined || (operation !== 'CREATE' && operation !== 'UPDATE')) return undefined;
   const { requiredActions, enabled } = representation(record);
   if (Array.isArray(requiredActions) && requiredActions.some((each) => ENROLLING.has(String(each)))) return action('required_actions');
-  return operation === 'UPDATE' && enabled === false ? action('disable') : undefined;
+  return operation === 'UPDATE' && enabled === false ? action('account_disabled') : undefined;
 }
 
 /** A line of the log says the same as text: `type="LOGIN", realmId="…"`; older versions without quotation marks, or with single ones. */

@@ -35,6 +35,21 @@ const MEANINGS: Readonly<Record<string, (isSuccess: boolean) => RecordMeaning['t
   'user.account.reset_password': () => 'admin.action',
   'user.account.report_suspicious_activity_by_enduser': () => 'admin.action',
 };
+/** What administrators do, by the words that sources share. */
+const ACTIONS: Readonly<Record<string, string>> = {
+  'user.account.reset_password': 'password_reset',
+  'user.account.report_suspicious_activity_by_enduser': 'activity_reported',
+  'user.session.impersonation.initiate': 'impersonation_started',
+};
+const policyOf = (eventType: string): string => (eventType.startsWith('system.mfa.') ? 'factor_catalogue' : 'mfa_requirement');
+
+/** What asks for less once it is gone; of what was changed inside, the log does not say the direction. */
+const changeOf = (eventType: string, targets: readonly unknown[]): NonNullable<RecordMeaning['attributes']> => ({
+  setting: eventType,
+  scope: targets.map((target) => textAt(target, 'displayName')).find((name) => name !== undefined),
+  direction: /\.(?:deactivate|delete)$/.test(eventType) ? 'weakened' : eventType.endsWith('.activate') ? 'strengthened' : 'unknown',
+});
+
 /** What somebody does as themselves: who acts is whom it concerns. */
 const OF_ONESELF = new Set([
   'user.mfa.attempt_bypass',
@@ -102,13 +117,21 @@ export const okta: Connector = {
     const fields = {
       outcome: isSuccess ? 'success' : 'failure',
       factor_type: FACTORS.find(([pattern]) => pattern.test(factor))?.[1],
-      reason: type === 'challenge.denied' || isFailure ? cut(reason) : undefined,
+      reason:
+        eventType === 'user.mfa.okta_verify.deny_push' ? 'denied' : type === 'challenge.denied' || isFailure ? cut(reason) : undefined,
       error_class: isFailure ? 'client' : undefined,
-      action: type === 'admin.action' || type === 'policy.changed' ? cut(eventType) : undefined,
+      action:
+        type === 'policy.changed' ? policyOf(eventType) : type === 'admin.action' ? (ACTIONS[eventType] ?? cut(eventType)) : undefined,
       ip: textAt(record, 'client', 'ipAddress'),
       user_agent: textAt(record, 'client', 'userAgent', 'rawUserAgent'),
     };
     const time = productTime(at(record, 'published'));
-    return eventsOf('okta', users, { type, actor, fields }, { id: textAt(record, 'uuid'), time: time, content: record }, context);
+    return eventsOf(
+      'okta',
+      users,
+      { type, actor, fields, attributes: type === 'policy.changed' ? changeOf(eventType, targets) : {} },
+      { id: textAt(record, 'uuid'), time: time, content: record },
+      context,
+    );
   },
 };

@@ -144,9 +144,9 @@ describe('what administrators do', () => {
     [
       'to whom they reset',
       admin('ACTION', 'USER', 'users/user-1/reset-password'),
-      [{ type: 'admin.action', action: 'reset_password', user: 'user-1', actor: 'admin-1' }],
+      [{ type: 'admin.action', action: 'password_reset', user: 'user-1', actor: 'admin-1' }],
     ],
-    ['to all sessions', admin('ACTION', 'REALM', 'logout-all'), [{ type: 'admin.action', action: 'logout_all' }]],
+    ['to all sessions', admin('ACTION', 'REALM', 'logout-all'), [{ type: 'admin.action', action: 'session_ended' }]],
     [
       'to a lock-out',
       admin('DELETE', 'USER_LOGIN_FAILURE', 'attack-detection/brute-force/users/user-1'),
@@ -174,7 +174,7 @@ describe('what administrators do', () => {
 
   test('as somebody else', () => {
     expect(eventsOf(event('IMPERSONATE', { impersonator: 'root', impersonator_realm: 'master' }))).toMatchObject([
-      { type: 'admin.action', action: 'impersonate', user: 'user-1', actor: 'root' },
+      { type: 'admin.action', action: 'impersonation_started', user: 'user-1', actor: 'root' },
     ]);
   });
 });
@@ -195,7 +195,7 @@ describe('lines of the log', () => {
     const message =
       'operationType="ACTION", realmId="m", realmName="master", clientId="c", userId="admin-1", ipAddress="192.0.2.9", resourceType="USER", resourcePath="users/user-1/logout"';
     const [done] = eventsOf(line(message));
-    expect(done).toMatchObject({ type: 'admin.action', action: 'logout', user: 'user-1', actor: 'admin-1', ip: '192.0.2.9' });
+    expect(done).toMatchObject({ type: 'admin.action', action: 'session_ended', user: 'user-1', actor: 'admin-1', ip: '192.0.2.9' });
     expect(done).not.toHaveProperty('tenant');
   });
   test('are read from text too, among others', async () => {
