@@ -132,6 +132,16 @@ export function nextEpisode(
   };
 }
 
+/**
+ * Whether an evaluation would find the pairs as they were: none is in an episode or has evidence, and nothing came that could change it.
+ * @param isSilent whether no long window has traffic; without it all have some, and nothing bad
+ */
+export const staysAsItWas = (episode: Episode, isSilent: boolean): boolean =>
+  [...episode.pairs.values()].every(
+    ({ state, member, evidence }) =>
+      member === null && evidence.bad === 0 && evidence.usersBad === 0 && state === (isSilent ? 'no_traffic' : 'inactive'),
+  );
+
 interface Look {
   pair: Pair;
   long: WindowCounts;

@@ -9,10 +9,16 @@ export function durationSeconds(text: string): number | undefined {
   return match ? Number(match[1]) * UNIT_SECONDS[match[2] as keyof typeof UNIT_SECONDS] : undefined;
 }
 
+/** Of windows that were asked for: a walk over a month asks a million times for a handful. */
+const known = new Map<string, number>();
+
 /** Seconds of a window that was checked when it was read. */
 export function windowSeconds(name: string): number {
+  const before = known.get(name);
+  if (before !== undefined) return before;
   const seconds = durationSeconds(name);
   if (seconds === undefined) throw new Error(`not a window: ${name}`);
+  known.set(name, seconds);
   return seconds;
 }
 

@@ -6,7 +6,7 @@ import { MAX_USERS_BAD } from '../../store/roll/minutes.ts';
 import { breather } from '../../system/breather.ts';
 import { MINUTE_MS } from '../../system/time.ts';
 import type { WindowCounts } from '../arithmetic/burn.ts';
-import { type Episode, evidenceStart, type Judged, nextEpisode, onsetOf, openedPair } from '../arithmetic/episode.ts';
+import { type Episode, evidenceStart, type Judged, nextEpisode, onsetOf, openedPair, staysAsItWas } from '../arithmetic/episode.ts';
 import type { Pair } from '../arithmetic/pairs.ts';
 import { windowSeconds } from '../arithmetic/windows.ts';
 
@@ -171,9 +171,27 @@ function* steps(
   const users = pairs.map((pair) => ({ pair, moving: new MovingUsers(history) }));
   const planned = circumstances.maintenance.filter(({ slo }) => slo === '*' || slo === circumstances.slo);
   const indexOf = (ms: number) => Math.round((ms - history.fromMs) / MINUTE_MS);
+  const minutesOf = (window: string) => windowSeconds(window) / 60;
+  const longest = Math.max(...pairs.flatMap(({ long, short }) => [minutesOf(long), minutesOf(short)]));
+  const shortestLong = Math.min(...pairs.map(({ long }) => minutesOf(long)));
+  /** Most minutes of most histories change nothing, and are told by three sums. */
+  const isQuiet = (before: Episode, end: number): boolean => {
+    const [from, total] = [end - longest, totals.over(end - longest, end)];
+    if (total !== goods.over(from, end) || missing.over(from, end) > 0) return false;
+    return total === 0 ? staysAsItWas(before, true) : totals.over(end - shortestLong, end) > 0 && staysAsItWas(before, false);
+  };
   let episode: Episode | undefined;
   for (let end = 1; end <= history.total.length; end++) {
     const atMs = history.fromMs + end * MINUTE_MS;
+    if (planned.length === 0 && episode !== undefined && isQuiet(episode, end)) {
+      onEpisode(atMs, episode, (fromMs) => ({
+        good: goods.over(indexOf(fromMs), end),
+        total: totals.over(indexOf(fromMs), end),
+        usersBad: 0,
+      }));
+      if (end % STEP_MINUTES === 0) yield undefined;
+      continue;
+    }
     const usersBad = new Map<number, number>();
     for (const { pair, moving } of users) {
       const fromMs = evidenceStart(pair, episode, atMs);

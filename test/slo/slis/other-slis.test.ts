@@ -25,8 +25,10 @@ const event = (type: string, atMs: number, fields: object = {}) => ({
   source: 'hand',
   ...fields,
 });
-const statusAt = async (sli: string, atMs: number) =>
-  (await sloStatus(services.store.engine, services.slos, atMs)).find((status) => status.sli === sli);
+const statusAt = async (sli: string, atMs: number) => {
+  const asked = services.slos.filter((slo) => slo.sli.id === sli);
+  return (await sloStatus(services.store.engine, asked, atMs))[0];
+};
 /** Good and total of an SLI over its window that ends at a moment. */
 const countsAt = async (sli: string, atMs: number) => {
   const status = await statusAt(sli, atMs);

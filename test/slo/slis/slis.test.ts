@@ -79,10 +79,10 @@ afterAll(async () => {
   await services.dispose();
 });
 
+/** The other SLIs have a file of their own, and each takes a while. */
+const asked = () => services.slos.filter(({ sli }) => ['M1', 'M2', 'M6'].includes(sli.id));
 const statusAt = async (seconds: number) =>
-  Object.fromEntries(
-    (await sloStatus(services.store.engine, services.slos, START + seconds * 1_000)).map((status) => [status.sli, status]),
-  );
+  Object.fromEntries((await sloStatus(services.store.engine, asked(), START + seconds * 1_000)).map((status) => [status.sli, status]));
 
 test('M1: completed by the deadline over all that settled; partial ones and bots stay out', async () => {
   // Good: quick, edge, slow, minute, before, both. Bad: failed, silent, late.
