@@ -38,6 +38,7 @@ const PAGES = [
   '/login',
   '/enroll',
   '/overview',
+  '/sources',
   '/slos',
   '/slos/:name',
   '/attempts/:id',

@@ -35,7 +35,7 @@ function registered(): string[] {
         return [path].flat().flatMap((each) => Object.keys(methods).map((method) => `${method.toUpperCase()} ${mount}${each}`));
       }
       if (!layer.handle.stack) return [];
-      const inner = layer.match('/nowhere') ? '' : ['/api', '/core/v1'].find((prefix) => layer.match(`${prefix}/x`));
+      const inner = layer.match('/nowhere') ? '' : ['/api', '/core/v1', '/v1/sources'].find((prefix) => layer.match(`${prefix}/x`));
       return routesOf(layer.handle.stack, `${mount}${inner}`);
     });
   return routesOf((app as unknown as { router: { stack: Layer[] } }).router.stack, '');

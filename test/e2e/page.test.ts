@@ -289,6 +289,7 @@ describe.runIf(have('chromium'))('the page', () => {
     '/incidents/INC-1': '.lanes',
     '/findings': '.lines td',
     '/findings/first': '.lines td',
+    '/sources': '.answers td',
     '/runbooks': '.lines td',
     '/runbooks/f1-provider-outage': '.query',
     '/attempts/first': '.facts',

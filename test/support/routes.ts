@@ -16,6 +16,7 @@ GET /incidents open
 GET /incidents/:id open
 GET /findings open
 GET /findings/:id open
+GET /sources open
 GET /runbooks open
 GET /runbooks/:name open
 POST /v1/events ingest

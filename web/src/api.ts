@@ -5,6 +5,7 @@ import type { ShownEvent } from '../../src/serve/event-stream.ts';
 import type { Overview, OverviewSlo } from '../../src/serve/overview.ts';
 import type { IncidentCauses, IncidentDetail, ShownFinding, ShownIncident, ShownSuppression } from '../../src/serve/routes/answers.ts';
 import type { Runbook, RunbookEntry } from '../../src/serve/runbooks.ts';
+import type { ShownSource } from '../../src/serve/sources.ts';
 import type { AttemptDetail, AttemptEvent } from '../../src/slo/inquiry/attempt-detail.ts';
 import type { Suggestion } from '../../src/slo/inquiry/backtest.ts';
 import type { SloDetail } from '../../src/slo/inquiry/budget.ts';
@@ -23,6 +24,7 @@ export type {
   ShownFinding,
   ShownIncident,
   ShownPanel,
+  ShownSource,
   ShownSuppression,
   SloDetail,
   Suggestion,

@@ -10,6 +10,7 @@ import { IncidentPage } from './pages/incidents/incident-page.tsx';
 import { RunbookList, RunbookPage } from './pages/runbook-page.tsx';
 import { SignOut } from './pages/sign-in.tsx';
 import { SloPage } from './pages/slo-page.tsx';
+import { SourceList } from './pages/sources/source-list.tsx';
 import { AttemptsChart } from './parts/attempts-chart.tsx';
 import { Changes } from './parts/changes.tsx';
 import { EventList } from './parts/event-list.tsx';
@@ -26,6 +27,7 @@ const PAGES = [
   { path: '/overview', title: 'Overview', icon: 'overview', group: 'Operate' },
   { path: '/incidents', title: 'Incidents', icon: 'incidents', group: 'Operate' },
   { path: '/slos', title: 'SLOs', icon: 'slos', group: 'Operate' },
+  { path: '/sources', title: 'Sources', icon: 'sources', group: 'Operate' },
   { path: '/runbooks', title: 'Runbooks', icon: 'runbook', group: 'Operate' },
   { path: '/findings', title: 'Findings', icon: 'findings', group: 'Secure' },
   { path: '/dashboards/oncall', title: 'On call', icon: 'dashboard', group: 'Dashboards' },
@@ -105,6 +107,7 @@ function Page({ page, name, live, now, theme }: { page: string; name: string | u
     return name === undefined ? <IncidentList live={live} now={now} /> : <IncidentPage id={name} live={live} now={now} theme={theme} />;
   if (page === 'findings')
     return name === undefined ? <FindingList live={live} now={now} /> : <FindingPage id={name} live={live} now={now} />;
+  if (page === 'sources' && name === undefined) return <SourceList live={live} now={now} />;
   if (page === 'slos' && name === undefined) return <SloList live={live} now={now} />;
   if (name === undefined || !['slos', 'attempts', 'dashboards'].includes(page)) return <NoSuchPage />;
   if (page === 'attempts') return <AttemptPage id={name} live={live} now={now} />;

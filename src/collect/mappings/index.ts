@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { MusterError } from '../../errors.ts';
 import { type AnyConnector, type Connector, connectorNamed } from '../connectors/connector.ts';
-import { loadMapping } from './mapping.ts';
+import { type LoadedMapping, loadMapping } from './mapping.ts';
 
 /** Sources whose records are mapped by a file. */
 export const MAPPED_SOURCES = [
@@ -19,10 +19,16 @@ export const MAPPED_SOURCES = [
   'zitadel',
 ] as const;
 
-/** A mapping that ships. */
-export async function shippedMapping(name: (typeof MAPPED_SOURCES)[number]) {
+const shipped = new Map<string, Promise<LoadedMapping>>();
+
+/** A mapping that ships, read once. */
+export function shippedMapping(name: (typeof MAPPED_SOURCES)[number]): Promise<LoadedMapping> {
+  const known = shipped.get(name);
+  if (known) return known;
   const path = new URL(`./${name}.yaml`, import.meta.url);
-  return loadMapping(await readFile(path, 'utf8'), `${name}.yaml`);
+  const loading = readFile(path, 'utf8').then((text) => loadMapping(text, `${name}.yaml`));
+  shipped.set(name, loading);
+  return loading;
 }
 
 /** The connector of a source, of code or by a mapping that ships. @throws MUSTER_UNKNOWN_SOURCE */

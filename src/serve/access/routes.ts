@@ -29,7 +29,7 @@ const RULES: readonly Rule[] = (
     // The page itself says nothing: it asks /api.
     [
       'GET',
-      /^\/(?:(?:login|overview|incidents|findings|slos|attempts|dashboards|runbooks|enroll|assets)(?:\/|$)|(?:mark\.svg|theme\.js)?$)/,
+      /^\/(?:(?:login|overview|sources|incidents|findings|slos|attempts|dashboards|runbooks|enroll|assets)(?:\/|$)|(?:mark\.svg|theme\.js)?$)/,
       'open',
     ],
   ] as const
