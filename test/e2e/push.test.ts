@@ -66,21 +66,15 @@ test('a deployment of GitHub is a deploy, once', async () => {
   expect((await deliver('github-1', deployment, signed(deployment, 'another'))).status).toBe(401);
   expect(await (await deliver('github-1', deployment, signed(deployment))).json()).toMatchObject({ accepted: 1 });
   expect(await (await deliver('github-1', deployment, signed(deployment))).json()).toEqual({ read: 0, repeated: true });
-  const { stdout } = await runMuster([
-    'query',
-    "SELECT type, source, deployment, environment FROM events_v WHERE source IN ('github', 'okta') ORDER BY source",
-    '--data',
-    muster.dataDir,
-  ]);
-  expect(
-    stdout
-      .trim()
-      .split('\n')
-      .map((line) => JSON.parse(line) as unknown),
-  ).toEqual([
-    { type: 'deploy.started', source: 'github', deployment: '0123456789ab', environment: 'production' },
-    { type: 'enrollment.completed', source: 'okta', deployment: '', environment: 'production' },
-  ]);
+  const sql = "SELECT type, source, deployment, environment FROM events_v WHERE source IN ('github', 'okta') ORDER BY source";
+  const stored = async () => (await runMuster(['query', sql, '--data', muster.dataDir])).stdout.trim().split('\n');
+  // Taken in is durable, and in the tables a moment later.
+  await expect.poll(stored, { timeout: 60_000 }).toEqual(
+    [
+      { type: 'deploy.started', source: 'github', deployment: '0123456789ab', environment: 'production' },
+      { type: 'enrollment.completed', source: 'okta', deployment: '', environment: 'production' },
+    ].map((row) => JSON.stringify(row)),
+  );
 });
 
 test('what is not a delivery of a source that was set up is refused, and says why', async () => {

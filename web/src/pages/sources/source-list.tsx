@@ -44,6 +44,8 @@ export function SourceList({ live, now }: { live: Live; now: number }) {
   );
 }
 
+const whyOf = (missing: string): string => (missing === '' ? '–' : `tells of ${missing}`);
+
 function headlineOf(seen: readonly ShownSource[]): string {
   const heard = seen.filter(({ records }) => records > 0).length;
   if (seen.length === 0) return 'No source has sent anything in thirty days.';
@@ -124,7 +126,7 @@ function Answers({ sources }: { sources: readonly ShownSource[] }) {
                   <small>{word}</small>
                 </th>
               ))}
-              <th scope="col">Does not tell of</th>
+              <th scope="col">Why not more</th>
             </tr>
           </thead>
           <tbody>
@@ -134,7 +136,7 @@ function Answers({ sources }: { sources: readonly ShownSource[] }) {
                 {SLIS.map(([id]) => (
                   <Answered key={id} feeds={feeds.includes(id)} isSilent={records === 0} />
                 ))}
-                <td className="why">{missing === '' ? '–' : missing}</td>
+                <td className="why">{whyOf(missing)}</td>
               </tr>
             ))}
           </tbody>
@@ -159,7 +161,7 @@ function Unread({ sources }: { sources: readonly ShownSource[] }) {
         <table>
           <thead>
             <tr>
-              {['Source', 'Feeds', 'Does not tell of'].map((name) => (
+              {['Source', 'Feeds', 'Why not more'].map((name) => (
                 <th key={name} scope="col">
                   {name}
                 </th>
@@ -174,7 +176,7 @@ function Unread({ sources }: { sources: readonly ShownSource[] }) {
                   <small>{refused > 0 ? `${count(refused)} refused in 24 h` : KINDS[kind]}</small>
                 </td>
                 <td>{feeds.length === 0 ? <span className="dim">no SLI</span> : feeds.join(', ')}</td>
-                <td>{missing}</td>
+                <td>{whyOf(missing)}</td>
               </tr>
             ))}
           </tbody>
