@@ -6,7 +6,7 @@ import { scaled } from '../support/scale.ts';
 const KILLS = scaled(5, 2);
 
 test('after some kills every acknowledged event counts once, to the last count', async () => {
-  const { expected, found, killed, problems, repeated } = await crashRounds({ kills: KILLS, seed: 3, perDay: scaled(1_500, 700) });
+  const { expected, found, killed, problems, repeated } = await crashRounds({ kills: KILLS, seed: 3, perDay: scaled(1_500, 400) });
   expect(killed).toBe(KILLS);
   expect(problems).toBe('');
   expect(expected).toHaveLength(7);

@@ -1,4 +1,6 @@
 /** Records without a common id on their way into attempts: those of a person that lie near a new one are read, and joined as a whole. */
+
+import { DAY_MS } from '../../system/time.ts';
 import type { Engine } from '../engine/engine.ts';
 import { JOINED } from '../rows/attempt-facts.ts';
 import { attemptKey } from '../rows/attempt-row.ts';
@@ -8,11 +10,28 @@ import { joinedAttempts } from '../rows/joined-attempts.ts';
 import type { RecordToJoin } from './pending-roll.ts';
 import { storedEvents } from './stored-events.ts';
 
+const ENDS: ReadonlySet<string> = new Set([ATTEMPT.completed, ...Object.keys(ATTEMPT.failures)]);
 /** Records are joined for so many new ones at a time. */
 const CHUNK_RECORDS = 5_000;
 const BUCKET_MS = 600_000;
-/** What one record may change reaches as far as records follow each other within a window; of people that ends soon, of a script it may not. */
-const MAX_REACH_MS = 86_400_000;
+/**
+ * What one record may change reaches as far as records follow each other within a window; of people that ends soon, of a script it may not.
+ * Further than this nothing is read.
+ */
+const MAX_REACH_MS = DAY_MS;
+
+/** Around one record so much is read at a time at most. */
+const MAX_RADIUS_MS = 6 * 3_600_000;
+
+/** Records of one person and source; where they go on beyond what was read, on which side. */
+interface Near {
+  rows: EventRow[];
+  goesOnBefore: boolean;
+  /** The first midnight of those that were read. */
+  dayMs: number;
+  /** Up to where they are all there. */
+  untilMs: number;
+}
 
 /** What joining makes of all records near some new ones. */
 export interface Joined {
@@ -43,19 +62,39 @@ export async function recordsOfAttempt(
   windows: CompletionWindows,
 ): Promise<string[]> {
   const idOf = (row: EventRow) => row[COLUMN.attempt_id] as string;
-  for (const records of await recordsNear(engine, [near], longestOf(windows))) {
-    const attempts = joinedAttempts(records, windows);
+  for (const { rows } of await recordsNear(engine, [near], longestOf(windows))) {
+    const attempts = joinedAttempts(rows, windows);
     const found = attempts.find(([first]) => first?.[COLUMN.source] === near.source && idOf(first) === attemptId);
     if (found) return found.map(idOf);
   }
   return [];
 }
 
-function joinedOf(people: Iterable<readonly EventRow[]>, windows: CompletionWindows): Joined {
+/**
+ * The attempts of some records; of records that go on beyond what was read, those that what was not read cannot change: behind the first start
+ * that follows an end (where there is none, of a day alone), and up to a window before the last. The others were made when their own records came.
+ */
+function certainAttempts({ rows, goesOnBefore, dayMs, untilMs }: Near, windows: CompletionWindows): EventRow[][] {
+  const typeOf = (row: EventRow | undefined) => row?.[COLUMN.type] as string;
+  const all = joinedAttempts(rows, windows);
+  const isCertain = (attempts: readonly EventRow[][], i: number) =>
+    i > 0 && typeOf(attempts[i]?.[0]) === ATTEMPT.started && ENDS.has(typeOf(attempts[i - 1]?.at(-1)));
+  const first = goesOnBefore ? all.findIndex((_, i) => isCertain(all, i)) : 0;
+  const attempts =
+    first >= 0
+      ? all.slice(first)
+      : joinedAttempts(
+          rows.filter((row) => (row[COLUMN.time] as number) >= dayMs),
+          windows,
+        );
+  return attempts.filter(([begun]) => (begun?.[COLUMN.time] as number) + longestOf(windows) <= untilMs);
+}
+
+function joinedOf(people: Iterable<Near>, windows: CompletionWindows): Joined {
   const joined: Joined = { states: new Map(), absorbed: [] };
   const keyOf = (row: EventRow) => attemptKey(row[COLUMN.source] as string, row[COLUMN.attempt_id] as string);
-  for (const records of people) {
-    for (const [first, ...others] of joinedAttempts(records, windows)) {
+  for (const near of people) {
+    for (const [first, ...others] of certainAttempts(near, windows)) {
       if (first === undefined) continue;
       const name = { source: first[COLUMN.source] as string, attemptId: first[COLUMN.attempt_id] as string };
       let state = absorb(undefined, first, name, ATTEMPT);
@@ -69,7 +108,7 @@ function joinedOf(people: Iterable<readonly EventRow[]>, windows: CompletionWind
 }
 
 /** All records of these people as far as one may concern the next: each person's, by source. */
-async function recordsNear(engine: Engine, records: readonly RecordToJoin[], windowMs: number): Promise<Iterable<EventRow[]>> {
+async function recordsNear(engine: Engine, records: readonly RecordToJoin[], windowMs: number): Promise<Iterable<Near>> {
   const sources = new Set(records.map(({ source }) => source));
   const reach = new Map<string, { fromMs: number; toMs: number }>();
   for (const { userRef, timeMs } of records) {
@@ -78,13 +117,23 @@ async function recordsNear(engine: Engine, records: readonly RecordToJoin[], win
   }
   const asked = new Set<string>();
   const found = new Map<string, EventRow[]>();
+  const goOn = { before: new Set<string>(), after: new Set<string>() };
   let places: string[] = [];
+  let round = 0;
   const ask = (userRef: string, timeMs: number) => {
     const { fromMs, toMs } = reach.get(userRef) ?? { fromMs: timeMs, toMs: timeMs };
-    if (timeMs < fromMs - MAX_REACH_MS || timeMs > toMs + MAX_REACH_MS) return;
-    const last = Math.floor((timeMs + windowMs) / BUCKET_MS);
-    for (let bucket = Math.floor((timeMs - windowMs) / BUCKET_MS); bucket <= last; bucket++) {
-      const place = JSON.stringify([(bucket * BUCKET_MS) / 1_000, userRef]);
+    if (timeMs < fromMs - MAX_REACH_MS) goOn.before.add(userRef);
+    else if (timeMs > toMs + MAX_REACH_MS) goOn.after.add(userRef);
+    else askAround(userRef, timeMs);
+  };
+  const placesAround = (userRef: string, timeMs: number, radiusMs: number): string[] => {
+    const [first, last] = [Math.floor((timeMs - radiusMs) / BUCKET_MS), Math.floor((timeMs + radiusMs) / BUCKET_MS)];
+    return Array.from({ length: last - first + 1 }, (_, i) => JSON.stringify([((first + i) * BUCKET_MS) / 1_000, userRef]));
+  };
+  const askAround = (userRef: string, timeMs: number) => {
+    if (placesAround(userRef, timeMs, windowMs).every((place) => asked.has(place))) return;
+    // Who goes on beyond what was read probably goes on for long.
+    for (const place of placesAround(userRef, timeMs, Math.min(windowMs * 2 ** round, MAX_RADIUS_MS))) {
       if (asked.has(place)) continue;
       asked.add(place);
       places.push(place);
@@ -94,6 +143,7 @@ async function recordsNear(engine: Engine, records: readonly RecordToJoin[], win
   while (places.length > 0) {
     const rows = await recordsIn(engine, places);
     places = [];
+    round += 1;
     for (const row of rows) {
       const [source, userRef] = [row[COLUMN.source] as string, row[COLUMN.user_ref] as string];
       if (!sources.has(source)) continue;
@@ -104,7 +154,12 @@ async function recordsNear(engine: Engine, records: readonly RecordToJoin[], win
       ask(userRef, row[COLUMN.time] as number);
     }
   }
-  return found.values();
+  return [...found.values()].map((rows): Near => {
+    const userRef = rows[0]?.[COLUMN.user_ref] as string;
+    const untilMs = goOn.after.has(userRef) ? (reach.get(userRef)?.toMs ?? 0) + MAX_REACH_MS : Number.POSITIVE_INFINITY;
+    const dayMs = Math.ceil(((reach.get(userRef)?.fromMs ?? 0) - MAX_REACH_MS) / DAY_MS) * DAY_MS;
+    return { rows, goesOnBefore: goOn.before.has(userRef), dayMs, untilMs };
+  });
 }
 
 /** The records to join in some ten minutes of some people: what the key of `events` begins with. */

@@ -2,10 +2,20 @@
 import fc from 'fast-check';
 import { test } from 'vitest';
 import type { Event } from '../../../src/events/catalogue.ts';
-import { scaled } from '../../support/scale.ts';
-import { BASE_MS, type Delivery, END_MS, equalsContract, onFreshDatabase, openRun, prepareStores, STEPS } from './crashing-store.ts';
+import { scaled, whenLong } from '../../support/scale.ts';
+import {
+  BASE_MS,
+  type Delivery,
+  END_MS,
+  equalsContract,
+  HOUR_MS,
+  onFreshDatabase,
+  openRun,
+  prepareStores,
+  STEPS,
+} from './crashing-store.ts';
 
-const RUNS = scaled(30, 3);
+const RUNS = scaled(30, 2);
 
 prepareStores();
 
@@ -97,4 +107,29 @@ test('a start that is heard after its completion takes it over', async () => {
     await run.close();
     await equalsContract(all, END_MS);
   });
+});
+
+whenLong(() => {
+  test('a script that registers every few minutes for days makes the attempts that it would make of one reading', async () => {
+    const all = Array.from({ length: 900 }, (_, n): Delivery => {
+      const timeMs = BASE_MS - 60 * HOUR_MS + n * 230_000;
+      const type = n % 2 === 0 ? 'enrollment.started' : 'enrollment.completed';
+      const event = { id: `n${n}`, type, source: 'one', attempt_id: `joined:n${n}`, user: 'robot', time: new Date(timeMs).toISOString() };
+      return { event: event as unknown as Event, timeMs };
+    });
+    await onFreshDatabase(async (name) => {
+      const run = await openRun(name);
+      // One record in the middle comes last.
+      const late = all[451] as Delivery;
+      const inTime = all.filter((each) => each !== late);
+      for (let from = 0; from < inTime.length; from += 45) {
+        await run.accept(inTime.slice(from, from + 45).map(({ event }) => event));
+        await run.roll(END_MS);
+      }
+      await run.accept([late.event]);
+      await run.roll(END_MS);
+      await run.close();
+      await equalsContract(all, END_MS);
+    });
+  }, 300_000);
 });
