@@ -14,7 +14,7 @@ describe.runIf(have('chromium'))('the page', () => {
   let browser: BrowserContext;
   beforeAll(async () => {
     // What is usual is learned, and the outage of the ninth day before is in it: that much is enough for most.
-    muster = await startUnder(['env', `MUSTER_DEMO_DAYS=${scaled(30, 14)}`], await temporaryData(), '--demo');
+    muster = await startUnder(['env', 'MUSTER_DEMO_DAYS=14'], await temporaryData(), '--demo');
     opened = await openBrowser();
     browser = opened.browser;
   });
