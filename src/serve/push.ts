@@ -1,7 +1,7 @@
 /** `/v1/sources/:source`: deliveries that products send by themselves, let in by the proof of each and by no key of Muster. */
 import { type Request, Router } from 'express';
 import { LRUCache } from 'lru-cache';
-import { importRecords, MAX_ERRORS } from '../collect/import/import.ts';
+import { importRecords } from '../collect/import/import.ts';
 import { jsonValue } from '../collect/intake/parse.ts';
 import type { Connection } from '../collect/push/connections.ts';
 import type { Delivery } from '../collect/push/sender.ts';
@@ -62,7 +62,7 @@ export function pushRoutes(deps: PushDeps): Router {
     const id = sender.idOf?.(delivery);
     const remembered = id === undefined ? undefined : `${name}\0${id.slice(0, 200)}`;
     if (remembered !== undefined && taken.has(remembered)) return { read: 0, repeated: true } as const;
-    const values = sender.records(jsonValue(delivery.body), delivery.headers);
+    const values = sender.records(jsonValue(delivery.body));
     if (values.length > MAX_RECORDS)
       throw new MusterError('MUSTER_BODY_TOO_LARGE', `more than ${MAX_RECORDS.toLocaleString('en')} records in one delivery`);
     const ready = deps.ready();
@@ -76,7 +76,7 @@ export function pushRoutes(deps: PushDeps): Router {
     );
     if (remembered !== undefined) taken.set(remembered, true);
     const { read, accepted, duplicates, ignored, rejected, errors } = counts;
-    return { read, accepted, duplicates, ignored, rejected, errors: errors.slice(0, MAX_ERRORS) };
+    return { read, accepted, duplicates, ignored, rejected, errors };
   }
 }
 

@@ -6,5 +6,5 @@ export const gitlabHook: Sender = {
   proof: 'the secret token of the webhook',
   verify: secretIn('x-gitlab-token'),
   records: (body) => [body],
-  idOf: ({ headers }) => headers['x-gitlab-webhook-uuid'] && headers['x-gitlab-event-uuid'],
+  idOf: ({ headers }) => headers['idempotency-key'],
 };

@@ -6,5 +6,4 @@ export const jiraHook: Sender = {
   proof: 'the secret of the webhook',
   verify: signedIn('x-hub-signature', 'sha256='),
   records: (body) => [body],
-  idOf: ({ headers }) => headers['x-atlassian-webhook-identifier'],
 };

@@ -16,8 +16,8 @@ export interface Sender {
   /** @throws MUSTER_UNAUTHORIZED for a delivery that is not of who has the secret, or too old */
   verify(delivery: Delivery, secret: string, nowMs: number): void;
   /** The records in a body that has been verified and read. */
-  records(body: unknown, headers: Delivery['headers']): unknown[];
-  /** What names a delivery, so that the same is not read twice. */
+  records(body: unknown): unknown[];
+  /** What names a delivery, where its proof covers that: the same is not read twice. */
   idOf?(delivery: Delivery): string | undefined;
   /** The answer to a sender that asks, before it sends anything, whether it is awaited here. */
   handshake?(headers: Delivery['headers']): object | undefined;

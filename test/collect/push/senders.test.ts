@@ -81,8 +81,8 @@ test('a key of Standard Webhooks is what stands behind whsec_, as base64', () =>
 
 test('an event hook of Okta has a list of events, and answers its challenge', () => {
   const okta = senderOf('okta');
-  expect(okta.records(JSON.parse(BODY.toString()), {})).toEqual([{ uuid: 'u-1' }]);
-  expect(okta.records({ data: null }, {})).toEqual([]);
+  expect(okta.records(JSON.parse(BODY.toString()))).toEqual([{ uuid: 'u-1' }]);
+  expect(okta.records({ data: null })).toEqual([]);
   expect(okta.handshake?.({ 'x-okta-verification-challenge': 'c' })).toEqual({ verification: 'c' });
   expect(okta.handshake?.({})).toBeUndefined();
 });
