@@ -176,6 +176,34 @@ async function storedAttempts() {
   );
 }
 
+/** What happens after a batch: the clock goes on, and then a roll, a crash at a step (and parts merge, or not), or nothing yet. */
+export interface Action {
+  advance: number;
+  what: string;
+  merges: boolean;
+  /** Whether the process ends with the crash, or goes on and tries again. */
+  reopens: boolean;
+}
+
+/** Takes events in by batches, each with an action behind it. Returns how far the clock has come. */
+export async function playOut(
+  run: Awaited<ReturnType<typeof openRun>>,
+  sequence: readonly Event[],
+  batch: number,
+  actions: readonly Action[],
+): Promise<number> {
+  let nowMs = BASE_MS;
+  for (let from = 0, n = 0; from < sequence.length; from += batch, n++) {
+    await run.accept(sequence.slice(from, from + batch));
+    const action = actions[n % actions.length];
+    if (!action) continue;
+    nowMs += action.advance;
+    if (action.what === 'roll') await run.roll(nowMs);
+    else if (action.what !== 'wait') await run.crash(action.what, nowMs, action.merges, action.reopens);
+  }
+  return nowMs;
+}
+
 /** Runs `work` on a database of its own. */
 export async function onFreshDatabase(work: (name: string) => Promise<void>): Promise<void> {
   runs += 1;

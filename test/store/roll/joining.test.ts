@@ -11,6 +11,7 @@ import {
   HOUR_MS,
   onFreshDatabase,
   openRun,
+  playOut,
   prepareStores,
   STEPS,
 } from './crashing-store.ts';
@@ -70,15 +71,7 @@ test(
           .map(({ event }) => event);
         await onFreshDatabase(async (name) => {
           const run = await openRun(name);
-          let nowMs = BASE_MS;
-          for (let from = 0, n = 0; from < sequence.length; from += batch, n++) {
-            await run.accept(sequence.slice(from, from + batch));
-            const action = actions[n % actions.length];
-            if (!action) continue;
-            nowMs += action.advance;
-            if (action.what === 'roll') await run.roll(nowMs);
-            else if (action.what !== 'wait') await run.crash(action.what, nowMs, action.merges, action.reopens);
-          }
+          const nowMs = await playOut(run, sequence, batch, actions);
           const endMs = Math.max(nowMs, END_MS);
           await run.roll(endMs);
           await run.close();
