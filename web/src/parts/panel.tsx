@@ -168,3 +168,18 @@ export function PanelState({ loaded, empty, children }: { loaded: Loaded; empty:
     </>
   );
 }
+
+/** The names of a table's columns. */
+export function Head({ names }: { names: readonly string[] }) {
+  return (
+    <thead>
+      <tr>
+        {names.map((name) => (
+          <th key={name} scope="col">
+            {name}
+          </th>
+        ))}
+      </tr>
+    </thead>
+  );
+}

@@ -2,7 +2,7 @@
 import { useState } from 'react';
 import type { ShownFinding } from '../../api.ts';
 import { count, moment } from '../../parts/format.ts';
-import { Panel, Scroll } from '../../parts/panel.tsx';
+import { Head, Panel, Scroll } from '../../parts/panel.tsx';
 import { Waiting } from '../../parts/waiting.tsx';
 import { useAnswer } from '../../use-answer.ts';
 import type { Live } from '../../use-live.ts';
@@ -52,15 +52,7 @@ export function FindingList({ live, now }: { live: Live; now: number }) {
         ) : (
           <Scroll label="Findings">
             <table>
-              <thead>
-                <tr>
-                  {['Severity', 'What, where', 'Since', 'Until', 'Incident'].map((name) => (
-                    <th key={name} scope="col">
-                      {name}
-                    </th>
-                  ))}
-                </tr>
-              </thead>
+              <Head names={['Severity', 'What, where', 'Since', 'Until', 'Incident']} />
               <tbody>
                 {shown.map((finding) => (
                   <Row key={finding.id} finding={finding} now={now} />

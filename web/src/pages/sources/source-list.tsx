@@ -2,7 +2,7 @@
 import type { ShownSource } from '../../api.ts';
 import { count, duration, moment } from '../../parts/format.ts';
 import { Icon } from '../../parts/icons.tsx';
-import { Panel, Scroll } from '../../parts/panel.tsx';
+import { Head, Panel, Scroll } from '../../parts/panel.tsx';
 import { Waiting } from '../../parts/waiting.tsx';
 import { useAnswer } from '../../use-answer.ts';
 import type { Live } from '../../use-live.ts';
@@ -71,15 +71,7 @@ function Seen({ sources, now }: { sources: readonly ShownSource[]; now: number }
       ) : (
         <Scroll label="Sources">
           <table>
-            <thead>
-              <tr>
-                {['State', 'Source', 'Newest record', 'In 24 h', 'Refused', 'Feeds'].map((name) => (
-                  <th key={name} scope="col">
-                    {name}
-                  </th>
-                ))}
-              </tr>
-            </thead>
+            <Head names={['State', 'Source', 'Newest record', 'In 24 h', 'Refused', 'Feeds']} />
             <tbody>
               {sources.map((each) => (
                 <tr key={each.source}>
@@ -159,15 +151,7 @@ function Unread({ sources }: { sources: readonly ShownSource[] }) {
     <Panel title="What can be read beside them" scope="muster import SOURCE FILE" className="lines">
       <Scroll label="What can be read beside them">
         <table>
-          <thead>
-            <tr>
-              {['Source', 'Feeds', 'Why not more'].map((name) => (
-                <th key={name} scope="col">
-                  {name}
-                </th>
-              ))}
-            </tr>
-          </thead>
+          <Head names={['Source', 'Feeds', 'Why not more']} />
           <tbody>
             {sources.map(({ source, kind, feeds, missing, refused }) => (
               <tr key={source}>
